@@ -1,0 +1,50 @@
+# make demo   installs into .venv and shows new defects on real solar cells
+# make test   installs the tools too; checks style, types and behaviour
+# PYTHON and PIP_ARGS can be given: make demo PYTHON=python3.12 PIP_ARGS="--no-index --find-links wheels"
+
+PYTHON ?= python3
+PIP_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet $(PIP_ARGS) -c constraints.txt
+
+.PHONY: demo test lint wheel clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/flawsmith demo --overwrite
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+wheel: $(VENV)/.installed-dev
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf $(VENV) dist flawsmith-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# A stamp is written last, so that a broken installation is begun again and a whole one is not repeated.
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "flawsmith needs Python 3.10 or newer; name one: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	touch $@
+
+# torch comes first and by itself: where a CPU wheel of the pinned version is at hand, pip takes it and fetches no GPU libraries.
+$(VENV)/.installed-torch: $(VENV)/.created constraints.txt
+	$(INSTALL) "$$(grep -m 1 '^torch==' constraints.txt)"
+	touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.installed-torch pyproject.toml
+	$(INSTALL) -e '.[demo]'
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-torch pyproject.toml
+	$(INSTALL) -e '.[demo,dev,tensorboard]'
+	touch $@ $(VENV)/.installed-demo

@@ -1,0 +1,28 @@
+"""`flawsmith check DATA`."""
+
+from pathlib import Path
+
+import click
+
+import flawsmith as fs
+from flawsmith.cli import options
+
+
+@click.command()
+@click.argument("data", type=options.path)
+@options.as_json
+def check(data: Path, as_json: bool) -> None:
+    """Say what was understood of DATA, and list every file that cannot be used. The exit status is 1 if there is any.
+
+    DATA is a folder in MVTec AD layout (train/good, test/DEFECT, ground_truth/DEFECT/NAME_mask.png), or a YAML file that names the
+    folders of your own layout.
+    """
+    report = fs.check(data)
+    if as_json:
+        options.print_json(report.to_dict())
+    else:
+        from flawsmith.data.check import lines
+
+        click.echo("\n".join(lines(report)))
+    if report.bad:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,89 @@
+"""The `flawsmith` command: its list of commands, and what an error looks like."""
+
+import difflib
+import errno
+import importlib
+
+import click
+
+from flawsmith import __version__
+from flawsmith.errors import FlawsmithError
+
+# name: (module, function, what --help says); a command's module is imported only when the command runs
+COMMANDS = {
+    "check": ("flawsmith.cli.check", "check", "Say what was understood of a data folder; name every bad file."),
+    "fit": ("flawsmith.cli.fit", "fit", "Learn a product and its defects."),
+    "generate": ("flawsmith.cli.generate", "generate", "Make new pictures of defects with their masks."),
+    "demo": ("flawsmith.cli.demo", "demo", "All of it on real solar cells, without arguments."),
+}
+
+# The machine's fault, not the program's: said in one line.
+_MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+
+
+class Failure(click.ClickException):
+    """An error that is told in one line on stderr; the exit status is 2."""
+
+    exit_code = 2
+
+    def show(self, file: object = None) -> None:
+        """Print the one line."""
+        click.echo(f"flawsmith: {' '.join(part.strip() for part in self.message.splitlines())}", err=True)
+
+
+class Commands(click.Group):
+    """The group of COMMANDS: lists them without importing them, and turns errors into lines and exit statuses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which they are used."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command called `cmd_name`, or None."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and its arguments; an unknown one is an error that names the nearest."""
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"The commands are {', '.join(COMMANDS)}."
+            raise Failure(f"no such command {args[0]!r}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as typed, for the line that says how to go on after Ctrl-C."""
+        ctx.meta["flawsmith.args"] = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a user's error becomes one line, Ctrl-C the exit status 130."""
+        try:
+            return super().invoke(ctx)
+        except FlawsmithError as error:
+            raise Failure(str(error)) from error
+        except OSError as error:
+            if error.errno not in _MACHINE_ERRORS:
+                raise
+            raise Failure(f"{error.filename or 'writing'}: {error.strerror}.") from error
+        except KeyboardInterrupt:
+            click.echo("\nflawsmith: stopped.", err=True)
+            raise click.exceptions.Exit(130) from None
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Begin with `flawsmith demo`, or with `flawsmith check` and a folder of your own.",
+)
+@click.version_option(__version__, prog_name="flawsmith", message="%(prog)s %(version)s")
+def main() -> None:
+    """Learn what a product's defects look like; make new (picture, mask) pairs of them."""

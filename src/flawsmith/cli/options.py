@@ -1,0 +1,65 @@
+"""What the commands share: common options, output as JSON, and the line after Ctrl-C."""
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+device = click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
+threads = click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="CPU threads; 0 = all cores.  [default: 0]")
+quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace what is in the output folder, if flawsmith wrote it.")
+path = click.Path(path_type=Path)
+
+
+def settings(what: str) -> Decorator:
+    """Return the `--set KEY=VALUE` option, which may be given several times."""
+    return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=f"Change {what}; may be repeated.")
+
+
+def plain(value: Any) -> Any:
+    """Return `value` as what JSON can hold: dataclasses become dictionaries, paths and unknown things text."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as indented JSON on stdout."""
+    click.echo(json.dumps(plain(value), indent=2))
+
+
+def command_line(*words: str | Path) -> str:
+    """Return a `flawsmith` command as one would type it."""
+    return shlex.join(["flawsmith", *map(str, words)])
+
+
+@contextmanager
+def resumable(started: Callable[[], bool], add: str = "--resume", how: str = "To go on") -> Iterator[None]:
+    """Turn Ctrl-C into a line that says how to go on, and into the exit status 130.
+
+    `started` tells whether there is anything to go on from; then the line is the command as typed with `add` in place of --overwrite.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        args = [a for a in click.get_current_context().meta.get("flawsmith.args", []) if a not in ("--overwrite", add)]
+        if args and started():
+            click.echo(f"\nflawsmith: stopped. {how}: {command_line(args[0], add, *args[1:])}", err=True)
+        else:
+            click.echo("\nflawsmith: stopped; nothing was written.", err=True)
+        raise click.exceptions.Exit(130) from None

@@ -1,0 +1,320 @@
+"""The configuration: one tree of frozen dataclasses, filled from a preset, a YAML file and `--set a.b=c`."""
+
+import dataclasses
+import difflib
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from flawsmith.errors import ConfigError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is learned from, and how it is cut."""
+
+    split: str = "all"  # labelled defects to learn from: "all", or "third" (the strict first third; the rest stays unseen)
+    window: int = 0  # side of a window in native pixels; 0 = chosen from the defects' sizes
+    good_share: float = 0.4  # share of training windows cut from normals, 0 to 1
+    flips: bool = True  # mirror windows left-right and up-down
+    rotations: bool = True  # turn windows by quarter turns
+    brightness: float = 0.1  # largest random change of contrast and offset, as a share of the value range
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    codec: str = "unshuffle"  # "unshuffle" (exact), "haar" (exact wavelet), or a folder with a diffusers autoencoder
+    cells: int = 32  # side of the latent grid; the codec's factor is window / cells
+    channels: tuple[int, ...] = (64, 128, 192)  # width per level; each level halves the grid
+    layers: int = 2  # residual blocks per level
+    attention_from: int = 1  # first level (0 = full grid) that has attention
+    head_dim: int = 32  # channels per attention head
+    tokens: int = 4  # learned tokens per defect
+    token_dim: int = 128  # width of a token
+    dual: bool = True  # two branches that exchange information; false = only the whole branch, with the mask
+    interaction: str = "saim"  # how branches exchange information: "saim", "joint" or "none"
+    saim_rank: int = 0  # rank of SAIM's linear layers; 0 = full rank
+    bcm: bool = False  # background features enter the whole branch's self-attention (half as much work again)
+
+
+@dataclass(frozen=True)
+class DiffusionConfig:
+    """The noise, the loss and the target."""
+
+    prediction: str = "x"  # what the network predicts: "x" (clean picture), "v" (velocity) or "eps" (noise)
+    rho: float = 0.0  # correlation of the two branches' noise, 0 (the paper) to 1
+    time_mean: float = -0.4  # mean of the logit of the training time (lower = less noise)
+    time_std: float = 1.0  # its standard deviation
+    min_time: float = 0.05  # the loss weight 1 / t^2 stops growing below this time
+    outside_weight: float = 0.1  # loss weight of pixels that the background already shows (1 = as much as the others)
+    mask_weight: float = 0.5  # loss weight of the mask channel against one colour channel
+    align_weight: float = 0.1  # weight of the term that ties mask, part and whole
+    token_dropout: float = 0.1  # share of training pairs whose defect tokens are replaced by the empty token
+    free_share: float = 0.1  # share of training windows without background, for --free
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The optimiser and what is saved while it runs."""
+
+    steps: int = 3000  # optimiser steps at most
+    minutes: float = 0.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
+    batch: int = 12  # windows per step
+    learning_rate: float = 5e-4  # peak
+    warmup: int = 50  # steps to the peak
+    weight_decay: float = 1e-2  # AdamW
+    clip: float = 1.0  # largest gradient norm
+    ema: float = 0.998  # decay of the averaged weights that generation uses
+    precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
+    checkpoint_every: int = 500  # steps between checkpoints
+    preview_every: int = 500  # steps between pictures of fixed seeds
+    log_every: int = 10  # steps between rows of log.jsonl
+    keep: int = 2  # checkpoints kept
+    tensorboard: bool = False  # also write RUN/tensorboard
+    seed: int = 0  # of the weights, windows, noise and times
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How pairs are made."""
+
+    steps: int = 16  # solver steps
+    sampler: str = "dpmpp"  # "dpmpp" (second order) or "ddim"
+    guidance: float = 1.5  # classifier-free guidance scale; 1 = off
+    batch: int = 4  # pairs at a time
+    attempts: int = 6  # tries per wanted pair before it counts as failed
+    region_margin: float = 0.25  # how far the region reaches beyond the proposed defect, as a share of its size
+    feather: int = 3  # width in pixels over which the picture returns to the normal
+    start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
+    anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
+    placement: str = "context"  # where regions go: "context" (looks like a real defect's surroundings), "position", "uniform"
+
+
+@dataclass(frozen=True)
+class QualityConfig:
+    """When a pair counts."""
+
+    visible: float = 3.0  # least mean change inside the mask, as a multiple of the product's noise level
+    change: float = 0.04  # a pixel has changed when it differs by more than this share of the value range
+    overlap: float = 0.4  # least intersection over union of the mask and the changed pixels
+    area: float = 1.0  # how far the area may leave the range of real ones: 1.0 allows half the least to twice the largest
+    branches: float = 0.15  # most the two branches may differ inside the mask in --free, as a share of the value range
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything `fit` and `generate` can be told."""
+
+    preset: str = "tiny"
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    diffusion: DiffusionConfig = field(default_factory=DiffusionConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    generation: GenerationConfig = field(default_factory=GenerationConfig)
+    quality: QualityConfig = field(default_factory=QualityConfig)
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": {},  # the defaults: two CPU cores
+    "small": {  # one GPU, windows up to 256 px
+        "model": {"cells": 64, "channels": [128, 256, 384, 512], "attention_from": 2, "head_dim": 64, "token_dim": 256, "bcm": True},
+        "training": {"steps": 20000, "batch": 32, "learning_rate": 2e-4, "warmup": 500, "ema": 0.9995, "checkpoint_every": 2000},
+        "generation": {"steps": 20, "batch": 32},
+    },
+}
+
+
+def preset(name: str) -> Config:
+    """Return the configuration called `name`."""
+    if name not in PRESETS:
+        raise ConfigError(f"preset: got {name!r}, expected one of {', '.join(PRESETS)}.")
+    return from_dict({"preset": name, **PRESETS[name]})
+
+
+def resolve(name: str | None = None, file: Path | None = None, settings: typing.Sequence[str] = ()) -> Config:
+    """Return the preset, with the YAML file over it and the `a.b=c` settings over both."""
+    tree: dict[str, Any] = _read_yaml(file) if file else {}
+    _apply(tree, settings)
+    name = name or tree.get("preset") or "tiny"
+    return from_dict({**tree, "preset": name}, preset(name))
+
+
+def override(config: Config, settings: typing.Sequence[str], groups: typing.Sequence[str] = ()) -> Config:
+    """Return `config` with the `a.b=c` settings over it; with `groups`, only keys of those groups may be set."""
+    for setting in settings:
+        if groups and setting.partition(".")[0].strip() not in groups:
+            raise ConfigError(f"--set {setting}: got a key that cannot change here, expected one of {', '.join(f'{g}.*' for g in groups)}.")
+    tree: dict[str, Any] = {}
+    _apply(tree, settings)
+    return from_dict(tree, config)
+
+
+def from_dict(tree: dict[str, Any], base: Config | None = None) -> Config:
+    """Return `base` (default: the defaults) with the values of `tree` over it.
+
+    Raises ConfigError for an unknown key (naming the nearest one) and for a value of the wrong type or range.
+    """
+    config = _merge(Config(), base, tree, "")
+    _check(config)
+    return config
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Return a configuration as plain values that `from_dict` takes back."""
+    return {
+        name: to_dict(value) if dataclasses.is_dataclass(value) else list(value) if isinstance(value, tuple) else value
+        for name, value in ((f.name, getattr(config, f.name)) for f in dataclasses.fields(config))
+    }
+
+
+def dump(config: Config) -> str:
+    """Return the whole resolved configuration as YAML."""
+    return yaml.safe_dump(to_dict(config), sort_keys=False)
+
+
+def _apply(tree: dict[str, Any], settings: typing.Sequence[str]) -> None:
+    """Put the `a.b=c` settings into `tree`."""
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"--set {setting}: expected KEY=VALUE, such as training.steps=500.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {setting}: the value is not YAML ({error}).") from error
+        node = tree
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            child = node.setdefault(parent, {})
+            if not isinstance(child, dict):
+                raise ConfigError(f"--set {setting}: {parent} is a value, not a group of keys.")
+            node = child
+        node[last] = value
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration file.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML ({error}).") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: got a {type(tree).__name__}, expected keys and values such as `training: {{steps: 500}}`.")
+    return tree
+
+
+def _merge(default: T, base: T | None, tree: dict[str, Any], where: str) -> T:
+    current = base if base is not None else default
+    names = {f.name: f for f in dataclasses.fields(current)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(type(current))
+    changes: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{where}{key}"
+        if key not in names:
+            groups = [f.name for f in dataclasses.fields(Config) if dataclasses.is_dataclass(getattr(Config(), f.name))]
+            near = difflib.get_close_matches(path, groups if isinstance(value, dict) else _all_keys(), n=1, cutoff=0.4)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"{path}: no such configuration key.{hint}")
+        old = getattr(current, key)
+        if dataclasses.is_dataclass(old):
+            if not isinstance(value, dict):
+                raise ConfigError(f"{path}: got {value!r}, expected a group of keys such as {path}.{next(iter(vars(old)))}.")
+            changes[key] = _merge(old, None, value, f"{path}.")
+        else:
+            changes[key] = _convert(path, value, hints[key])
+    return dataclasses.replace(current, **changes)  # type: ignore[type-var]
+
+
+def _convert(path: str, value: Any, kind: Any) -> Any:
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-4 as text
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if kind is str and isinstance(value, str):
+        return value
+    if typing.get_origin(kind) is tuple and isinstance(value, (list, tuple)) and value:
+        return tuple(_convert(path, v, typing.get_args(kind)[0]) for v in value)
+    expected = "a list of whole numbers" if typing.get_origin(kind) is tuple else _KINDS[kind]
+    raise ConfigError(f"{path}: got {value!r}, expected {expected}.")
+
+
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+
+
+def _all_keys(config: Any = None, where: str = "") -> list[str]:
+    config = config or Config()
+    keys = []
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        keys += _all_keys(value, f"{where}{f.name}.") if dataclasses.is_dataclass(value) else [f"{where}{f.name}"]
+    return keys
+
+
+def _check(config: Config) -> None:
+    """Raise ConfigError for the first value outside its range."""
+
+    def need(key: str, ok: bool, expected: str) -> None:
+        if not ok:
+            group, name = key.split(".")
+            raise ConfigError(f"{key}: got {getattr(getattr(config, group), name)!r}, expected {expected}.")
+
+    d, m, f, t, g, q = config.data, config.model, config.diffusion, config.training, config.generation, config.quality
+    need("data.split", d.split in ("all", "third"), "all or third")
+    need("data.window", d.window == 0 or 16 <= d.window <= 1024, "0 (chosen from the data) or 16 to 1024 pixels")
+    need("data.good_share", 0 <= d.good_share < 1, "at least 0 and less than 1")
+    need("data.brightness", 0 <= d.brightness <= 0.5, "0 to 0.5")
+    halvings = 2 ** (len(m.channels) - 1)
+    need("model.cells", m.cells % halvings == 0 and m.cells >= 8, f"at least 8 and a multiple of {halvings}")
+    need("model.channels", all(c % 32 == 0 and c > 0 for c in m.channels), "multiples of 32")
+    need("model.layers", m.layers >= 1, "at least 1")
+    need("model.attention_from", 0 <= m.attention_from < len(m.channels), f"0 to {len(m.channels) - 1}")
+    need("model.head_dim", m.head_dim > 0 and all(c % m.head_dim == 0 for c in m.channels), "a divisor of every entry of model.channels")
+    need("model.tokens", m.tokens >= 1, "at least 1")
+    need("model.interaction", m.interaction in ("saim", "joint", "none"), "saim, joint or none")
+    need("model.saim_rank", m.saim_rank >= 0, "0 (full rank) or more")
+    need("diffusion.prediction", f.prediction in ("x", "v", "eps"), "x, v or eps")
+    need("diffusion.rho", 0 <= f.rho <= 1, "0 to 1")
+    need("diffusion.min_time", 0 < f.min_time < 1, "more than 0 and less than 1")
+    need("diffusion.token_dropout", 0 <= f.token_dropout < 1, "at least 0 and less than 1")
+    need("diffusion.free_share", 0 <= f.free_share <= 1, "0 to 1")
+    need("training.steps", t.steps >= 1, "at least 1")
+    need("training.batch", t.batch >= 1, "at least 1")
+    need("training.learning_rate", t.learning_rate > 0, "more than 0")
+    need("training.ema", 0 <= t.ema < 1, "at least 0 and less than 1")
+    need("training.minutes", t.minutes >= 0, "0 (no limit) or more")
+    need("training.warmup", t.warmup >= 0, "at least 0")
+    need("training.clip", t.clip > 0, "more than 0")
+    need("training.log_every", t.log_every >= 1, "at least 1")
+    need("training.precision", t.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32")
+    need("training.checkpoint_every", t.checkpoint_every >= 1, "at least 1")
+    need("training.preview_every", t.preview_every >= 1, "at least 1")
+    need("training.keep", t.keep >= 1, "at least 1")
+    need("generation.steps", g.steps >= 1, "at least 1")
+    need("generation.sampler", g.sampler in ("dpmpp", "ddim"), "dpmpp or ddim")
+    need("generation.guidance", g.guidance >= 0, "at least 0")
+    need("generation.batch", g.batch >= 1, "at least 1")
+    need("generation.attempts", g.attempts >= 1, "at least 1")
+    need("generation.feather", g.feather >= 0, "at least 0 pixels")
+    need("generation.start", 0 < g.start <= 1, "more than 0, at most 1")
+    need("generation.anchor", 0 <= g.anchor <= 1, "0 to 1")
+    need("generation.placement", g.placement in ("context", "position", "uniform"), "context, position or uniform")
+    need("quality.change", 0 < q.change < 1, "more than 0 and less than 1")
+    need("quality.overlap", 0 <= q.overlap <= 1, "0 to 1")
+    need("quality.area", q.area >= 0, "at least 0")

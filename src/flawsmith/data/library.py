@@ -1,0 +1,95 @@
+"""The real defects a model learned from, kept beside it: their shapes, their surroundings and where they were."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from flawsmith.data.sample import Sample
+from flawsmith.data.windows import Box, bounding_box, components, cut
+from flawsmith.errors import RunError
+from flawsmith.files import write_bytes
+
+
+@dataclass(frozen=True)
+class Example:
+    """One real defect."""
+
+    defect: str
+    image: np.ndarray  # (S, S, C) the window centred on it, as stored in the picture
+    mask: np.ndarray  # (S, S) bool, the defect inside that window
+    shape: np.ndarray  # (h, w) bool, the defect's mask cut to its bounding box; may be larger than the window
+    place: tuple[float, float]  # row and column of its centre as a share of the picture's height and width
+    area: int  # pixels of the mask
+    source: str  # file name
+
+
+def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
+    """Return one example per separate defect of every picture; specks of under a tenth of the largest go with it."""
+    examples = []
+    for name, samples in defects.items():
+        for sample in samples:
+            assert sample.mask is not None
+            parts = components(sample.mask)
+            large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
+            for part in large if len(large) > 1 else [sample.mask]:
+                box = bounding_box(part)
+                row, column = _centre(part, box, window)
+                top, left = row - window // 2, column - window // 2
+                examples.append(
+                    Example(
+                        defect=name,
+                        image=cut(sample.image, top, left, window),
+                        mask=cut(part, top, left, window),
+                        shape=part[box.top : box.top + box.height, box.left : box.left + box.width],
+                        place=(row / part.shape[0], column / part.shape[1]),
+                        area=int(part.sum()),
+                        source=sample.source.name,
+                    )
+                )
+    return examples
+
+
+def save_library(path: Path, examples: list[Example]) -> None:
+    """Write the examples as one safetensors file."""
+    tensors, rows = {}, []
+    for i, e in enumerate(examples):
+        image = e.image if e.image.dtype == np.uint8 else e.image.view(np.int16)  # safetensors has no common uint16
+        tensors[f"{i}.image"] = torch.from_numpy(np.ascontiguousarray(image))
+        tensors[f"{i}.mask"] = torch.from_numpy(np.ascontiguousarray(e.mask))
+        tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
+        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source})
+    write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
+
+
+def load_library(path: Path) -> list[Example]:
+    """Return the examples of a file that `save_library` wrote; raises RunError when it is missing or spoiled."""
+    try:
+        with safe_open(path, framework="np") as file:
+            rows = json.loads(file.metadata()["examples"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+    except FileNotFoundError:
+        raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
+    except Exception as error:
+        raise RunError(f"{path}: cannot be read ({error}); fit again, or copy the RUN folder anew.") from error
+    examples = []
+    for i, row in enumerate(rows):
+        image = arrays[f"{i}.image"]
+        image = image.view(np.uint16) if image.dtype == np.int16 else image
+        mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
+        examples.append(Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"]))
+    return examples
+
+
+def _centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:
+    """Return the centre of the box, or for a defect larger than the window its pixel nearest to that centre."""
+    row, column = box.top + box.height // 2, box.left + box.width // 2
+    if box.side <= window:
+        return row, column
+    rows, columns = np.nonzero(mask)
+    nearest = int(np.argmin((rows - row) ** 2 + (columns - column) ** 2))
+    return int(rows[nearest]), int(columns[nearest])

@@ -1,0 +1,170 @@
+"""Training pairs: windows of real pictures with their masks, the regions to draw in and what the network is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flawsmith.config import Config
+from flawsmith.data.sample import Sample
+from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, window_around
+from flawsmith.seeds import numpy_generator
+
+BUDGET = 1 << 30  # bytes of normals kept in memory
+LARGE = 8  # a picture more than this many windows wide is kept as crops
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows for one step of training."""
+
+    whole: Tensor  # (B, C, H, W) in [-1, 1]
+    mask: Tensor  # (B, 1, H, W), 0 or 1
+    region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
+    ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
+    free: Tensor  # (B,) bool: no background is shown
+
+
+class Pool:
+    """The pictures of one product in memory, cut down to what windows can need."""
+
+    def __init__(
+        self, normals: Sequence[Sample], defects: dict[str, Sequence[Sample]], config: Config, window: int, colours: int, scale: PixelRange
+    ) -> None:
+        self.names = tuple(defects)
+        self._config = config
+        self._window = window
+        self._colours = colours
+        self._scale = scale
+        self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
+        self._normals = _crops(normals, window)
+        self._shapes = [s.mask for samples in self._defects.values() for s in samples]
+
+    def batch(self, seed: int, step: int, count: int) -> Batch:
+        """Return the windows of one step; they depend on (seed, step) and nothing else."""
+        rows = [self._row(numpy_generator(seed, "window", step, i)) for i in range(count)]
+        whole, mask, region, ids, free = zip(*rows, strict=True)
+        return Batch(
+            torch.from_numpy(np.stack(whole)),
+            torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
+            torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),
+            torch.tensor(ids),
+            torch.tensor(free),
+        )
+
+    def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return a normal window (C, H, W) in [-1, 1], a region (H, W) of a real defect's shape and that defect's entry."""
+        kind = index % len(self.names)
+        samples = self._defects[self.names[kind]]
+        mask = samples[g.integers(len(samples))].mask
+        assert mask is not None
+        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)  # type: ignore[arg-type]
+        region = distance_outside(cut(mask, top, left, self._window)) <= 3
+        image = self._normals[g.integers(len(self._normals))]
+        spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
+        image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
+        return self._scale.to_model(image, self._colours), region, kind + 1
+
+    def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
+        side = self._window
+        if g.random() < self._config.data.good_share:
+            kind, picture = 0, self._normals[g.integers(len(self._normals))]
+            spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
+            top, left = window_around(spot, side, picture.shape[:2], g)
+            image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
+            region = random_region(self._borrowed_shape(g), g)
+        else:
+            kind = int(g.integers(len(self.names))) + 1
+            samples = self._defects[self.names[kind - 1]]
+            sample = samples[g.integers(len(samples))]
+            assert sample.mask is not None
+            top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)  # type: ignore[arg-type]
+            image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
+            region = random_region(mask, g)
+        free = bool(g.random() < self._config.diffusion.free_share)
+        if free:
+            region = np.ones_like(region)
+        image, mask, region = augment(image, mask, region, self._config.data.flips, self._config.data.rotations, g)
+        whole = self._scale.to_model(image, self._colours)
+        spread = self._config.data.brightness
+        whole = whole * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
+        return whole.clip(-1.2, 1.2), mask, region, kind, free
+
+    def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
+        """Return a real defect's mask, somewhere in a window, to mask a normal with."""
+        mask = self._shapes[g.integers(len(self._shapes))]
+        assert mask is not None
+        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
+        mask = cut(mask, top, left, self._window)
+        return np.roll(mask, tuple(g.integers(-self._window // 4, self._window // 4, 2)), (0, 1))
+
+
+def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
+    """Return a region (H, W) bool that holds `mask`: grown by a random margin, now and then rounded out to an ellipse or a box."""
+    if not mask.any():
+        return mask.copy()
+    box = bounding_box(mask)
+    radius = 1 + g.random() ** 2 * max(4.0, 0.5 * box.side)
+    if g.random() < 0.7:
+        return distance_outside(mask) <= radius
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    dy = np.abs(rows - (box.top + (box.height - 1) / 2)) / (box.height / 2 + radius)
+    dx = np.abs(columns - (box.left + (box.width - 1) / 2)) / (box.width / 2 + radius)
+    shape = dy**2 + dx**2 <= 2 if g.random() < 0.5 else np.maximum(dy, dx) <= 1
+    return shape | (distance_outside(mask) <= 1)
+
+
+def augment(
+    image: np.ndarray, mask: np.ndarray, region: np.ndarray, flips: bool, rotations: bool, g: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return picture, mask and region (H, W, ...) mirrored and turned alike."""
+    turns = int(g.integers(4)) if rotations else 0
+    up, across = (bool(g.random() < 0.5), bool(g.random() < 0.5)) if flips else (False, False)
+
+    def move(a: np.ndarray) -> np.ndarray:
+        a = np.rot90(a, turns)
+        a = a[::-1] if up else a
+        return np.ascontiguousarray(a[:, ::-1] if across else a)
+
+    return move(image), move(mask), move(region)
+
+
+def _target(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
+    """Return what the window should hold: the whole defect if it fits, else a random pixel of it."""
+    box = bounding_box(mask)
+    if box.side <= side * 0.9:
+        return box
+    pixels = np.flatnonzero(mask)
+    row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
+    return Box(row, column, 1, 1)
+
+
+def _trim(sample: Sample, window: int) -> Sample:
+    """Return the sample cut to what windows around its defect can show."""
+    assert sample.mask is not None
+    box = bounding_box(sample.mask)
+    rows = slice(max(0, box.top - window), box.top + box.height + window)
+    columns = slice(max(0, box.left - window), box.left + box.width + window)
+    return Sample(sample.image[rows, columns].copy(), sample.mask[rows, columns].copy(), sample.defect, sample.group, sample.source)
+
+
+def _crops(normals: Sequence[Sample], window: int) -> list[np.ndarray]:
+    """Return the normals, large ones as crops spread evenly over them, within the memory budget."""
+    share = BUDGET // max(1, len(normals))
+    side = LARGE * window // 2
+    kept = []
+    for sample in normals:
+        image = sample.image
+        if max(image.shape[:2]) <= LARGE * window and image.nbytes <= share:
+            kept.append(image)
+            continue
+        count = max(1, share // (side * side * image.shape[2] * image.itemsize))
+        g = numpy_generator(0, "crops", sample.source.name)
+        for _ in range(min(count, 16)):
+            top = int(g.integers(max(1, image.shape[0] - side + 1)))
+            left = int(g.integers(max(1, image.shape[1] - side + 1)))
+            kept.append(image[top : top + side, left : left + side].copy())
+    return kept

@@ -1,0 +1,107 @@
+"""The strict split: what may be learned from, and what stays unseen until the end."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flawsmith.data.sample import Dataset, Item
+from flawsmith.errors import FileError
+from flawsmith.files import content_hash
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A picture of a defect that is on neither side of a split."""
+
+    item: Item
+    reason: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """The two sides of a split, by defect, and what had to be left out so that nothing leaks."""
+
+    train: dict[str, tuple[Item, ...]]
+    test: dict[str, tuple[Item, ...]]
+    dropped: tuple[Dropped, ...]
+
+
+def strict_third(dataset: Dataset) -> tuple[dict[str, tuple[Item, ...]], dict[str, tuple[Item, ...]]]:
+    """Return (train, test) by defect: of the sorted names the first floor(n / 3), and the rest; see `split_third`."""
+    split = split_third(dataset)
+    return split.train, split.test
+
+
+def split_third(dataset: Dataset) -> Split:
+    """Return the strict split of the defects: never more than floor(n / 3) of a defect's n pictures to learn from.
+
+    Whole groups (physical parts) are taken in the order of their first names, over all defects at once, where they still fit; a
+    picture without a group is a group of its own. No group and no file content is on both sides; the data set's normals count
+    as learned from and its held-out normals as unseen. A defect with few groups may have nothing to learn from.
+    """
+    # by text, as `Path` sorts differently on Windows; the listing's order must not matter
+    items = [item for name in sorted(dataset.defects) for item in sorted(dataset.defects[name], key=lambda i: i.image.as_posix())]
+    parts: dict[tuple[str, str], list[Item]] = {}
+    for item in items:
+        parts.setdefault(_part(item), []).append(item)
+    learned = {_part(item) for item in dataset.normals}
+    unseen = {_part(item) for item in dataset.held_out_normals}
+    room = {name: len(members) // 3 for name, members in dataset.defects.items()}
+
+    train: list[Item] = []
+    test: list[Item] = []
+    dropped: list[Dropped] = []
+    for part, members in parts.items():
+        counts = Counter(item.defect for item in members)
+        fits = all(count <= room[name] for name, count in counts.items())
+        if part in unseen and part in learned:
+            dropped += [Dropped(item, "its group is among the normals and among the held-out normals") for item in members]
+        elif fits and part not in unseen:
+            train += members
+            for name, count in counts.items():
+                room[name] -= count
+        elif part in learned:
+            dropped += [Dropped(item, "its group is among the normals, and the third to learn from is full") for item in members]
+        else:
+            test += members
+
+    everything = (*items, *dataset.normals, *dataset.held_out_normals)
+    copies = {path: paths[0] for paths in duplicates(item.image for item in everything) for path in paths}
+    train, gone = _without_copies(train, dataset.held_out_normals, copies, "a held-out normal")
+    dropped += gone
+    test, gone = _without_copies(test, (*train, *dataset.normals), copies, "a picture that is learned from")
+    dropped += gone
+    return Split(_by_defect(dataset, train), _by_defect(dataset, test), tuple(dropped))
+
+
+def duplicates(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
+    """Return the sets of files that have the same content, sorted; only files of the same length are read."""
+    by_size: dict[int, list[Path]] = {}
+    for path in sorted(set(paths), key=lambda p: p.as_posix()):
+        try:
+            by_size.setdefault(path.stat().st_size, []).append(path)
+        except OSError as error:
+            raise FileError(path, f"cannot be read ({error.strerror}). Check that it is still there.") from error
+    same: dict[str, list[Path]] = {}
+    for alike in by_size.values():
+        for path in alike if len(alike) > 1 else ():
+            same.setdefault(content_hash(path), []).append(path)
+    return sorted(tuple(group) for group in same.values() if len(group) > 1)
+
+
+def _part(item: Item) -> tuple[str, str]:
+    return ("file", item.image.as_posix()) if item.group is None else ("group", item.group)
+
+
+def _without_copies(items: list[Item], others: Iterable[Item], copies: dict[Path, Path], what: str) -> tuple[list[Item], list[Dropped]]:
+    """Return the items whose content none of the others has, and those that went."""
+    taken = {copies[other.image]: other.image for other in others if other.image in copies}
+    kept = [item for item in items if copies.get(item.image) not in taken]
+    gone = [item for item in items if copies.get(item.image) in taken]
+    return kept, [Dropped(item, f"the same content as {taken[copies[item.image]]}, {what}") for item in gone]
+
+
+def _by_defect(dataset: Dataset, items: list[Item]) -> dict[str, tuple[Item, ...]]:
+    ordered = sorted(items, key=lambda i: i.image.as_posix())
+    return {name: tuple(item for item in ordered if item.defect == name) for name in sorted(dataset.defects)}

@@ -1,0 +1,102 @@
+"""Square windows at native resolution: how large, where, and how they are cut and measured."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+MAX_FACTOR = 4  # pixels per side of a latent cell; beyond it thin defects fall between cells
+ROOM = 1.5  # the window's side as a multiple of the defect's
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def side(self) -> int:
+        """The longer side in pixels."""
+        return max(self.height, self.width)
+
+
+def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, int]], cells: int) -> int:
+    """Return the side of the windows for a product, a multiple of `cells`, in native pixels.
+
+    sides: longer bounding-box sides of the real defects; sizes: (H, W) of the pictures; cells: side of the latent grid.
+    Most defects (three quarters) fit with room around them; no cell is wider than MAX_FACTOR pixels, and the window is not
+    much larger than the pictures.
+    """
+    wanted = ROOM * float(np.percentile(sides, 75)) if len(sides) else 2.0 * cells
+    largest = max((max(size) for size in sizes), default=cells * MAX_FACTOR)
+    factor = int(np.ceil(min(wanted, largest) / cells))
+    return cells * int(np.clip(factor, 1, MAX_FACTOR))
+
+
+def bounding_box(mask: np.ndarray) -> Box:
+    """Return the box around the true pixels of a non-empty mask (H, W)."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    top, left = int(rows[0]), int(columns[0])
+    return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
+
+
+def cut(picture: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
+    """Return the window (side, side, ...) whose corner is at (top, left), reflected where it leaves the picture."""
+    rows = _reflect(np.arange(top, top + side), picture.shape[0])
+    columns = _reflect(np.arange(left, left + side), picture.shape[1])
+    return picture[rows[:, None], columns[None, :]]
+
+
+def paste(picture: np.ndarray, window: np.ndarray, top: int, left: int) -> None:
+    """Write the part of `window` that lies inside `picture` into it."""
+    side = window.shape[0]
+    r0, r1 = max(0, top), min(picture.shape[0], top + side)
+    c0, c1 = max(0, left), min(picture.shape[1], left + side)
+    picture[r0:r1, c0:c1] = window[r0 - top : r1 - top, c0 - left : c1 - left]
+
+
+def window_around(box: Box, side: int, size: tuple[int, int], generator: np.random.Generator) -> tuple[int, int]:
+    """Return (top, left) of a window that holds `box` at a random place, inside the picture where that is possible."""
+    corners = []
+    for start, length, limit in ((box.top, box.height, size[0]), (box.left, box.width, size[1])):
+        if limit <= side:
+            corners.append((limit - side) // 2)  # a small picture as a whole, centred
+            continue
+        spare = side - length
+        margin = min(max(spare, 0) // 2, side // 8)  # keep the defect off the window's border
+        low, high = start - spare + margin, start - margin
+        corner = int(generator.integers(min(low, high), max(low, high) + 1))
+        corners.append(int(np.clip(corner, 0, limit - side)))
+    return corners[0], corners[1]
+
+
+def components(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the 8-connected parts of a mask (H, W), the largest first."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    order = sorted(range(1, count), key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
+    return [labels == i for i in order]
+
+
+def grow(mask: np.ndarray, radius: float) -> np.ndarray:
+    """Return the mask (H, W) with every pixel within `radius` pixels of it."""
+    return distance_outside(mask) <= radius
+
+
+def distance_outside(mask: np.ndarray) -> np.ndarray:
+    """Return each pixel's distance in pixels to the mask (H, W), 0 inside; infinite where the mask is empty."""
+    if not mask.any():
+        return np.full(mask.shape, np.inf, np.float32)
+    return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+
+
+def _reflect(index: np.ndarray, length: int) -> np.ndarray:
+    if length == 1:
+        return np.zeros_like(index)
+    period = 2 * (length - 1)
+    index = np.abs(index) % period
+    return np.where(index >= length, period - index, index)

@@ -1,0 +1,28 @@
+"""The training losses, as pure functions of tensors."""
+
+from torch import Tensor
+
+
+def denoising_loss(clean: Tensor, target: Tensor, t: Tensor, weight: Tensor, least: float) -> Tensor:
+    """Return the weighted velocity error per window, (B,).
+
+    |v - v*|^2 = |x - x*|^2 / t^2 for flow matching (Lipman et al. 2023); t is bounded below by `least`.
+    clean, target, weight: (branches, B, C, h, w), weight >= 0; t: (B,). The weights are normalised per window.
+    """
+    error = (clean - target).square() / t.clamp(min=least).square()[None, :, None, None, None]
+    return (weight * error).sum((0, 2, 3, 4)) / weight.sum((0, 2, 3, 4)).clamp(min=1e-6)
+
+
+def alignment_loss(whole: Tensor, part: Tensor, mask: Tensor, true_mask: Tensor, t: Tensor) -> Tensor:
+    """Return how much mask, part and whole disagree per window, (B,).
+
+    Two terms: the part must be the whole seen through the mask, |part - m whole|^2, and the mask must have the
+    true area and place in the sense of soft Dice, 1 - 2 |m m*| / (|m| + |m*|) (Milletari et al. 2016 with absolute sums).
+    Both count less where noise hides the answer: weight 1 - t.
+    whole, part: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W) predicted, -1 outside and 1 inside; true_mask: 0 and 1; t: (B,).
+    """
+    soft = ((mask + 1) / 2).clamp(0, 1)
+    tie = (part - soft * whole).square().mean((1, 2, 3))
+    size = soft.sum((1, 2, 3)) + true_mask.sum((1, 2, 3))
+    dice = 1 - (2 * (soft * true_mask).sum((1, 2, 3)) + 1) / (size + 1)
+    return (1 - t) * (tie + dice)

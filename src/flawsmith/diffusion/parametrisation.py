@@ -1,0 +1,19 @@
+"""What the network's output means, and back to the clean picture."""
+
+from torch import Tensor
+
+from flawsmith.errors import ConfigError
+
+
+def to_clean(output: Tensor, noisy: Tensor, t: Tensor, prediction: str, least: float = 1e-3) -> Tensor:
+    """Return the clean state that the network's output stands for, with noisy = (1 - t) clean + t noise.
+
+    prediction: "x" the clean state, "v" the velocity noise - clean, "eps" the noise; `least` bounds the division by 1 - t.
+    """
+    if prediction == "x":
+        return output
+    if prediction == "v":
+        return noisy - t * output
+    if prediction == "eps":
+        return (noisy - t * output) / (1 - t).clamp(min=least)
+    raise ConfigError(f"diffusion.prediction: got {prediction!r}, expected x, v or eps.")

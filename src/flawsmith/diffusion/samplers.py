@@ -1,0 +1,48 @@
+"""Solvers from noise to picture; each sees the network only as `denoise(state, time) -> clean state`."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from flawsmith.diffusion.guidance import Denoise
+from flawsmith.errors import ConfigError
+
+
+def sample_ddim(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Return the clean state by the first-order solver (Song et al. 2021, eq. 12 with eta 0; Euler's method for this schedule)."""
+    for t, s in zip(times[:-1], times[1:], strict=True):
+        clean = denoise(x, t)
+        x = (s / t) * x + (1 - s / t) * clean
+    return x
+
+
+def sample_dpmpp(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Return the clean state by DPM-Solver++(2M) (Lu et al. 2022, alg. 2), first order in the first and the last step."""
+    last: Tensor | None = None
+    last_step = math.inf
+    for t, s in zip(times[:-1], times[1:], strict=True):
+        clean = denoise(x, t)
+        step = _half_log_snr(s) - _half_log_snr(t)  # h in the paper
+        if last is None or math.isinf(step) or math.isinf(last_step):
+            direction = clean
+        else:
+            direction = clean + (clean - last) * step / (2 * last_step)
+        x = (s / t) * x + (1 - s) * -math.expm1(-step) * direction
+        last, last_step = clean, step
+    return x
+
+
+def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Return the clean state by the solver called `name`."""
+    if name not in SAMPLERS:
+        raise ConfigError(f"generation.sampler: got {name!r}, expected {' or '.join(SAMPLERS)}.")
+    return SAMPLERS[name](denoise, x, times)
+
+
+SAMPLERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp}
+
+
+def _half_log_snr(t: float) -> float:
+    """Return log((1 - t) / t), infinite at the ends."""
+    return math.inf if t <= 0 else -math.inf if t >= 1 else math.log((1 - t) / t)

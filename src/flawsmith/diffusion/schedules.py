@@ -1,0 +1,32 @@
+"""The noise schedule: how much picture and how much noise there is at a time between 0 (clean) and 1 (noise)."""
+
+import torch
+from torch import Tensor
+
+
+def mix(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
+    """Return the noisy state (1 - t) clean + t noise (flow matching, Lipman et al. 2023). t broadcasts over the state."""
+    return (1 - t) * clean + t * noise
+
+
+def training_times(count: int, mean: float, std: float, generator: torch.Generator) -> Tensor:
+    """Return `count` times in (0, 1) whose logit is normal (Esser et al. 2024, sec. 3.1), stratified over the batch."""
+    u = (torch.arange(count) + torch.rand(count, generator=generator)) / count  # one per stratum: less variance per step
+    u = u[torch.randperm(count, generator=generator)].clamp(1e-4, 1 - 1e-4)
+    return torch.sigmoid(mean + std * torch.special.ndtri(u))
+
+
+def sampling_times(steps: int, start: float) -> list[float]:
+    """Return steps + 1 times from `start` down to 0, evenly spaced."""
+    return [start * (1 - i / steps) for i in range(steps)] + [0.0]
+
+
+def joint_noise(shape: tuple[int, ...], rho: float, generator: torch.Generator) -> Tensor:
+    """Return noise of `shape` (branches, ...) whose branches are correlated by `rho`.
+
+    Branch 1 = rho * branch 0 + sqrt(1 - rho^2) * its own; rho = 0 is the paper's independent noise.
+    """
+    noise = torch.randn(shape, generator=generator)
+    if shape[0] == 2 and rho > 0:
+        noise[1] = rho * noise[0] + (1 - rho**2) ** 0.5 * noise[1]
+    return noise

@@ -1,0 +1,158 @@
+"""Where the next defect goes and what region the model gets: shaped like a real defect, placed where real ones occur."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from flawsmith.config import Config
+from flawsmith.data.library import Example
+from flawsmith.data.windows import bounding_box, distance_outside
+from flawsmith.errors import DataError
+
+FILL = 0.7  # largest share of the window's side that a proposed defect takes
+CANDIDATES = 192  # places looked at per proposal
+RING = 12  # pixels around a defect whose look is compared
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One proposal, in pixels of the picture."""
+
+    top: int  # of the window; negative where a small picture is reflected
+    left: int
+    region: np.ndarray  # (S, S) bool: where the model may draw, inside the window
+    source: str  # the real defect whose shape was taken
+
+
+def place(
+    image: np.ndarray, examples: Sequence[Example], window: int, config: Config, g: np.random.Generator, allowed: np.ndarray | None = None
+) -> Placement:
+    """Return a window of `image` (H, W, C) and a region in it for one of `examples` (all of one defect).
+
+    A real defect's shape is taken, turned, scaled and bent a little; with generation.placement "context" it goes to the
+    candidate place whose surroundings look most like that defect's own, with "position" to where real ones were, with
+    "uniform" anywhere. allowed: (H, W) bool, where regions may be; a mask that fits the window is the region itself.
+    """
+    example = examples[g.integers(len(examples))]
+    turn = _random_turn(config, g)
+    shape = turn(example.shape)
+    limit = FILL * min(window, max(image.shape[:2]))
+    if allowed is not None and allowed.any():
+        limit = min(limit, max(3.0, bounding_box(allowed).side * 0.8))
+    shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
+    spots = _candidates(image.shape[:2], examples, shape.shape, config.generation.placement, g, allowed)  # type: ignore[arg-type]
+    if config.generation.placement == "context" and len(spots) > 1:
+        cost = context_cost(image, turn(example.image), turn(example.mask), spots)
+        spots = spots[np.argsort(cost, kind="stable")[: max(1, len(spots) // 32)]]
+    row, column = (int(v) for v in spots[g.integers(len(spots))])
+    top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
+    region = np.zeros((window, window), bool)
+    _stamp(region, shape, row - top, column - left)
+    margin = 2 + config.generation.region_margin * bounding_box(shape).side
+    region = distance_outside(region) <= margin
+    region &= _inside(top, left, window, image.shape[:2])  # type: ignore[arg-type]
+    if allowed is not None:
+        region = _restrict(region, allowed, top, left, window)
+    return Placement(top, left, region, example.source)
+
+
+def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.random.Generator) -> np.ndarray:
+    """Return a mask (h, w) bool scaled, turned and bent a little, its longer side at most `limit` pixels, cut to its box."""
+    side = max(shape.shape)
+    scale = min(scale, limit / (1.25 * side))  # turning and bending may make it longer
+    size = int(np.ceil(side * scale * 1.6)) + 8
+    angle = np.deg2rad(degrees)
+    rows, columns = np.mgrid[:size, :size].astype(np.float32) - (size - 1) / 2
+    bend = cv2.resize(g.normal(0, 0.03 * side * scale, (2, 4, 4)).astype(np.float32).transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_CUBIC)
+    rows, columns = rows + bend[..., 0], columns + bend[..., 1]
+    y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
+    x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
+    soft = cv2.GaussianBlur(np.pad(shape, 1).astype(np.float32), (0, 0), max(0.3, 0.5 / scale))  # thin shapes survive shrinking
+    moved = cv2.remap(soft, x + 1, y + 1, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    mask = moved > min(0.5, 0.6 * float(moved.max()))
+    if not mask.any():
+        return np.ones((2, 2), bool)
+    box = bounding_box(mask)
+    return mask[box.top : box.top + box.height, box.left : box.left + box.width]
+
+
+def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Return for each place (row, column) how unlike its surroundings are to those of a real defect, (len(spots),).
+
+    Mean squared difference over a ring around the defect, each side less its own mean; pixels outside the picture count as
+    twice the example's variance. example: (S, S, C) with the defect in the middle; mask: (S, S) bool.
+    """
+    distance = distance_outside(mask)
+    rows, columns = np.nonzero((distance > 1) & (distance <= RING))
+    if len(rows) == 0:
+        return np.zeros(len(spots))
+    thin = np.linspace(0, len(rows) - 1, min(len(rows), 400)).astype(int)
+    rows, columns = rows[thin], columns[thin]
+    values = example[rows, columns].mean(-1)  # (R,)
+    values = values - values.mean()
+    y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
+    x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
+    inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
+    there = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].mean(-1)  # (M, R)
+    there = there - there.mean(1, keepdims=True)
+    return np.where(inside, (there - values) ** 2, 2 * values.var() + 1).mean(1)
+
+
+def _candidates(
+    size: tuple[int, int], examples: Sequence[Example], shape: tuple[int, int], how: str, g: np.random.Generator, allowed: np.ndarray | None
+) -> np.ndarray:
+    """Return places (M, 2) for a defect's centre, as rows and columns of the picture."""
+    if allowed is not None:
+        spots = np.argwhere(allowed)
+        if len(spots) == 0:
+            raise DataError("--region: the mask for this picture is empty; mark where the defect may be.")
+        return spots[g.integers(len(spots), size=CANDIDATES)]
+    near = np.array([example.place for example in examples])[g.integers(len(examples), size=CANDIDATES)]
+    near = near + g.normal(0, 0.04, near.shape)
+    anywhere = g.random((CANDIDATES, 2))
+    share = {"position": 1.0, "context": 0.5, "uniform": 0.0}[how]
+    spots = np.where(g.random((CANDIDATES, 1)) < share, near, anywhere) * np.array(size)
+    low = np.minimum(np.array(shape) / 2, np.array(size) / 2)  # keep the whole defect in the picture
+    return np.rint(np.clip(spots, low, np.array(size) - 1 - low)).astype(int)
+
+
+def _random_turn(config: Config, g: np.random.Generator):  # type: ignore[no-untyped-def]
+    """Return a function that mirrors and turns an array as training windows were."""
+    turns = int(g.integers(4)) if config.data.rotations else 0
+    up, across = (bool(g.random() < 0.5), bool(g.random() < 0.5)) if config.data.flips else (False, False)
+
+    def turn(a: np.ndarray) -> np.ndarray:
+        a = np.rot90(a, turns)
+        a = a[::-1] if up else a
+        return a[:, ::-1] if across else a
+
+    return turn
+
+
+def _corner(centre: int, window: int, size: int) -> int:
+    return (size - window) // 2 if size <= window else int(np.clip(centre - window // 2, 0, size - window))
+
+
+def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None:
+    """Set `shape`'s pixels in `canvas`, centred at (row, column), cut off at the border."""
+    rows, columns = np.nonzero(shape)
+    rows, columns = rows + row - shape.shape[0] // 2, columns + column - shape.shape[1] // 2
+    ok = (rows >= 0) & (rows < canvas.shape[0]) & (columns >= 0) & (columns < canvas.shape[1])
+    canvas[rows[ok], columns[ok]] = True
+
+
+def _inside(top: int, left: int, window: int, size: tuple[int, int]) -> np.ndarray:
+    """Return (S, S) bool: the window's pixels that lie in the picture."""
+    rows, columns = np.arange(top, top + window), np.arange(left, left + window)
+    return ((rows >= 0) & (rows < size[0]))[:, None] & ((columns >= 0) & (columns < size[1]))[None]
+
+
+def _restrict(region: np.ndarray, allowed: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
+    """Return the region inside `allowed`; the whole of `allowed` where it fits this window."""
+    rows, columns = np.arange(top, top + window), np.arange(left, left + window)
+    inside = _inside(top, left, window, allowed.shape)  # type: ignore[arg-type]
+    here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
+    whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= 0.9 * window
+    return here if whole else region & here

@@ -1,0 +1,117 @@
+"""From configuration to model, in one step."""
+
+from dataclasses import dataclass
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor, nn
+
+from flawsmith.config import ModelConfig
+from flawsmith.data.sample import GOOD
+from flawsmith.models.codecs import Codec, decode_mask, encode_mask, open_codec
+from flawsmith.models.conditioning import TokenTable
+from flawsmith.models.dual_unet import DualUNet, Features
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a model was built for."""
+
+    defects: tuple[str, ...]  # names without "good"
+    colours: int  # 1 or 3
+    window: int  # side in pixels of the square it sees
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the network is told beside the noisy state; made once per window, the same at every step."""
+
+    cells: Tensor  # (B, C, h, w) background and region
+    tokens: Tensor  # (branches, B, T, D)
+    pooled: Tensor  # (branches, B, E)
+    features: Features | None  # background features for BCM
+
+
+class DualModel(nn.Module):
+    """The whole network: codec, tokens and `DualUNet`.
+
+    The state it denoises is (branches, B, C, h, w): picture latents, then mask cells. The last branch denoises the mask;
+    the mask cells of the other branch are zero at every time and count nowhere.
+    """
+
+    def __init__(self, config: ModelConfig, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.branches = 2 if config.dual else 1
+        self.codec: Codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours)
+        self.factor = self.codec.factor
+        self.state = self.codec.channels + self.factor**2  # channels of the state
+        names = (GOOD, *shape.defects)
+        time_width = 4 * config.channels[0]
+        self.tokens = TokenTable(names, config.tokens, config.token_dim, time_width)
+        levels = range(len(config.channels))
+        unet = UNet2DConditionModel(
+            sample_size=config.cells,
+            in_channels=2 * self.state,
+            out_channels=self.state,
+            block_out_channels=config.channels,
+            layers_per_block=config.layers,
+            down_block_types=["CrossAttnDownBlock2D" if i >= config.attention_from else "DownBlock2D" for i in levels],
+            up_block_types=["CrossAttnUpBlock2D" if i >= config.attention_from else "UpBlock2D" for i in reversed(levels)],
+            attention_head_dim=[c // config.head_dim for c in config.channels],  # diffusers reads this as the number of heads
+            cross_attention_dim=config.token_dim,
+            class_embed_type="identity",
+        )
+        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, config.bcm)
+
+    def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
+        x = torch.cat([state, condition.cells.expand(self.branches, -1, -1, -1, -1)], dim=2)
+        y = self.net(x, 1000 * t, condition.tokens, condition.pooled, condition.features)
+        return y * self.mask_of_state(y)
+
+    def condition(self, background: Tensor, region: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+        """Return what the network is told.
+
+        background: (B, C, H, W) in [-1, 1], 0 inside the region; region: (B, 1, H, W), 1 where the model may draw;
+        ids: (B,) entries of the token table; noise: (B, T, D), added to the tokens.
+        """
+        cells = torch.cat([self.codec.encode(background), encode_mask(region, self.factor)], dim=1)
+        tokens, pooled = self.tokens(ids, self.branches, noise)
+        features = None
+        if self.net.background:
+            bare = torch.cat([cells[:, : self.codec.channels], torch.zeros_like(cells[:, self.codec.channels :])], dim=1)
+            own, own_pooled = self.tokens(torch.full_like(ids, self.tokens.background), 1)
+            features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], own_pooled[0])
+        return Condition(cells, tokens, pooled, features)
+
+    def encode(self, whole: Tensor, part: Tensor, mask: Tensor) -> Tensor:
+        """Return the clean state. whole, part: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""
+        cells = encode_mask(mask, self.factor)
+        if self.branches == 1:
+            return torch.cat([self.codec.encode(whole), cells], dim=1)[None]
+        z0 = torch.cat([self.codec.encode(whole), torch.zeros_like(cells)], dim=1)
+        z1 = torch.cat([self.codec.encode(part), cells], dim=1)
+        return torch.stack([z0, z1])  # (2, B, C, h, w)
+
+    def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return whole, part (B, C, H, W) and mask (B, 1, H, W) of a clean state; a single branch's part is whole times mask."""
+        channels = self.codec.channels
+        whole = self.codec.decode(state[0, :, :channels])
+        mask = decode_mask(state[-1, :, channels:], self.factor)
+        part = self.codec.decode(state[1, :, :channels]) if self.branches == 2 else whole * (mask > 0)
+        return whole, part, mask
+
+    def mask_of_state(self, state: Tensor) -> Tensor:
+        """Return 1 for the state's elements that exist and 0 for the mask cells of the branch without a mask."""
+        keep = torch.ones(self.branches, 1, self.state, 1, 1, device=state.device, dtype=state.dtype)
+        if self.branches == 2:
+            keep[0, :, self.codec.channels :] = 0
+        return keep
+
+
+def build_model(config: ModelConfig, shape: Shape, seed: int) -> DualModel:
+    """Return a fresh model; its weights depend on `seed` alone, and no global generator is left changed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
+        return DualModel(config, shape)

@@ -1,0 +1,107 @@
+"""From pixels to latent cells and back."""
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from flawsmith.errors import ConfigError
+
+
+class Codec(Protocol):
+    """What a codec does. Pictures: (B, C, H, W) in [-1, 1]; latents: (B, channels, H / factor, W / factor)."""
+
+    factor: int
+    channels: int
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents of pictures."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the pictures of latents."""
+        ...
+
+    def spread(self, cells: Tensor) -> Tensor:
+        """Return weights of the latents' shape from a mask encoded by `encode_mask`."""
+        ...
+
+
+class Unshuffle:
+    """Pixel-unshuffle: every factor x factor block becomes one cell. Exact in both directions."""
+
+    def __init__(self, factor: int, colours: int) -> None:
+        self.factor = factor
+        self.channels = colours * factor**2
+        self._colours = colours
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents of pictures."""
+        return F.pixel_unshuffle(x, self.factor)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the pictures of latents."""
+        return F.pixel_shuffle(z, self.factor)
+
+    def spread(self, cells: Tensor) -> Tensor:
+        """Return the mask's cells once per colour: a latent element is one pixel."""
+        return cells.repeat(1, self._colours, 1, 1)
+
+
+class Autoencoder:
+    """A diffusers AutoencoderKL or AutoencoderTiny from a local folder, frozen."""
+
+    def __init__(self, model: nn.Module, colours: int) -> None:
+        self.model = model.eval().requires_grad_(False)
+        config: Any = model.config
+        self.factor = 2 ** (len(config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels) - 1)
+        self.channels = config.latent_channels
+        self._colours = colours
+        self._scale = float(config.get("scaling_factor") or 1.0)
+        self._shift = float(config.get("shift_factor") or 0.0)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the latents of pictures; grey pictures enter as three equal channels."""
+        self.model.to(x.device)
+        with torch.no_grad():
+            out: Any = self.model.encode(x.expand(-1, 3, -1, -1))
+            z = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latents
+        return (z - self._shift) * self._scale
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the pictures of latents."""
+        x = self.model.to(z.device).decode(z / self._scale + self._shift).sample
+        return x if self._colours == 3 else x.mean(1, keepdim=True)
+
+    def spread(self, cells: Tensor) -> Tensor:
+        """Return the mask's mean in each cell, once per latent channel."""
+        return cells.mean(1, keepdim=True).expand(-1, self.channels, -1, -1)
+
+
+def encode_mask(mask: Tensor, factor: int) -> Tensor:
+    """Return a mask (B, 1, H, W) as cells (B, factor^2, H / factor, W / factor), exactly, whatever the codec."""
+    return F.pixel_unshuffle(mask, factor)
+
+
+def decode_mask(cells: Tensor, factor: int) -> Tensor:
+    """Return the mask (B, 1, H, W) of its cells."""
+    return F.pixel_shuffle(cells, factor)
+
+
+def open_codec(name: str, factor: int, colours: int) -> Codec:
+    """Return the codec called `name`: "unshuffle", or a folder with a diffusers autoencoder."""
+    if name == "unshuffle":
+        return Unshuffle(factor, colours)
+    folder = Path(name)
+    if not (folder / "config.json").is_file():
+        raise ConfigError(f"model.codec: got {name!r}, expected unshuffle or a folder with a diffusers autoencoder (config.json and weights).")
+    import json
+
+    import diffusers
+
+    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
+    if kind not in ("AutoencoderKL", "AutoencoderTiny"):
+        raise ConfigError(f"{folder}/config.json: got {kind}, expected AutoencoderKL or AutoencoderTiny.")
+    return Autoencoder(getattr(diffusers, kind).from_pretrained(folder, use_safetensors=True), colours)

@@ -1,0 +1,100 @@
+"""Two diffusion branches as a doubled batch through one diffusers UNet, with exchange after every attention layer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+
+from flawsmith.models.bcm import BCM
+from flawsmith.models.saim import SAIM, JointAttention
+
+Features = dict[str, Tensor]  # background features by self-attention layer, each (B, N, C)
+
+
+class DualUNet(nn.Module):
+    """A plain UNet whose attention layers are followed by SAIM (or joint attention) and, for branch 0, by BCM.
+
+    The modules are attached by hooks: the UNet keeps its own keys and can be any diffusers checkpoint. With fresh modules
+    the output equals the plain UNet's bit for bit.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel, branches: int, interaction: str, rank: int, head_dim: int, bcm: bool) -> None:
+        super().__init__()
+        self.unet = unet
+        self.branches = branches
+        self.exchange = nn.ModuleDict()
+        self.background = nn.ModuleDict()
+        self._features: Features | None = None  # what BCM adds in the call under way
+        self._recorded: Features | None = None  # filled instead while the background picture itself goes through
+        for name, layer in attention_layers(unet):
+            key = name.replace(".", "/")  # ModuleDict keys hold no dots
+            own = name.endswith("attn1")  # diffusers: attn1 is self-attention, attn2 cross-attention
+            width = layer.to_out[0].out_features
+            if branches == 2 and interaction == "saim":
+                self.exchange[key] = SAIM(width, rank)
+            elif branches == 2 and interaction == "joint" and own:
+                self.exchange[key] = JointAttention(width, head_dim)
+            if bcm and own:
+                self.background[key] = BCM(width)
+            layer.register_forward_hook(self._after(key))
+
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, pooled: Tensor | None = None, features: Features | None = None) -> Tensor:
+        """Return the network's output, (branches, B, C_out, h, w).
+
+        x: (branches, B, C_in, h, w); t: (B,) in timesteps 0 to 1000; context: (branches, B, T, D) tokens;
+        pooled: (branches, B, E), added to the time embedding; features: from `encode_background`, needed with BCM.
+        """
+        if self.background and features is None:
+            raise ValueError("DualUNet with BCM needs the background's features: call encode_background first.")
+        self._features = features
+        try:
+            y = self.unet(
+                x.flatten(0, 1),
+                t.repeat(x.shape[0]),
+                encoder_hidden_states=context.flatten(0, 1),
+                class_labels=None if pooled is None else pooled.flatten(0, 1),
+                return_dict=False,
+            )[0]
+        finally:
+            self._features = None
+        return y.unflatten(0, (x.shape[0], -1))
+
+    def encode_background(self, x: Tensor, context: Tensor, pooled: Tensor | None = None) -> Features:
+        """Return the self-attention outputs for a clean background picture; the same for every step of sampling.
+
+        x: (B, C_in, h, w) at time 0; context: (B, T, D); pooled: (B, E).
+        """
+        with self._recording() as features:
+            self.unet(x, torch.zeros(len(x), device=x.device), encoder_hidden_states=context, class_labels=pooled, return_dict=False)
+        return features
+
+    @contextmanager
+    def _recording(self) -> Iterator[Features]:
+        self._recorded = {}
+        try:
+            yield self._recorded
+        finally:
+            self._recorded = None
+
+    def _after(self, key: str) -> Any:
+        """Return the forward hook of the attention layer called `key`."""
+
+        def hook(_module: nn.Module, _inputs: Any, y: Tensor) -> Tensor:
+            if self._recorded is not None:
+                if key in self.background:
+                    self._recorded[key] = y
+                return y
+            if self._features is not None and key in self.background:
+                y = self.background[key](y, self._features[key])
+            return self.exchange[key](y) if key in self.exchange else y
+
+        return hook
+
+
+def attention_layers(unet: nn.Module) -> list[tuple[str, Attention]]:
+    """Return (name, module) of every self- and cross-attention layer, in the order of the network."""
+    return [(name, module) for name, module in unet.named_modules() if isinstance(module, Attention) and name.endswith(("attn1", "attn2"))]

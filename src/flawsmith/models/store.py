@@ -1,0 +1,73 @@
+"""A trained model as one safetensors file that says everything needed to use it."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+import flawsmith
+from flawsmith.config import Config, from_dict, to_dict
+from flawsmith.data.scale import PixelRange
+from flawsmith.errors import RunError
+from flawsmith.files import write_bytes
+from flawsmith.models.build import DualModel, Shape, build_model
+
+FORMAT = "flawsmith-1"
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a model knows of the product beside its weights."""
+
+    shape: Shape
+    scale: PixelRange
+    noise: float  # typical difference of neighbouring pixels in normals, as a share of the value range
+    areas: dict[str, tuple[int, int]]  # least and largest mask of each defect in pixels
+
+
+def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int) -> None:
+    """Write weights with configuration and product in the file's header."""
+    metadata = {
+        "format": FORMAT,
+        "version": flawsmith.__version__,
+        "config": json.dumps(to_dict(config)),
+        "product": json.dumps(asdict(product)),
+        "step": str(step),
+    }
+    write_bytes(path, save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata=metadata))
+
+
+def load_model(path: Path) -> tuple[DualModel, Config, Product]:
+    """Return model (evaluation mode, CPU), configuration and product of a file that `save_model` wrote."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+    except FileNotFoundError:
+        raise RunError(f"{path}: is missing; is this a RUN folder that `flawsmith fit` finished or saved a checkpoint in?") from None
+    except Exception as error:
+        raise RunError(f"{path}: cannot be read ({error}); copy the RUN folder anew, or fit again.") from error
+    if metadata.get("format") != FORMAT:
+        raise RunError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; fit again with this version of flawsmith.")
+    config = from_dict(json.loads(metadata["config"]))
+    product = product_from(json.loads(metadata["product"]))
+    model = build_model(config.model, product.shape, seed=0)
+    model.load_state_dict(weights)
+    return model.eval().requires_grad_(False), config, product
+
+
+def product_from(tree: dict[str, Any]) -> Product:
+    """Return the Product that `dataclasses.asdict` turned into plain values."""
+    shape = Shape(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
+    areas = {name: (int(a), int(b)) for name, (a, b) in tree["areas"].items()}
+    return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas)
+
+
+def trained_weights(model: torch.nn.Module) -> dict[str, Tensor]:
+    """Return the model's own weights by name; a pretrained codec is no part of them."""
+    return dict(model.state_dict())

@@ -1,0 +1,192 @@
+"""`flawsmith fit`: one training, to be read from top to bottom."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+
+from flawsmith.config import Config, dump, from_dict, preset, to_dict
+from flawsmith.data.library import save_library
+from flawsmith.data.pairs import Batch
+from flawsmith.data.readers import read
+from flawsmith.devices import choose_device, choose_precision, use_threads
+from flawsmith.errors import RunError
+from flawsmith.files import append_line, prepare_output, read_lines, write_json, write_text
+from flawsmith.models.build import build_model
+from flawsmith.models.store import save_model
+from flawsmith.seeds import derive, torch_generator
+from flawsmith.training.average import Average
+from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from flawsmith.training.learned import prepare
+from flawsmith.training.objective import objective
+from flawsmith.training.previews import Previews
+from flawsmith.training.progress import Progress, TensorBoard
+
+
+def fit(
+    data: str | Path,
+    run: str | Path,
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int = 0,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Learn the defects of the folder `data`, leave the RUN folder `run`, and return what was done.
+
+    With `resume` an interrupted run goes on from its newest checkpoint with its own configuration (only the limits
+    training.steps and training.minutes are taken from `config`). Raises FlawsmithError for bad data, a bad configuration
+    or a folder that is not empty.
+    """
+    run = Path(run)
+    begun = time.monotonic()
+    config = config or preset("tiny")
+    if resume:
+        config = _resumed_config(run, config)
+    use_threads(threads)
+    learned = prepare(read(data), config)
+    if resume:
+        _same_data(run, learned.record)
+    else:
+        prepare_output(run, overwrite)
+        write_text(run / "config.yaml", dump(config))
+        write_json(run / "data.json", learned.record)
+        save_library(run / "model" / "library.safetensors", learned.examples)
+
+    where = choose_device(device)
+    precision = choose_precision(config.training.precision, where)
+    accelerator = Accelerator(cpu=where == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+    seed = config.training.seed
+    model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
+    average = Average(model, config.training.ema)
+    optimiser = torch.optim.AdamW(
+        [p for p in model.parameters() if p.requires_grad],
+        lr=config.training.learning_rate,
+        weight_decay=config.training.weight_decay,
+        betas=(0.9, 0.99),
+    )
+    step, spent = 0, 0.0
+    newest = newest_checkpoint(run / "checkpoints")
+    if resume and newest:
+        step, facts = load_checkpoint(newest, model, average, optimiser)
+        spent = facts["seconds"]
+        _forget_after(run / "log.jsonl", step)
+    average.weights = {name: w.to(accelerator.device) for name, w in average.weights.items()}
+    model, optimiser = accelerator.prepare(model, optimiser)
+    bare = accelerator.unwrap_model(model)
+    main = accelerator.is_main_process
+    previews = Previews(run / "previews", learned.pool, seed)
+    board = TensorBoard(run / "tensorboard") if config.training.tensorboard and main else None
+    progress = Progress(config.training, quiet or not main)
+    rank = accelerator.process_index
+
+    started = time.monotonic() - spent
+    split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds
+    sums: dict[str, float] = {}
+    logged = step
+    model.train()
+    with progress:
+        while step < config.training.steps and not _time_is_up(config, time.monotonic() - started):
+            mark = time.monotonic()
+            batch = _to(learned.pool.batch(derive(seed, rank), step, config.training.batch), accelerator.device)
+            split["data"] += time.monotonic() - mark
+
+            mark = time.monotonic()
+            rate = config.training.learning_rate * _schedule(config, step, time.monotonic() - started)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            with accelerator.autocast():
+                loss = objective(model, batch, config.diffusion, torch_generator(seed, "noise", rank, step))
+            accelerator.backward(loss.total)
+            norm = accelerator.clip_grad_norm_(model.parameters(), config.training.clip)
+            optimiser.step()
+            optimiser.zero_grad()
+            step += 1
+            average.update(bare, step)
+            for name, value in (("loss", loss.total), ("denoise", loss.denoise), ("align", loss.align), ("gradient", norm)):
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            split["model"] += time.monotonic() - mark
+            _stop_on_nan(sums["loss"], step, run)
+
+            mark = time.monotonic()
+            seconds = time.monotonic() - started
+            if main and (step % config.training.log_every == 0 or step == config.training.steps):
+                row = {"step": step, **{name: round(value / (step - logged), 6) for name, value in sums.items()}}
+                row |= {"learning_rate": rate, "seconds": round(seconds, 2)}
+                append_line(run / "log.jsonl", json.dumps(row))
+                if board:
+                    board.write(row)
+                progress.update(step, seconds, row["loss"])
+                sums, logged = {}, step
+            if main and step % config.training.preview_every == 0:
+                previews.draw(bare, average, config, step)
+            if main and step % config.training.checkpoint_every == 0:
+                save_checkpoint(run / "checkpoints", step, bare, average, optimiser, {"seconds": seconds}, config.training.keep)
+            split["write"] += time.monotonic() - mark
+    seconds = time.monotonic() - started
+    result = {"run": str(run), "steps": step, "minutes": round(seconds / 60, 2), "window": learned.product.shape.window}
+    result |= {"parameters": sum(p.numel() for p in bare.parameters()), "precision": precision, "device": str(accelerator.device)}
+    result |= {"seconds": {**{k: round(v, 2) for k, v in split.items()}, "total": round(time.monotonic() - begun, 2)}}
+    if main:
+        save_checkpoint(run / "checkpoints", step, bare, average, optimiser, {"seconds": seconds}, config.training.keep)
+        save_model(run / "model" / "model.safetensors", average.state(bare), config, learned.product, step)
+        previews.draw(bare, average, config, step)
+        write_json(run / "fit.json", result)
+    if board:
+        board.close()
+    return result
+
+
+def _schedule(config: Config, step: int, seconds: float) -> float:
+    """Return the learning rate's share of its peak: a short rise, a plateau, and a fall to zero over the last 40 %."""
+    limits = [(step + 1) / config.training.steps]
+    if config.training.minutes > 0:
+        limits.append(seconds / 60 / config.training.minutes)
+    left = 1 - max(limits)
+    return min((step + 1) / config.training.warmup if config.training.warmup else 1.0, max(left, 0.0) / 0.4 + 1e-3, 1.0)
+
+
+def _time_is_up(config: Config, seconds: float) -> bool:
+    return config.training.minutes > 0 and seconds >= 60 * config.training.minutes
+
+
+def _to(batch: Batch, device: torch.device) -> Batch:
+    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in ("whole", "mask", "region", "ids", "free")))
+
+
+def _stop_on_nan(loss: float, step: int, run: Path) -> None:
+    if loss != loss:
+        raise RunError(
+            f"{run}: the loss is not a number at step {step}. Lower training.learning_rate or set training.precision=fp32, and go on "
+            "with --resume from the last checkpoint."
+        )
+
+
+def _resumed_config(run: Path, given: Config) -> Config:
+    """Return the run's own configuration with the limits that were given now."""
+    from flawsmith.config import resolve
+
+    if not (run / "config.yaml").is_file():
+        raise RunError(f"{run}: nothing to resume here (no config.yaml); start without --resume.")
+    tree = to_dict(resolve(file=run / "config.yaml"))
+    tree["training"] |= {"steps": given.training.steps, "minutes": given.training.minutes}
+    return from_dict(tree)
+
+
+def _same_data(run: Path, record: dict[str, Any]) -> None:
+    """Raise RunError unless the pictures are those the run began with."""
+    begun_with = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    for key in ("normals", "defects"):
+        if begun_with[key] != record[key]:
+            raise RunError(f"{run}: the {key} in the data folder changed since this run began; start a new run for them.")
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop the rows of steps that will be taken again."""
+    if log.exists():
+        rows = [row for row in read_lines(log) if row["step"] <= step]
+        write_text(log, "".join(json.dumps(row) + "\n" for row in rows))

@@ -1,0 +1,54 @@
+"""The loss of one batch."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flawsmith.config import DiffusionConfig
+from flawsmith.data.pairs import Batch
+from flawsmith.diffusion.losses import alignment_loss, denoising_loss
+from flawsmith.diffusion.parametrisation import to_clean
+from flawsmith.diffusion.schedules import joint_noise, mix, training_times
+from flawsmith.models.build import DualModel
+from flawsmith.models.codecs import encode_mask
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss and its parts, each a scalar."""
+
+    total: Tensor
+    denoise: Tensor
+    align: Tensor
+
+
+def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator: torch.Generator) -> Loss:
+    """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
+    device = batch.whole.device
+    count = len(batch.ids)
+    t = training_times(count, config.time_mean, config.time_std, generator).to(device)
+    dropped = torch.rand(count, generator=generator).to(device) < config.token_dropout
+    ids = torch.where(dropped, model.tokens.empty, batch.ids)
+    target = model.encode(batch.whole, batch.whole * batch.mask, 2 * batch.mask - 1)  # (branches, B, C, h, w)
+    keep = model.mask_of_state(target)
+    noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
+    noisy = mix(target, noise, t[None, :, None, None, None]) * keep
+    condition = model.condition(batch.whole * (1 - batch.region), batch.region, ids)
+    output = model(noisy, t, condition).float()
+    clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
+    denoise = denoising_loss(clean, target, t, _weight(model, batch, config) * keep, config.min_time).mean()
+    align = _alignment(model, batch, clean, t) if config.align_weight > 0 else denoise.new_zeros(())
+    return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach())
+
+
+def _alignment(model: DualModel, batch: Batch, clean: Tensor, t: Tensor) -> Tensor:
+    whole, part, mask = model.decode(clean)
+    return alignment_loss(whole, part, mask, batch.mask, t).mean()
+
+
+def _weight(model: DualModel, batch: Batch, config: DiffusionConfig) -> Tensor:
+    """Return the loss weight of every element of the state, (1, B, C, h, w)."""
+    pixels = config.outside_weight + (1 - config.outside_weight) * batch.region  # (B, 1, H, W)
+    cells = encode_mask(pixels, model.factor)
+    return torch.cat([model.codec.spread(cells), config.mask_weight * cells], dim=1)[None]

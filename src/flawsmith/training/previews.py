@@ -1,0 +1,49 @@
+"""Pictures of fixed seeds while a training runs, so that progress can be seen."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from flawsmith.config import Config
+from flawsmith.data.image_files import write_image
+from flawsmith.data.pairs import Pool
+from flawsmith.generation.sampling import Task, draw
+from flawsmith.models.build import DualModel
+from flawsmith.seeds import derive, numpy_generator
+from flawsmith.training.average import Average
+
+ROWS = 6
+
+
+class Previews:
+    """The same windows, regions and seeds every time: background, whole, part and mask side by side."""
+
+    def __init__(self, folder: Path, pool: Pool, seed: int) -> None:
+        self._folder = folder
+        self._tasks = [Task(*pool.preview(i, numpy_generator(seed, "preview", i)), derive(seed, "preview", i)) for i in range(ROWS)]
+
+    def draw(self, model: DualModel, average: Average, config: Config, step: int) -> None:
+        """Write FOLDER/step-NNNNNNN.png, drawn with the averaged weights; the model is left as it was."""
+        own = {name: p.detach().clone() for name, p in model.named_parameters() if name in average.weights}
+        training = model.training
+        _fill(model, average.weights)
+        model.eval()
+        drawn = draw(model, self._tasks, config, "fp32")
+        _fill(model, own)
+        model.train(training)
+        rows = []
+        for task, d in zip(self._tasks, drawn, strict=True):
+            assert task.normal is not None
+            mask = np.broadcast_to(2 * d.mask[None] - 1, d.whole.shape)
+            rows.append(np.concatenate([task.normal * ~task.region, d.whole, d.part, mask], axis=2))
+        sheet = np.concatenate(rows, axis=1)
+        pixels = np.clip(np.rint((sheet + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        write_image(self._folder / f"step-{step:07d}.png", pixels)
+
+
+@torch.no_grad()
+def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
+    for name, p in model.named_parameters():
+        if name in weights:
+            p.copy_(weights[name])

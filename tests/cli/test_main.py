@@ -1,0 +1,140 @@
+"""The command itself: quick help, one line for an error, and the exit statuses."""
+
+import errno
+import importlib
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import flawsmith
+from flawsmith.cli.main import COMMANDS, main
+from flawsmith.errors import DataError
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(flawsmith.__file__).parents[1])}
+
+
+def run(*args: str) -> Any:
+    return CliRunner().invoke(main, args)
+
+
+def fake_check(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make `flawsmith check` end in an error."""
+
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setitem(vars(flawsmith), "check", fail)
+
+
+def test_help_answers_in_half_a_second() -> None:
+    took = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "flawsmith", "--help"], check=True, capture_output=True, env=ENVIRONMENT)
+        took.append(time.perf_counter() - start)
+    assert statistics.median(took) < 0.5
+
+
+def test_help_lists_every_command_with_its_purpose() -> None:
+    output = run("--help").output
+    for name, (_, _, text) in COMMANDS.items():
+        assert name in output and " ".join(text.split()[:3]) in output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(name: str) -> None:
+    result = run(name, "--help")
+    assert result.exit_code == 0 and result.output.startswith("Usage:")
+    module, function, _ = COMMANDS[name]
+    command = getattr(importlib.import_module(module), function)
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("chekc", "check"), ("generat", "generate"), ("fitt", "fit"), ("dmeo", "demo")])
+def test_an_unknown_command_names_the_nearest(typed: str, meant: str) -> None:
+    result = run(typed)
+    assert result.exit_code == 2
+    assert result.stderr == f"flawsmith: no such command '{typed}'. Did you mean {meant}?\n"
+
+
+def test_a_command_like_no_other_gets_the_list() -> None:
+    assert "The commands are check, fit, generate, demo." in run("zzz").stderr
+
+
+@pytest.mark.parametrize("args", [["check"], ["check", "a", "--nonsense"], ["fit", "a"], ["generate", "a", "-o", "b"], ["--nonsense"]])
+def test_wrong_usage_exits_with_2(args: list[str]) -> None:
+    result = run(*args)
+    assert result.exit_code == 2 and result.stdout == "" and result.stderr
+
+
+def test_a_users_error_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_check(monkeypatch, DataError("data: got nothing,\n   expected pictures."))
+    result = run("check", "data")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "flawsmith: data: got nothing, expected pictures.\n"
+
+
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_check(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "out/pairs.jsonl"))
+    result = run("check", "data")
+    assert result.exit_code == 2
+    assert result.stderr == "flawsmith: out/pairs.jsonl: No space left on device.\n"
+
+
+def test_our_own_mistakes_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_check(monkeypatch, ZeroDivisionError())
+    assert isinstance(run("check", "data").exception, ZeroDivisionError)
+
+
+def test_interrupting_exits_with_130_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_check(monkeypatch, KeyboardInterrupt())
+    result = run("check", "data")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "\nflawsmith: stopped.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    code = """
+import flawsmith
+from flawsmith.cli.main import main
+class Report:
+    bad = False
+    def to_dict(self):
+        return {"a": "x" * 10**6}
+flawsmith.check = lambda _: Report()
+main(["check", "x", "--json"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    assert process.stdout and process.stderr
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.wait(timeout=20)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
+def test_a_real_ctrl_c_ends_with_130() -> None:
+    code = """
+import time, flawsmith
+from flawsmith.cli.main import main
+def wait(_):
+    print("waiting", flush=True)
+    time.sleep(30)
+flawsmith.check = wait
+main(["check", "x"])
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True)
+    assert process.stdout and process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert error.strip() == "flawsmith: stopped."
