@@ -114,13 +114,17 @@ def test_every_bad_file_is_listed_in_one_pass(mvtec: Path) -> None:
     grey_values(mvtec / "ground_truth/crack/000_mask.png")  # of a picture that is bad, too
     (mvtec / "ground_truth/dent/001_mask.png").unlink()
     truncate(mvtec / "test/dent/001.png")  # without a mask and truncated: both are said
+    (mvtec / "test/dent/002.png").unlink()
+    truncate(mvtec / "ground_truth/dent/002_mask.png")  # without a picture and truncated
     (mvtec / "groups.csv").write_text("path,group\ntest/crack/9.png,1\n")
+    expected |= {"ground_truth/dent/002_mask.png"}
     expected |= {"ground_truth/dent/000_mask.png", "ground_truth/crack/000_mask.png", "test/dent/001.png", "groups.csv"}
     report = check(mvtec)
     paths = [p.path for p in report.problems]
-    assert set(paths) == expected and paths == sorted(paths) and paths.count("test/dent/001.png") == 2
-    assert report.summary["dent"].pictures == 1 and report.summary["crack"].pictures == 1
-    assert lines(report)[-1] == "10 to mend."
+    assert set(paths) == expected and paths == sorted(paths)
+    assert paths.count("test/dent/001.png") == paths.count("ground_truth/dent/002_mask.png") == 2
+    assert list(report.summary) == ["crack"] and report.summary["crack"].pictures == 1
+    assert lines(report)[-1] == "12 to mend."
 
 
 def test_the_report_is_json(mvtec: Path) -> None:

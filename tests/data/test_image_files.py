@@ -6,6 +6,7 @@ import pickle
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -54,7 +55,9 @@ def png(values: np.ndarray, *extra: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
-def tiff(values: np.ndarray, order: str = "<", orientation: int = 1, white_is_zero: bool = False, sample_format: int = 1) -> bytes:
+def tiff(
+    values: np.ndarray, order: Literal["<", ">"] = "<", orientation: int = 1, white_is_zero: bool = False, sample_format: int = 1
+) -> bytes:
     """Return (H, W, C) values as an uncompressed TIFF file of one strip, written straight from the specification."""
     height, width, channels = values.shape
     data = values.astype(values.dtype.newbyteorder(order)).tobytes()
@@ -117,6 +120,7 @@ def test_other_programs_read_what_is_written(tmp_path: Path, dtype: type, channe
             assert (np.array(image).reshape(array.shape) == array).all()
     else:
         seen = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert seen is not None
         seen = seen.reshape(13, 7, -1)[..., {1: [0], 2: [0, 3], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[channels]]
         assert seen.dtype == np.uint16 and (seen == array).all()
 
@@ -134,7 +138,7 @@ def test_png_of_every_mode_is_exact(tmp_path: Path, dtype: type, channels: int) 
 @pytest.mark.parametrize(
     ("dtype", "channels"), [(np.uint8, 1), (np.uint8, 2), (np.uint8, 3), (np.uint8, 4), (np.uint16, 1), (np.uint16, 3), (np.uint16, 4)]
 )
-def test_tiff_of_every_mode_is_exact(tmp_path: Path, dtype: type, channels: int, order: str) -> None:
+def test_tiff_of_every_mode_is_exact(tmp_path: Path, dtype: type, channels: int, order: Literal["<", ">"]) -> None:
     array = noise((5, 6, channels), dtype)
     (tmp_path / "x.tiff").write_bytes(tiff(array, order))
     read = read_image(tmp_path / "x.tiff")

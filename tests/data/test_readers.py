@@ -135,16 +135,17 @@ def test_yaml_without_held_out_normals_and_with_the_yaml_elsewhere(own: Callable
     assert data.held_out_normals == () and list(data.defects) == ["7"] and len(data.defects["7"]) == 3
 
 
-def test_pictures_and_masks_in_one_folder(own: Callable[..., Path]) -> None:
-    root = own("normals: ok parts\nmask_pattern: '{stem}_label.png'\ndefects: {scratch: {images: bad/all, masks: bad/all}}\n")
+@pytest.mark.parametrize(("ending", "extra"), [("_mask", ""), ("_label", "mask_pattern: '{stem}_label.png'\n")])
+def test_pictures_and_masks_in_one_folder(own: Callable[..., Path], ending: str, extra: str) -> None:
+    root = own(f"normals: ok parts\n{extra}defects: {{scratch: {{images: bad/all, masks: ./bad/../bad/all}}}}\n")
     shutil.copytree(root / "bad/pictures", root / "bad/all")
     for mask in (root / "bad/labels").iterdir():
-        shutil.copy(mask, root / "bad/all" / mask.name.replace("_mask", "_label"))
+        shutil.copy(mask, root / "bad/all" / mask.name.replace("_mask", ending))
     assert [(i.image.name, i.mask.name) for i in read(root).defects["scratch"] if i.mask] == [
-        (f"00{i}.png", f"00{i}_label.png") for i in range(3)
+        (f"00{i}.png", f"00{i}{ending}.png") for i in range(3)
     ]
     (root / "bad/all/001.png").unlink()
-    with pytest.raises(DataError, match=r"001_label\.png: is a mask without a picture"):
+    with pytest.raises(DataError, match=rf"001{ending}\.png: is a mask without a picture"):
         read(root)
 
 

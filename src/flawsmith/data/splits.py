@@ -96,7 +96,10 @@ def _part(item: Item) -> tuple[str, str]:
 
 def _without_copies(items: list[Item], others: Iterable[Item], copies: dict[Path, Path], what: str) -> tuple[list[Item], list[Dropped]]:
     """Return the items whose content none of the others has, and those that went."""
-    taken = {copies[other.image]: other.image for other in others if other.image in copies}
+    taken: dict[Path, Path] = {}
+    for path in sorted((other.image for other in others), key=lambda p: p.as_posix()):
+        if path in copies:
+            taken.setdefault(copies[path], path)
     kept = [item for item in items if copies.get(item.image) not in taken]
     gone = [item for item in items if copies.get(item.image) in taken]
     return kept, [Dropped(item, f"the same content as {taken[copies[item.image]]}, {what}") for item in gone]

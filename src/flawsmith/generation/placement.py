@@ -12,7 +12,7 @@ from flawsmith.data.windows import bounding_box, distance_outside
 from flawsmith.errors import DataError
 
 FILL = 0.7  # largest share of the window's side that a proposed defect takes
-CANDIDATES = 192  # places looked at per proposal
+CANDIDATES = 1024  # places looked at per proposal
 RING = 12  # pixels around a defect whose look is compared
 
 
@@ -45,7 +45,7 @@ def place(
     spots = _candidates(image.shape[:2], examples, shape.shape, config.generation.placement, g, allowed)  # type: ignore[arg-type]
     if config.generation.placement == "context" and len(spots) > 1:
         cost = context_cost(image, turn(example.image), turn(example.mask), spots)
-        spots = spots[np.argsort(cost, kind="stable")[: max(1, len(spots) // 32)]]
+        spots = spots[np.argsort(cost, kind="stable")[: max(1, len(spots) // 128)]]
     row, column = (int(v) for v in spots[g.integers(len(spots))])
     top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
     region = np.zeros((window, window), bool)
@@ -81,8 +81,8 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
 def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:
     """Return for each place (row, column) how unlike its surroundings are to those of a real defect, (len(spots),).
 
-    Mean squared difference over a ring around the defect, each side less its own mean; pixels outside the picture count as
-    twice the example's variance. example: (S, S, C) with the defect in the middle; mask: (S, S) bool.
+    Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
+    vary); pixels outside the picture count as twice the example's variance. example: (S, S, C) with the defect in the middle; mask: (S, S) bool.
     """
     distance = distance_outside(mask)
     rows, columns = np.nonzero((distance > 1) & (distance <= RING))
@@ -91,13 +91,13 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 400)).astype(int)
     rows, columns = rows[thin], columns[thin]
     values = example[rows, columns].mean(-1)  # (R,)
-    values = values - values.mean()
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
     inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
     there = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].mean(-1)  # (M, R)
-    there = there - there.mean(1, keepdims=True)
-    return np.where(inside, (there - values) ** 2, 2 * values.var() + 1).mean(1)
+    gap = there - values
+    gap = gap - 0.5 * gap.mean(1, keepdims=True)
+    return np.where(inside, gap**2, 2 * values.var() + 1).mean(1)
 
 
 def _candidates(
