@@ -13,7 +13,8 @@ def choose_device(name: str) -> str:
     if name == "auto":
         return next(device for device, ok in there.items() if ok)
     if not there.get(name.split(":")[0]):
-        raise ConfigError(f"--device {name}: is not on this machine; expected auto or one of {', '.join(d for d, ok in there.items() if ok)}.")
+        found = ", ".join(device for device, ok in there.items() if ok)
+        raise ConfigError(f"--device {name}: is not on this machine; expected auto or one of {found}.")
     return name
 
 

@@ -105,6 +105,11 @@ def test_each_bad_file_is_listed(mvtec: Path, case: str) -> None:
     assert any(listed in line and message in line for line in lines(report))
 
 
+def test_a_second_mask_is_no_mask_without_a_picture(mvtec: Path) -> None:
+    shutil.copy(mvtec / "ground_truth/dent/002_mask.png", mvtec / "ground_truth/dent/002_mask.bmp")
+    assert {p.path for p in check(mvtec).problems} == {"test/dent/002.png", "ground_truth/dent/002_mask.bmp"}  # a PNG named .bmp
+
+
 def test_every_bad_file_is_listed_in_one_pass(mvtec: Path) -> None:
     expected = set()
     for name in ("test/crack/000.png", "ground_truth/crack/001_mask.png", "train/good/000.png", "train/good/003.png", "test/good/000.png"):

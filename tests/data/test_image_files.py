@@ -257,6 +257,17 @@ def test_truncated_16_bit(tmp_path: Path, channels: int, cut: int) -> None:
         read_image(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", DEPTHS)
+def test_truncated_pixels_behind_a_whole_header(tmp_path: Path, dtype: type, channels: int) -> None:
+    content = tiff(noise((9, 8, channels), dtype))
+    offset = struct.pack("<HHII", 273, 4, 1, 8)
+    assert offset in content
+    (tmp_path / "x.tif").write_bytes(content.replace(offset, struct.pack("<HHII", 273, 4, 1, len(content) - 10)))
+    with pytest.raises(FileError, match="truncated"):
+        read_image(tmp_path / "x.tif")
+
+
 @pytest.mark.parametrize("dtype", DEPTHS)
 def test_damaged_inside(tmp_path: Path, dtype: type) -> None:
     array = noise((9, 8, 3), dtype)
@@ -292,6 +303,14 @@ def test_missing_empty_folder_and_foreign(tmp_path: Path) -> None:
     (tmp_path / "signed.tif").write_bytes(tiff(noise((4, 4, 3), np.uint16), sample_format=2))
     with pytest.raises(FileError, match="signed.tif"):
         read_image(tmp_path / "signed.tif")
+
+
+def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(tmp_path / "x.png", noise((30, 30, 1)))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 400)  # Pillow refuses twice as many
+    for read in (read_image, image_size):
+        with pytest.raises(FileError, match="megapixels"):
+            read(tmp_path / "x.png")  # type: ignore[operator]
 
 
 def test_content_counts_not_the_suffix(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The dual UNet: identity when fresh, BCM against a reference, and branches that are told apart."""
 
+from typing import Any
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -80,7 +82,7 @@ def test_swapped_branches_are_noticed() -> None:
 
 
 def test_bcm_is_its_equation_and_spares_branch_one() -> None:
-    module = BCM(8)
+    module: Any = BCM(8)
     fill(module)
     y, background = torch.randn(4, 5, 8), torch.randn(2, 5, 8)
     expected = y.clone()
@@ -100,7 +102,7 @@ def test_bcm_gate_starts_where_the_paper_says() -> None:
 def test_background_features_are_the_self_attention_outputs() -> None:
     unet = plain()
     dual = DualUNet(unet, 2, "saim", 0, 16, True)
-    seen = {}
+    seen: dict[str, torch.Tensor] = {}
     for name, layer in attention_layers(unet):
         layer.register_forward_hook(lambda _m, _i, y, name=name: seen.__setitem__(name.replace(".", "/"), y))
     x, _, context = inputs()

@@ -33,7 +33,7 @@ _PNG_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # channels: the colour type of the
 _MODES = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGB", "RGBa": "RGBA"}
 _MODES |= {"CMYK": "RGB", "YCbCr": "RGB", "PA": "RGBA"}
 _ORIENTATION = 0x0112  # EXIF: 5 to 8 are turned by a quarter
-_TIFF_BITS, _TIFF_PHOTOMETRIC = 258, 262
+_TIFF_SIZE, _TIFF_BITS, _TIFF_PHOTOMETRIC = (256, 257), 258, 262
 
 
 def read_image(path: Path | str) -> np.ndarray:
@@ -64,7 +64,7 @@ def read_image(path: Path | str) -> np.ndarray:
     except (DataError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise FileError(path, "is larger than 178 megapixels. Cut it into smaller pictures.") from error
+        raise FileError(path, _TOO_LARGE) from error
     except Exception as error:  # the decoders raise whatever their parsers met: OSError, SyntaxError, struct.error, ...
         raise FileError(path, f"is a {kind} that cannot be decoded to its end ({error}); it is truncated or damaged. {_REPLACE}") from error
     return 65535 - array if inverted else array
@@ -96,9 +96,12 @@ def image_size(path: Path | str) -> tuple[int, int]:
     try:
         with Image.open(path, formats=sorted(set(SUFFIXES.values()))) as image:
             width, height = image.size
-            # Pillow reports a TIFF's size upright already
-            turned = image.format != "TIFF" and orientation(path) >= 5
-    except OSError as error:
+            if isinstance(image, TiffImagePlugin.TiffImageFile):  # some versions of Pillow report its size upright, some as stored
+                width, height = (int(image.tag_v2[tag]) for tag in _TIFF_SIZE)
+            turned = _orientation(image) >= 5
+    except Image.DecompressionBombError as error:
+        raise FileError(path, _TOO_LARGE) from error
+    except Exception as error:  # as in read_image
         _read_content(path)  # says which, when it is missing or empty
         raise FileError(path, f"has no header of a picture; expected {READABLE}. {_REPLACE}") from error
     return (width, height) if turned else (height, width)
@@ -145,6 +148,7 @@ def write_mask(path: Path | str, mask: np.ndarray) -> None:
     write_image(path, mask.astype(np.uint8) * 255)
 
 
+_TOO_LARGE = "is larger than 178 megapixels. Cut it into smaller pictures."
 _REPLACE = "Copy it again from where it came, or remove it."
 _MASK_VALUES = "a mask holds only 0 and 255 (or 0 and 1). Make every defect pixel 255 and every other pixel 0."
 

@@ -1,6 +1,6 @@
 """Training pairs: windows of real pictures with their masks, the regions to draw in and what the network is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +32,13 @@ class Pool:
     """The pictures of one product in memory, cut down to what windows can need."""
 
     def __init__(
-        self, normals: Sequence[Sample], defects: dict[str, Sequence[Sample]], config: Config, window: int, colours: int, scale: PixelRange
+        self,
+        normals: Sequence[Sample],
+        defects: Mapping[str, Sequence[Sample]],
+        config: Config,
+        window: int,
+        colours: int,
+        scale: PixelRange,
     ) -> None:
         self.names = tuple(defects)
         self._config = config
@@ -61,7 +67,7 @@ class Pool:
         samples = self._defects[self.names[kind]]
         mask = samples[g.integers(len(samples))].mask
         assert mask is not None
-        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)  # type: ignore[arg-type]
+        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
         region = distance_outside(cut(mask, top, left, self._window)) <= 3
         image = self._normals[g.integers(len(self._normals))]
         spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
@@ -81,7 +87,7 @@ class Pool:
             samples = self._defects[self.names[kind - 1]]
             sample = samples[g.integers(len(samples))]
             assert sample.mask is not None
-            top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)  # type: ignore[arg-type]
+            top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)
             image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
             region = random_region(mask, g)
         free = bool(g.random() < self._config.diffusion.free_share)

@@ -60,7 +60,7 @@ def paste(picture: np.ndarray, window: np.ndarray, top: int, left: int) -> None:
     picture[r0:r1, c0:c1] = window[r0 - top : r1 - top, c0 - left : c1 - left]
 
 
-def window_around(box: Box, side: int, size: tuple[int, int], generator: np.random.Generator) -> tuple[int, int]:
+def window_around(box: Box, side: int, size: tuple[int, ...], generator: np.random.Generator) -> tuple[int, int]:
     """Return (top, left) of a window that holds `box` at a random place, inside the picture where that is possible."""
     corners = []
     for start, length, limit in ((box.top, box.height, size[0]), (box.left, box.width, size[1])):

@@ -24,10 +24,8 @@ def sample_dpmpp(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
     for t, s in zip(times[:-1], times[1:], strict=True):
         clean = denoise(x, t)
         step = _half_log_snr(s) - _half_log_snr(t)  # h in the paper
-        if last is None or math.isinf(step) or math.isinf(last_step):
-            direction = clean
-        else:
-            direction = clean + (clean - last) * step / (2 * last_step)
+        first_order = last is None or math.isinf(step) or math.isinf(last_step)
+        direction = clean if first_order or last is None else clean + (clean - last) * step / (2 * last_step)
         x = (s / t) * x + (1 - s) * -math.expm1(-step) * direction
         last, last_step = clean, step
     return x

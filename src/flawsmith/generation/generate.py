@@ -3,7 +3,8 @@
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
 from flawsmith.models.store import Product, load_model
 from flawsmith.quality.checks import Verdict, verify_free, verify_onto
+from flawsmith.reports.html import kind
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.seeds import derive, numpy_generator
 
@@ -108,28 +110,38 @@ class Generator:
         reasons: Counter[str] = Counter()
         queue = deque(wanted(i, 0, defects, normals, seed) for i in range(start, start + count) if f"{i:06d}" not in done)
         bar = Progress(
-            TextColumn("generate"), BarColumn(), TextColumn("{task.fields[state]}"), TimeRemainingColumn(), console=Console(stderr=True), disable=quiet
+            TextColumn("generate"),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=quiet,
         )
         with bar:
             shown = bar.add_task("generate", total=len(queue), state="")
             while queue:
                 rows = [queue.popleft() for _ in range(min(self.config.generation.batch, len(queue)))]
-                jobs = _timed(clock, "data", lambda rows=rows: [self._prepare(row, regions) for row in rows])
-                drawn = _timed(clock, "model", lambda jobs=jobs: draw(self.model, [j.task for j in jobs], self.config, self._precision))
+                with _timed(clock, "data"):
+                    jobs = [self._prepare(row, regions) for row in rows]
+                with _timed(clock, "model"):
+                    drawn = draw(self.model, [job.task for job in jobs], self.config, self._precision)
                 for job, window in zip(jobs, drawn, strict=True):
-                    image, mask, verdict = _timed(clock, "decode", lambda job=job, window=window: self._finish(job, window))
+                    with _timed(clock, "decode"):
+                        image, mask, verdict = self._finish(job, window)
                     outcome = "accepted" if not verdict.reasons else "rejected"
                     if outcome == "rejected" and job.row.attempt + 1 >= self.config.generation.attempts:
                         outcome = "failed"
-                    _timed(clock, "write", lambda j=job, i=image, m=mask, v=verdict, o=outcome: self._write(out, j, i, m, v, o))
+                    with _timed(clock, "write"):
+                        self._write(out, job, image, mask, verdict, outcome)
                     counts[outcome] += 1
-                    reasons.update(reason.split(":")[0].split(" px")[0] if not reason.startswith("area") else "area" for reason in verdict.reasons)
+                    reasons.update(kind(reason) for reason in verdict.reasons)
                     if outcome == "rejected":
                         queue.appendleft(wanted(job.row.index, job.row.attempt + 1, defects, normals, seed))
                     else:
                         state = f"{counts['accepted']} accepted, {counts['rejected'] + counts['failed']} attempts rejected"
                         bar.update(shown, advance=1, state=state)
-        _timed(clock, "write", lambda: write_sheet(out))
+        with _timed(clock, "write"):
+            write_sheet(out)
         return Summary(
             accepted=counts["accepted"],
             rejected=counts["rejected"],
@@ -143,7 +155,7 @@ class Generator:
         root = Path(record["root"])
         paths = [root / row["image"] for row in record["normals"]]
         if missing := [path for path in paths if not path.is_file()]:
-            raise DataError(f"{missing[0]}: the normals this model learned from are not there any more; name a folder of normals with --onto.")
+            raise DataError(f"{missing[0]}: this normal, which the model learned from, is gone; name a folder of normals with --onto.")
         return paths
 
     def _prepare(self, row: Wanted, regions: Regions | None) -> _Job:
@@ -216,10 +228,9 @@ def _resume(out: Path) -> set[str]:
     return done
 
 
-def _timed(clock: dict[str, float], name: str, work):  # type: ignore[no-untyped-def]
-    """Return what `work` returns and add its seconds to the clock."""
+@contextmanager
+def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
+    """Add the seconds of the block to the clock."""
     mark = time.monotonic()
-    try:
-        return work()
-    finally:
-        clock[name] += time.monotonic() - mark
+    yield
+    clock[name] += time.monotonic() - mark

@@ -1,6 +1,6 @@
 """Where the next defect goes and what region the model gets: shaped like a real defect, placed where real ones occur."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -35,14 +35,14 @@ def place(
     candidate place whose surroundings look most like that defect's own, with "position" to where real ones were, with
     "uniform" anywhere. allowed: (H, W) bool, where regions may be; a mask that fits the window is the region itself.
     """
-    example = examples[g.integers(len(examples))]
+    example = examples[int(g.integers(len(examples)))]
     turn = _random_turn(config, g)
     shape = turn(example.shape)
     limit = FILL * min(window, max(image.shape[:2]))
     if allowed is not None and allowed.any():
         limit = min(limit, max(3.0, bounding_box(allowed).side * 0.8))
     shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
-    spots = _candidates(image.shape[:2], examples, shape.shape, config.generation.placement, g, allowed)  # type: ignore[arg-type]
+    spots = _candidates(image.shape[:2], examples, shape.shape, config.generation.placement, g, allowed)
     if config.generation.placement == "context" and len(spots) > 1:
         cost = context_cost(image, turn(example.image), turn(example.mask), spots)
         spots = spots[np.argsort(cost, kind="stable")[: max(1, len(spots) // 128)]]
@@ -52,7 +52,7 @@ def place(
     _stamp(region, shape, row - top, column - left)
     margin = 2 + config.generation.region_margin * bounding_box(shape).side
     region = distance_outside(region) <= margin
-    region &= _inside(top, left, window, image.shape[:2])  # type: ignore[arg-type]
+    region &= _inside(top, left, window, image.shape[:2])
     if allowed is not None:
         region = _restrict(region, allowed, top, left, window)
     return Placement(top, left, region, example.source)
@@ -65,7 +65,8 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     size = int(np.ceil(side * scale * 1.6)) + 8
     angle = np.deg2rad(degrees)
     rows, columns = np.mgrid[:size, :size].astype(np.float32) - (size - 1) / 2
-    bend = cv2.resize(g.normal(0, 0.03 * side * scale, (2, 4, 4)).astype(np.float32).transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_CUBIC)
+    coarse = g.normal(0, 0.03 * side * scale, (4, 4, 2)).astype(np.float32)  # pixels, on a grid of 4 x 4
+    bend = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
     x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
@@ -79,7 +80,7 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
 
 
 def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:
-    """Return for each place (row, column) how unlike its surroundings are to those of a real defect, (len(spots),).
+    """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
     Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
     vary); pixels outside the picture count as twice the example's variance. example: (S, S, C) with the defect in the middle; mask: (S, S) bool.
@@ -101,7 +102,12 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
 
 
 def _candidates(
-    size: tuple[int, int], examples: Sequence[Example], shape: tuple[int, int], how: str, g: np.random.Generator, allowed: np.ndarray | None
+    size: tuple[int, ...],
+    examples: Sequence[Example],
+    shape: tuple[int, ...],
+    how: str,
+    g: np.random.Generator,
+    allowed: np.ndarray | None,
 ) -> np.ndarray:
     """Return places (M, 2) for a defect's centre, as rows and columns of the picture."""
     if allowed is not None:
@@ -118,7 +124,7 @@ def _candidates(
     return np.rint(np.clip(spots, low, np.array(size) - 1 - low)).astype(int)
 
 
-def _random_turn(config: Config, g: np.random.Generator):  # type: ignore[no-untyped-def]
+def _random_turn(config: Config, g: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function that mirrors and turns an array as training windows were."""
     turns = int(g.integers(4)) if config.data.rotations else 0
     up, across = (bool(g.random() < 0.5), bool(g.random() < 0.5)) if config.data.flips else (False, False)
@@ -143,7 +149,7 @@ def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None
     canvas[rows[ok], columns[ok]] = True
 
 
-def _inside(top: int, left: int, window: int, size: tuple[int, int]) -> np.ndarray:
+def _inside(top: int, left: int, window: int, size: tuple[int, ...]) -> np.ndarray:
     """Return (S, S) bool: the window's pixels that lie in the picture."""
     rows, columns = np.arange(top, top + window), np.arange(left, left + window)
     return ((rows >= 0) & (rows < size[0]))[:, None] & ((columns >= 0) & (columns < size[1]))[None]
@@ -152,7 +158,7 @@ def _inside(top: int, left: int, window: int, size: tuple[int, int]) -> np.ndarr
 def _restrict(region: np.ndarray, allowed: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
     """Return the region inside `allowed`; the whole of `allowed` where it fits this window."""
     rows, columns = np.arange(top, top + window), np.arange(left, left + window)
-    inside = _inside(top, left, window, allowed.shape)  # type: ignore[arg-type]
+    inside = _inside(top, left, window, allowed.shape)
     here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
     whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= 0.9 * window
     return here if whole else region & here

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from flawsmith.data.folders import entries
 from flawsmith.data.image_files import image_size, read_mask, type_of
 from flawsmith.errors import ConfigError, DataError
@@ -66,13 +68,12 @@ class Regions:
             drawn = read_mask(mask)
             if drawn.shape != image_size(normal):
                 height, width = image_size(normal)
-                raise DataError(
-                    f"--region {mask}: is {drawn.shape[1]}x{drawn.shape[0]} but {normal.name} is {width}x{height}; they must be of one size."
-                )
+                got = f"{drawn.shape[1]}x{drawn.shape[0]}"
+                raise DataError(f"--region {mask}: is {got} but {normal.name} is {width}x{height}; they must be of one size.")
             if not drawn.any():
                 raise DataError(f"--region {mask}: is empty; mark (255) where the defect may be.")
 
-    def __getitem__(self, normal: Path):  # type: ignore[no-untyped-def]
+    def __getitem__(self, normal: Path) -> np.ndarray:
         """Return the region (H, W) bool for a normal."""
         return read_mask(self._masks[normal])
 

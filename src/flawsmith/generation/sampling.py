@@ -64,10 +64,9 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     unconditional = model.condition(normal * (1 - region), region, torch.full_like(ids, model.tokens.empty)) if scale != 1 else None
     background = model.encode(normal, torch.zeros_like(normal), -torch.ones_like(region))  # (branches, B, C, h, w)
     keep = model.mask_of_state(background)
-    noise = torch.stack(
-        [joint_noise((background.shape[0], *background.shape[2:]), config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks],
-        dim=1,
-    ).to(device)
+    shape = (background.shape[0], *background.shape[2:])  # of one window
+    noises = [joint_noise(shape, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
+    noise = torch.stack(noises, dim=1).to(device)
 
     def denoise(x: Tensor, t: float) -> Tensor:
         clean = _predict(model, x, t, condition, unconditional, scale, config) * keep

@@ -1,10 +1,12 @@
 """From pixels to latent cells and back."""
 
+import json
 from pathlib import Path
 from typing import Any, Protocol
 
+import diffusers
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from flawsmith.errors import ConfigError
@@ -53,9 +55,9 @@ class Unshuffle:
 class Autoencoder:
     """A diffusers AutoencoderKL or AutoencoderTiny from a local folder, frozen."""
 
-    def __init__(self, model: nn.Module, colours: int) -> None:
+    def __init__(self, model: Any, colours: int) -> None:
         self.model = model.eval().requires_grad_(False)
-        config: Any = model.config
+        config = model.config
         self.factor = 2 ** (len(config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels) - 1)
         self.channels = config.latent_channels
         self._colours = colours
@@ -66,7 +68,7 @@ class Autoencoder:
         """Return the latents of pictures; grey pictures enter as three equal channels."""
         self.model.to(x.device)
         with torch.no_grad():
-            out: Any = self.model.encode(x.expand(-1, 3, -1, -1))
+            out = self.model.encode(x.expand(-1, 3, -1, -1))
             z = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latents
         return (z - self._shift) * self._scale
 
@@ -96,11 +98,8 @@ def open_codec(name: str, factor: int, colours: int) -> Codec:
         return Unshuffle(factor, colours)
     folder = Path(name)
     if not (folder / "config.json").is_file():
-        raise ConfigError(f"model.codec: got {name!r}, expected unshuffle or a folder with a diffusers autoencoder (config.json and weights).")
-    import json
-
-    import diffusers
-
+        expected = "unshuffle, or a folder with a diffusers autoencoder (config.json and weights)"
+        raise ConfigError(f"model.codec: got {name!r}, expected {expected}.")
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
     if kind not in ("AutoencoderKL", "AutoencoderTiny"):
         raise ConfigError(f"{folder}/config.json: got {kind}, expected AutoencoderKL or AutoencoderTiny.")

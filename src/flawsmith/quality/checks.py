@@ -37,7 +37,7 @@ def visibility(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, span: fl
 
 
 def contrast(image: np.ndarray, mask: np.ndarray, span: float, ring: float = 6) -> float:
-    """Return how far the mask's mean colour is from that of the ring around it, as a share of the value range.
+    """Return how far colour (mean) or texture (deviation) in the mask is from the ring around it, as a share of the value range.
 
     For pictures made without a normal. 0 when the mask or the ring is empty.
     """
@@ -45,8 +45,9 @@ def contrast(image: np.ndarray, mask: np.ndarray, span: float, ring: float = 6) 
     if not mask.any() or not around.any():
         return 0.0
     values = image.astype(np.float32)
-    spread = max(float(np.abs(values[mask].mean(0) - values[around].mean(0)).max()), float(np.abs(values[mask].std(0) - values[around].std(0)).max()))
-    return spread / span
+    inner, outer = values[mask], values[around]  # (N, C) each
+    gaps = np.abs([inner.mean(0) - outer.mean(0), inner.std(0) - outer.std(0)])
+    return float(gaps.max()) / span
 
 
 def verify_onto(
@@ -66,7 +67,8 @@ def verify_onto(
     reasons = []
     least = max(config.visible * product.noise, config.change)
     if scores["visible"] < least:
-        reasons.append(f"no defect to be seen: the mask's pixels changed by {scores['visible']:.3f} of the value range, needed {least:.3f}")
+        found = f"the mask's pixels changed by {scores['visible']:.3f} of the value range, needed {least:.3f}"
+        reasons.append(f"no defect to be seen: {found}")
     if scores["overlap"] < config.overlap:
         reasons.append(f"the mask does not fit the change: overlap {scores['overlap']:.2f}, needed {config.overlap:.2f}")
     if scores["inside"] < 1:
@@ -86,7 +88,8 @@ def verify_free(image: np.ndarray, mask: np.ndarray, part_gap: float, defect: st
     reasons = []
     least = max(config.visible * product.noise, config.change)
     if scores["visible"] < least:
-        reasons.append(f"no defect to be seen: it differs from its surroundings by {scores['visible']:.3f} of the value range, needed {least:.3f}")
+        found = f"it differs from its surroundings by {scores['visible']:.3f} of the value range, needed {least:.3f}"
+        reasons.append(f"no defect to be seen: {found}")
     if part_gap > config.branches:
         reasons.append(f"the two branches disagree inside the mask by {part_gap:.3f} of the value range, at most {config.branches:.3f}")
     return Verdict(_rounded(scores), reasons + _area_reasons(int(mask.sum()), defect, product, config))

@@ -39,11 +39,11 @@ def prepare(data: Dataset, config: Config) -> Learned:
     for name, items in chosen.items():
         if not items:
             raise DataError(
-                f"{data.root}: defect {name!r} has {len(data.defects[name])} pictures, too few for data.split=third (a third, rounded down, "
-                "by group). Add pictures, or use --set data.split=all."
+                f"{data.root}: defect {name!r} has {len(data.defects[name])} pictures, too few for data.split=third (a third, rounded "
+                "down, by group). Add pictures, or use --set data.split=all."
             )
     if not chosen:
-        raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask, or run `flawsmith check`.")
+        raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
     normals = [load(item) for item in data.normals]
     defects = {name: [load(item) for item in items] for name, items in chosen.items()}
     for samples in defects.values():

@@ -49,7 +49,7 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ConfigError("training.tensorboard: needs TensorBoard; pip install 'flawsmith[tensorboard]', or set it to false.") from None
+            raise ConfigError("training.tensorboard: TensorBoard is missing; pip install 'flawsmith[tensorboard]'.") from None
         self._writer: Any = SummaryWriter(str(folder))
 
     def write(self, row: dict[str, Any]) -> None:
