@@ -72,7 +72,7 @@ class Generator:
         self.run, self.model, self.config, self.product = run, model, config, product
         self._library = {name: [e for e in library if e.defect == name] for name in product.shape.defects}
         self._hash = content_hash(run / "model" / "model.safetensors")[:16]
-        self._precision = choose_precision(config.training.precision, str(next(model.parameters()).device.type))
+        self.precision = choose_precision(config.training.precision, str(next(model.parameters()).device.type))
 
     def generate(
         self,
@@ -124,7 +124,7 @@ class Generator:
                 with _timed(clock, "data"):
                     jobs = [self._prepare(row, regions) for row in rows]
                 with _timed(clock, "model"):
-                    drawn = draw(self.model, [job.task for job in jobs], self.config, self._precision)
+                    drawn = draw(self.model, [job.task for job in jobs], self.config, self.precision)
                 for job, window in zip(jobs, drawn, strict=True):
                     with _timed(clock, "decode"):
                         image, mask, verdict = self._finish(job, window)

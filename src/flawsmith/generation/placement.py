@@ -83,7 +83,7 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
     Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
-    vary); pixels outside the picture count as twice the example's variance. example: (S, S, C) with the defect in the middle; mask: (S, S) bool.
+    vary); pixels outside the picture count as twice the example's variance.
     """
     distance = distance_outside(mask)
     rows, columns = np.nonzero((distance > 1) & (distance <= RING))

@@ -46,10 +46,6 @@ def prepare(data: Dataset, config: Config) -> Learned:
         raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
     normals = [load(item) for item in data.normals]
     defects = {name: [load(item) for item in items] for name, items in chosen.items()}
-    for samples in defects.values():
-        for s in samples:
-            if s.mask is None or not s.mask.any():
-                raise DataError(f"{s.source}: its mask is empty; run `flawsmith check {data.root}` for a list of every bad file.")
     everything = normals + [s for samples in defects.values() for s in samples]
     sides = [bounding_box(s.mask).side for samples in defects.values() for s in samples if s.mask is not None]
     window = config.data.window or choose_window(sides, [s.image.shape[:2] for s in everything], config.model.cells)

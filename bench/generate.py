@@ -1,0 +1,55 @@
+"""Attempts and pairs per second, split into data, model, decode and write, and how far the model part is from the machine's best.
+
+    python bench/generate.py [RUN] [--count 24] [--set generation.steps=16] [--threads 0] [--device auto]
+
+Prints JSON. Without RUN a model of the preset `tiny` with hardly any training draws onto a drawn product; nearly all its pairs
+are rejected, so read attempts per second there, and pairs per second with a RUN of your own.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+from drawn import write_drawn
+from machine import describe, forward_gflop, matmul_rate
+
+from flawsmith.config import resolve
+from flawsmith.generation.generate import load
+from flawsmith.training.fit import fit
+
+
+def main() -> None:
+    """Print the measurement as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("--count", type=int, default=24)
+    parser.add_argument("--set", action="append", default=[], dest="settings")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run = args.run
+        if run is None:
+            run = Path(folder) / "run"
+            fit(write_drawn(Path(folder) / "data"), run, resolve(settings=["training.steps=3"]), threads=args.threads, quiet=True)
+        generator = load(run, device=args.device, threads=args.threads, settings=args.settings)
+        begun = time.monotonic()
+        summary = generator.generate(Path(folder) / "out", args.count, quiet=True)
+        seconds = time.monotonic() - begun
+    attempts = summary.accepted + summary.rejected + summary.failed
+    config = generator.config.generation
+    calls = config.steps * (2 if config.guidance != 1 else 1)
+    rate = forward_gflop(generator.model) * calls * attempts / summary.seconds["model"]
+    device = str(next(generator.model.parameters()).device)
+    best = matmul_rate(generator.precision, device.split(":")[0])
+    row = describe(device) | {"window": generator.product.shape.window, "steps": config.steps, "guidance": config.guidance}
+    row |= {"batch": config.batch, "precision": generator.precision, "pairs": summary.accepted, "attempts": attempts}
+    row |= {"seconds": {**summary.seconds, "total": round(seconds, 3)}, "pairs_per_second": round(summary.accepted / seconds, 3)}
+    row |= {"attempts_per_second": round(attempts / seconds, 3), "model_gflops": round(rate, 1)}
+    print(json.dumps(row | {"matmul_gflops": round(best, 1), "share_of_matmul": round(rate / best, 3)}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
