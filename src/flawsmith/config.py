@@ -48,11 +48,11 @@ class ModelConfig:
 class DiffusionConfig:
     """The noise, the loss and the target."""
 
-    prediction: str = "x"  # what the network predicts: "x" (clean picture), "v" (velocity), "eps" (noise) or "edm" (a mixture)
+    prediction: str = "x"  # what the network predicts: "x" (clean picture), "v" (velocity) or "eps" (noise)
     rho: float = 0.0  # correlation of the two branches' noise, 0 (the paper) to 1
-    time_mean: float = -0.4  # mean of the logit of the training time (lower = less noise)
+    time_mean: float = 0.0  # mean of the logit of the training time (lower = less noise)
     time_std: float = 1.0  # its standard deviation
-    min_time: float = 0.05  # the loss weight 1 / t^2 stops growing below this time
+    min_time: float = 0.1  # the loss weight 1 / t^2 stops growing below this time
     outside_weight: float = 0.1  # loss weight of pixels that the background already shows (1 = as much as the others)
     mask_weight: float = 0.5  # loss weight of the mask channel against one colour channel
     align_weight: float = 0.1  # weight of the term that ties mask, part and whole
@@ -289,7 +289,7 @@ def _check(config: Config) -> None:
     need("model.tokens", m.tokens >= 1, "at least 1")
     need("model.interaction", m.interaction in ("saim", "joint", "none"), "saim, joint or none")
     need("model.saim_rank", m.saim_rank >= 0, "0 (full rank) or more")
-    need("diffusion.prediction", f.prediction in ("x", "v", "eps", "edm"), "x, v, eps or edm")
+    need("diffusion.prediction", f.prediction in ("x", "v", "eps"), "x, v or eps")
     need("diffusion.rho", 0 <= f.rho <= 1, "0 to 1")
     need("diffusion.min_time", 0 < f.min_time < 1, "more than 0 and less than 1")
     need("diffusion.token_dropout", 0 <= f.token_dropout < 1, "at least 0 and less than 1")

@@ -14,7 +14,8 @@ from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, win
 from flawsmith.seeds import numpy_generator
 
 BUDGET = 1 << 30  # bytes of normals kept in memory
-LARGE = 8  # a picture more than this many windows wide is kept as crops
+LARGE = 8  # a picture more than this many windows wide is kept as crops of half that
+MOST_CROPS = 16  # of one picture
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Pool:
 
     def __init__(
         self,
-        normals: Sequence[Sample],
+        normals: Sequence[np.ndarray],
         defects: Mapping[str, Sequence[Sample]],
         config: Config,
         window: int,
@@ -46,7 +47,7 @@ class Pool:
         self._colours = colours
         self._scale = scale
         self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
-        self._normals = _crops(normals, window)
+        self._normals = list(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
 
     def batch(self, seed: int, step: int, count: int) -> Batch:
@@ -157,20 +158,13 @@ def _trim(sample: Sample, window: int) -> Sample:
     return Sample(sample.image[rows, columns].copy(), sample.mask[rows, columns].copy(), sample.defect, sample.group, sample.source)
 
 
-def _crops(normals: Sequence[Sample], window: int) -> list[np.ndarray]:
-    """Return the normals, large ones as crops spread evenly over them, within the memory budget."""
-    share = BUDGET // max(1, len(normals))
+def keep_normal(sample: Sample, window: int, share: int) -> list[np.ndarray]:
+    """Return what is kept in memory of a normal: all of it, or of a large one crops from random places within `share` bytes."""
+    image = sample.image
+    if max(image.shape[:2]) <= LARGE * window and image.nbytes <= share:
+        return [image]
     side = LARGE * window // 2
-    kept = []
-    for sample in normals:
-        image = sample.image
-        if max(image.shape[:2]) <= LARGE * window and image.nbytes <= share:
-            kept.append(image)
-            continue
-        count = max(1, share // (side * side * image.shape[2] * image.itemsize))
-        g = numpy_generator(0, "crops", sample.source.name)
-        for _ in range(min(count, 16)):
-            top = int(g.integers(max(1, image.shape[0] - side + 1)))
-            left = int(g.integers(max(1, image.shape[1] - side + 1)))
-            kept.append(image[top : top + side, left : left + side].copy())
-    return kept
+    count = int(np.clip(share // (side * side * image.shape[2] * image.itemsize), 1, MOST_CROPS))
+    g = numpy_generator(0, "crops", sample.source.name)
+    spare = np.maximum(np.array(image.shape[:2]) - side, 0)
+    return [image[top : top + side, left : left + side].copy() for top, left in g.integers(0, spare + 1, (count, 2))]

@@ -25,7 +25,7 @@ class Box:
         return max(self.height, self.width)
 
 
-def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, int]], cells: int) -> int:
+def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, ...]], cells: int) -> int:
     """Return the side of the windows for a product, a multiple of `cells`, in native pixels.
 
     sides: longer bounding-box sides of the real defects; sizes: (H, W) of the pictures; cells: side of the latent grid.

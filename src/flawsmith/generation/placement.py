@@ -12,7 +12,8 @@ from flawsmith.data.windows import bounding_box, distance_outside
 from flawsmith.errors import DataError
 
 FILL = 0.7  # largest share of the window's side that a proposed defect takes
-CANDIDATES = 1024  # places looked at per proposal
+CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
+CHOICES = 8  # of them, the best, among which chance decides
 RING = 12  # pixels around a defect whose look is compared
 
 
@@ -36,17 +37,19 @@ def place(
     "uniform" anywhere. allowed: (H, W) bool, where regions may be; a mask that fits the window is the region itself.
     """
     example = examples[int(g.integers(len(examples)))]
-    turn = _random_turn(config, g)
-    shape = turn(example.shape)
     limit = FILL * min(window, max(image.shape[:2]))
     if allowed is not None and allowed.any():
         limit = min(limit, max(3.0, bounding_box(allowed).side * 0.8))
-    shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
-    spots = _candidates(image.shape[:2], examples, shape.shape, config.generation.placement, g, allowed)
-    if config.generation.placement == "context" and len(spots) > 1:
-        cost = context_cost(image, turn(example.image), turn(example.mask), spots)
-        spots = spots[np.argsort(cost, kind="stable")[: max(1, len(spots) // 128)]]
-    row, column = (int(v) for v in spots[g.integers(len(spots))])
+    spots = _candidates(image.shape[:2], examples, config.generation.placement, g, allowed)
+    turns = _turns(config)
+    if config.generation.placement == "context":
+        costs = np.stack([context_cost(image, turn(example.image), turn(example.mask), spots) for turn in turns])  # (turns, M)
+        best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
+        which, where = divmod(int(best[g.integers(len(best))]), len(spots))
+    else:
+        which, where = int(g.integers(len(turns))), int(g.integers(len(spots)))
+    shape = warp(turns[which](example.shape), float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
+    row, column = _keep_inside(spots[where], shape.shape, image.shape) if allowed is None else (int(v) for v in spots[where])
     top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
     region = np.zeros((window, window), bool)
     _stamp(region, shape, row - top, column - left)
@@ -104,7 +107,6 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
 def _candidates(
     size: tuple[int, ...],
     examples: Sequence[Example],
-    shape: tuple[int, ...],
     how: str,
     g: np.random.Generator,
     allowed: np.ndarray | None,
@@ -120,21 +122,26 @@ def _candidates(
     anywhere = g.random((CANDIDATES, 2))
     share = {"position": 1.0, "context": 0.5, "uniform": 0.0}[how]
     spots = np.where(g.random((CANDIDATES, 1)) < share, near, anywhere) * np.array(size)
-    low = np.minimum(np.array(shape) / 2, np.array(size) / 2)  # keep the whole defect in the picture
-    return np.rint(np.clip(spots, low, np.array(size) - 1 - low)).astype(int)
+    return np.clip(spots.astype(int), 0, np.array(size) - 1)
 
 
-def _random_turn(config: Config, g: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function that mirrors and turns an array as training windows were."""
-    turns = int(g.integers(4)) if config.data.rotations else 0
-    up, across = (bool(g.random() < 0.5), bool(g.random() < 0.5)) if config.data.flips else (False, False)
+def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
+    """Return the place moved so that a shape centred there lies in the picture, or as well as it can."""
+    low = np.minimum(np.array(shape), np.array(size[:2])) // 2
+    row, column = np.clip(spot, low, np.array(size[:2]) - 1 - low)
+    return int(row), int(column)
 
-    def turn(a: np.ndarray) -> np.ndarray:
-        a = np.rot90(a, turns)
-        a = a[::-1] if up else a
-        return a[:, ::-1] if across else a
 
-    return turn
+def _turns(config: Config) -> list[Callable[[np.ndarray], np.ndarray]]:
+    """Return the functions that mirror and turn an array as training windows were, each different way once."""
+    ways = [(k, flip) for k in (range(4) if config.data.rotations else (0,)) for flip in ((False, True) if config.data.flips else (False,))]
+    if config.data.flips and not config.data.rotations:
+        ways += [(2, False), (2, True)]  # mirroring both ways is a half turn
+
+    def turn(way: tuple[int, bool]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda a: np.rot90(a, way[0])[:, ::-1] if way[1] else np.rot90(a, way[0])
+
+    return [turn(way) for way in ways]
 
 
 def _corner(centre: int, window: int, size: int) -> int:

@@ -105,9 +105,11 @@ def _join(a: Condition, b: Condition) -> Condition:
 
 
 def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor, t: float, anchor: float) -> Tensor:
-    """Return the clean state with the whole tied to the normal where the predicted mask is empty, below the time `anchor`.
+    """Return the clean state with its three parts tied together, below the time `anchor`.
 
-    The solver then spends its steps on a defect that fits this picture, instead of inventing the picture around it anew.
+    Where the predicted mask is empty, the whole is held to the normal: the solver then spends its steps on a defect that fits this
+    picture, instead of inventing the picture around it anew. Where the mask is sure, whole and part are set to their mean, so that
+    the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both.
     """
     if t > anchor or not bool(onto.any()):
         return clean
@@ -117,7 +119,12 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor,
     near = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)  # the defect's border belongs to it
     share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
     share = torch.where(onto[:, None, None, None], share, torch.ones_like(share))
-    whole = share * clean[0, :, :channels] + (1 - share) * background[0, :, :channels]
+    whole = clean[0, :, :channels]
     clean = clean.clone()
-    clean[0, :, :channels] = whole
+    if model.branches == 2:
+        sure = model.codec.spread(((cells - 0.5) * 2).clamp(0, 1)) / 2
+        part = clean[1, :, :channels]
+        whole, part = whole + sure * (part - whole), part + sure * (whole - part)
+        clean[1, :, :channels] = part
+    clean[0, :, :channels] = share * whole + (1 - share) * background[0, :, :channels]
     return clean

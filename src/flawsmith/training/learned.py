@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from flawsmith.config import Config
+from flawsmith.data.image_files import image_size
 from flawsmith.data.library import Example, collect
-from flawsmith.data.pairs import Pool
+from flawsmith.data.pairs import BUDGET, Pool, keep_normal
 from flawsmith.data.readers import load
-from flawsmith.data.sample import Dataset, Item, Sample
+from flawsmith.data.sample import Dataset, Item
 from flawsmith.data.scale import PixelRange, find_range
 from flawsmith.data.splits import strict_third
 from flawsmith.data.windows import bounding_box, choose_window
@@ -44,14 +45,17 @@ def prepare(data: Dataset, config: Config) -> Learned:
             )
     if not chosen:
         raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
-    normals = [load(item) for item in data.normals]
     defects = {name: [load(item) for item in items] for name, items in chosen.items()}
-    everything = normals + [s for samples in defects.values() for s in samples]
-    sides = [bounding_box(s.mask).side for samples in defects.values() for s in samples if s.mask is not None]
-    window = config.data.window or choose_window(sides, [s.image.shape[:2] for s in everything], config.model.cells)
+    flawed = [s for samples in defects.values() for s in samples]
+    sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
+    sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
+    window = config.data.window or choose_window(sides, sizes, config.model.cells)
     window = max(1, window // config.model.cells) * config.model.cells
-    colours = max(s.colours for s in everything)
-    scale = find_range(s.image for s in everything)
+    share = BUDGET // max(1, len(data.normals))
+    normals = [crop for item in data.normals for crop in keep_normal(load(item), window, share)]
+    pictures = normals + [s.image for s in flawed]
+    colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
+    scale = find_range(pictures)
     areas = {name: _range([int(s.mask.sum()) for s in samples if s.mask is not None]) for name, samples in defects.items()}
     product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas)
     pool = Pool(normals, defects, config, window, colours, scale)
@@ -85,14 +89,14 @@ def _relative(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def _noise(normals: list[Sample], colours: int, scale: PixelRange) -> float:
+def _noise(normals: list[np.ndarray], colours: int, scale: PixelRange) -> float:
     """Return the typical noise of normals as a share of the value range: the median of |Laplacian| / 6 / 0.6745 over pixels.
 
     The kernel with weights 1, -2, 4 has norm 6 on independent noise (Immerkaer 1996); the median ignores edges.
     """
     values = []
-    for sample in normals[:20]:
-        x = scale.to_model(sample.image, colours).mean(0) / 2  # [-1, 1] spans two units: a share of the range
+    for image in normals[:20]:
+        x = scale.to_model(image, colours).mean(0) / 2  # [-1, 1] spans two units: a share of the range
         if min(x.shape) < 3:
             continue
         d = x[:-2] - 2 * x[1:-1] + x[2:]

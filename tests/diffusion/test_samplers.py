@@ -1,0 +1,101 @@
+"""Solvers against naive formulas, and against the exact solution for a Gaussian, whose denoiser is known."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from flawsmith.diffusion.samplers import SAMPLERS, sample, sample_ddim, sample_dpmpp
+from flawsmith.diffusion.schedules import sampling_times
+from flawsmith.errors import ConfigError
+
+MEAN, STD = 0.3, 0.4
+
+
+def gaussian(x: Tensor, t: float) -> Tensor:
+    """Return E[clean | (1 - t) clean + t noise = x] for clean ~ N(MEAN, STD^2)."""
+    gain = (1 - t) * STD**2 / ((1 - t) ** 2 * STD**2 + t**2)
+    return MEAN + gain * (x - (1 - t) * MEAN)
+
+
+def exact(x: Tensor, t: float) -> Tensor:
+    """Return where the probability-flow ODE carries x from time t to 0: every quantile stays itself."""
+    return MEAN + STD * (x - (1 - t) * MEAN) / math.sqrt((1 - t) ** 2 * STD**2 + t**2)
+
+
+def bent(x: Tensor, t: float) -> Tensor:
+    """Return something no solver has a closed form for."""
+    return torch.sin(2 * x) * (1 - t) + 0.1 * t
+
+
+def error(name: str, steps: int, start: float) -> float:
+    x = torch.linspace(-2, 2, 41, dtype=torch.float64)
+    return (sample(name, gaussian, x, sampling_times(steps, start)) - exact(x, start)).abs().max().item()
+
+
+@pytest.mark.parametrize(("name", "order"), [("ddim", 1), ("dpmpp", 2)])
+@pytest.mark.parametrize("start", [1.0, 0.7])
+def test_the_error_falls_with_the_order_of_the_solver(name: str, order: int, start: float) -> None:
+    errors = [error(name, steps, start) for steps in (32, 64, 128)]
+    for coarse, fine in zip(errors, errors[1:], strict=False):
+        assert math.log2(coarse / fine) == pytest.approx(order, abs=0.35)
+
+
+def test_the_second_order_is_better_at_the_steps_we_take() -> None:
+    assert error("dpmpp", 16, 1.0) < 0.5 * error("ddim", 16, 1.0)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("steps", [1, 2, 3, 16])
+def test_a_denoiser_that_always_says_the_same_is_believed(name: str, steps: int) -> None:
+    target = torch.full((3,), 0.7, dtype=torch.float64)
+    times = sampling_times(steps, 1.0)
+    torch.testing.assert_close(sample(name, lambda x, t: target, torch.randn(3, dtype=torch.float64), times), target)
+
+
+@pytest.mark.parametrize("start", [1.0, 0.6])
+def test_ddim_is_eulers_method_on_the_velocity(start: float) -> None:
+    x = expected = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    times = [start, 0.5 * start, 0.2 * start, 0.0]
+    for t, s in zip(times, times[1:], strict=False):
+        velocity = (expected - bent(expected, t)) / t  # noise - clean
+        expected = expected + (s - t) * velocity
+    torch.testing.assert_close(sample_ddim(bent, x, times), expected)
+
+
+def test_dpmpp_is_the_papers_algorithm() -> None:
+    """Lu et al. 2022, alg. 2, with alpha = 1 - t, sigma = t, lambda = log(alpha / sigma); first order in the first and last step."""
+    x = expected = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    times = [0.95, 0.7, 0.5, 0.2, 0.0]
+    lambdas = [math.log((1 - t) / t) for t in times[:-1]]
+    clean = [bent(expected, times[0])]
+    h = lambdas[1] - lambdas[0]
+    expected = times[1] / times[0] * expected - (1 - times[1]) * (math.exp(-h) - 1) * clean[0]
+    for i in (2, 3):
+        clean.append(bent(expected, times[i - 1]))
+        h, before = lambdas[i] - lambdas[i - 1], lambdas[i - 1] - lambdas[i - 2]
+        r = before / h
+        direction = (1 + 1 / (2 * r)) * clean[-1] - 1 / (2 * r) * clean[-2]
+        expected = times[i] / times[i - 1] * expected - (1 - times[i]) * (math.exp(-h) - 1) * direction
+    expected = bent(expected, times[3])
+    torch.testing.assert_close(sample_dpmpp(bent, x, times), expected)
+
+
+@pytest.mark.parametrize("solver", [sample_ddim, sample_dpmpp])
+def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., Tensor]) -> None:
+    seen: list[float] = []
+
+    def denoise(x: Tensor, t: float) -> Tensor:
+        seen.append(t)
+        return bent(x, t)
+
+    times = sampling_times(5, 0.8)
+    result = solver(denoise, torch.ones(3), times)
+    assert seen == times[:-1] and result.isfinite().all()
+
+
+def test_an_unknown_sampler_is_named() -> None:
+    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim or dpmpp"):
+        sample("heun", bent, torch.zeros(1), [1.0, 0.0])
