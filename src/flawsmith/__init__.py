@@ -10,14 +10,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flawsmith.config import Config, preset
+    from flawsmith.config import Config, preset, resolve
     from flawsmith.data.check import check
     from flawsmith.data.readers import read
     from flawsmith.generation.generate import load
     from flawsmith.training.fit import fit
 
 __version__ = "0.1.0"
-__all__ = ["Config", "__version__", "check", "fit", "load", "preset", "read"]
+__all__ = ["Config", "__version__", "check", "fit", "load", "preset", "read", "resolve"]
 
 # Imported on first use, so that `import flawsmith` and `flawsmith --help` cost nothing.
 _HOMES = {
@@ -27,6 +27,7 @@ _HOMES = {
     "load": "flawsmith.generation.generate",
     "preset": "flawsmith.config",
     "read": "flawsmith.data.readers",
+    "resolve": "flawsmith.config",
 }
 
 

@@ -20,7 +20,7 @@ class DataConfig:
 
     split: str = "all"  # labelled defects to learn from: "all", or "third" (the strict first third; the rest stays unseen)
     window: int = 0  # side of a window in native pixels; 0 = chosen from the defects' sizes
-    good_share: float = 0.4  # share of training windows cut from normals, 0 to 1
+    good_share: float = 0.3  # share of training windows cut from normals, 0 to 1
     flips: bool = True  # mirror windows left-right and up-down
     rotations: bool = True  # turn windows by quarter turns
     brightness: float = 0.1  # largest random change of contrast and offset, as a share of the value range
@@ -32,9 +32,9 @@ class ModelConfig:
 
     codec: str = "unshuffle"  # "unshuffle" (exact), "haar" (exact wavelet), or a folder with a diffusers autoencoder
     cells: int = 32  # side of the latent grid; the codec's factor is window / cells
-    channels: tuple[int, ...] = (64, 128, 192)  # width per level; each level halves the grid
-    layers: int = 2  # residual blocks per level
-    attention_from: int = 1  # first level (0 = full grid) that has attention
+    channels: tuple[int, ...] = (64, 96, 160)  # width per level; each level halves the grid
+    layers: int = 1  # residual blocks per level
+    attention_from: int = 2  # first level (0 = full grid) that has attention
     head_dim: int = 32  # channels per attention head
     tokens: int = 4  # learned tokens per defect
     token_dim: int = 128  # width of a token
@@ -64,14 +64,14 @@ class DiffusionConfig:
 class TrainingConfig:
     """The optimiser and what is saved while it runs."""
 
-    steps: int = 3000  # optimiser steps at most
-    minutes: float = 0.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
-    batch: int = 12  # windows per step
-    learning_rate: float = 5e-4  # peak
+    steps: int = 4000  # optimiser steps at most
+    minutes: float = 15.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
+    batch: int = 8  # windows per step
+    learning_rate: float = 1e-3  # peak
     warmup: int = 50  # steps to the peak
     weight_decay: float = 1e-2  # AdamW
     clip: float = 1.0  # largest gradient norm
-    ema: float = 0.998  # decay of the averaged weights that generation uses
+    ema: float = 0.995  # decay of the averaged weights that generation uses
     precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
     checkpoint_every: int = 500  # steps between checkpoints
     preview_every: int = 500  # steps between pictures of fixed seeds
@@ -90,7 +90,7 @@ class GenerationConfig:
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     attempts: int = 6  # tries per wanted pair before it counts as failed
-    region_margin: float = 0.25  # how far the region reaches beyond the proposed defect, as a share of its size
+    region_margin: float = 0.3  # how far the region reaches beyond the proposed defect, as a share of its thickness
     feather: int = 3  # width in pixels over which the picture returns to the normal
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
@@ -124,8 +124,24 @@ class Config:
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {},  # the defaults: two CPU cores
     "small": {  # one GPU, windows up to 256 px
-        "model": {"cells": 64, "channels": [128, 256, 384, 512], "attention_from": 2, "head_dim": 64, "token_dim": 256, "bcm": True},
-        "training": {"steps": 20000, "batch": 32, "learning_rate": 2e-4, "warmup": 500, "ema": 0.9995, "checkpoint_every": 2000},
+        "model": {
+            "cells": 64,
+            "channels": [128, 256, 384, 512],
+            "layers": 2,
+            "attention_from": 2,
+            "head_dim": 64,
+            "token_dim": 256,
+            "bcm": True,
+        },
+        "training": {
+            "steps": 20000,
+            "minutes": 0,
+            "batch": 32,
+            "learning_rate": 2e-4,
+            "warmup": 500,
+            "ema": 0.9995,
+            "checkpoint_every": 2000,
+        },
         "generation": {"steps": 20, "batch": 32},
     },
 }

@@ -10,7 +10,7 @@ from torch import Tensor
 from flawsmith.config import Config
 from flawsmith.data.sample import Sample
 from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, window_around
+from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, thickness, window_around
 from flawsmith.seeds import numpy_generator
 
 BUDGET = 1 << 30  # bytes of normals kept in memory
@@ -110,12 +110,18 @@ class Pool:
 
 
 def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
-    """Return a region (H, W) bool that holds `mask`: grown by a random margin, now and then rounded out to an ellipse or a box."""
+    """Return a region (H, W) bool that holds `mask`.
+
+    Mostly the mask grown by up to its thickness, so that the region tells the shape; now and then grown wide, or rounded out to
+    an ellipse or a box as a user would draw it.
+    """
     if not mask.any():
         return mask.copy()
     box = bounding_box(mask)
+    if g.random() < 0.75:
+        return distance_outside(mask) <= 1 + g.random() * max(4.0, thickness(mask))
     radius = 1 + g.random() ** 2 * max(4.0, 0.5 * box.side)
-    if g.random() < 0.7:
+    if g.random() < 0.5:
         return distance_outside(mask) <= radius
     rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
     dy = np.abs(rows - (box.top + (box.height - 1) / 2)) / (box.height / 2 + radius)

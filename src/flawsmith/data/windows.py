@@ -87,6 +87,11 @@ def grow(mask: np.ndarray, radius: float) -> np.ndarray:
     return distance_outside(mask) <= radius
 
 
+def thickness(mask: np.ndarray) -> float:
+    """Return how thick a mask (H, W) is in pixels: twice the greatest distance to its border, 0 when empty."""
+    return 2 * float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+
+
 def distance_outside(mask: np.ndarray) -> np.ndarray:
     """Return each pixel's distance in pixels to the mask (H, W), 0 inside; infinite where the mask is empty."""
     if not mask.any():

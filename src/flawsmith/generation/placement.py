@@ -8,12 +8,13 @@ import numpy as np
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
-from flawsmith.data.windows import bounding_box, distance_outside
+from flawsmith.data.windows import bounding_box, components, distance_outside, thickness
 from flawsmith.errors import DataError
 
-FILL = 0.7  # largest share of the window's side that a proposed defect takes
+FILL = 0.8  # largest share of the window's side that a proposed defect takes
 CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
 CHOICES = 8  # of them, the best, among which chance decides
+THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
 RING = 12  # pixels around a defect whose look is compared
 
 
@@ -48,17 +49,34 @@ def place(
         which, where = divmod(int(best[g.integers(len(best))]), len(spots))
     else:
         which, where = int(g.integers(len(turns))), int(g.integers(len(spots)))
-    shape = warp(turns[which](example.shape), float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
+    shape = piece(turns[which](example.shape), limit, g)
+    shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
     row, column = _keep_inside(spots[where], shape.shape, image.shape) if allowed is None else (int(v) for v in spots[where])
     top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
     region = np.zeros((window, window), bool)
     _stamp(region, shape, row - top, column - left)
-    margin = 2 + config.generation.region_margin * bounding_box(shape).side
+    margin = 2 + config.generation.region_margin * thickness(shape)
     region = distance_outside(region) <= margin
     region &= _inside(top, left, window, image.shape[:2])
     if allowed is not None:
         region = _restrict(region, allowed, top, left, window)
     return Placement(top, left, region, example.source)
+
+
+def piece(shape: np.ndarray, limit: float, g: np.random.Generator) -> np.ndarray:
+    """Return a shape (h, w) bool whole, or of a long thin one a random stretch that is about `limit` pixels long.
+
+    A long crack made smaller would become thinner than any real one.
+    """
+    if max(shape.shape) <= limit or thickness(shape) > THIN * limit:
+        return shape
+    rows, columns = np.nonzero(shape)
+    middle = int(g.integers(len(rows)))
+    y, x = np.ogrid[: shape.shape[0], : shape.shape[1]]
+    near = shape & ((y - rows[middle]) ** 2 + (x - columns[middle]) ** 2 <= (limit / 2 / 1.25) ** 2)
+    near = components(near)[0]
+    box = bounding_box(near)
+    return near[box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.random.Generator) -> np.ndarray:
@@ -92,7 +110,7 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     rows, columns = np.nonzero((distance > 1) & (distance <= RING))
     if len(rows) == 0:
         return np.zeros(len(spots))
-    thin = np.linspace(0, len(rows) - 1, min(len(rows), 400)).astype(int)
+    thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
     rows, columns = rows[thin], columns[thin]
     values = example[rows, columns].mean(-1)  # (R,)
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)

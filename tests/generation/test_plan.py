@@ -1,0 +1,116 @@
+"""Which pairs are wanted, the defects and normals they use, and the user's regions."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flawsmith.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.generation.plan import Regions, choose_defects, list_pictures, wanted
+
+DEFECTS = ["blob", "line", "stain"]
+NORMALS = [Path(f"{i}.png") for i in range(7)]
+
+
+def test_a_pair_depends_on_its_number_attempt_and_seed_alone() -> None:
+    assert wanted(17, 0, DEFECTS, NORMALS, 3) == wanted(17, 0, DEFECTS, NORMALS, 3)
+    rows = [wanted(17, 0, DEFECTS, NORMALS, 3), wanted(18, 0, DEFECTS, NORMALS, 3), wanted(17, 1, DEFECTS, NORMALS, 3), wanted(17, 0, DEFECTS, NORMALS, 4)]
+    assert len({row.seed for row in rows}) == 4
+    assert wanted(17, 0, DEFECTS, NORMALS, 3).id == "000017"
+
+
+def test_the_defects_take_turns_and_an_attempt_keeps_its_defect() -> None:
+    assert [wanted(i, 0, DEFECTS, NORMALS, 0).defect for i in range(6)] == DEFECTS * 2
+    assert {wanted(4, attempt, DEFECTS, NORMALS, 0).defect for attempt in range(5)} == {"line"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 30])
+def test_every_round_through_the_normals_uses_each_once(count: int) -> None:
+    normals = [Path(f"{i}.png") for i in range(count)]
+    orders = []
+    for turn in range(4):
+        order = [wanted(turn * count + i, 0, DEFECTS, normals, 5).normal for i in range(count)]
+        assert set(order) == set(normals)
+        orders.append(tuple(order))
+    assert count < 7 or len(set(orders)) == 4, "in another order every time"
+
+
+def test_another_seed_takes_the_normals_in_another_order() -> None:
+    assert [wanted(i, 0, DEFECTS, NORMALS, 0).normal for i in range(7)] != [wanted(i, 0, DEFECTS, NORMALS, 1).normal for i in range(7)]
+
+
+def test_a_retry_takes_another_normal() -> None:
+    normals = [Path(f"{i}.png") for i in range(40)]
+    same = Counter(wanted(i, 0, DEFECTS, normals, 0).normal == wanted(i, 1, DEFECTS, normals, 0).normal for i in range(200))
+    assert same[True] < 20, "chance would leave it at one in forty"
+    assert len({wanted(3, attempt, DEFECTS, normals, 0).normal for attempt in range(6)}) >= 4
+
+
+def test_without_normals_there_is_none() -> None:
+    assert wanted(0, 0, DEFECTS, [], 0).normal is None
+
+
+def test_defects_are_those_asked_for() -> None:
+    assert choose_defects(DEFECTS, None) == DEFECTS
+    assert choose_defects(DEFECTS, "line") == ["line"]
+    assert choose_defects(DEFECTS, ["stain", "blob"]) == ["stain", "blob"]
+    with pytest.raises(ConfigError, match="--defect lime: this model learned blob, line, stain"):
+        choose_defects(DEFECTS, ["blob", "lime"])
+
+
+def test_pictures_of_a_folder_are_sorted_and_other_files_are_passed_over(tmp_path: Path, save_picture: Callable[..., Path]) -> None:
+    for name in ("b.png", "a.bmp", "c.tif"):
+        save_picture(tmp_path / name, np.zeros((8, 8)))
+    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / ".hidden.png").write_bytes((tmp_path / "b.png").read_bytes())
+    assert [path.name for path in list_pictures(tmp_path)] == ["a.bmp", "b.png", "c.tif"]
+
+
+def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing: there is no such folder"):
+        list_pictures(tmp_path / "nothing")
+    with pytest.raises(DataError, match="there are no pictures in it"):
+        list_pictures(tmp_path)
+
+
+@pytest.fixture
+def normals(tmp_path: Path, save_picture: Callable[..., Path]) -> list[Path]:
+    return [save_picture(tmp_path / f"normals/{name}.png", np.full((20, 30), 100.0)) for name in ("a", "b")]
+
+
+def region(path: Path, columns: slice, save_picture: Callable[..., Path], size: tuple[int, int] = (20, 30)) -> np.ndarray:
+    mask = np.zeros(size)
+    mask[:, columns] = 255
+    save_picture(path, mask)
+    return mask > 0
+
+
+def test_one_mask_is_for_every_normal(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
+    expected = region(tmp_path / "r.png", slice(3, 9), save_picture)
+    regions = Regions(tmp_path / "r.png", normals)
+    assert all(np.array_equal(regions[normal], expected) for normal in normals)
+
+
+def test_a_folder_has_a_mask_for_each_normal(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
+    first = region(tmp_path / "r/a.png", slice(3, 9), save_picture)
+    second = region(tmp_path / "r/b_mask.png", slice(10, 12), save_picture)
+    regions = Regions(tmp_path / "r", normals)
+    assert np.array_equal(regions[normals[0]], first) and np.array_equal(regions[normals[1]], second)
+
+
+def test_unusable_regions_are_errors_before_anything_is_drawn(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
+    region(tmp_path / "small/a.png", slice(3, 9), save_picture, (19, 30))
+    region(tmp_path / "empty/a.png", slice(0, 0), save_picture)
+    region(tmp_path / "one/a.png", slice(3, 9), save_picture)
+    (tmp_path / "text.png").write_text("not a picture")
+    for name, message in {
+        "none": "there is no such file or folder",
+        "small/a.png": "is 30x19 but a.png is 30x20; they must be of one size",
+        "empty/a.png": "is empty; mark",
+        "one": "has no mask for b.png; expected b.png or b_mask.png",
+        "text.png": "text.png",
+    }.items():
+        with pytest.raises(FlawsmithError, match=message):
+            Regions(tmp_path / name, normals)

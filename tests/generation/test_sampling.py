@@ -1,0 +1,151 @@
+"""Drawing windows: each depends on its own task alone, guidance is its formula, and the anchor holds the picture."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from flawsmith.config import Config
+from flawsmith.diffusion.parametrisation import PREDICTIONS
+from flawsmith.diffusion.samplers import SAMPLERS
+from flawsmith.generation.sampling import Drawn, Task, draw
+from flawsmith.models.build import DualModel, Shape, build_model
+
+SIDE = 32
+
+
+def model(config: Config, colours: int = 1, empty: bool = False) -> DualModel:
+    """Return an untrained model whose exchange does something; with `empty` it draws hardly any mask."""
+    built = build_model(config.model, Shape(("blob", "line"), colours, SIDE), 0)
+    g = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in built.net.exchange.parameters():
+            p += 0.1 * torch.randn(p.shape, generator=g)
+        if empty:
+            built.net.unet.conv_out.bias[built.codec.channels :] = -1.6
+    return built.eval().requires_grad_(False)
+
+
+def tasks(colours: int = 1) -> list[Task]:
+    g = np.random.default_rng(0)
+    found = []
+    for i in range(3):
+        region = np.zeros((SIDE, SIDE), bool)
+        region[4 + i : 20, 6:24] = True
+        normal = g.uniform(-1, 1, (colours, SIDE, SIDE)).astype(np.float32)
+        found.append(Task(normal, region, 1 + i % 2, 100 + i))
+    return [*found, Task(None, np.ones((SIDE, SIDE), bool), 1, 200)]
+
+
+def same(a: Drawn, b: Drawn) -> bool:
+    return all(np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(Drawn))
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("groups", [{}, {"model": {"dual": False}}, {"model": {"bcm": True, "interaction": "joint"}}, {"diffusion": {"rho": 0.7}}])
+def test_a_window_does_not_depend_on_its_neighbours(tiny: Callable[..., Config], groups: dict[str, dict[str, object]], colours: int) -> None:
+    config = tiny(**groups)
+    m = model(config, colours)
+    together = draw(m, tasks(colours), config, "fp32")
+    for task, one in zip(tasks(colours), together, strict=True):
+        assert same(one, draw(m, [task], config, "fp32")[0])
+        assert one.whole.shape == one.part.shape == (colours, SIDE, SIDE) and one.mask.shape == (SIDE, SIDE)
+        assert one.whole.dtype == one.mask.dtype == np.float32 and np.isfinite(one.whole).all()
+        assert one.mask.min() >= 0 and one.mask.max() <= 1
+    assert all(same(a, b) for a, b in zip(draw(m, tasks(colours)[::-1], config, "fp32"), together[::-1], strict=True))
+
+
+def test_seed_defect_region_and_normal_all_matter(tiny: Callable[..., Config]) -> None:
+    config = tiny(generation={"anchor": 0.0})
+    m, first = model(config), tasks()[0]
+    (plain,) = draw(m, [first], config, "fp32")
+    assert first.normal is not None
+    others = [
+        dataclasses.replace(first, seed=101),
+        dataclasses.replace(first, entry=2),
+        dataclasses.replace(first, region=first.region.T),
+        dataclasses.replace(first, normal=-first.normal),
+    ]
+    for other in others:
+        assert np.abs(draw(m, [other], config, "fp32")[0].whole - plain.whole).max() > 1e-3
+
+
+def test_what_lies_under_the_region_is_not_shown_to_the_model(tiny: Callable[..., Config]) -> None:
+    config = tiny(generation={"anchor": 0.0})  # the start from pure noise: the normal enters as the background alone
+    m, first = model(config), tasks()[0]
+    assert first.normal is not None
+    changed = np.where(first.region, 0.9, first.normal).astype(np.float32)
+    assert same(*draw(m, [first, dataclasses.replace(first, normal=changed)], config, "fp32"))
+
+
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_guidance_goes_through_the_empty_and_the_conditional_prediction(tiny: Callable[..., Config], prediction: str, sampler: str) -> None:
+    drawn = []
+    for scale in (0.0, 1.0, 2.5):
+        config = tiny(generation={"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": sampler, "start": 0.9}, diffusion={"prediction": prediction})
+        drawn.append(draw(model(config), tasks()[:1], config, "fp32")[0].whole)
+    assert np.abs(drawn[1] - drawn[0]).max() > 1e-3, "the defect's tokens say something"
+    assert np.allclose(drawn[2], drawn[0] + 2.5 * (drawn[1] - drawn[0]), atol=1e-3), "one step is one prediction"
+
+
+def test_without_guidance_the_defect_of_the_empty_half_is_not_seen(tiny: Callable[..., Config]) -> None:
+    config = tiny(generation={"guidance": 0.0})
+    m, first = model(config), tasks()[0]
+    one, other = draw(m, [first, dataclasses.replace(first, entry=2)], config, "fp32")
+    assert np.allclose(one.whole, other.whole, atol=1e-5)
+
+
+def far_from(mask: np.ndarray, distance: int) -> np.ndarray:
+    near = np.zeros_like(mask, bool)
+    for row, column in np.argwhere(mask > 0):
+        near[max(0, row - distance) : row + distance + 1, max(0, column - distance) : column + distance + 1] = True
+    return ~near
+
+
+def test_the_anchor_holds_the_picture_to_the_normal_where_there_is_no_defect(tiny: Callable[..., Config]) -> None:
+    for anchor, held in ((1.0, True), (0.0, False)):
+        config = tiny(generation={"steps": 1, "anchor": anchor, "guidance": 1.0})
+        first = tasks()[0]
+        (drawn,) = draw(model(config, empty=True), [first], config, "fp32")
+        away = far_from(drawn.mask, 4)
+        assert away.sum() > 30, "this model draws next to no mask"
+        assert first.normal is not None
+        assert np.allclose(drawn.whole[0][away], first.normal[0][away], atol=1e-5) == held
+
+
+def test_from_noise_alone_there_is_nothing_to_be_held_to(tiny: Callable[..., Config]) -> None:
+    drawn = [draw(model(c), tasks()[3:], c, "fp32")[0] for c in (tiny(generation={"anchor": a}) for a in (0.0, 1.0))]
+    assert same(*drawn)
+
+
+def test_a_late_start_keeps_the_normal(tiny: Callable[..., Config]) -> None:
+    # Little noise is left to take away: a network that predicts no velocity leaves the picture as it was, up to that noise.
+    gaps = []
+    for start in (0.02, 0.5, 1.0):
+        config = tiny(generation={"start": start, "anchor": 0.0}, diffusion={"prediction": "v"})
+        m, first = model(config), tasks()[0]
+        with torch.no_grad():
+            m.net.unet.conv_out.weight.zero_()
+            m.net.unet.conv_out.bias.zero_()
+        assert first.normal is not None
+        gaps.append(float(np.abs(draw(m, [first], config, "fp32")[0].whole - first.normal).mean()))
+    assert gaps[0] < 0.03 and gaps[0] < gaps[1] < gaps[2]
+
+
+def test_a_single_branch_has_the_whole_inside_the_mask_as_its_part(tiny: Callable[..., Config]) -> None:
+    config = tiny(model={"dual": False})
+    (drawn,) = draw(model(config), tasks()[:1], config, "fp32")
+    inside = drawn.mask > 0.5
+    assert np.array_equal(drawn.part[0][inside], drawn.whole[0][inside]) and (drawn.part[0][~inside] == 0).all()
+
+
+@pytest.mark.usefixtures("untouched_generators")
+def test_drawing_touches_no_global_generator_and_leaves_the_model(tiny: Callable[..., Config]) -> None:
+    config = tiny()
+    m = model(config)
+    before = {name: value.clone() for name, value in m.state_dict().items()}
+    draw(m, tasks(), config, "fp32")
+    assert all(torch.equal(value, before[name]) for name, value in m.state_dict().items())
