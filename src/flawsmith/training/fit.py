@@ -2,13 +2,16 @@
 
 import json
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 
-from flawsmith.config import Config, dump, from_dict, preset, to_dict
+from flawsmith.config import Config, dump, from_dict, preset, resolve, to_dict
 from flawsmith.data.library import save_library
 from flawsmith.data.pairs import Batch
 from flawsmith.data.readers import read
@@ -21,7 +24,7 @@ from flawsmith.seeds import derive, torch_generator
 from flawsmith.training.average import Average
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
 from flawsmith.training.learned import prepare
-from flawsmith.training.objective import objective
+from flawsmith.training.objective import Objective
 from flawsmith.training.previews import Previews
 from flawsmith.training.progress import Progress, TensorBoard
 
@@ -39,8 +42,8 @@ def fit(
     """Learn the defects of the folder `data`, leave the RUN folder `run`, and return what was done.
 
     With `resume` an interrupted run goes on from its newest checkpoint with its own configuration (only the limits
-    training.steps and training.minutes are taken from `config`). Raises FlawsmithError for bad data, a bad configuration
-    or a folder that is not empty.
+    training.steps and training.minutes are taken from `config`); stopped by Ctrl-C it keeps what it has learned. Raises
+    FlawsmithError for bad data, a bad configuration or a folder that is not empty.
     """
     run = Path(run)
     begun = time.monotonic()
@@ -49,17 +52,19 @@ def fit(
         config = _resumed_config(run, config)
     use_threads(threads)
     learned = prepare(read(data), config)
+    where = choose_device(device)
+    precision = choose_precision(config.training.precision, where)
+    accelerator = Accelerator(cpu=where == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
+    main, rank = accelerator.is_main_process, accelerator.process_index
     if resume:
         _same_data(run, learned.record)
-    else:
+    elif main:
         prepare_output(run, overwrite)
         write_text(run / "config.yaml", dump(config))
         write_json(run / "data.json", learned.record)
         save_library(run / "model" / "library.safetensors", learned.examples)
+    accelerator.wait_for_everyone()
 
-    where = choose_device(device)
-    precision = choose_precision(config.training.precision, where)
-    accelerator = Accelerator(cpu=where == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
     average = Average(model, config.training.ema)
@@ -76,21 +81,23 @@ def fit(
         spent = facts["seconds"]
         _forget_after(run / "log.jsonl", step)
     average.weights = {name: w.to(accelerator.device) for name, w in average.weights.items()}
-    model, optimiser = accelerator.prepare(model, optimiser)
-    bare = accelerator.unwrap_model(model)
-    main = accelerator.is_main_process
-    previews = Previews(run / "previews", learned.pool, seed)
+    loss_of, optimiser = accelerator.prepare(Objective(model, config.diffusion), optimiser)
+    previews = Previews(run / "previews", learned.pool, seed, precision)
     board = TensorBoard(run / "tensorboard") if config.training.tensorboard and main else None
     progress = Progress(config.training, quiet or not main)
-    rank = accelerator.process_index
+
+    def keep(seconds: float) -> None:
+        """Leave what --resume goes on from and what `generate` draws with."""
+        save_checkpoint(run / "checkpoints", step, model, average, optimiser, {"seconds": seconds}, config.training.keep)
+        save_model(run / "model" / "model.safetensors", average.state(model), config, learned.product, step)
 
     started = time.monotonic() - spent
     split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds
     sums: dict[str, float] = {}
     logged = step
     model.train()
-    with progress:
-        while step < config.training.steps and not _time_is_up(config, time.monotonic() - started):
+    with progress, _kept_on_interrupt(lambda: keep(time.monotonic() - started), main):
+        while step < config.training.steps and not _time_is_up(config, time.monotonic() - started, accelerator):
             mark = time.monotonic()
             batch = _to(learned.pool.batch(derive(seed, rank), step, config.training.batch), accelerator.device)
             split["data"] += time.monotonic() - mark
@@ -99,14 +106,13 @@ def fit(
             rate = config.training.learning_rate * _schedule(config, step, time.monotonic() - started)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            with accelerator.autocast():
-                loss = objective(model, batch, config.diffusion, torch_generator(seed, "noise", rank, step))
+            loss = loss_of(batch, torch_generator(seed, "noise", rank, step))  # prepared by accelerate: under its autocast
             accelerator.backward(loss.total)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.training.clip)
             optimiser.step()
             optimiser.zero_grad()
             step += 1
-            average.update(bare, step)
+            average.update(model, step)
             for name, value in (("loss", loss.total), ("denoise", loss.denoise), ("align", loss.align), ("gradient", norm)):
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
             split["model"] += time.monotonic() - mark
@@ -123,18 +129,17 @@ def fit(
                 progress.update(step, seconds, row["loss"])
                 sums, logged = {}, step
             if main and step % config.training.preview_every == 0:
-                previews.draw(bare, average, config, step)
+                previews.draw(model, average, config, step)
             if main and step % config.training.checkpoint_every == 0:
-                save_checkpoint(run / "checkpoints", step, bare, average, optimiser, {"seconds": seconds}, config.training.keep)
+                keep(seconds)
             split["write"] += time.monotonic() - mark
     seconds = time.monotonic() - started
     result = {"run": str(run), "steps": step, "minutes": round(seconds / 60, 2), "window": learned.product.shape.window}
-    result |= {"parameters": sum(p.numel() for p in bare.parameters()), "precision": precision, "device": str(accelerator.device)}
+    result |= {"parameters": sum(p.numel() for p in model.parameters()), "precision": precision, "device": str(accelerator.device)}
     result |= {"seconds": {**{k: round(v, 2) for k, v in split.items()}, "total": round(time.monotonic() - begun, 2)}}
     if main:
-        save_checkpoint(run / "checkpoints", step, bare, average, optimiser, {"seconds": seconds}, config.training.keep)
-        save_model(run / "model" / "model.safetensors", average.state(bare), config, learned.product, step)
-        previews.draw(bare, average, config, step)
+        keep(seconds)
+        previews.draw(model, average, config, step)
         write_json(run / "fit.json", result)
     if board:
         board.close()
@@ -150,8 +155,23 @@ def _schedule(config: Config, step: int, seconds: float) -> float:
     return min((step + 1) / config.training.warmup if config.training.warmup else 1.0, max(left, 0.0) / 0.4 + 1e-3, 1.0)
 
 
-def _time_is_up(config: Config, seconds: float) -> bool:
-    return config.training.minutes > 0 and seconds >= 60 * config.training.minutes
+def _time_is_up(config: Config, seconds: float, accelerator: Accelerator) -> bool:
+    up = config.training.minutes > 0 and seconds >= 60 * config.training.minutes
+    if accelerator.num_processes == 1:
+        return up
+    word = torch.tensor([float(up)], device=accelerator.device)  # clocks differ: all processes stop on the first one's word
+    return bool(broadcast(word).item())
+
+
+@contextmanager
+def _kept_on_interrupt(keep: Callable[[], None], main: bool) -> Iterator[None]:
+    """Keep what was learned when the user stops the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if main:
+            keep()
+        raise
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
@@ -168,8 +188,6 @@ def _stop_on_nan(loss: float, step: int, run: Path) -> None:
 
 def _resumed_config(run: Path, given: Config) -> Config:
     """Return the run's own configuration with the limits that were given now."""
-    from flawsmith.config import resolve
-
     if not (run / "config.yaml").is_file():
         raise RunError(f"{run}: nothing to resume here (no config.yaml); start without --resume.")
     tree = to_dict(resolve(file=run / "config.yaml"))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from flawsmith.config import DiffusionConfig
 from flawsmith.data.pairs import Batch
@@ -21,6 +21,19 @@ class Loss:
     total: Tensor
     denoise: Tensor
     align: Tensor
+
+
+class Objective(nn.Module):
+    """`objective` as a module, so that wrappers for several devices see all of the model's work as one forward pass."""
+
+    def __init__(self, model: DualModel, config: DiffusionConfig) -> None:
+        super().__init__()
+        self.model = model
+        self._config = config
+
+    def forward(self, batch: Batch, generator: torch.Generator) -> Loss:
+        """Return the loss of one batch."""
+        return objective(self.model, batch, self._config, generator)
 
 
 def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator: torch.Generator) -> Loss:

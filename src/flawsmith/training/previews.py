@@ -19,8 +19,9 @@ ROWS = 6
 class Previews:
     """The same windows, regions and seeds every time: background, whole, part and mask side by side."""
 
-    def __init__(self, folder: Path, pool: Pool, seed: int) -> None:
+    def __init__(self, folder: Path, pool: Pool, seed: int, precision: str) -> None:
         self._folder = folder
+        self._precision = precision
         self._tasks = [Task(*pool.preview(i, numpy_generator(seed, "preview", i)), derive(seed, "preview", i)) for i in range(ROWS)]
 
     def draw(self, model: DualModel, average: Average, config: Config, step: int) -> None:
@@ -29,7 +30,7 @@ class Previews:
         training = model.training
         _fill(model, average.weights)
         model.eval()
-        drawn = draw(model, self._tasks, config, "fp32")
+        drawn = draw(model, self._tasks, config, self._precision)
         _fill(model, own)
         model.train(training)
         rows = []
