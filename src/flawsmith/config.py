@@ -65,7 +65,7 @@ class TrainingConfig:
     """The optimiser and what is saved while it runs."""
 
     steps: int = 4000  # optimiser steps at most
-    minutes: float = 15.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
+    minutes: float = 12.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
     batch: int = 8  # windows per step
     learning_rate: float = 1e-3  # peak
     warmup: int = 50  # steps to the peak
@@ -85,7 +85,7 @@ class TrainingConfig:
 class GenerationConfig:
     """How pairs are made."""
 
-    steps: int = 16  # solver steps
+    steps: int = 12  # solver steps
     sampler: str = "dpmpp"  # "dpmpp" (second order) or "ddim"
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
@@ -93,6 +93,7 @@ class GenerationConfig:
     region_margin: float = 0.3  # how far the region reaches beyond the proposed defect, as a share of its thickness
     feather: int = 3  # width in pixels over which the picture returns to the normal
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
+    shape_until: float = 0.5  # above this time the mask is held to the proposed shape, below it the model may change it; 1 = never held
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
     placement: str = "context"  # where regions go: "context" (looks like a real defect's surroundings), "position", "uniform"
 
@@ -329,6 +330,7 @@ def _check(config: Config) -> None:
     need("generation.attempts", g.attempts >= 1, "at least 1")
     need("generation.feather", g.feather >= 0, "at least 0 pixels")
     need("generation.start", 0 < g.start <= 1, "more than 0, at most 1")
+    need("generation.shape_until", 0 <= g.shape_until <= 1, "0 to 1")
     need("generation.anchor", 0 <= g.anchor <= 1, "0 to 1")
     need("generation.placement", g.placement in ("context", "position", "uniform"), "context, position or uniform")
     need("quality.change", 0 < q.change < 1, "more than 0 and less than 1")

@@ -175,7 +175,7 @@ def test_regions_are_of_many_sizes() -> None:
 
 @pytest.mark.parametrize("index", range(4))
 def test_a_preview_is_a_normal_with_the_region_of_a_defect(index: int) -> None:
-    image, region, entry = pool(config()).preview(index, np.random.default_rng(1))
+    image, region, *_, entry = pool(config()).preview(index, np.random.default_rng(1))
     assert image.shape == (1, SIDE, SIDE) and image.max() < 1, "a normal shows no defect"
     assert region.shape == (SIDE, SIDE) and region.dtype == bool and region.any() and not region.all()
     assert entry == index % 2 + 1

@@ -18,7 +18,9 @@ def picture(height: int, width: int, channels: int, dtype: str) -> np.ndarray:
 
 @PROFILE
 @given(LENGTH, LENGTH, st.sampled_from([(0, "bool"), (1, "uint8"), (4, "uint16")]), st.integers(-30, 30), st.integers(-30, 30), LENGTH)
-def test_a_window_is_the_picture_reflected_as_numpy_does(height: int, width: int, kind: tuple[int, str], top: int, left: int, side: int) -> None:
+def test_a_window_is_the_picture_reflected_as_numpy_does(
+    height: int, width: int, kind: tuple[int, str], top: int, left: int, side: int
+) -> None:
     image = picture(height, width, *kind)
     padded = np.pad(image, ((50, 50), (50, 50), (0, 0))[: image.ndim], mode="reflect")
     window = cut(image, top, left, side)
@@ -82,7 +84,7 @@ def test_a_window_holds_the_box_and_stays_in_the_picture(case: tuple[Box, int, t
     for start, place, length, limit in zip(corner, (box.top, box.left), (box.height, box.width), size, strict=True):
         assert start <= place and place + length <= start + side
         if limit >= side:
-            assert 0 <= start and start + side <= limit
+            assert start >= 0 and start + side <= limit
         else:
             assert start == (limit - side) // 2, "a small picture is in the middle, as a whole"
 
@@ -130,7 +132,7 @@ def test_distance_is_that_to_the_nearest_pixel_of_the_mask(seed: int) -> None:
     mask = np.random.default_rng(seed).random((20, 25)) < 0.02
     mask[3, 7] = True
     pixels = np.argwhere(mask)
-    every = np.stack(np.mgrid[:20, :25], axis=-1)
+    every = np.indices((20, 25)).transpose(1, 2, 0)
     exact = np.sqrt(((every[:, :, None] - pixels) ** 2).sum(-1)).min(-1)
     found = distance_outside(mask)
     assert np.abs(found - exact).max() < 0.05 * exact.max() and (found[mask] == 0).all() and (found[~mask] > 0).all()

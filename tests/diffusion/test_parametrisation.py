@@ -23,7 +23,7 @@ def right_answer(prediction: str, clean: torch.Tensor, noise: torch.Tensor, t: f
 @pytest.mark.parametrize("t", TIMES)
 def test_a_right_network_gives_back_the_clean_state(prediction: str, t: float) -> None:
     g = torch.Generator().manual_seed(0)
-    clean, noise = torch.randn(2, 3, 4, 5, 5, generator=g, dtype=torch.float64), torch.randn(2, 3, 4, 5, 5, generator=g, dtype=torch.float64)
+    clean, noise = (torch.randn(2, 3, 4, 5, 5, generator=g, dtype=torch.float64) for _ in range(2))
     noisy = (1 - t) * clean + t * noise
     answer = right_answer(prediction, clean, noise, t)
     torch.testing.assert_close(to_clean(answer, noisy, torch.tensor(t, dtype=torch.float64), prediction), clean)

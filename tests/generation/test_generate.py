@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.config import Config
 from flawsmith.data.image_files import read_image
 from flawsmith.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.generation import generate as module
@@ -81,7 +80,7 @@ def loud(_model: object, tasks: Sequence[Task], *_rest: object, **_more: object)
         g = np.random.default_rng(task.seed)
         colours = 1 if task.normal is None else task.normal.shape[0]
         centre = np.argwhere(task.region).mean(0)
-        distance = np.hypot(*(np.stack(np.mgrid[:WINDOW, :WINDOW]) - centre[:, None, None]))
+        distance = np.hypot(*(np.indices((WINDOW, WINDOW)) - centre[:, None, None]))
         mask = (distance <= 3).astype(np.float32)
         whole = g.uniform(-1.2, 1.2, (colours, WINDOW, WINDOW)).astype(np.float32)
         drawn.append(Drawn(whole, whole * mask, mask))
@@ -96,10 +95,6 @@ def folder(root: Path, size: tuple[int, int], dtype: str, channels: int, save: C
 
 
 # from data to pairs
-
-
-def test_a_run_has_about_two_hundred_thousand_weights(run8: Path) -> None:
-    assert 100_000 < json.loads((run8 / "fit.json").read_text())["parameters"] < 400_000
 
 
 def test_end_to_end_on_the_normals_learned_from(run8: Path, data8: Path, tmp_path: Path) -> None:
@@ -173,7 +168,7 @@ def test_a_window_without_a_mask_is_a_rejected_attempt(run8: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-@pytest.mark.parametrize("size", [(20, 24), (WINDOW, WINDOW), (40, 200), (300, 260)])
+@pytest.mark.parametrize("size", [(20, 24), (WINDOW, WINDOW), (40, 150), (120, 100)])
 def test_outside_the_band_every_bit_is_the_normals(
     dtype: str,
     channels: int,
@@ -193,7 +188,7 @@ def test_outside_the_band_every_bit_is_the_normals(
     for row in check_output(tmp_path / "out", summary, 0, 6):
         image, normal = plain(tmp_path / "out" / row["image"]), plain(Path(row["normal"]))
         mask = plain(tmp_path / "out" / row["mask"]) > 0
-        every = np.stack(np.mgrid[: size[0], : size[1]], axis=-1).reshape(-1, 1, 2)
+        every = np.indices(size).reshape(2, -1).T[:, None]
         distance = np.sqrt(((every - np.argwhere(mask)) ** 2).sum(-1)).min(1).reshape(size)
         outside = distance >= feather + 1.2  # the band's distance is approximate by a few per cent
         assert image.dtype == normal.dtype and image.shape == normal.shape
@@ -203,7 +198,9 @@ def test_outside_the_band_every_bit_is_the_normals(
             assert np.array_equal(image[..., 3], normal[..., 3]), "alpha is no part of a defect"
 
 
-def test_defects_reach_the_border_of_a_picture(run8: Path, tmp_path: Path, save_picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_defects_reach_the_border_of_a_picture(
+    run8: Path, tmp_path: Path, save_picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "draw", loud)
     onto = folder(tmp_path / "onto", (60, 60), "uint8", 1, save_picture)
     corner = np.zeros((60, 60))
@@ -267,7 +264,8 @@ def test_picture_17_is_the_same_however_it_is_made(free: bool, run8: Path, tmp_p
     settings = ["quality.branches=10", "quality.visible=0", "quality.overlap=0.1", "quality.area=100", "generation.attempts=4"]
 
     def make(name: str, first: int, count: int, batch: int, **more: Any) -> dict[str, Any]:
-        start(run8, *settings, f"generation.batch={batch}").generate(tmp_path / name, count, start=first, free=free, seed=5, quiet=True, **more)
+        generator = start(run8, *settings, f"generation.batch={batch}")
+        generator.generate(tmp_path / name, count, start=first, free=free, seed=5, quiet=True, **more)
         return everything(tmp_path / name)
 
     alone = make("alone", 17, 1, 4)["000017"]
@@ -363,10 +361,13 @@ def test_wrong_names_and_folders_are_errors(run8: Path, tmp_path: Path, save_pic
 
 
 @pytest.mark.parametrize("learned", ["uint8", "uint16"])
-def test_normals_of_another_depth_are_refused(learned: str, run8: Path, run16: Path, tmp_path: Path, save_picture: Callable[..., Path]) -> None:
+def test_normals_of_another_depth_are_refused(
+    learned: str, run8: Path, run16: Path, tmp_path: Path, save_picture: Callable[..., Path]
+) -> None:
     other = "uint16" if learned == "uint8" else "uint8"
     onto = folder(tmp_path / "onto", (48, 56), other, 1, save_picture)
-    refused(run8 if learned == "uint8" else run16, tmp_path / "out", f"part .*has {other} pixels, but the model learned from {learned}", onto=onto)
+    run = run8 if learned == "uint8" else run16
+    refused(run, tmp_path / "out", f"part .*has {other} pixels, but the model learned from {learned}", onto=onto)
 
 
 def test_a_spoiled_normal_is_named(run8: Path, tmp_path: Path, save_picture: Callable[..., Path]) -> None:
@@ -457,7 +458,7 @@ def test_global_generators_do_not_matter(run8: Path, tmp_path: Path) -> None:
     assert found[0] == found[1]
 
 
-def test_the_pictures_are_read_back_as_they_were_written(run16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Callable[..., Config]) -> None:
+def test_the_pictures_are_read_back_as_they_were_written(run16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "draw", loud)
     start(run16, *LENIENT).generate(tmp_path / "out", 1, quiet=True)
     (row,) = (row for row in rows_of(tmp_path / "out") if row["image"])

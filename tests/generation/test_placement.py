@@ -57,7 +57,7 @@ def region_in_picture(p: Placement, size: tuple[int, int]) -> np.ndarray:
 def test_the_region_lies_in_the_window_and_in_the_picture(height: int, width: int, seed: int, how: str, shape: str) -> None:
     p = place(surface((height, width)), [example(SHAPES[shape])], WINDOW, config(how), np.random.default_rng(seed))
     assert p.region.shape == (WINDOW, WINDOW) and p.region.dtype == bool and p.region.any()
-    assert p.source == "a.png"
+    assert p.source == "a.png" and p.shape.shape == p.region.shape and not (p.shape & ~p.region).any()
     region_in_picture(p, (height, width))
     for corner, length in ((p.top, height), (p.left, width)):
         if length >= WINDOW:

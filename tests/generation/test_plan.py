@@ -16,8 +16,8 @@ NORMALS = [Path(f"{i}.png") for i in range(7)]
 
 def test_a_pair_depends_on_its_number_attempt_and_seed_alone() -> None:
     assert wanted(17, 0, DEFECTS, NORMALS, 3) == wanted(17, 0, DEFECTS, NORMALS, 3)
-    rows = [wanted(17, 0, DEFECTS, NORMALS, 3), wanted(18, 0, DEFECTS, NORMALS, 3), wanted(17, 1, DEFECTS, NORMALS, 3), wanted(17, 0, DEFECTS, NORMALS, 4)]
-    assert len({row.seed for row in rows}) == 4
+    others = [(17, 0, 3), (18, 0, 3), (17, 1, 3), (17, 0, 4)]
+    assert len({wanted(index, attempt, DEFECTS, NORMALS, seed).seed for index, attempt, seed in others}) == 4
     assert wanted(17, 0, DEFECTS, NORMALS, 3).id == "000017"
 
 
@@ -100,7 +100,9 @@ def test_a_folder_has_a_mask_for_each_normal(tmp_path: Path, normals: list[Path]
     assert np.array_equal(regions[normals[0]], first) and np.array_equal(regions[normals[1]], second)
 
 
-def test_unusable_regions_are_errors_before_anything_is_drawn(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
+def test_unusable_regions_are_errors_before_anything_is_drawn(
+    tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]
+) -> None:
     region(tmp_path / "small/a.png", slice(3, 9), save_picture, (19, 30))
     region(tmp_path / "empty/a.png", slice(0, 0), save_picture)
     region(tmp_path / "one/a.png", slice(3, 9), save_picture)

@@ -22,7 +22,7 @@ def model(config: Config, colours: int = 1, empty: bool = False) -> DualModel:
     g = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in built.net.exchange.parameters():
-            p += 0.1 * torch.randn(p.shape, generator=g)
+            p.add_(0.1 * torch.randn(p.shape, generator=g))
         if empty:
             built.net.unet.conv_out.bias[built.codec.channels :] = -1.6
     return built.eval().requires_grad_(False)
@@ -35,8 +35,8 @@ def tasks(colours: int = 1) -> list[Task]:
         region = np.zeros((SIDE, SIDE), bool)
         region[4 + i : 20, 6:24] = True
         normal = g.uniform(-1, 1, (colours, SIDE, SIDE)).astype(np.float32)
-        found.append(Task(normal, region, 1 + i % 2, 100 + i))
-    return [*found, Task(None, np.ones((SIDE, SIDE), bool), 1, 200)]
+        found.append(Task(normal, region, shape=None, entry=1 + i % 2, seed=100 + i))
+    return [*found, Task(None, np.ones((SIDE, SIDE), bool), shape=None, entry=1, seed=200)]
 
 
 def same(a: Drawn, b: Drawn) -> bool:
@@ -44,8 +44,12 @@ def same(a: Drawn, b: Drawn) -> bool:
 
 
 @pytest.mark.parametrize("colours", [1, 3])
-@pytest.mark.parametrize("groups", [{}, {"model": {"dual": False}}, {"model": {"bcm": True, "interaction": "joint"}}, {"diffusion": {"rho": 0.7}}])
-def test_a_window_does_not_depend_on_its_neighbours(tiny: Callable[..., Config], groups: dict[str, dict[str, object]], colours: int) -> None:
+@pytest.mark.parametrize(
+    "groups", [{}, {"model": {"dual": False}}, {"model": {"bcm": True, "interaction": "joint"}}, {"diffusion": {"rho": 0.7}}]
+)
+def test_a_window_does_not_depend_on_its_neighbours(
+    tiny: Callable[..., Config], groups: dict[str, dict[str, object]], colours: int
+) -> None:
     config = tiny(**groups)
     m = model(config, colours)
     together = draw(m, tasks(colours), config, "fp32")
@@ -85,7 +89,8 @@ def test_what_lies_under_the_region_is_not_shown_to_the_model(tiny: Callable[...
 def test_guidance_goes_through_the_empty_and_the_conditional_prediction(tiny: Callable[..., Config], prediction: str, sampler: str) -> None:
     drawn = []
     for scale in (0.0, 1.0, 2.5):
-        config = tiny(generation={"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": sampler, "start": 0.9}, diffusion={"prediction": prediction})
+        generation = {"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": sampler, "start": 0.9}
+        config = tiny(generation=generation, diffusion={"prediction": prediction})
         drawn.append(draw(model(config), tasks()[:1], config, "fp32")[0].whole)
     assert np.abs(drawn[1] - drawn[0]).max() > 1e-3, "the defect's tokens say something"
     assert np.allclose(drawn[2], drawn[0] + 2.5 * (drawn[1] - drawn[0]), atol=1e-3), "one step is one prediction"
@@ -114,6 +119,20 @@ def test_the_anchor_holds_the_picture_to_the_normal_where_there_is_no_defect(tin
         assert away.sum() > 30, "this model draws next to no mask"
         assert first.normal is not None
         assert np.allclose(drawn.whole[0][away], first.normal[0][away], atol=1e-5) == held
+
+
+def test_a_proposed_shape_is_held_to_as_long_as_asked(tiny: Callable[..., Config]) -> None:
+    first = tasks()[0]
+    shape = np.zeros((SIDE, SIDE), bool)
+    shape[8:14, 9:20] = True
+    given = dataclasses.replace(first, shape=shape)
+    always, early, never = (tiny(generation={"steps": 4, "anchor": 0.0, "shape_until": until}) for until in (0.0, 0.5, 1.0))
+    assert np.array_equal(draw(model(always), [given], always, "fp32")[0].mask, shape.astype(np.float32))
+    free = draw(model(never), [first], never, "fp32")[0]
+    assert same(draw(model(never), [given], never, "fp32")[0], free)
+    assert same(draw(model(always), [first], always, "fp32")[0], free), "without a shape the model invents its own"
+    held = draw(model(early), [given], early, "fp32")[0]
+    assert not np.array_equal(held.mask, shape.astype(np.float32)) and not same(held, free)
 
 
 def test_from_noise_alone_there_is_nothing_to_be_held_to(tiny: Callable[..., Config]) -> None:

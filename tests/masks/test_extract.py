@@ -48,7 +48,8 @@ def test_holes_stay() -> None:
 
 
 def test_specks_go_and_smaller_parts_stay() -> None:
-    mask = soft((slice(0, 14), slice(0, 14), 0.9), (slice(16, 20), slice(16, 20), 0.9), (slice(20, 22), slice(2, 5), 0.9), (slice(22, 23), slice(20, 22), 0.9))
+    large, small = (slice(0, 14), slice(0, 14), 0.9), (slice(16, 20), slice(16, 20), 0.9)
+    mask = soft(large, small, (slice(20, 22), slice(2, 5), 0.9), (slice(22, 23), slice(20, 22), 0.9))
     found = extract(mask, ALL)
     assert found[0:14, 0:14].all() and found[16:20, 16:20].all(), "16 of 196 pixels are more than a twentieth"
     assert not found[20:22, 2:5].any(), "6 of 196 pixels are less than a twentieth"

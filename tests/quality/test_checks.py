@@ -64,7 +64,9 @@ def test_a_good_pair_passes_and_has_its_scores() -> None:
     assert verdict.scores["overlap"] == 1 and verdict.scores["inside"] == 1
 
 
-@pytest.mark.parametrize(("by", "noise", "bad"), [(0.06, 0.01, False), (0.06, 0.019, False), (0.06, 0.025, True), (0.2, 0.06, False), (0.2, 0.08, True)])
+@pytest.mark.parametrize(
+    ("by", "noise", "bad"), [(0.06, 0.01, False), (0.06, 0.019, False), (0.06, 0.025, True), (0.2, 0.06, False), (0.2, 0.08, True)]
+)
 def test_a_defect_must_stand_out_of_the_noise(by: float, noise: float, bad: bool) -> None:
     verdict = onto(changed(by), product=product(noise))
     assert failed(verdict) == (["visible"] if bad else [])
@@ -126,7 +128,9 @@ def test_a_pair_can_fail_in_several_ways() -> None:
     st.floats(0.001, 0.5),
     st.floats(0, 1),
 )
-def test_an_unchanged_normal_is_always_rejected(seed: int, dtype: str, channels: int, noise: float, visible: float, change: float, fit: float) -> None:
+def test_an_unchanged_normal_is_always_rejected(
+    seed: int, dtype: str, channels: int, noise: float, visible: float, change: float, fit: float
+) -> None:
     g = np.random.default_rng(seed)
     picture = normal(dtype, channels)
     mask = g.random((SIDE, SIDE)) < g.random()

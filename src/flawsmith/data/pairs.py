@@ -62,18 +62,18 @@ class Pool:
             torch.tensor(free),
         )
 
-    def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-        """Return a normal window (C, H, W) in [-1, 1], a region (H, W) of a real defect's shape and that defect's entry."""
+    def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Return a normal window (C, H, W) in [-1, 1], a region (H, W), a real defect's shape in it and that defect's entry."""
         kind = index % len(self.names)
         samples = self._defects[self.names[kind]]
         mask = samples[g.integers(len(samples))].mask
         assert mask is not None
         top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
-        region = distance_outside(cut(mask, top, left, self._window)) <= 3
+        shape = cut(mask, top, left, self._window)
         image = self._normals[g.integers(len(self._normals))]
         spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
         image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
-        return self._scale.to_model(image, self._colours), region, kind + 1
+        return self._scale.to_model(image, self._colours), distance_outside(shape) <= 3, shape, kind + 1
 
     def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
         side = self._window

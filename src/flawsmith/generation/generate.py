@@ -163,7 +163,7 @@ class Generator:
         entry = 1 + self.product.shape.defects.index(row.defect)
         if row.normal is None:
             everywhere = np.ones((side, side), bool)
-            return _Job(row, None, Placement(0, 0, everywhere, ""), Task(None, everywhere, entry, row.seed))
+            return _Job(row, None, Placement(0, 0, everywhere, everywhere, ""), Task(None, everywhere, None, entry, row.seed))
         picture = read_image(row.normal)
         if str(picture.dtype) != self.product.scale.dtype:
             raise DataError(
@@ -173,7 +173,7 @@ class Generator:
         allowed = regions[row.normal] if regions else None
         spot = place(picture, self._library[row.defect], side, self.config, numpy_generator(row.seed, "place"), allowed)
         normal = self.product.scale.to_model(cut(picture, spot.top, spot.left, side), self.product.shape.colours)
-        return _Job(row, picture, spot, Task(normal, spot.region, entry, derive(row.seed, "draw")))
+        return _Job(row, picture, spot, Task(normal, spot.region, spot.shape, entry, derive(row.seed, "draw")))
 
     def _finish(self, job: _Job, drawn: Drawn) -> tuple[np.ndarray, np.ndarray, Verdict]:
         """Return the whole picture, its mask and the verdict."""

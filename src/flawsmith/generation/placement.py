@@ -25,6 +25,7 @@ class Placement:
     top: int  # of the window; negative where a small picture is reflected
     left: int
     region: np.ndarray  # (S, S) bool: where the model may draw, inside the window
+    shape: np.ndarray  # (S, S) bool: the proposed defect, inside the region
     source: str  # the real defect whose shape was taken
 
 
@@ -53,14 +54,13 @@ def place(
     shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
     row, column = _keep_inside(spots[where], shape.shape, image.shape) if allowed is None else (int(v) for v in spots[where])
     top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
-    region = np.zeros((window, window), bool)
-    _stamp(region, shape, row - top, column - left)
-    margin = 2 + config.generation.region_margin * thickness(shape)
-    region = distance_outside(region) <= margin
+    proposed = np.zeros((window, window), bool)
+    _stamp(proposed, shape, row - top, column - left)
+    region = distance_outside(proposed) <= 2 + config.generation.region_margin * thickness(shape)
     region &= _inside(top, left, window, image.shape[:2])
     if allowed is not None:
         region = _restrict(region, allowed, top, left, window)
-    return Placement(top, left, region, example.source)
+    return Placement(top, left, region, proposed & region, example.source)
 
 
 def piece(shape: np.ndarray, limit: float, g: np.random.Generator) -> np.ndarray:

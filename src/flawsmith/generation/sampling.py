@@ -13,7 +13,7 @@ from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.samplers import sample
 from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
 from flawsmith.models.build import Condition, DualModel
-from flawsmith.models.codecs import decode_mask
+from flawsmith.models.codecs import decode_mask, encode_mask
 from flawsmith.seeds import torch_generator
 
 
@@ -23,6 +23,7 @@ class Task:
 
     normal: np.ndarray | None  # (C, H, W) float32 in [-1, 1]: the background; None = from nothing
     region: np.ndarray  # (H, W) bool: where the model may draw
+    shape: np.ndarray | None  # (H, W) bool: the proposed defect; None = the model invents its own
     entry: int  # of the token table: 0 good, 1.. the defects
     seed: int
 
@@ -64,12 +65,18 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     unconditional = model.condition(normal * (1 - region), region, torch.full_like(ids, model.tokens.empty)) if scale != 1 else None
     background = model.encode(normal, torch.zeros_like(normal), -torch.ones_like(region))  # (branches, B, C, h, w)
     keep = model.mask_of_state(background)
-    shape = (background.shape[0], *background.shape[2:])  # of one window
-    noises = [joint_noise(shape, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
+    shape = torch.from_numpy(np.stack([task.region if task.shape is None else task.shape for task in tasks])[:, None]).to(device)
+    proposed = encode_mask(2 * shape.float() - 1, model.factor)  # (B, factor^2, h, w)
+    given = torch.tensor([task.shape is not None for task in tasks], device=device)[:, None, None, None]
+    size = (background.shape[0], *background.shape[2:])  # of one window
+    noises = [joint_noise(size, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
     noise = torch.stack(noises, dim=1).to(device)
 
     def denoise(x: Tensor, t: float) -> Tensor:
         clean = _predict(model, x, t, condition, unconditional, scale, config) * keep
+        if t > config.generation.shape_until:
+            channels = model.codec.channels
+            clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         return _anchored(model, clean, background, onto, t, config.generation.anchor)
 
     start = config.generation.start

@@ -1,0 +1,95 @@
+"""Checkpoints: everything comes back bit for bit, only the newest stay, a spoiled one is named."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from flawsmith.errors import RunError
+from flawsmith.training.average import Average
+from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+
+Parts = tuple[nn.Module, Average, torch.optim.Optimizer]
+
+
+def parts(seed: int) -> Parts:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
+    return net, Average(net, 0.9), torch.optim.AdamW(net.parameters(), lr=0.01, betas=(0.9, 0.99))
+
+
+def take(parts: Parts, steps: range) -> None:
+    net, average, optimiser = parts
+    for step in steps:
+        x = torch.randn(5, 4, generator=torch.Generator().manual_seed(step))
+        net(x).square().mean().backward()
+        optimiser.step()
+        optimiser.zero_grad()
+        average.update(net, step)
+
+
+def state(parts: Parts) -> list[Any]:
+    net, average, optimiser = parts
+    moments = [s[key] for s in optimiser.state_dict()["state"].values() for key in sorted(s)]
+    return [*net.state_dict().values(), *average.weights.values(), *map(torch.as_tensor, moments)]
+
+
+def equal(a: Parts, b: Parts) -> bool:
+    one, other = state(a), state(b)
+    return len(one) == len(other) and all(torch.equal(x, y) for x, y in zip(one, other, strict=True))
+
+
+def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
+    straight, first, second = parts(0), parts(0), parts(1)
+    take(straight, range(1, 9))
+    take(first, range(1, 5))
+    path = save_checkpoint(tmp_path, 4, *first, {"seconds": 1.25}, keep=2)
+    step, facts = load_checkpoint(path, *second)
+    assert step == 4 and facts == {"seconds": 1.25}
+    assert equal(first, second)
+    take(second, range(5, 9))
+    assert equal(second, straight)
+
+
+def test_the_loaded_state_is_a_copy(tmp_path: Path) -> None:
+    first, second = parts(0), parts(1)
+    take(first, range(1, 3))
+    path = save_checkpoint(tmp_path, 2, *first, {}, keep=1)
+    content = path.read_bytes()
+    load_checkpoint(path, *second)
+    take(second, range(3, 5))
+    assert path.read_bytes() == content and not equal(first, second)
+
+
+@pytest.mark.parametrize("keep", [1, 2, 3])
+def test_only_the_newest_stay(keep: int, tmp_path: Path) -> None:
+    everything = parts(0)
+    for step in (5, 90, 100, 2000, 2001):
+        newest = save_checkpoint(tmp_path / "checkpoints", step, *everything, {}, keep)
+        assert newest_checkpoint(tmp_path / "checkpoints") == newest
+    steps = [int(path.stem.split("-")[1]) for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert steps == [5, 90, 100, 2000, 2001][-keep:]
+
+
+def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
+    everything = parts(0)
+    for _ in range(2):
+        save_checkpoint(tmp_path, 5, *everything, {}, keep=2)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_without_a_checkpoint_there_is_none(tmp_path: Path) -> None:
+    assert newest_checkpoint(tmp_path) is None and newest_checkpoint(tmp_path / "nothing") is None
+
+
+def test_a_spoiled_checkpoint_is_named_with_the_way_out(tmp_path: Path) -> None:
+    everything = parts(0)
+    path = save_checkpoint(tmp_path, 5, *everything, {}, keep=2)
+    content = path.read_bytes()
+    for spoiled in (b"", content[: len(content) // 2]):
+        path.write_bytes(spoiled)
+        with pytest.raises(RunError, match=r"step-0000005\.safetensors: cannot be read.*delete it"):
+            load_checkpoint(path, *everything)

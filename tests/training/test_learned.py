@@ -1,0 +1,92 @@
+"""From a data folder to what a training starts from."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from flawsmith.config import Config
+from flawsmith.data.readers import read
+from flawsmith.errors import DataError
+from flawsmith.files import content_hash
+from flawsmith.training.learned import prepare
+
+
+def hashes(rows: list[dict[str, str]]) -> list[str]:
+    return [row["sha256"] for row in rows]
+
+
+def test_the_third_is_all_that_is_learned_from(data8: Path, tiny: Callable[..., Config]) -> None:
+    learned = prepare(read(data8), tiny(data={"split": "third"}))
+    for name in ("blob", "line"):
+        first = [data8 / f"test/{name}/{i:03}.png" for i in range(2)]  # of six
+        rows = learned.record["defects"][name]
+        assert hashes(rows) == [content_hash(path) for path in first]
+        assert [row["mask_sha256"] for row in rows] == [content_hash(data8 / f"ground_truth/{name}/{i:03}_mask.png") for i in range(2)]
+        assert {e.source for e in learned.examples if e.defect == name} <= {path.name for path in first}
+        areas = [int(np.count_nonzero(np.array(cv2.imread(str(data8 / f"ground_truth/{name}/{i:03}_mask.png"), 0)))) for i in range(2)]
+        assert learned.product.areas[name] == (min(areas), max(areas))
+    assert hashes(learned.record["normals"]) == [content_hash(path) for path in sorted((data8 / "train/good").iterdir())]
+    assert json.loads(json.dumps(learned.record)) == learned.record and learned.record["split"] == "third"
+
+
+def test_what_is_unseen_changes_nothing(make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path) -> None:
+    """Not a window, not a fact of the product comes from the pictures beyond the third."""
+    data = make_product(tmp_path / "data")
+    config = tiny(data={"split": "third", "window": 0})
+    before = prepare(read(data), config)
+    for name in ("blob", "line"):
+        for i in range(2, 6):
+            for path in (data / f"test/{name}/{i:03}.png", data / f"ground_truth/{name}/{i:03}_mask.png"):
+                cv2.imwrite(str(path), np.full((90, 90), 255, np.uint8))
+    cv2.imwrite(str(data / "test/good/000.png"), np.full((90, 90), 255, np.uint8))
+    after = prepare(read(data), config)
+    assert after.product == before.product and after.record == before.record
+    for step in range(3):
+        one, other = before.pool.batch(0, step, 8), after.pool.batch(0, step, 8)
+        assert one.whole.equal(other.whole) and one.mask.equal(other.mask) and one.region.equal(other.region)
+
+
+def test_too_few_pictures_for_a_third_are_an_error(make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path) -> None:
+    data = make_product(tmp_path / "data", each=2)
+    with pytest.raises(DataError, match=r"defect 'blob' has 2 pictures, too few for data\.split=third.*data\.split=all"):
+        prepare(read(data), tiny(data={"split": "third"}))
+    assert len(prepare(read(data), tiny()).record["defects"]["blob"]) == 2
+
+
+@pytest.mark.parametrize(("asked", "window"), [(0, None), (16, 16), (32, 32), (33, 32), (47, 40)])
+def test_the_window_is_a_multiple_of_the_cells(asked: int, window: int | None, data8: Path, tiny: Callable[..., Config]) -> None:
+    product = prepare(read(data8), tiny(data={"window": asked})).product
+    assert product.shape.window % 8 == 0
+    assert product.shape.window == window or (window is None and 16 <= product.shape.window <= 32)
+
+
+def test_the_facts_of_the_product(data8: Path, data16: Path, tiny: Callable[..., Config]) -> None:
+    grey, colour = (prepare(read(data), tiny()).product for data in (data8, data16))
+    assert grey.shape.defects == colour.shape.defects == ("blob", "line")
+    assert (grey.shape.colours, colour.shape.colours) == (1, 3)
+    assert (grey.scale.dtype, colour.scale.dtype) == ("uint8", "uint16")
+    assert 1000 < colour.scale.high - colour.scale.low < 5000, "12-bit values"
+
+
+@pytest.mark.parametrize("sigma", [0.0, 3.0, 12.0])
+def test_the_noise_is_measured_past_edges(
+    sigma: float, make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path
+) -> None:
+    data = make_product(tmp_path / "data")
+    g = np.random.default_rng(0)
+    for path in (data / "train/good").iterdir():
+        picture = 60 + np.linspace(0, 80, 120)[:, None] + 40 * (np.arange(120) > 50)  # a slope and an edge
+        cv2.imwrite(str(path), np.clip(picture + g.normal(0, sigma, (120, 120)), 0, 255).round().astype(np.uint8))
+    expected = np.hypot(sigma, 1 / np.sqrt(12) if sigma else 0) / 255  # rounding is noise too
+    assert prepare(read(data), tiny()).product.noise == pytest.approx(expected, rel=0.15, abs=0.002)
+
+
+@pytest.mark.usefixtures("untouched_generators")
+def test_preparing_touches_no_global_generator(data8: Path, tiny: Callable[..., Config]) -> None:
+    found: list[Any] = [prepare(read(data8), tiny()) for _ in range(2)]
+    assert found[0].record == found[1].record and found[0].product == found[1].product

@@ -1,0 +1,176 @@
+"""The loss of a batch: what the network sees, what it is asked for, and when its tokens are dropped."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from flawsmith.config import Config
+from flawsmith.data.pairs import Batch
+from flawsmith.diffusion.parametrisation import PREDICTIONS
+from flawsmith.models.build import Condition, DualModel, Shape, build_model
+from flawsmith.training.objective import Loss, objective
+
+SIDE = 32
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def batch(count: int = 4) -> Batch:
+    g = generator(9)
+    mask = torch.zeros(count, 1, SIDE, SIDE)
+    region = torch.zeros(count, 1, SIDE, SIDE)
+    mask[1:, :, 10:16, 12:20] = 1  # window 0 is a normal
+    region[:, :, 7:20, 9:24] = 1
+    whole = torch.rand(count, 1, SIDE, SIDE, generator=g) * 2 - 1
+    return Batch(whole, mask, region, torch.arange(count) % 3, torch.zeros(count, dtype=torch.bool))
+
+
+def model(config: Config) -> DualModel:
+    return build_model(config.model, Shape(("blob", "line"), 1, SIDE), 0)
+
+
+def right(config: Config, m: DualModel, b: Batch) -> Callable[..., Tensor]:
+    """Return a network that knows the answer."""
+    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+
+    def forward(noisy: Tensor, t: Tensor, _condition: Condition) -> Tensor:
+        time = t[None, :, None, None, None]
+        noise = (noisy - (1 - time) * clean) / time
+        return {"x": clean, "v": noise - clean, "eps": noise}[config.diffusion.prediction]
+
+    return forward
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("prediction", PREDICTIONS)
+def test_a_network_that_is_right_has_no_loss(
+    prediction: str, dual: bool, tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(diffusion={"prediction": prediction}, model={"dual": dual})
+    m, b = model(config), batch()
+    monkeypatch.setattr(m, "forward", right(config, m, b))
+    loss = objective(m, b, config.diffusion, generator())
+    assert loss.total.item() == pytest.approx(0, abs=1e-6) and loss.align.item() == pytest.approx(0, abs=1e-6)
+    monkeypatch.setattr(m, "forward", lambda *args: 0.5 * right(config, m, b)(*args) + 0.1)
+    assert objective(m, b, config.diffusion, generator()).denoise > 0.01
+
+
+def test_the_loss_depends_on_the_generator_alone_and_reaches_every_weight(tiny: Callable[..., Config]) -> None:
+    config, b = tiny(), batch()
+    m = model(config)
+    losses = [objective(m, b, config.diffusion, generator(seed)) for seed in (1, 1, 2)]
+    assert torch.equal(losses[0].total, losses[1].total) and not torch.equal(losses[0].total, losses[2].total)
+    losses[0].total.backward()
+    without = [name for name, p in m.named_parameters() if p.grad is None]
+    assert without == []
+    assert all(p.grad.isfinite().all() for p in m.parameters() if p.grad is not None)
+
+
+def test_the_total_is_the_sum_of_its_parts(tiny: Callable[..., Config]) -> None:
+    config, b = tiny(), batch()
+    m = model(config)
+    found: dict[float, Loss] = {}
+    for weight in (0.0, 0.1, 2.0):
+        found[weight] = objective(m, b, dataclasses.replace(config.diffusion, align_weight=weight), generator())
+        expected = found[weight].denoise + weight * found[weight].align
+        torch.testing.assert_close(found[weight].total.detach(), expected)
+    assert found[0.0].align == 0 and found[0.1].align > 0 and found[0.1].align == found[2.0].align
+
+
+def spied(m: DualModel, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Return a list that fills with (background, region, ids) of every call of `condition`."""
+    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    condition = m.condition
+
+    def spy(background: Tensor, region: Tensor, ids: Tensor, *rest: Any) -> Condition:
+        seen.append((background, region, ids))
+        return condition(background, region, ids, *rest)
+
+    monkeypatch.setattr(m, "condition", spy)
+    return seen
+
+
+def test_dropped_tokens_are_the_empty_one(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, b = tiny(), batch(12)
+    m = model(config)
+    seen = spied(m, monkeypatch)
+    for share in (0.0, 1.0, 0.4):
+        settings = dataclasses.replace(config.diffusion, token_dropout=share)
+        seen.clear()
+        for seed in range(25 if share == 0.4 else 2):
+            with torch.no_grad():
+                objective(m, b, settings, generator(seed))
+        ids = torch.stack([call[2] for call in seen])
+        dropped = ids == m.tokens.empty
+        assert (dropped | (ids == b.ids)).all(), "each pair keeps its own token or has the empty one"
+        assert dropped.float().mean().item() == pytest.approx(share, abs=0.1)
+    assert m.tokens.empty not in b.ids, "which no defect has"
+
+
+def test_the_empty_token_is_trained_only_when_it_is_used(tiny: Callable[..., Config]) -> None:
+    config, b = tiny(), batch()
+    gradients = []
+    for share in (0.0, 1.0):
+        m = model(config)
+        objective(m, b, dataclasses.replace(config.diffusion, token_dropout=share), generator()).total.backward()
+        assert m.tokens.entries.grad is not None
+        gradients.append(m.tokens.entries.grad.abs().sum((1, 2)))
+    empty = m.tokens.empty
+    assert gradients[0][empty] == 0 and gradients[1][empty] > 0
+    assert (gradients[0][:3] > 0).all() and (gradients[1][:3] == 0).all()
+
+
+def test_the_network_sees_the_background_and_not_what_it_shall_draw(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, b = tiny(), batch()
+    m = model(config)
+    seen = spied(m, monkeypatch)
+    objective(m, b, config.diffusion, generator())
+    background, region, _ = seen[0]
+    assert torch.equal(region, b.region) and (background[b.region > 0] == 0).all()
+    assert torch.equal(background[b.region == 0], b.whole[b.region == 0])
+
+
+def test_the_noisy_state_is_the_clean_one_and_noise_of_its_time(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, b = tiny(diffusion={"rho": 0.8}), batch(16)
+    m = model(config)
+    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+    noises = []
+
+    def forward(noisy: Tensor, t: Tensor, _condition: Condition) -> Tensor:
+        time = t[None, :, None, None, None]
+        noises.append((noisy - (1 - time) * clean) / time)
+        return torch.zeros_like(noisy)
+
+    monkeypatch.setattr(m, "forward", forward)
+    objective(m, b, config.diffusion, generator())
+    channels = m.codec.channels
+    whole, part, cells = noises[0][0, :, :channels], noises[0][1, :, :channels], noises[0][1, :, channels:]
+    assert whole.std().item() == pytest.approx(1, abs=0.05) and cells.std().item() == pytest.approx(1, abs=0.05)
+    assert torch.corrcoef(torch.stack([whole.flatten(), part.flatten()]))[0, 1].item() == pytest.approx(0.8, abs=0.05)
+    assert (noises[0][0, :, channels:] == 0).all(), "branch 0 has no mask"
+
+
+def test_errors_in_the_region_weigh_more_than_outside(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(diffusion={"outside_weight": 0.1, "align_weight": 0.0})
+    m, b = model(config), batch()
+    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+
+    def loss(where: Tensor) -> float:
+        wrong = m.encode(b.whole + 0.5 * where, b.whole * b.mask, 2 * b.mask - 1)
+        monkeypatch.setattr(m, "forward", lambda *_: wrong)
+        return objective(m, b, dataclasses.replace(config.diffusion, prediction="x"), generator()).denoise.item() / where.sum().item()
+
+    assert clean.shape[0] == 2
+    assert loss(b.region) == pytest.approx(10 * loss(1 - b.region), rel=1e-3)
+
+
+@pytest.mark.usefixtures("untouched_generators")
+def test_the_loss_touches_no_global_generator(tiny: Callable[..., Config]) -> None:
+    config = tiny()
+    objective(model(config), batch(), config.diffusion, generator())
