@@ -60,7 +60,7 @@ def test_dump_is_taken_back_for_any_values(steps: int, rate: float, flips: bool,
         base,
         training=dataclasses.replace(base.training, steps=steps, learning_rate=rate),
         data=dataclasses.replace(base.data, flips=flips),
-        model=dataclasses.replace(base.model, channels=tuple(channels), attention_from=0),
+        model=dataclasses.replace(base.model, channels=tuple(channels), attention_levels=1),
     )
     assert config.from_dict(yaml.safe_load(config.dump(changed))) == changed
 
@@ -119,7 +119,7 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
         "data.brightness=-0.1",
         "model.cells=30",
         "model.channels=[48]",
-        "model.attention_from=3",
+        "model.attention_levels=4",
         "model.head_dim=48",
         "model.interaction=sometimes",
         "model.saim_rank=-1",

@@ -34,7 +34,7 @@ class ModelConfig:
     cells: int = 32  # side of the latent grid; the codec's factor is window / cells
     channels: tuple[int, ...] = (64, 96, 160)  # width per level; each level halves the grid
     layers: int = 1  # residual blocks per level
-    attention_from: int = 2  # first level (0 = full grid) that has attention
+    attention_levels: int = 1  # how many levels have attention, counted from the coarsest
     head_dim: int = 32  # channels per attention head
     tokens: int = 4  # learned tokens per defect
     token_dim: int = 128  # width of a token
@@ -129,7 +129,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "cells": 64,
             "channels": [128, 256, 384, 512],
             "layers": 2,
-            "attention_from": 2,
+            "attention_levels": 2,
             "head_dim": 64,
             "token_dim": 256,
             "bcm": True,
@@ -301,7 +301,7 @@ def _check(config: Config) -> None:
     need("model.cells", m.cells % halvings == 0 and m.cells >= 8, f"at least 8 and a multiple of {halvings}")
     need("model.channels", all(c % 32 == 0 and c > 0 for c in m.channels), "multiples of 32")
     need("model.layers", m.layers >= 1, "at least 1")
-    need("model.attention_from", 0 <= m.attention_from < len(m.channels), f"0 to {len(m.channels) - 1}")
+    need("model.attention_levels", 1 <= m.attention_levels <= len(m.channels), f"1 to {len(m.channels)}")
     need("model.head_dim", m.head_dim > 0 and all(c % m.head_dim == 0 for c in m.channels), "a divisor of every entry of model.channels")
     need("model.tokens", m.tokens >= 1, "at least 1")
     need("model.interaction", m.interaction in ("saim", "joint", "none"), "saim, joint or none")

@@ -59,6 +59,11 @@ def test_colour_for_a_grey_model_is_its_mean_and_grey_pixels_become_equal_colour
     assert EIGHT.to_pixels(x, 3).tolist() == [[[60, 60, 60], [10, 10, 10]]]
 
 
+def test_a_colour_models_picture_for_a_grey_normal_is_its_mean() -> None:
+    x = np.array([30, 60, 120], np.float32).reshape(3, 1, 1) / 127.5 - 1
+    assert EIGHT.to_pixels(x, 1).tolist() == [[[70]]]
+
+
 @pytest.mark.parametrize("colours", [1, 3])
 def test_alpha_is_left_out(colours: int) -> None:
     image = every_value("uint8", 4)

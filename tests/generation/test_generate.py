@@ -137,6 +137,15 @@ def test_one_defect_alone(run8: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert {row["defect"] for row in rows} == {"line"}
 
 
+def test_pairs_on_one_picture_are_at_different_places(
+    run8: Path, tmp_path: Path, save_picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "draw", loud)
+    onto = folder(tmp_path / "onto", (100, 120), "uint8", 1, save_picture, count=1)
+    start(run8, *LENIENT).generate(tmp_path / "out", 5, onto=onto, defect="blob", quiet=True)
+    assert len({tuple(row["region"]) for row in rows_of(tmp_path / "out")}) >= 4
+
+
 def test_pairs_are_numbered_from_where_one_says(run8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "draw", loud)
     check_output(tmp_path / "out", start(run8, *LENIENT).generate(tmp_path / "out", 3, start=40, quiet=True), 40, 3)

@@ -10,6 +10,7 @@ import torch
 from flawsmith.config import Config
 from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.diffusion.samplers import SAMPLERS
+from flawsmith.generation import sampling
 from flawsmith.generation.sampling import Drawn, Task, draw
 from flawsmith.models.build import DualModel, Shape, build_model
 
@@ -59,6 +60,17 @@ def test_a_window_does_not_depend_on_its_neighbours(
         assert one.whole.dtype == one.mask.dtype == np.float32 and np.isfinite(one.whole).all()
         assert one.mask.min() >= 0 and one.mask.max() <= 1
     assert all(same(a, b) for a, b in zip(draw(m, tasks(colours)[::-1], config, "fp32"), together[::-1], strict=True))
+
+
+def test_on_an_accelerator_windows_that_go_through_together_are_the_same_to_rounding(tiny: Callable[..., Config]) -> None:
+    config = tiny(model={"bcm": True})
+    m = model(config)
+    for group in (tasks()[:3], [dataclasses.replace(tasks()[3], seed=seed) for seed in range(3)]):
+        with torch.inference_mode():
+            together = sampling._draw(m, group, config, torch.device("cpu"))
+        for a, b in zip(together, draw(m, group, config, "fp32"), strict=True):
+            for f in dataclasses.fields(Drawn):
+                assert np.allclose(getattr(a, f.name), getattr(b, f.name), atol=1e-3)
 
 
 def test_seed_defect_region_and_normal_all_matter(tiny: Callable[..., Config]) -> None:

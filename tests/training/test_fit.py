@@ -122,6 +122,21 @@ def test_the_same_seed_gives_the_same_model(six: Path, data8: Path, tiny: Tiny, 
     assert not same_weights(tmp_path / "other", six)
 
 
+def test_every_step_has_its_own_noise(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = Pool.batch
+    monkeypatch.setattr(Pool, "batch", lambda pool, seed, _step, count: draw(pool, seed, 0, count))
+    go(data8, tmp_path / "run", tiny(training={"steps": 4, "learning_rate": 1e-9, "preview_every": 100}))
+    assert len({round(row["denoise"], 3) for row in log(tmp_path / "run")}) == 4, "with the same windows and the same weights"
+
+
+def test_every_step_has_its_own_windows(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for step in (1, 2, 3):
+        on_batch(step, lambda batch: seen.append(batch.whole.clone()) or batch, monkeypatch)  # type: ignore[func-returns-value]
+    go(data8, tmp_path / "run", tiny(training={"steps": 3, "preview_every": 100}))
+    assert len(seen) == 3 and not any(torch.equal(a, b) for a, b in zip(seen, seen[1:], strict=False))
+
+
 def test_the_loss_falls(run8: Path) -> None:
     losses = [row["loss"] for row in log(run8)]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])

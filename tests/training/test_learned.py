@@ -37,13 +37,14 @@ def test_the_third_is_all_that_is_learned_from(data8: Path, tiny: Callable[..., 
 def test_what_is_unseen_changes_nothing(make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path) -> None:
     """Not a window, not a fact of the product comes from the pictures beyond the third."""
     data = make_product(tmp_path / "data")
-    config = tiny(data={"split": "third", "window": 0})
+    config = tiny(data={"split": "third", "window": 0, "good_share": 0.7})
     before = prepare(read(data), config)
     for name in ("blob", "line"):
         for i in range(2, 6):
             for path in (data / f"test/{name}/{i:03}.png", data / f"ground_truth/{name}/{i:03}_mask.png"):
                 cv2.imwrite(str(path), np.full((90, 90), 255, np.uint8))
-    cv2.imwrite(str(data / "test/good/000.png"), np.full((90, 90), 255, np.uint8))
+    for path in (data / "test/good").iterdir():
+        cv2.imwrite(str(path), np.full((90, 90), 255, np.uint8))
     after = prepare(read(data), config)
     assert after.product == before.product and after.record == before.record
     for step in range(3):

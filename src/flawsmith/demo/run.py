@@ -19,13 +19,14 @@ from flawsmith.reports.sheets import write_sheet
 
 # Over the preset `tiny`: what the demo tells the configuration. The minutes bound a slow machine, the steps a fast one.
 DEMO_SETTINGS: dict[str, Any] = {
-    "training.steps": 3000,
-    "training.minutes": 7.0,
+    "training.steps": 2000,
+    "training.minutes": 7.5,
 }
 # Over DEMO_SETTINGS, for --quick: enough to see that everything works, not enough for good pictures.
 QUICK_SETTINGS: dict[str, Any] = {
-    "training.steps": 250,
     "training.minutes": 1.0,
+    "generation.steps": 8,
+    "generation.attempts": 2,
 }
 COUNT = 24  # pairs, shared equally by the DEFECTS
 DEFECTS = ("crack", "inactive")

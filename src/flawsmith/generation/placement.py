@@ -181,9 +181,9 @@ def _inside(top: int, left: int, window: int, size: tuple[int, ...]) -> np.ndarr
 
 
 def _restrict(region: np.ndarray, allowed: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
-    """Return the region inside `allowed`; the whole of `allowed` where it fits this window."""
+    """Return the region inside `allowed`; all that is allowed here where it fits this window, or where the two do not meet."""
     rows, columns = np.arange(top, top + window), np.arange(left, left + window)
     inside = _inside(top, left, window, allowed.shape)
     here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
     whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= 0.9 * window
-    return here if whole else region & here
+    return here if whole or not (region & here).any() else region & here

@@ -49,15 +49,15 @@ class DualModel(nn.Module):
         names = (GOOD, *shape.defects)
         time_width = 4 * config.channels[0]
         self.tokens = TokenTable(names, config.tokens, config.token_dim, time_width)
-        levels = range(len(config.channels))
+        attention = [i >= len(config.channels) - config.attention_levels for i in range(len(config.channels))]
         unet = UNet2DConditionModel(
             sample_size=config.cells,
             in_channels=2 * self.state,
             out_channels=self.state,
             block_out_channels=config.channels,
             layers_per_block=config.layers,
-            down_block_types=["CrossAttnDownBlock2D" if i >= config.attention_from else "DownBlock2D" for i in levels],
-            up_block_types=["CrossAttnUpBlock2D" if i >= config.attention_from else "UpBlock2D" for i in reversed(levels)],
+            down_block_types=["CrossAttnDownBlock2D" if has else "DownBlock2D" for has in attention],
+            up_block_types=["CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attention)],
             attention_head_dim=[c // config.head_dim for c in config.channels],  # diffusers reads this as the number of heads
             cross_attention_dim=config.token_dim,
             class_embed_type="identity",

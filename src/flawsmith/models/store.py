@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -66,8 +65,3 @@ def product_from(tree: dict[str, Any]) -> Product:
     shape = Shape(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
     areas = {name: (int(a), int(b)) for name, (a, b) in tree["areas"].items()}
     return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas)
-
-
-def trained_weights(model: torch.nn.Module) -> dict[str, Tensor]:
-    """Return the model's own weights by name; a pretrained codec is no part of them."""
-    return dict(model.state_dict())
