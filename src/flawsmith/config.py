@@ -30,7 +30,7 @@ class DataConfig:
 class ModelConfig:
     """The network."""
 
-    codec: str = "unshuffle"  # "unshuffle" (exact), "haar" (exact wavelet), or a folder with a diffusers autoencoder
+    codec: str = "unshuffle"  # "unshuffle" (exact), or a folder with a diffusers autoencoder
     cells: int = 32  # side of the latent grid; the codec's factor is window / cells
     channels: tuple[int, ...] = (64, 96, 160)  # width per level; each level halves the grid
     layers: int = 1  # residual blocks per level
@@ -73,7 +73,7 @@ class TrainingConfig:
     clip: float = 1.0  # largest gradient norm
     ema: float = 0.995  # decay of the averaged weights that generation uses
     precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
-    checkpoint_every: int = 500  # steps between checkpoints
+    checkpoint_every: int = 250  # steps between checkpoints
     preview_every: int = 500  # steps between pictures of fixed seeds
     log_every: int = 10  # steps between rows of log.jsonl
     keep: int = 2  # checkpoints kept

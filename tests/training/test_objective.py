@@ -28,7 +28,7 @@ def batch(count: int = 4) -> Batch:
     mask[1:, :, 10:16, 12:20] = 1  # window 0 is a normal
     region[:, :, 7:20, 9:24] = 1
     whole = torch.rand(count, 1, SIDE, SIDE, generator=g) * 2 - 1
-    return Batch(whole, mask, region, torch.arange(count) % 3, torch.zeros(count, dtype=torch.bool))
+    return Batch(whole, mask, region, torch.arange(count) % 3)
 
 
 def model(config: Config) -> DualModel:

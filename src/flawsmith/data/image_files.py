@@ -107,6 +107,17 @@ def image_size(path: Path | str) -> tuple[int, int]:
     return (width, height) if turned else (height, width)
 
 
+def bit_depth(path: Path | str) -> int:
+    """Return the bits per channel, 8 or 16, that `read_image` gives a picture, from the header where that tells."""
+    path = Path(path)
+    head = _read_head(path)
+    if content_type(head) == "PNG" and len(head) > 24:
+        return 16 if head[24] == 16 else 8  # the header's bit depth stands at byte 24 (PNG specification, IHDR)
+    if content_type(head) == "TIFF":
+        return 8 * read_image(path).itemsize
+    return 8
+
+
 def orientation(path: Path | str) -> int:
     """Return the EXIF orientation of a picture that can be opened: 1 upright, 2 to 8 mirrored or turned."""
     with Image.open(path) as image:
@@ -151,6 +162,14 @@ def write_mask(path: Path | str, mask: np.ndarray) -> None:
 _TOO_LARGE = "is larger than 178 megapixels. Cut it into smaller pictures."
 _REPLACE = "Copy it again from where it came, or remove it."
 _MASK_VALUES = "a mask holds only 0 and 255 (or 0 and 1). Make every defect pixel 255 and every other pixel 0."
+
+
+def _read_head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(32)
+    except OSError:
+        return _read_content(path)  # says what is wrong with it
 
 
 def _read_content(path: Path) -> bytes:

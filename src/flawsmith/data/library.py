@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,17 +73,17 @@ def load_library(path: Path) -> list[Example]:
         with safe_open(path, framework="np") as file:
             rows = json.loads(file.metadata()["examples"])
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+        return [_example(arrays, i, row) for i, row in enumerate(rows)]
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
     except Exception as error:
         raise RunError(f"{path}: cannot be read ({error}); fit again, or copy the RUN folder anew.") from error
-    examples = []
-    for i, row in enumerate(rows):
-        image = arrays[f"{i}.image"]
-        image = image.view(np.uint16) if image.dtype == np.int16 else image
-        mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
-        examples.append(Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"]))
-    return examples
+
+
+def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Example:
+    image = arrays[f"{i}.image"]
+    image = image.view(np.uint16) if image.dtype == np.int16 else image
+    return Example(row["defect"], image, arrays[f"{i}.mask"], arrays[f"{i}.shape"], tuple(row["place"]), row["area"], row["source"])
 
 
 def _centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:

@@ -26,7 +26,6 @@ class Batch:
     mask: Tensor  # (B, 1, H, W), 0 or 1
     region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
     ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
-    free: Tensor  # (B,) bool: no background is shown
 
 
 class Pool:
@@ -53,13 +52,12 @@ class Pool:
     def batch(self, seed: int, step: int, count: int) -> Batch:
         """Return the windows of one step; they depend on (seed, step) and nothing else."""
         rows = [self._row(numpy_generator(seed, "window", step, i)) for i in range(count)]
-        whole, mask, region, ids, free = zip(*rows, strict=True)
+        whole, mask, region, ids = zip(*rows, strict=True)
         return Batch(
             torch.from_numpy(np.stack(whole)),
             torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
             torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),
             torch.tensor(ids),
-            torch.tensor(free),
         )
 
     def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
@@ -75,7 +73,7 @@ class Pool:
         image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
         return self._scale.to_model(image, self._colours), distance_outside(shape) <= 3, shape, kind + 1
 
-    def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
+    def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         side = self._window
         if g.random() < self._config.data.good_share:
             kind, picture = 0, self._normals[g.integers(len(self._normals))]
@@ -91,14 +89,13 @@ class Pool:
             top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)
             image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
             region = random_region(mask, g)
-        free = bool(g.random() < self._config.diffusion.free_share)
-        if free:
-            region = np.ones_like(region)
+        if g.random() < self._config.diffusion.free_share:
+            region = np.ones_like(region)  # no background is shown
         image, mask, region = augment(image, mask, region, self._config.data.flips, self._config.data.rotations, g)
         whole = self._scale.to_model(image, self._colours)
         spread = self._config.data.brightness
         whole = whole * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
-        return whole.clip(-1.2, 1.2), mask, region, kind, free
+        return whole.clip(-1.2, 1.2), mask, region, kind
 
     def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
         """Return a real defect's mask, somewhere in a window, to mask a normal with."""

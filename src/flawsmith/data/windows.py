@@ -55,8 +55,10 @@ def cut(picture: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
 def paste(picture: np.ndarray, window: np.ndarray, top: int, left: int) -> None:
     """Write the part of `window` that lies inside `picture` into it."""
     side = window.shape[0]
-    r0, r1 = max(0, top), min(picture.shape[0], top + side)
-    c0, c1 = max(0, left), min(picture.shape[1], left + side)
+    r0, r1 = max(0, top), max(0, min(picture.shape[0], top + side))
+    c0, c1 = max(0, left), max(0, min(picture.shape[1], left + side))
+    if r0 >= r1 or c0 >= c1:
+        return
     picture[r0:r1, c0:c1] = window[r0 - top : r1 - top, c0 - left : c1 - left]
 
 

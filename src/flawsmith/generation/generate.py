@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flawsmith.config import Config, override
-from flawsmith.data.image_files import read_image, write_image, write_mask
+from flawsmith.data.image_files import bit_depth, read_image, write_image, write_mask
 from flawsmith.data.library import Example, load_library
+from flawsmith.data.record import read_record
 from flawsmith.data.windows import cut, paste
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import DataError, OutputExistsError, RunError
@@ -99,8 +100,10 @@ class Generator:
         normals = [] if free else list_pictures(Path(onto)) if onto else self._own_normals()
         if free and region is not None:
             raise DataError("--region: says where on a normal; it does not go with --free.")
+        self._check_depth(normals)
+        _check_apart(out, [*normals, *([Path(region)] if region else [])])
         regions = Regions(Path(region), normals) if region else None
-        done = _resume(out) if resume else set()
+        done = _resume(out, lambda index, attempt: wanted(index, attempt, defects, normals, seed), self._hash) if resume else set()
         if not resume:
             prepare_output(out, overwrite)
         out.mkdir(parents=True, exist_ok=True)
@@ -151,12 +154,22 @@ class Generator:
         )
 
     def _own_normals(self) -> list[Path]:
-        record = json.loads((self.run / "data.json").read_text(encoding="utf-8"))
+        record = read_record(self.run)
         root = Path(record["root"])
         paths = [root / row["image"] for row in record["normals"]]
         if missing := [path for path in paths if not path.is_file()]:
             raise DataError(f"{missing[0]}: this normal, which the model learned from, is gone; name a folder of normals with --onto.")
         return paths
+
+    def _check_depth(self, normals: Sequence[Path]) -> None:
+        """Raise DataError for the first normal of another bit depth than the pictures learned from."""
+        expected = int(self.product.scale.dtype.removeprefix("uint"))
+        for normal in normals:
+            if (found := bit_depth(normal)) != expected:
+                raise DataError(
+                    f"{normal}: has {found} bits per channel, but the model learned from {expected}; "
+                    "use pictures of the same camera, or fit again with these."
+                )
 
     def _prepare(self, row: Wanted, regions: Regions | None) -> _Job:
         side = self.product.shape.window
@@ -165,11 +178,6 @@ class Generator:
             everywhere = np.ones((side, side), bool)
             return _Job(row, None, Placement(0, 0, everywhere, everywhere, ""), Task(None, everywhere, None, entry, row.seed))
         picture = read_image(row.normal)
-        if str(picture.dtype) != self.product.scale.dtype:
-            raise DataError(
-                f"{row.normal}: has {picture.dtype} pixels, but the model learned from {self.product.scale.dtype}; "
-                "use pictures of the same camera, or fit again with these."
-            )
         allowed = regions[row.normal] if regions else None
         spot = place(picture, self._library[row.defect], side, self.config, numpy_generator(row.seed, "place"), allowed)
         normal = self.product.scale.to_model(cut(picture, spot.top, spot.left, side), self.product.shape.colours)
@@ -215,14 +223,32 @@ def _region_box(job: _Job) -> list[int] | None:
     return [top, left, int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1]
 
 
-def _resume(out: Path) -> set[str]:
-    """Return the ids that are finished in `out` and drop the rows of those that are not."""
+def _check_apart(out: Path, inputs: Sequence[Path]) -> None:
+    """Raise DataError when something that is read lies in the folder that is written."""
+    for path in inputs:
+        if path.resolve().is_relative_to(out.resolve()):
+            raise DataError(f"{path}: lies in the output folder {out}; name an output folder of its own.")
+
+
+def _resume(out: Path, row_of: Callable[[int, int], Wanted], model: str) -> set[str]:
+    """Return the ids that are finished in `out` and drop the rows of those that are not.
+
+    Raises OutputExistsError when the rows there were not made by this model with this seed, these defects and these normals.
+    """
     rows_path = out / "pairs.jsonl"
     if not rows_path.is_file():
         if out.is_dir() and any(out.iterdir()):
             raise OutputExistsError(f"{out}: has no pairs.jsonl, so there is nothing to resume; name another folder.")
         return set()
     rows = read_lines(rows_path)
+    for row in rows:
+        now = row_of(int(row["id"]), row["attempt"])
+        same = (now.defect, now.seed, None if now.normal is None else str(now.normal), model)
+        if (row["defect"], row["seed"], row["normal"], row["model"]) != same:
+            raise OutputExistsError(
+                f"{out}: pair {row['id']} there was made by another model, seed, choice of defects or of normals; resume with the "
+                "same ones, or name another folder."
+            )
     done = {row["id"] for row in rows if row["verdict"] in ("accepted", "failed")}
     write_text(rows_path, "".join(json.dumps(row) + "\n" for row in rows if row["id"] in done))
     return done

@@ -12,6 +12,7 @@ from flawsmith.data.windows import bounding_box, components, distance_outside, t
 from flawsmith.errors import DataError
 
 FILL = 0.8  # largest share of the window's side that a proposed defect takes
+ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
 CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
 CHOICES = 8  # of them, the best, among which chance decides
 THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
@@ -47,13 +48,18 @@ def place(
     if config.generation.placement == "context":
         costs = np.stack([context_cost(image, turn(example.image), turn(example.mask), spots) for turn in turns])  # (turns, M)
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
+        best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
         which, where = divmod(int(best[g.integers(len(best))]), len(spots))
     else:
         which, where = int(g.integers(len(turns))), int(g.integers(len(spots)))
     shape = piece(turns[which](example.shape), limit, g)
     shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
     row, column = _keep_inside(spots[where], shape.shape, image.shape) if allowed is None else (int(v) for v in spots[where])
-    top, left = (_corner(centre, window, size) for centre, size in zip((row, column), image.shape[:2], strict=True))
+    centre = (row, column)
+    if allowed is not None and bounding_box(allowed).side <= ALL * window:
+        box = bounding_box(allowed)  # the window sees all that is allowed
+        centre = (box.top + box.height // 2, box.left + box.width // 2)
+    top, left = (_corner(at, window, size) for at, size in zip(centre, image.shape[:2], strict=True))
     proposed = np.zeros((window, window), bool)
     _stamp(proposed, shape, row - top, column - left)
     region = distance_outside(proposed) <= 2 + config.generation.region_margin * thickness(shape)
@@ -91,9 +97,11 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
     x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
-    soft = cv2.GaussianBlur(np.pad(shape, 1).astype(np.float32), (0, 0), max(0.3, 0.5 / scale))  # thin shapes survive shrinking
-    moved = cv2.remap(soft, x + 1, y + 1, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    mask = moved > min(0.5, 0.6 * float(moved.max()))
+    blur = 0.7 / scale if scale < 0.8 else 0.3  # a line thinner than a pixel of the result must reach the nearest one
+    rim = int(np.ceil(3 * blur))
+    soft = cv2.GaussianBlur(np.pad(shape, rim).astype(np.float32), (0, 0), blur)
+    moved = cv2.remap(soft, x + rim, y + rim, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    mask = moved > 0.5 * min(1.0, float(moved.max()))
     if not mask.any():
         return np.ones((2, 2), bool)
     box = bounding_box(mask)
@@ -112,11 +120,11 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
     rows, columns = rows[thin], columns[thin]
-    values = example[rows, columns].mean(-1)  # (R,)
+    values = _grey(example)[rows, columns]  # (R,)
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
     inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
-    there = image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)].mean(-1)  # (M, R)
+    there = _grey(image)[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)]  # (M, R)
     gap = there - values
     gap = gap - 0.5 * gap.mean(1, keepdims=True)
     return np.where(inside, gap**2, 2 * values.var() + 1).mean(1)
@@ -141,6 +149,11 @@ def _candidates(
     share = {"position": 1.0, "context": 0.5, "uniform": 0.0}[how]
     spots = np.where(g.random((CANDIDATES, 1)) < share, near, anywhere) * np.array(size)
     return np.clip(spots.astype(int), 0, np.array(size) - 1)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    """Return the mean over the colours, without alpha, (H, W) float32."""
+    return image[..., : image.shape[2] - (image.shape[2] in (2, 4))].mean(-1, dtype=np.float32)
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
@@ -185,5 +198,5 @@ def _restrict(region: np.ndarray, allowed: np.ndarray, top: int, left: int, wind
     rows, columns = np.arange(top, top + window), np.arange(left, left + window)
     inside = _inside(top, left, window, allowed.shape)
     here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
-    whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= 0.9 * window
+    whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= ALL * window
     return here if whole or not (region & here).any() else region & here

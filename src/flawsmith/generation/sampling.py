@@ -79,7 +79,7 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         return _anchored(model, clean, background, onto, t, config.generation.anchor)
 
-    start = config.generation.start
+    start = config.generation.start if bool(onto.all()) else 1.0  # from nothing there is no normal to start from
     x = torch.where(onto[None, :, None, None, None], mix(background, noise, torch.tensor(start, device=device)), noise) * keep
     times = sampling_times(config.generation.steps, start)
     whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times))
@@ -118,7 +118,7 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor,
     picture, instead of inventing the picture around it anew. Where the mask is sure, whole and part are set to their mean, so that
     the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both.
     """
-    if t > anchor or not bool(onto.any()):
+    if t > anchor:
         return clean
     channels = model.codec.channels
     cells = ((clean[-1, :, channels:] + 1) / 2).clamp(0, 1)

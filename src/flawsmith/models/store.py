@@ -56,7 +56,10 @@ def load_model(path: Path) -> tuple[DualModel, Config, Product]:
     config = from_dict(json.loads(metadata["config"]))
     product = product_from(json.loads(metadata["product"]))
     model = build_model(config.model, product.shape, seed=0)
-    model.load_state_dict(weights)
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise RunError(f"{path}: its weights are not those of its configuration ({error}); copy the RUN folder anew.") from error
     return model.eval().requires_grad_(False), config, product
 
 

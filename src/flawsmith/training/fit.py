@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast
 
 from flawsmith.config import Config, dump, from_dict, preset, resolve, to_dict
 from flawsmith.data.library import save_library
 from flawsmith.data.pairs import Batch
 from flawsmith.data.readers import read
+from flawsmith.data.record import read_record
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import RunError
 from flawsmith.files import append_line, prepare_output, read_lines, write_json, write_text
@@ -47,15 +49,16 @@ def fit(
     """
     run = Path(run)
     begun = time.monotonic()
-    config = config or preset("tiny")
-    if resume:
-        config = _resumed_config(run, config)
+    config = _resumed_config(run, config) if resume else config or preset("tiny")
     use_threads(threads)
     learned = prepare(read(data), config)
     where = choose_device(device)
     precision = choose_precision(config.training.precision, where)
+    AcceleratorState._reset_state()  # accelerate holds a process to its first precision; another run may want another
     accelerator = Accelerator(cpu=where == "cpu", mixed_precision="bf16" if precision == "bf16" else "no")
     main, rank = accelerator.is_main_process, accelerator.process_index
+    seed = config.training.seed
+    model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
     if resume:
         _same_data(run, learned.record)
     elif main:
@@ -65,8 +68,6 @@ def fit(
         save_library(run / "model" / "library.safetensors", learned.examples)
     accelerator.wait_for_everyone()
 
-    seed = config.training.seed
-    model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
     average = Average(model, config.training.ema)
     optimiser = torch.optim.AdamW(
         [p for p in model.parameters() if p.requires_grad],
@@ -74,11 +75,12 @@ def fit(
         weight_decay=config.training.weight_decay,
         betas=(0.9, 0.99),
     )
-    step, spent = 0, 0.0
+    step, spent, logged = 0, 0.0, 0
+    sums: dict[str, float] = {}  # of what is logged next
     newest = newest_checkpoint(run / "checkpoints")
     if resume and newest:
         step, facts = load_checkpoint(newest, model, average, optimiser)
-        spent = facts["seconds"]
+        spent, logged, sums = facts["seconds"], facts["logged"], facts["sums"]
         _forget_after(run / "log.jsonl", step)
     average.weights = {name: w.to(accelerator.device) for name, w in average.weights.items()}
     loss_of, optimiser = accelerator.prepare(Objective(model, config.diffusion), optimiser)
@@ -88,15 +90,15 @@ def fit(
 
     def keep(seconds: float) -> None:
         """Leave what --resume goes on from and what `generate` draws with."""
-        save_checkpoint(run / "checkpoints", step, model, average, optimiser, {"seconds": seconds}, config.training.keep)
+        facts = {"seconds": seconds, "logged": logged, "sums": sums}
+        save_checkpoint(run / "checkpoints", step, model, average, optimiser, facts, config.training.keep)
         save_model(run / "model" / "model.safetensors", average.state(model), config, learned.product, step)
 
     started = time.monotonic() - spent
     split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds
-    sums: dict[str, float] = {}
-    logged = step
+    torn = False  # between two steps the state is whole
     model.train()
-    with progress, _kept_on_interrupt(lambda: keep(time.monotonic() - started), main):
+    with progress, _kept_on_interrupt(lambda: None if torn or not main else keep(time.monotonic() - started)):
         while step < config.training.steps and not _time_is_up(config, time.monotonic() - started, accelerator):
             mark = time.monotonic()
             batch = _to(learned.pool.batch(derive(seed, rank), step, config.training.batch), accelerator.device)
@@ -109,12 +111,14 @@ def fit(
             loss = loss_of(batch, torch_generator(seed, "noise", rank, step))  # prepared by accelerate: under its autocast
             accelerator.backward(loss.total)
             norm = accelerator.clip_grad_norm_(model.parameters(), config.training.clip)
+            torn = True
             optimiser.step()
             optimiser.zero_grad()
             step += 1
             average.update(model, step)
             for name, value in (("loss", loss.total), ("denoise", loss.denoise), ("align", loss.align), ("gradient", norm)):
                 sums[name] = sums.get(name, 0.0) + float(value.detach())
+            torn = False
             split["model"] += time.monotonic() - mark
             _stop_on_nan(sums["loss"], step, run)
 
@@ -164,40 +168,41 @@ def _time_is_up(config: Config, seconds: float, accelerator: Accelerator) -> boo
 
 
 @contextmanager
-def _kept_on_interrupt(keep: Callable[[], None], main: bool) -> Iterator[None]:
+def _kept_on_interrupt(keep: Callable[[], None]) -> Iterator[None]:
     """Keep what was learned when the user stops the block."""
     try:
         yield
     except KeyboardInterrupt:
-        if main:
-            keep()
+        keep()
         raise
 
 
 def _to(batch: Batch, device: torch.device) -> Batch:
-    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in ("whole", "mask", "region", "ids", "free")))
+    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in ("whole", "mask", "region", "ids")))
 
 
 def _stop_on_nan(loss: float, step: int, run: Path) -> None:
     if loss != loss:
         raise RunError(
-            f"{run}: the loss is not a number at step {step}. Lower training.learning_rate or set training.precision=fp32, and go on "
-            "with --resume from the last checkpoint."
+            f"{run}: the loss is not a number at step {step}. Start again with a lower training.learning_rate, or with "
+            "training.precision=fp32."
         )
 
 
-def _resumed_config(run: Path, given: Config) -> Config:
-    """Return the run's own configuration with the limits that were given now."""
+def _resumed_config(run: Path, given: Config | None) -> Config:
+    """Return the run's own configuration, with the limits that were given now if any were."""
     if not (run / "config.yaml").is_file():
         raise RunError(f"{run}: nothing to resume here (no config.yaml); start without --resume.")
     tree = to_dict(resolve(file=run / "config.yaml"))
+    if given is None:
+        return from_dict(tree)
     tree["training"] |= {"steps": given.training.steps, "minutes": given.training.minutes}
     return from_dict(tree)
 
 
 def _same_data(run: Path, record: dict[str, Any]) -> None:
     """Raise RunError unless the pictures are those the run began with."""
-    begun_with = json.loads((run / "data.json").read_text(encoding="utf-8"))
+    begun_with = read_record(run)
     for key in ("normals", "defects"):
         if begun_with[key] != record[key]:
             raise RunError(f"{run}: the {key} in the data folder changed since this run began; start a new run for them.")

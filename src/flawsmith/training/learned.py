@@ -1,22 +1,21 @@
 """From a data folder to what a training starts from: pictures in memory, the product's facts, the hashes of what is learned."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flawsmith.config import Config
-from flawsmith.data.image_files import image_size
+from flawsmith.data.image_files import bit_depth, image_size
 from flawsmith.data.library import Example, collect
 from flawsmith.data.pairs import BUDGET, Pool, keep_normal
 from flawsmith.data.readers import load
-from flawsmith.data.sample import Dataset, Item
+from flawsmith.data.record import describe
+from flawsmith.data.sample import Dataset, Sample
 from flawsmith.data.scale import PixelRange, find_range
 from flawsmith.data.splits import strict_third
 from flawsmith.data.windows import bounding_box, choose_window
 from flawsmith.errors import DataError
-from flawsmith.files import content_hash
 from flawsmith.models.build import Shape
 from flawsmith.models.store import Product
 
@@ -55,38 +54,25 @@ def prepare(data: Dataset, config: Config) -> Learned:
     normals = [crop for item in data.normals for crop in keep_normal(load(item), window, share)]
     pictures = normals + [s.image for s in flawed]
     colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
+    _check_depths(data, defects, pictures)
     scale = find_range(pictures)
-    areas = {name: _range([int(s.mask.sum()) for s in samples if s.mask is not None]) for name, samples in defects.items()}
+    examples = collect(defects, window)
+    areas = {name: _range([e.area for e in examples if e.defect == name]) for name in defects}
     product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas)
     pool = Pool(normals, defects, config, window, colours, scale)
-    record = {
-        "root": str(data.root.resolve()),
-        "split": config.data.split,
-        "normals": _hashes(data.normals, data.root),
-        "defects": {name: _hashes(items, data.root) for name, items in chosen.items()},
-    }
-    return Learned(pool, product, collect(defects, window), record)
+    return Learned(pool, product, examples, describe(data, chosen, config.data.split))
+
+
+def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:
+    """Raise DataError when 8-bit and 16-bit pictures are mixed: they have no range of values in common."""
+    if len({picture.dtype for picture in pictures}) > 1:
+        deep = [item.image for item in data.normals if bit_depth(item.image) == 16]
+        deep += [s.source for samples in defects.values() for s in samples if s.image.dtype == np.uint16]
+        raise DataError(f"{deep[0]}: has 16 bits per channel, but other pictures of this product have 8; bring all to one depth.")
 
 
 def _range(values: list[int]) -> tuple[int, int]:
     return min(values), max(values)
-
-
-def _hashes(items: tuple[Item, ...], root: Path) -> list[dict[str, str]]:
-    rows = []
-    for item in items:
-        row = {"image": _relative(item.image, root), "sha256": content_hash(item.image)}
-        if item.mask is not None:
-            row |= {"mask": _relative(item.mask, root), "mask_sha256": content_hash(item.mask)}
-        rows.append(row)
-    return rows
-
-
-def _relative(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
 
 
 def _noise(normals: list[np.ndarray], colours: int, scale: PixelRange) -> float:
