@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from flawsmith.data.image_files import content_type, image_size, read_image, read_mask, write_image, write_mask
+from flawsmith.data.image_files import bit_depth, content_type, image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.errors import DataError, FileError
 
 DEPTHS = [np.uint8, np.uint16]
@@ -132,6 +132,39 @@ def test_png_of_every_mode_is_exact(tmp_path: Path, dtype: type, channels: int) 
     (tmp_path / "x.png").write_bytes(png(array))
     read = read_image(tmp_path / "x.png")
     assert read.dtype == dtype and read.shape == array.shape and (read == array).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", DEPTHS)
+def test_the_header_of_a_png_tells_its_depth(tmp_path: Path, dtype: type, channels: int) -> None:
+    path, content = tmp_path / "x.dat", png(noise((5, 6, channels), dtype))  # whatever its name
+    path.write_bytes(content)
+    assert bit_depth(path) == 8 * read_image(path).itemsize == 8 * np.dtype(dtype).itemsize
+    path.write_bytes(content[: len(content) // 2])
+    assert bit_depth(path) == 8 * np.dtype(dtype).itemsize, "its pixels are not looked at"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", DEPTHS)
+def test_the_depth_of_a_tiff(tmp_path: Path, dtype: type, channels: int, order: Literal["<", ">"]) -> None:
+    (tmp_path / "x.tif").write_bytes(tiff(noise((5, 6, channels), dtype), order))
+    assert bit_depth(tmp_path / "x.tif") == 8 * np.dtype(dtype).itemsize
+
+
+def test_everything_else_has_8_bits(tmp_path: Path) -> None:
+    grey = Image.fromarray(noise((8, 9)))
+    one_bit, palette = grey.convert("1"), grey.convert("P")
+    for name, picture in {"x.jpg": grey, "x.bmp": grey, "1.png": one_bit, "p.png": palette, "1.tif": one_bit}.items():
+        picture.save(tmp_path / name)
+        assert bit_depth(tmp_path / name) == 8 * read_image(tmp_path / name).itemsize == 8, name
+
+
+def test_the_depth_of_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"none\.png: there is no such file"):
+        bit_depth(tmp_path / "none.png")
+    with pytest.raises(FileError, match="cannot be read"):
+        bit_depth(tmp_path)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

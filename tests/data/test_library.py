@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from flawsmith.data.library import Example, collect, load_library, save_library
 from flawsmith.data.sample import Sample
@@ -107,4 +108,15 @@ def test_a_spoiled_library_says_what_to_do(tmp_path: Path) -> None:
             load_library(path)
     save_file({"0.image": np.zeros((2, 2))}, path)  # a safetensors file of something else
     with pytest.raises(RunError, match="cannot be read"):
+        load_library(path)
+
+
+@pytest.mark.parametrize("gone", ["image", "mask", "shape"])
+def test_a_library_that_lacks_a_part_of_an_example_says_what_to_do(gone: str, tmp_path: Path) -> None:
+    path = tmp_path / "library.safetensors"
+    save_library(path, collect({"dent": [sample(marked((slice(5, 9), slice(5, 9))))]}, WINDOW))
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    save_file({name: array for name, array in load_file(path).items() if name != f"0.{gone}"}, path, metadata)
+    with pytest.raises(RunError, match=rf"library\.safetensors: cannot be read.*0\.{gone}.*fit again"):
         load_library(path)

@@ -112,8 +112,12 @@ def test_the_settings_are_valid_and_reach_the_training(quick: bool, fake: Fake, 
         assert getattr(getattr(fake.config, group), name) == (tuple(value) if isinstance(value, list) else value)
 
 
-def test_quick_takes_fewer_steps() -> None:
-    assert demo.QUICK_SETTINGS["training.steps"] < demo.DEMO_SETTINGS["training.steps"]
+def test_quick_takes_less_of_everything() -> None:
+    full = config.resolve(settings=[f"{key}={value}" for key, value in demo.DEMO_SETTINGS.items()])
+    for key, value in demo.QUICK_SETTINGS.items():
+        group, name = key.split(".")
+        assert value < getattr(getattr(full, group), name), key
+    assert demo.QUICK_SETTINGS["training.minutes"] <= 1, "two minutes with all the rest"
 
 
 def test_it_replaces_only_its_own_folder_and_only_when_asked(fake: Fake, tmp_path: Path) -> None:

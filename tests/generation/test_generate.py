@@ -11,6 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from flawsmith.data.image_files import read_image
 from flawsmith.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
@@ -21,6 +24,19 @@ from flawsmith.generation.sampling import Drawn, Task
 WINDOW = 32
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "region", "model", "size"}
 LENIENT = ["quality.visible=0", "quality.change=0.001", "quality.overlap=0", "quality.area=1000", "quality.branches=10"]
+
+
+@pytest.fixture
+def run_copy(run8: Path, tmp_path: Path) -> Path:
+    """A copy of the 8-bit product's run, to be spoiled."""
+    return Path(shutil.copytree(run8, tmp_path / "copy"))
+
+
+def rewrite(path: Path, weights: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write other weights into a model file; its header stays as it was where no other is given."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() if metadata is None else metadata
+    save_file(weights, path, metadata)
 
 
 def start(run: Path, *settings: str) -> Generator:
@@ -270,7 +286,8 @@ def everything(out: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("free", [False, True])
 def test_picture_17_is_the_same_however_it_is_made(free: bool, run8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     strict_on_odd(monkeypatch)
-    settings = ["quality.branches=10", "quality.visible=0", "quality.overlap=0.1", "quality.area=100", "generation.attempts=4"]
+    settings = ["quality.branches=10", "quality.visible=0", "quality.change=0.01", "quality.overlap=0.1", "quality.area=100"]
+    settings.append("generation.attempts=6")
 
     def make(name: str, first: int, count: int, batch: int, **more: Any) -> dict[str, Any]:
         generator = start(run8, *settings, f"generation.batch={batch}")
@@ -320,6 +337,24 @@ def test_a_failed_pair_is_not_tried_again(run8: Path, tmp_path: Path, monkeypatc
     start(run8, "quality.visible=1000", "generation.attempts=1").generate(tmp_path / "out", 2, quiet=True)
     summary = start(run8, "quality.visible=1000", "generation.attempts=1").generate(tmp_path / "out", 3, quiet=True, resume=True)
     assert summary.failed == 1 and [row["id"] for row in rows_of(tmp_path / "out")] == ["000000", "000001", "000002"]
+
+
+@pytest.mark.parametrize("other", ["seed", "defect", "onto", "free", "model"])
+def test_pairs_made_in_another_way_are_not_resumed(
+    other: str, run_copy: Path, data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "draw", loud)
+    out = tmp_path / "out"
+    start(run_copy, *LENIENT).generate(out, 2, quiet=True)
+    before = snapshot(out)
+    if other == "model":
+        path = run_copy / "model/model.safetensors"
+        rewrite(path, {name: weight * 2 for name, weight in load_file(path).items()})
+    changed: dict[str, Any] = {"seed": 99, "defect": "line", "onto": data8 / "test/good", "free": True}
+    options = {name: value for name, value in changed.items() if name == other}
+    with pytest.raises(OutputExistsError, match="pair 00000. there was made by another model, seed, choice of defects or of normals"):
+        start(run_copy, *LENIENT).generate(out, 4, resume=True, quiet=True, **options)
+    assert snapshot(out) == before
 
 
 def snapshot(root: Path) -> dict[str, bytes]:
@@ -373,10 +408,43 @@ def test_wrong_names_and_folders_are_errors(run8: Path, tmp_path: Path, save_pic
 def test_normals_of_another_depth_are_refused(
     learned: str, run8: Path, run16: Path, tmp_path: Path, save_picture: Callable[..., Path]
 ) -> None:
-    other = "uint16" if learned == "uint8" else "uint8"
+    other, run, bits = ("uint16", run8, (16, 8)) if learned == "uint8" else ("uint8", run16, (8, 16))
     onto = folder(tmp_path / "onto", (48, 56), other, 1, save_picture)
-    run = run8 if learned == "uint8" else run16
-    refused(run, tmp_path / "out", f"part .*has {other} pixels, but the model learned from {learned}", onto=onto)
+    refused(run, tmp_path / "out", f"part .*has {bits[0]} bits per channel, but the model learned from {bits[1]}", onto=onto)
+
+
+def test_normals_of_another_depth_are_refused_before_anything_is_overwritten(
+    run8: Path, data16: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "draw", loud)
+    generator, out = start(run8, *LENIENT), tmp_path / "out"
+    generator.generate(out, 2, quiet=True)
+    before = snapshot(out)
+    with pytest.raises(DataError, match="has 16 bits per channel"):
+        generator.generate(out, 2, onto=data16 / "train/good", overwrite=True, quiet=True)
+    assert snapshot(out) == before
+
+
+@pytest.mark.parametrize("read", ["onto", "region", "own"])
+def test_an_output_folder_that_holds_what_is_read_is_refused(
+    read: str, run_copy: Path, data8: Path, tmp_path: Path, save_picture: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "draw", loud)
+    out = tmp_path / "out"
+    start(run_copy, *LENIENT).generate(out, 2, defect="blob", quiet=True)
+    options: dict[str, Path] = {}
+    if read == "onto":
+        options["onto"] = out / "test/blob"
+    elif read == "region":
+        options["region"] = save_picture(out / "region.png", np.full((48, 56), 255.0))
+    else:
+        shutil.copytree(data8, out / "data")
+        record = json.loads((run_copy / "data.json").read_text())
+        (run_copy / "data.json").write_text(json.dumps(record | {"root": str(out / "data")}))
+    before = snapshot(out)
+    with pytest.raises(DataError, match="lies in the output folder .*out; name an output folder of its own"):
+        start(run_copy, *LENIENT).generate(out, 2, overwrite=True, quiet=True, **options)  # type: ignore[arg-type]
+    assert snapshot(out) == before
 
 
 def test_a_spoiled_normal_is_named(run8: Path, tmp_path: Path, save_picture: Callable[..., Path]) -> None:
@@ -386,9 +454,9 @@ def test_a_spoiled_normal_is_named(run8: Path, tmp_path: Path, save_picture: Cal
     refused(run8, tmp_path / "out", "part 0.png", onto=onto)
 
 
-@pytest.fixture
-def run_copy(run8: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(run8, tmp_path / "copy"))
+def test_a_run_without_its_record_of_the_data_is_refused(run_copy: Path, tmp_path: Path) -> None:
+    (run_copy / "data.json").unlink()
+    refused(run_copy, tmp_path / "out", r"data\.json: is missing; copy the whole RUN folder", RunError)
 
 
 def test_missing_normals_are_named_with_the_way_out(run_copy: Path, data8: Path, tmp_path: Path) -> None:
@@ -425,13 +493,10 @@ def test_a_missing_library_is_named(run_copy: Path) -> None:
 
 @pytest.mark.parametrize("given", [None, "flawsmith-0", "flawsmith-99"])
 def test_a_model_of_another_format_is_refused(given: str | None, run_copy: Path) -> None:
-    from safetensors import safe_open
-    from safetensors.torch import load_file, save_file
-
     path = run_copy / "model/model.safetensors"
     with safe_open(path, framework="pt") as file:
         metadata = {key: value for key, value in file.metadata().items() if key != "format"}
-    save_file(load_file(path), path, metadata | ({"format": given} if given else {}))
+    rewrite(path, load_file(path), metadata | ({"format": given} if given else {}))
     with pytest.raises(RunError, match=f"got format {given!r}, expected flawsmith"):
         load(run_copy, threads=1)
 
@@ -449,8 +514,6 @@ def test_generating_touches_no_global_generator(free: bool, run8: Path, tmp_path
 
 
 def test_global_generators_do_not_matter(run8: Path, tmp_path: Path) -> None:
-    import torch
-
     found = []
     state = random.getstate(), np.random.get_state(), torch.get_rng_state()
     try:

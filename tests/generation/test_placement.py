@@ -138,6 +138,17 @@ def test_places_over_the_border_cost_more_than_a_plain_surface() -> None:
     assert cost[0] == 0 and (cost[1:] > 0).all() and cost[3] > cost[1]
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_alpha_is_no_part_of_the_context(channels: int) -> None:
+    g = np.random.default_rng(0)
+    image, spots = np.repeat(surface((60, 60)), channels, axis=2), np.array([[30, 30], [5, 50], [40, 12]])
+    e = dataclasses.replace(example(disc()), image=image[:WINDOW, :WINDOW])
+    plain = context_cost(image, e.image, e.mask, spots)
+    picture, own = (np.concatenate([a, g.integers(0, 256, (*a.shape[:2], 1), dtype=np.uint8)], axis=2) for a in (image, e.image))
+    for there, here in ((picture, e.image), (image, own), (picture, own)):
+        assert np.array_equal(context_cost(there, here, e.mask, spots), plain)
+
+
 @pytest.mark.parametrize("how", HOW)
 def test_the_users_region_is_respected(how: str) -> None:
     allowed = np.zeros((120, 160), bool)
@@ -151,9 +162,10 @@ def test_the_users_region_is_respected(how: str) -> None:
     assert len({r.tobytes() for r in regions}) > 10, "a large region is used here and there"
 
 
-def test_a_region_that_fits_the_window_is_taken_as_it_is() -> None:
+@pytest.mark.parametrize("width", [14, 20, 28])  # up to nine tenths of the window
+def test_a_region_that_fits_the_window_is_taken_as_it_is(width: int) -> None:
     allowed = np.zeros((120, 160), bool)
-    allowed[100:110, 146:160] = True  # at the border
+    allowed[100:110, 160 - width :] = True  # at the border
     allowed[104, 150] = False
     for seed in range(5):
         p = place(surface((120, 160)), [example(disc())], WINDOW, config(), np.random.default_rng(seed), allowed)
@@ -165,6 +177,17 @@ def test_a_region_in_a_picture_smaller_than_the_window() -> None:
     allowed[5:15, 3:12] = True
     p = place(surface((20, 24)), [example(disc())], WINDOW, config(), np.random.default_rng(0), allowed)
     assert np.array_equal(region_in_picture(p, allowed.shape), allowed)
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_region_of_far_dots_is_met_even_by_a_hollow_defect(how: str) -> None:
+    ring = cv2.circle(np.zeros((17, 17), np.uint8), (8, 8), 8, 1, 1).astype(bool)
+    allowed = np.zeros((120, 160), bool)
+    allowed[10, 10] = allowed[100, 150] = True
+    for seed in range(10):
+        p = place(surface((120, 160)), [example(ring)], WINDOW, config(how), np.random.default_rng(seed), allowed)
+        region = region_in_picture(p, allowed.shape)
+        assert region.any() and not (region & ~allowed).any()
 
 
 def test_an_empty_region_is_an_error() -> None:
@@ -191,6 +214,17 @@ def test_thin_shapes_survive(wide: int, length: int) -> None:
         parts = cv2.connectedComponents(warped.astype(np.uint8), connectivity=8)[0] - 1
         assert max(warped.shape) >= 0.6 * min(length, 22 / 1.25), "it keeps its length"
         assert parts == 1, "in one piece"
+
+
+@pytest.mark.parametrize(("limit", "wide", "length"), [(89, 1, 400), (89, 3, 400), (45, 1, 200), (22, 1, 60)])
+def test_thin_shapes_stay_in_one_piece_when_made_smaller(limit: int, wide: int, length: int) -> None:
+    broken = 0
+    for seed in range(40):
+        g = np.random.default_rng(seed)
+        warped = warp(np.ones((wide, length), bool), 1.0, g.uniform(-12, 12), limit, g)
+        assert 0.5 * limit <= max(warped.shape) <= limit + 1
+        broken += cv2.connectedComponents(warped.astype(np.uint8), connectivity=8)[0] - 1 > 1
+    assert broken <= 4, "a sharp bend may break one now and then"
 
 
 def test_a_shape_is_scaled_and_turned_as_asked() -> None:

@@ -147,8 +147,33 @@ def test_a_proposed_shape_is_held_to_as_long_as_asked(tiny: Callable[..., Config
     assert not np.array_equal(held.mask, shape.astype(np.float32)) and not same(held, free)
 
 
-def test_from_noise_alone_there_is_nothing_to_be_held_to(tiny: Callable[..., Config]) -> None:
-    drawn = [draw(model(c), tasks()[3:], c, "fp32")[0] for c in (tiny(generation={"anchor": a}) for a in (0.0, 1.0))]
+@pytest.mark.parametrize("dual", [True, False])
+def test_from_noise_alone_there_is_no_picture_to_be_held_to(dual: bool, tiny: Callable[..., Config]) -> None:
+    drawn = []
+    for anchor in (0.0, 1.0):
+        config = tiny(generation={"steps": 1, "anchor": anchor}, model={"dual": dual})
+        drawn.append(draw(model(config, empty=dual), tasks()[3:], config, "fp32")[0])
+    away = far_from(drawn[0].mask, 4) if dual else np.ones((SIDE, SIDE), bool)
+    assert away.sum() > 30 and np.array_equal(drawn[0].whole[0][away], drawn[1].whole[0][away])
+    assert np.array_equal(drawn[0].mask, drawn[1].mask)
+
+
+@pytest.mark.parametrize("task", [0, 3])  # onto a normal, and from noise alone
+def test_where_the_mask_is_sure_the_branches_draw_one_and_the_same_defect(task: int, tiny: Callable[..., Config]) -> None:
+    gaps = []
+    for anchor in (0.0, 1.0):
+        config = tiny(generation={"steps": 1, "anchor": anchor})
+        m = model(config)
+        with torch.no_grad():
+            m.net.unet.conv_out.bias[m.codec.channels :] = 3.0  # a mask in every pixel
+        (drawn,) = draw(m, tasks()[task : task + 1], config, "fp32")
+        assert (drawn.mask == 1).sum() > 100
+        gaps.append(np.abs(drawn.whole - drawn.part)[0][drawn.mask == 1].max())
+    assert gaps[1] < 1e-5 < 0.01 < gaps[0]
+
+
+def test_from_noise_alone_there_is_no_late_start(tiny: Callable[..., Config]) -> None:
+    drawn = [draw(model(c), tasks()[3:], c, "fp32")[0] for c in (tiny(generation={"start": s, "steps": 4}) for s in (1.0, 0.5))]
     assert same(*drawn)
 
 

@@ -17,9 +17,10 @@ from safetensors.torch import load_file
 from flawsmith.config import Config, to_dict
 from flawsmith.data.library import load_library
 from flawsmith.data.pairs import Batch, Pool
-from flawsmith.errors import DataError, FlawsmithError, OutputExistsError, RunError
+from flawsmith.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.files import content_hash
 from flawsmith.models.store import load_model
+from flawsmith.training.average import Average
 from flawsmith.training.fit import fit
 
 Tiny = Callable[..., Config]
@@ -175,6 +176,15 @@ def test_global_generators_do_not_matter(six: Path, data8: Path, tiny: Tiny, tmp
     assert same_weights(tmp_path / "run", six)
 
 
+def test_each_run_of_a_process_has_its_own_precision(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    results = [
+        go(data8, tmp_path / f"{i}", tiny(training={"steps": 1, "precision": precision}))
+        for i, precision in enumerate(("bf16", "fp32", "bf16"))
+    ]
+    assert [result["precision"] for result in results] == ["bf16", "fp32", "bf16"]
+    assert same_weights(tmp_path / "0", tmp_path / "2") and not same_weights(tmp_path / "0", tmp_path / "1")
+
+
 # going on
 
 
@@ -213,6 +223,44 @@ def test_a_training_stopped_by_ctrl_c_keeps_what_it_has_learned(
     assert same_weights(run, six) and log(run) == log(six)
 
 
+@pytest.mark.parametrize(("owner", "name"), [(torch.optim.AdamW, "zero_grad"), (Average, "update")])
+def test_ctrl_c_in_the_middle_of_a_step_keeps_no_half_step(
+    owner: type, name: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    act, calls = getattr(owner, name), []
+
+    def interrupt(*args: Any, **options: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 5:  # the weights have moved, and what comes after has not
+            raise KeyboardInterrupt
+        return act(*args, **options)
+
+    monkeypatch.setattr(owner, name, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-0000003.safetensors"]
+    go(data8, run, config, resume=True)
+    assert same_weights(run, six) and log(run) == log(six)
+
+
+def test_a_row_of_the_log_is_the_mean_over_an_interruption_too(
+    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 100, "log_every": 2}), tmp_path / "run"
+    cut_off_at(4, monkeypatch)
+    with pytest.raises(Killed):
+        go(data8, run, config)
+    monkeypatch.undo()
+    go(data8, run, config, resume=True)
+    rows, every = log(run), log(six)
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    for row, pair in zip(rows, (every[:2], every[2:4], every[4:]), strict=True):
+        for name in ("loss", "denoise", "gradient"):
+            assert row[name] == pytest.approx(np.mean([one[name] for one in pair]), abs=1e-4)
+
+
 def test_a_training_that_was_cut_off_before_its_first_checkpoint_begins_anew(
     six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,9 +289,14 @@ def test_resume_keeps_the_runs_own_configuration(six: Path, data8: Path, tiny: T
     assert config.training.batch == 2 and config.model.tokens == 2 and product.shape.window == 32
 
 
-def test_resume_with_nothing_left_to_do_changes_no_weight(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+@pytest.mark.parametrize("given", [True, False])  # without a configuration the run's own limits hold
+def test_resume_with_nothing_left_to_do_changes_no_weight(
+    given: bool, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = Path(shutil.copytree(six, tmp_path / "run"))
-    go(data8, run, tiny(training={"steps": 6}), resume=True)
+    cut_off_at(7, monkeypatch)
+    result = go(data8, run, tiny(training={"steps": 6}) if given else None, resume=True)
+    assert result["steps"] == 6
     assert same_weights(run, six) and log(run) == log(six)
 
 
@@ -289,6 +342,15 @@ def test_resume_needs_a_run(there: bool, data8: Path, tiny: Tiny, tmp_path: Path
     assert there or not (tmp_path / "run").exists()
 
 
+def test_resume_without_its_record_of_the_data_is_refused(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    (run / "data.json").unlink()
+    before = snapshot(run)
+    with pytest.raises(RunError, match=r"data\.json: is missing; copy the whole RUN folder"):
+        go(data8, run, tiny(training={"steps": 8}), resume=True)
+    assert snapshot(run) == before
+
+
 # what it refuses
 
 
@@ -326,6 +388,17 @@ def test_a_bad_file_is_named_before_a_run_is_overwritten(
     before = snapshot(run)
     with pytest.raises(FlawsmithError, match=Path(spoiled).name):
         go(data, run, tiny(), overwrite=True)
+    assert snapshot(run) == before
+
+
+@pytest.mark.parametrize(("codec", "device"), [("no such folder", "cpu"), ("unshuffle", "abacus")])
+def test_what_cannot_be_used_is_named_before_a_run_is_overwritten(
+    codec: str, device: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    before = snapshot(run)
+    with pytest.raises(ConfigError, match="no such folder|--device abacus"):
+        fit(data8, run, tiny(model={"codec": codec}), overwrite=True, device=device, threads=1, quiet=True)
     assert snapshot(run) == before
 
 

@@ -74,6 +74,30 @@ def test_the_facts_of_the_product(data8: Path, data16: Path, tiny: Callable[...,
     assert 1000 < colour.scale.high - colour.scale.low < 5000, "12-bit values"
 
 
+def test_the_areas_are_those_of_single_defects(
+    make_product: Callable[..., Path], tiny: Callable[..., Config], save_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = make_product(tmp_path / "data")
+    for path in (data / "ground_truth/blob").iterdir():
+        spots = np.zeros((48, 56))
+        for side, left in ((5, 2), (6, 12), (7, 22), (6, 32), (6, 42)):
+            spots[5 : 5 + side, left : left + side] = 255
+        save_picture(path, spots)
+    learned = prepare(read(data), tiny())
+    assert learned.product.areas["blob"] == (25, 49), "a generated pair has one of the spots, not all five"
+    assert {e.area for e in learned.examples if e.defect == "blob"} == {25, 36, 49}
+
+
+@pytest.mark.parametrize("deep", ["train/good/003.png", "test/line/002.png"])
+def test_pictures_of_two_depths_are_refused(
+    deep: str, make_product: Callable[..., Path], tiny: Callable[..., Config], save_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    data = make_product(tmp_path / "data")
+    save_picture(data / deep, np.full((48, 56), 100.0), "uint16")
+    with pytest.raises(DataError, match=rf"{Path(deep).name}: has 16 bits per channel, but other pictures of this product have 8"):
+        prepare(read(data), tiny())
+
+
 @pytest.mark.parametrize("sigma", [0.0, 3.0, 12.0])
 def test_the_noise_is_measured_past_edges(
     sigma: float, make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path

@@ -29,6 +29,8 @@ def read_record(run: Path) -> dict[str, Any]:
         raise RunError(f"{path}: is missing; copy the whole RUN folder, or fit again.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: is not JSON ({error}); copy the RUN folder anew, or fit again.") from error
+    if missing := {"root", "split", "normals", "defects"} - set(record):
+        raise RunError(f"{path}: lacks {', '.join(sorted(missing))}; copy the RUN folder anew, or fit again.")
     return record
 
 

@@ -97,7 +97,7 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     rows, columns = rows + bend[..., 0], columns + bend[..., 1]
     y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
     x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
-    blur = 0.7 / scale if scale < 0.8 else 0.3  # a line thinner than a pixel of the result must reach the nearest one
+    blur = 0.6 / scale  # a line as thin as a pixel of the result must reach the nearest one
     rim = int(np.ceil(3 * blur))
     soft = cv2.GaussianBlur(np.pad(shape, rim).astype(np.float32), (0, 0), blur)
     moved = cv2.remap(soft, x + rim, y + rim, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -120,11 +120,11 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
     rows, columns = rows[thin], columns[thin]
-    values = _grey(example)[rows, columns]  # (R,)
+    values = _grey(example[rows, columns])  # (R,)
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
     inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
-    there = _grey(image)[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)]  # (M, R)
+    there = _grey(image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)])  # (M, R)
     gap = there - values
     gap = gap - 0.5 * gap.mean(1, keepdims=True)
     return np.where(inside, gap**2, 2 * values.var() + 1).mean(1)
@@ -151,9 +151,9 @@ def _candidates(
     return np.clip(spots.astype(int), 0, np.array(size) - 1)
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
-    """Return the mean over the colours, without alpha, (H, W) float32."""
-    return image[..., : image.shape[2] - (image.shape[2] in (2, 4))].mean(-1, dtype=np.float32)
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """Return the mean over the colours, without alpha, (...) float32, of pixels (..., C)."""
+    return pixels[..., : pixels.shape[-1] - (pixels.shape[-1] in (2, 4))].mean(-1, dtype=np.float32)
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
