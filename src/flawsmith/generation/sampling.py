@@ -42,7 +42,7 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     """Return the windows of `tasks`, each depending on its own task alone.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
-    different batch sizes); two cores lose little by it. On other devices they go through together.
+    different batch sizes); it costs a third of the speed that four at once would have. On other devices they go through together.
     """
     device = next(model.parameters()).device
     groups = [[task] for task in tasks] if device.type == "cpu" else [list(tasks)]
