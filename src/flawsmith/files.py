@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,15 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def prepare_output(folder: Path, overwrite: bool) -> None:
-    """Make `folder` an empty folder.
+def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise OutputExistsError unless `folder` may be written to: it changes nothing, so ask it before the long work.
 
-    Raises OutputExistsError when it holds anything and `overwrite` is false, or when it is a file.
-    With `overwrite` only a folder that flawsmith wrote (it has a file this program leaves) is emptied.
+    A folder that holds anything needs `overwrite`, and must be one that flawsmith wrote (it has a file this program leaves);
+    none of the `inputs` may lie in it.
     """
+    for path in inputs:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise OutputExistsError(f"{path}: lies in the output folder {folder}; name an output folder of its own.")
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder}: is a file; name a folder to write to.")
     if folder.exists() and any(folder.iterdir()):
@@ -73,6 +77,12 @@ def prepare_output(folder: Path, overwrite: bool) -> None:
                 f"{folder}: --overwrite replaces only folders that flawsmith wrote (with one of "
                 f"{', '.join(OUR_FILES)}), and this is none. Name another folder, or empty it yourself."
             )
+
+
+def prepare_output(folder: Path, overwrite: bool) -> None:
+    """Make `folder` an empty folder. Raises as `check_output` does, and then changes nothing."""
+    check_output(folder, overwrite)
+    if folder.exists():
         for entry in folder.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)

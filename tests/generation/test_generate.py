@@ -442,7 +442,7 @@ def test_an_output_folder_that_holds_what_is_read_is_refused(
         record = json.loads((run_copy / "data.json").read_text())
         (run_copy / "data.json").write_text(json.dumps(record | {"root": str(out / "data")}))
     before = snapshot(out)
-    with pytest.raises(DataError, match="lies in the output folder .*out; name an output folder of its own"):
+    with pytest.raises(OutputExistsError, match="lies in the output folder .*out; name an output folder of its own"):
         start(run_copy, *LENIENT).generate(out, 2, overwrite=True, quiet=True, **options)  # type: ignore[arg-type]
     assert snapshot(out) == before
 

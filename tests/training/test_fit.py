@@ -370,6 +370,15 @@ def test_a_run_is_not_overwritten_unasked(six: Path, data8: Path, tiny: Tiny, tm
     assert [row["step"] for row in log(run)] == [1] and not (run / "checkpoints/step-0000006.safetensors").exists()
 
 
+def test_a_run_that_holds_its_own_data_is_not_overwritten(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    data = Path(shutil.copytree(data8, run / "data"))
+    before = snapshot(run)
+    with pytest.raises(OutputExistsError, match="lies in the output folder"):
+        go(data, run, tiny(), overwrite=True)
+    assert snapshot(run) == before
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_a_folder_of_something_else_is_left_alone(overwrite: bool, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()

@@ -20,7 +20,7 @@ from flawsmith.data.record import read_record
 from flawsmith.data.windows import cut, paste
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import DataError, OutputExistsError, RunError
-from flawsmith.files import append_line, content_hash, prepare_output, read_lines, write_text
+from flawsmith.files import append_line, check_output, content_hash, prepare_output, read_lines, write_text
 from flawsmith.generation.blending import band, blend
 from flawsmith.generation.placement import Placement, place
 from flawsmith.generation.plan import Regions, Wanted, choose_defects, list_pictures, wanted
@@ -101,7 +101,8 @@ class Generator:
         if free and region is not None:
             raise DataError("--region: says where on a normal; it does not go with --free.")
         self._check_depth(normals)
-        _check_apart(out, [*normals, *([Path(region)] if region else [])])
+        if not resume:
+            check_output(out, overwrite, [*normals, *([Path(region)] if region else [])])
         regions = Regions(Path(region), normals) if region else None
         done = _resume(out, lambda index, attempt: wanted(index, attempt, defects, normals, seed), self._hash) if resume else set()
         if not resume:
@@ -221,13 +222,6 @@ def _region_box(job: _Job) -> list[int] | None:
     rows, columns = np.flatnonzero(job.placement.region.any(1)), np.flatnonzero(job.placement.region.any(0))
     top, left = int(rows[0]) + job.placement.top, int(columns[0]) + job.placement.left
     return [top, left, int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1]
-
-
-def _check_apart(out: Path, inputs: Sequence[Path]) -> None:
-    """Raise DataError when something that is read lies in the folder that is written."""
-    for path in inputs:
-        if path.resolve().is_relative_to(out.resolve()):
-            raise DataError(f"{path}: lies in the output folder {out}; name an output folder of its own.")
 
 
 def _resume(out: Path, row_of: Callable[[int, int], Wanted], model: str) -> set[str]:

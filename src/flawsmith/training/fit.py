@@ -19,7 +19,7 @@ from flawsmith.data.readers import read
 from flawsmith.data.record import read_record
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import RunError
-from flawsmith.files import append_line, prepare_output, read_lines, write_json, write_text
+from flawsmith.files import append_line, check_output, prepare_output, read_lines, write_json, write_text
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
 from flawsmith.seeds import derive, torch_generator
@@ -50,6 +50,8 @@ def fit(
     run = Path(run)
     begun = time.monotonic()
     config = _resumed_config(run, config) if resume else config or preset("tiny")
+    if not resume:
+        check_output(run, overwrite, [Path(data)])
     use_threads(threads)
     learned = prepare(read(data), config)
     where = choose_device(device)
