@@ -10,7 +10,7 @@ from torch import Tensor
 from flawsmith.config import Config
 from flawsmith.data.sample import Sample
 from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, thickness, window_around
+from flawsmith.data.windows import Box, bounding_box, cut, grow, thickness, window_around
 from flawsmith.seeds import numpy_generator
 
 BUDGET = 1 << 30  # bytes of normals kept in memory
@@ -71,7 +71,7 @@ class Pool:
         image = self._normals[g.integers(len(self._normals))]
         spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
         image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
-        return self._scale.to_model(image, self._colours), distance_outside(shape) <= 3, shape, kind + 1
+        return self._scale.to_model(image, self._colours), grow(shape, 3), shape, kind + 1
 
     def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         side = self._window
@@ -116,15 +116,15 @@ def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
         return mask.copy()
     box = bounding_box(mask)
     if g.random() < 0.75:
-        return distance_outside(mask) <= 1 + g.random() * max(4.0, thickness(mask))
+        return grow(mask, 1 + g.random() * max(4.0, thickness(mask)))
     radius = 1 + g.random() ** 2 * max(4.0, 0.5 * box.side)
     if g.random() < 0.5:
-        return distance_outside(mask) <= radius
+        return grow(mask, radius)
     rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
     dy = np.abs(rows - (box.top + (box.height - 1) / 2)) / (box.height / 2 + radius)
     dx = np.abs(columns - (box.left + (box.width - 1) / 2)) / (box.width / 2 + radius)
     shape = dy**2 + dx**2 <= 2 if g.random() < 0.5 else np.maximum(dy, dx) <= 1
-    return shape | (distance_outside(mask) <= 1)
+    return shape | grow(mask, 1)
 
 
 def augment(

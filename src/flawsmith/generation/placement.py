@@ -8,7 +8,7 @@ import numpy as np
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
-from flawsmith.data.windows import bounding_box, components, distance_outside, thickness
+from flawsmith.data.windows import bounding_box, components, distance_outside, grow, thickness
 from flawsmith.errors import DataError
 
 FILL = 0.8  # largest share of the window's side that a proposed defect takes
@@ -62,7 +62,7 @@ def place(
     top, left = (_corner(at, window, size) for at, size in zip(centre, image.shape[:2], strict=True))
     proposed = np.zeros((window, window), bool)
     _stamp(proposed, shape, row - top, column - left)
-    region = distance_outside(proposed) <= 2 + config.generation.region_margin * thickness(shape)
+    region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
     region &= _inside(top, left, window, image.shape[:2])
     if allowed is not None:
         region = _restrict(region, allowed, top, left, window)

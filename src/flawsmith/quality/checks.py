@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flawsmith.config import QualityConfig
-from flawsmith.data.windows import distance_outside
+from flawsmith.data.windows import grow
 from flawsmith.models.store import Product
 
 
@@ -41,7 +41,7 @@ def contrast(image: np.ndarray, mask: np.ndarray, span: float, ring: float = 6) 
 
     For pictures made without a normal. 0 when the mask or the ring is empty.
     """
-    around = ~mask & (distance_outside(mask) <= ring)
+    around = ~mask & grow(mask, ring)
     if not mask.any() or not around.any():
         return 0.0
     values = image.astype(np.float32)
@@ -59,7 +59,7 @@ def verify_onto(
     span = product.scale.high - product.scale.low
     change = change_map(image, normal, span)
     scores = {
-        "visible": float(change[mask].mean()),
+        "visible": visibility(image, normal, mask, span),
         "overlap": overlap(mask, change > config.change),
         "inside": float((mask & region).sum() / mask.sum()),
         "area": float(mask.sum()),
