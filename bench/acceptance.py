@@ -4,8 +4,8 @@
 
 Generates onto the normals the model learned from, then reads every written pair back beside its normal. Prints JSON, per defect:
 attempts, share accepted, and over accepted pairs the intersection over union of the mask with the pixels that differ from the
-normal by more than quality.change of the value range (median and 5th percentile). `outside_changed` counts pixels farther from
-the mask than generation.feather that differ at all.
+normal by more than quality.change of the value range (median and 5th percentile). `outside_changed` counts pixels that differ
+at all more than generation.feather + 1 pixels from the mask, where the blend has ended.
 """
 
 import argparse

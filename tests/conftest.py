@@ -1,4 +1,4 @@
-"""A drawn product, and models of it that are trained in seconds; what lasts for the session is never written to."""
+"""A drawn product, and models of it that are trained in seconds; what tests share is never written to."""
 
 from collections.abc import Callable
 from pathlib import Path
