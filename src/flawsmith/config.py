@@ -57,6 +57,7 @@ class DiffusionConfig:
     mask_weight: float = 0.5  # loss weight of the mask channel against one colour channel
     align_weight: float = 0.1  # weight of the term that ties mask, part and whole
     token_dropout: float = 0.1  # share of training pairs whose defect tokens are replaced by the empty token
+    token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens in training (a token's own is about 0.5)
     free_share: float = 0.1  # share of training windows without background, for --free
 
 
@@ -310,6 +311,7 @@ def _check(config: Config) -> None:
     need("diffusion.rho", 0 <= f.rho <= 1, "0 to 1")
     need("diffusion.min_time", 0 < f.min_time < 1, "more than 0 and less than 1")
     need("diffusion.token_dropout", 0 <= f.token_dropout < 1, "at least 0 and less than 1")
+    need("diffusion.token_noise", f.token_noise >= 0, "at least 0")
     need("diffusion.free_share", 0 <= f.free_share <= 1, "0 to 1")
     need("training.steps", t.steps >= 1, "at least 1")
     need("training.batch", t.batch >= 1, "at least 1")

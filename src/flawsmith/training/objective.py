@@ -47,7 +47,8 @@ def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator
     keep = model.mask_of_state(target)
     noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
     noisy = mix(target, noise, t[None, :, None, None, None]) * keep
-    condition = model.condition(batch.whole * (1 - batch.region), batch.region, ids)
+    jitter = config.token_noise * torch.randn(count, *model.tokens.entries.shape[1:], generator=generator)  # (B, T, D)
+    condition = model.condition(batch.whole * (1 - batch.region), batch.region, ids, jitter.to(device))
     output = model(noisy, t, condition).float()
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
     denoise = denoising_loss(clean, target, t, _weight(model, batch, config) * keep, config.min_time).mean()
