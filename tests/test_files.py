@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,29 @@ def test_content_hash_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:
     content = bytes(range(256)) * 9000  # more than one block
     (tmp_path / "a").write_bytes(content)
     assert files.content_hash(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_pieces_are_written_one_after_the_other(tmp_path: Path) -> None:
+    path, seen = tmp_path / "a.bin", []
+
+    def pieces() -> Iterator[bytes]:
+        for number in range(3):
+            seen.append(names(tmp_path))
+            yield bytes([number]) * 100_000
+
+    files.write_pieces(path, pieces())
+    assert path.read_bytes() == b"".join(bytes([number]) * 100_000 for number in range(3))
+    assert names(tmp_path) == ["a.bin"] and all(entry != "a.bin" for entries in seen for entry in entries)
+
+
+def test_pieces_that_fail_leave_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    files.write_bytes(path, b"old")
+
+    def pieces() -> Iterator[bytes]:
+        yield b"new"
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        files.write_pieces(path, pieces())
+    assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]

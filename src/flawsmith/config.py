@@ -96,6 +96,10 @@ class GenerationConfig:
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
     shape_until: float = 0.5  # above this time the mask is held to the proposed shape, below it the model may change it; 1 = never held
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
+    token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
+    invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
+    joined: float = 0.1  # share of proposed shapes that are two real ones joined
+    canvas: int = 4  # a defect larger than a window is drawn on a canvas of at most this many windows a side
     placement: str = "context"  # where regions go: "context" (looks like a real defect's surroundings), "position", "uniform"
 
 
@@ -105,9 +109,10 @@ class QualityConfig:
 
     visible: float = 3.0  # least mean change inside the mask, as a multiple of the product's noise level
     change: float = 0.04  # a pixel has changed when it differs by more than this share of the value range
-    overlap: float = 0.4  # least intersection over union of the mask and the changed pixels
-    area: float = 1.0  # how far the area may leave the range of real ones: 1.0 allows half the least to twice the largest
-    branches: float = 0.15  # most the two branches may differ inside the mask in --free, as a share of the value range
+    agreement: float = 0.5  # least agreement of mask and change, 0 to 1 (masks/align.py defines it)
+    outside: float = 0.2  # most of the visible change that may lie outside the mask, as a share
+    duplicate: float = 0.95  # most alike that two accepted pairs may be, 0 to 1
+    margin: float = 1.0  # how far scores may leave those of real defects: 1.0 allows half the least to twice the largest area
 
 
 @dataclass(frozen=True)
@@ -334,7 +339,13 @@ def _check(config: Config) -> None:
     need("generation.start", 0 < g.start <= 1, "more than 0, at most 1")
     need("generation.shape_until", 0 <= g.shape_until <= 1, "0 to 1")
     need("generation.anchor", 0 <= g.anchor <= 1, "0 to 1")
+    need("generation.token_noise", g.token_noise >= 0, "at least 0")
+    need("generation.invented", 0 <= g.invented <= 1, "0 to 1")
+    need("generation.joined", 0 <= g.joined <= 1, "0 to 1")
+    need("generation.canvas", g.canvas >= 1, "at least 1")
     need("generation.placement", g.placement in ("context", "position", "uniform"), "context, position or uniform")
     need("quality.change", 0 < q.change < 1, "more than 0 and less than 1")
-    need("quality.overlap", 0 <= q.overlap <= 1, "0 to 1")
-    need("quality.area", q.area >= 0, "at least 0")
+    need("quality.agreement", 0 <= q.agreement <= 1, "0 to 1")
+    need("quality.outside", 0 <= q.outside <= 1, "0 to 1")
+    need("quality.duplicate", 0 <= q.duplicate <= 1, "0 to 1")
+    need("quality.margin", q.margin >= 0, "at least 0")

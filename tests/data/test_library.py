@@ -1,5 +1,6 @@
 """The real defects kept beside a model: what is taken, and that it comes back from disk as it was."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,11 +44,17 @@ def test_separate_defects_are_separate_examples_and_specks_are_none() -> None:
     assert all(e.shape.all() for e in examples)
     for e in examples:
         assert e.mask.sum() == e.area, "an example shows its own defect alone"
+        assert e.others is not None and not (e.others & e.mask).any()
+    a, b = examples
+    assert a.others is not None and b.others is not None
+    assert a.others.any() and a.others.sum() < mask.sum() - a.area, "only what lies in the window, the specks with it"
+    assert b.others.any()
 
 
 def test_specks_go_with_a_defect_that_is_alone() -> None:
     mask = marked((slice(2, 12), slice(2, 12)), (slice(14, 15), slice(12, 14)))
     (example,) = collect({"dent": [sample(mask)]}, WINDOW)
+    assert example.others is not None and not example.others.any()
     assert example.area == 102 and example.shape.shape == (13, 12)
 
 
@@ -73,13 +80,14 @@ def test_a_library_comes_back_as_it_was(dtype: str, channels: int, tmp_path: Pat
     first.image[0, 0] = 65535 if dtype == "uint16" else 255  # values that are negative as signed numbers
     second = sample(marked((slice(2, 4), slice(2, 46))), dtype, channels)
     examples = collect({"dent": [first], "scratch": [second]}, WINDOW)
+    examples[1] = replace(examples[1], others=~examples[1].mask)
     path = tmp_path / "library.safetensors"
     save_library(path, examples)
     back = load_library(path)
     assert len(back) == len(examples) == 2
     for a, b in zip(examples, back, strict=True):
         assert (a.defect, a.area, a.source) == (b.defect, b.area, b.source) and tuple(b.place) == pytest.approx(a.place)
-        for name in ("image", "mask", "shape"):
+        for name in ("image", "mask", "shape", "others"):
             one, other = getattr(a, name), getattr(b, name)
             assert one.dtype == other.dtype and np.array_equal(one, other), name
 
@@ -109,6 +117,16 @@ def test_a_spoiled_library_says_what_to_do(tmp_path: Path) -> None:
     save_file({"0.image": np.zeros((2, 2))}, path)  # a safetensors file of something else
     with pytest.raises(RunError, match="cannot be read"):
         load_library(path)
+
+
+def test_a_library_of_before_has_no_other_defects(tmp_path: Path) -> None:
+    path = tmp_path / "library.safetensors"
+    save_library(path, collect({"dent": [sample(marked((slice(5, 9), slice(5, 9))))]}, WINDOW))
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    save_file({name: array for name, array in load_file(path).items() if name != "0.others"}, path, metadata)
+    (example,) = load_library(path)
+    assert example.others is not None and example.others.shape == (WINDOW, WINDOW) and not example.others.any()
 
 
 @pytest.mark.parametrize("gone", ["image", "mask", "shape"])

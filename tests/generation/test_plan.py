@@ -1,4 +1,4 @@
-"""Which pairs are wanted, the defects and normals they use, and the user's regions."""
+"""Which pairs are wanted, the defects and normals they use."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.errors import ConfigError, DataError, FlawsmithError
-from flawsmith.generation.plan import Regions, choose_defects, list_pictures, wanted
+from flawsmith.errors import ConfigError, DataError
+from flawsmith.generation.plan import choose_defects, list_pictures, wanted
 
 DEFECTS = ["blob", "line", "stain"]
 NORMALS = [Path(f"{i}.png") for i in range(7)]
@@ -73,46 +73,3 @@ def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
         list_pictures(tmp_path / "nothing")
     with pytest.raises(DataError, match="there are no pictures in it"):
         list_pictures(tmp_path)
-
-
-@pytest.fixture
-def normals(tmp_path: Path, save_picture: Callable[..., Path]) -> list[Path]:
-    return [save_picture(tmp_path / f"normals/{name}.png", np.full((20, 30), 100.0)) for name in ("a", "b")]
-
-
-def region(path: Path, columns: slice, save_picture: Callable[..., Path], size: tuple[int, int] = (20, 30)) -> np.ndarray:
-    mask = np.zeros(size)
-    mask[:, columns] = 255
-    save_picture(path, mask)
-    return mask > 0
-
-
-def test_one_mask_is_for_every_normal(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
-    expected = region(tmp_path / "r.png", slice(3, 9), save_picture)
-    regions = Regions(tmp_path / "r.png", normals)
-    assert all(np.array_equal(regions[normal], expected) for normal in normals)
-
-
-def test_a_folder_has_a_mask_for_each_normal(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
-    first = region(tmp_path / "r/a.png", slice(3, 9), save_picture)
-    second = region(tmp_path / "r/b_mask.png", slice(10, 12), save_picture)
-    regions = Regions(tmp_path / "r", normals)
-    assert np.array_equal(regions[normals[0]], first) and np.array_equal(regions[normals[1]], second)
-
-
-def test_unusable_regions_are_errors_before_anything_is_drawn(
-    tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]
-) -> None:
-    region(tmp_path / "small/a.png", slice(3, 9), save_picture, (19, 30))
-    region(tmp_path / "empty/a.png", slice(0, 0), save_picture)
-    region(tmp_path / "one/a.png", slice(3, 9), save_picture)
-    (tmp_path / "text.png").write_text("not a picture")
-    for name, message in {
-        "none": "there is no such file or folder",
-        "small/a.png": "is 30x19 but a.png is 30x20; they must be of one size",
-        "empty/a.png": "is empty; mark",
-        "one": "has no mask for b.png; expected b.png or b_mask.png",
-        "text.png": "text.png",
-    }.items():
-        with pytest.raises(FlawsmithError, match=message):
-            Regions(tmp_path / name, normals)

@@ -1,189 +1,214 @@
-"""The verification: each check says no exactly when it should."""
+"""The scores of one picture: each rises with the fault it looks for and with nothing else."""
 
-import dataclasses
-from typing import Any
-
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from flawsmith.config import QualityConfig
 from flawsmith.data.scale import PixelRange
-from flawsmith.models.build import Shape
-from flawsmith.models.store import Product
-from flawsmith.quality.checks import Verdict, change_map, contrast, overlap, verify_free, verify_onto, visibility
+from flawsmith.generation.blending import band
+from flawsmith.quality.checks import (
+    apparent_change,
+    change_map,
+    fill,
+    grain,
+    measure,
+    outside,
+    overlap,
+    seam,
+    shape_scores,
+    shares,
+    visibility,
+)
+from flawsmith.quality.looks import looks, strangeness
 
-CONFIG = QualityConfig(visible=3.0, change=0.04, overlap=0.5, area=1.0, branches=0.15)
-SIDE = 32
+SIZE = (72, 96)
 
 
-def product(noise: float = 0.01, areas: tuple[int, int] = (40, 60), dtype: str = "uint8") -> Product:
-    scale = PixelRange(0.0, 255.0, "uint8") if dtype == "uint8" else PixelRange(1000.0, 5000.0, "uint16")
-    return Product(Shape(("dent",), 1, SIDE), scale, noise, {"dent": areas})
-
-
-def square(top: int, left: int, height: int, width: int) -> np.ndarray:
-    mask = np.zeros((SIDE, SIDE), bool)
+def box(top: int, left: int, height: int, width: int) -> np.ndarray:
+    mask = np.zeros(SIZE, bool)
     mask[top : top + height, left : left + width] = True
     return mask
 
 
-MASK = square(8, 8, 7, 7)  # 49 pixels
-REGION = square(5, 5, 14, 14)
+MASK = box(26, 36, 18, 22)
 
 
-def normal(dtype: str = "uint8", channels: int = 1) -> np.ndarray:
-    return np.random.default_rng(0).integers(90, 110, (SIDE, SIDE, channels)).astype(dtype)
+def texture(seed: int = 0, colours: int = 1, amount: float = 0.03) -> np.ndarray:
+    """Return a share picture with soft texture."""
+    noise = np.random.default_rng(seed).normal(0, 1, (*SIZE, colours)).astype(np.float32)
+    return (0.5 + amount * 2 * cv2.GaussianBlur(noise, (0, 0), 0.8).reshape(noise.shape)).astype(np.float32)
 
 
-def changed(by: float, where: np.ndarray = MASK) -> np.ndarray:
-    """Return the normal with `by` of the value range added in `where`."""
-    image = normal().astype(float)
-    image[where] += by * 255
-    return image.round().astype(np.uint8)
+def raised(by: float, where: np.ndarray, picture: np.ndarray | None = None) -> np.ndarray:
+    picture = texture() if picture is None else picture
+    return (picture + np.float32(by) * where[..., None]).astype(np.float32)
 
 
-def onto(image: np.ndarray, mask: np.ndarray = MASK, region: np.ndarray = REGION, product: Product = product(), **changes: Any) -> Verdict:  # noqa: B008
-    return verify_onto(image, normal(), mask, region, "dent", product, dataclasses.replace(CONFIG, **changes))
+def rises(values: list[float]) -> bool:
+    return all(a < b for a, b in zip(values, values[1:], strict=False))
 
 
-def failed(verdict: Verdict) -> list[str]:
-    """Return which checks said no."""
-    words = {"visible": "no defect to be seen", "overlap": "does not fit the change", "inside": "leaves the region", "area": "area"}
-    words |= {"branches": "branches disagree", "empty": "drew no defect"}
-    found = [name for reason in verdict.reasons for name, text in words.items() if text in reason]
-    assert len(found) == len(verdict.reasons), verdict.reasons
-    return found
+@pytest.mark.parametrize(("dtype", "low", "high"), [("uint8", 0.0, 255.0), ("uint16", 1000.0, 5000.0)])
+def test_shares_put_black_at_0_and_white_at_1_without_alpha(dtype: str, low: float, high: float) -> None:
+    image = np.zeros((2, 3, 4), dtype)
+    image[0], image[1] = low, high
+    picture = shares(image, PixelRange(low, high, dtype), 3)
+    assert picture.shape == (2, 3, 3) and picture.dtype == np.float32
+    assert picture[0] == pytest.approx(0, abs=1e-6) and picture[1] == pytest.approx(1, abs=1e-6)
 
 
-def test_a_good_pair_passes_and_has_its_scores() -> None:
-    verdict = onto(changed(0.2))
-    assert verdict.reasons == []
-    assert verdict.scores["visible"] == pytest.approx(0.2, abs=1e-3) and verdict.scores["area"] == 49
-    assert verdict.scores["overlap"] == 1 and verdict.scores["inside"] == 1
+def test_the_change_is_the_largest_over_the_colours() -> None:
+    normal = np.full((2, 2, 3), 100, np.uint8)
+    image = normal.copy()
+    image[0, 0] = (110, 49, 100)
+    change = change_map(image, normal, 255)
+    assert change[0, 0] == pytest.approx(51 / 255) and change.sum() == change[0, 0]
+    assert change_map(image.astype(np.uint16), normal.astype(np.uint16), 510)[0, 0] == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(
-    ("by", "noise", "bad"), [(0.06, 0.01, False), (0.06, 0.019, False), (0.06, 0.025, True), (0.2, 0.06, False), (0.2, 0.08, True)]
-)
-def test_a_defect_must_stand_out_of_the_noise(by: float, noise: float, bad: bool) -> None:
-    verdict = onto(changed(by), product=product(noise))
-    assert failed(verdict) == (["visible"] if bad else [])
+def test_overlap_is_intersection_over_union() -> None:
+    assert overlap(MASK, MASK) == 1 and overlap(MASK, ~MASK) == 0 and overlap(MASK & False, MASK & False) == 0
+    assert overlap(box(0, 0, 2, 2), box(0, 1, 2, 2)) == pytest.approx(1 / 3)
 
 
-def test_without_noise_a_change_must_still_be_a_change() -> None:
-    assert failed(onto(changed(0.03), product=product(0.0), overlap=0)) == ["visible"]
-    assert failed(onto(changed(0.05), product=product(0.0))) == []
+def test_a_fill_continues_a_slope_and_leaves_the_rest() -> None:
+    slope = np.linspace(0.2, 0.8, SIZE[1], dtype=np.float32)[None, :, None].repeat(SIZE[0], 0)
+    spoiled = raised(0.3, MASK, slope)
+    filled = fill(spoiled, MASK)
+    assert np.array_equal(filled[~MASK], spoiled[~MASK])
+    assert np.abs(filled - slope)[MASK].max() < 0.05
+    for mask in (np.zeros_like(MASK), np.ones_like(MASK)):
+        assert np.array_equal(fill(spoiled, mask), spoiled)
 
 
-@pytest.mark.parametrize(("shift", "bad"), [(0, False), (2, False), (3, True), (7, True)])
-def test_the_mask_must_fit_the_change(shift: int, bad: bool) -> None:
-    verdict = onto(changed(0.5, square(8, 8 + shift, 7, 7)), region=np.ones((SIDE, SIDE), bool))
-    assert verdict.scores["overlap"] == pytest.approx((7 - shift) / (7 + shift), abs=1e-3)
-    assert ("overlap" in failed(verdict)) == bad
+def test_apparent_change_rises_with_the_defect_and_other_defects_do_not_hide_it() -> None:
+    found = [visibility(apparent_change(raised(by, MASK), MASK), MASK) for by in (0, 0.1, 0.2, 0.4)]
+    assert rises(found) and found[0] < 0.05 and found[3] == pytest.approx(0.4, abs=0.05)
+    other = box(26, 59, 18, 22)  # of the same brightness, one pixel away: the fill may not continue it
+    both = raised(0.4, MASK | other)
+    assert visibility(apparent_change(both, MASK, other), MASK) == pytest.approx(0.4, abs=0.05)
+    assert visibility(apparent_change(both, MASK), MASK) < 0.35
+    assert visibility(apparent_change(both, MASK), np.zeros_like(MASK)) == 0
 
 
-def test_a_mask_much_smaller_than_the_change_is_no_fit() -> None:
-    verdict = onto(changed(0.5, square(2, 2, 20, 20)), region=np.ones((SIDE, SIDE), bool))
-    assert failed(verdict) == ["overlap"]
+def test_outside_is_the_share_of_the_change_beyond_a_pixel() -> None:
+    change = MASK.astype(np.float32)
+    assert outside(change, MASK) == 0
+    found = [outside(np.maximum(change, box(26, 36, 18, 22 + extra)), MASK) for extra in (1, 4, 12, 30)]
+    assert found[0] == 0 and rises(found)
+    assert outside(np.maximum(change, box(0, 0, 22, 18)), MASK) == pytest.approx(0.5)
+    assert outside(np.maximum(change, 0.03), MASK, 0.04) == 0, "what is below the floor is no change"
+    assert outside(change * 0, MASK) == 0
 
 
-def test_the_mask_must_lie_in_the_region() -> None:
-    assert failed(onto(changed(0.2), region=MASK)) == []
-    almost = MASK.copy()
-    almost[8, 8] = False
-    verdict = onto(changed(0.2), region=almost)
-    assert failed(verdict) == ["inside"] and verdict.scores["inside"] < 1
+def test_shape_scores_measure_a_mask_whichever_way_it_runs() -> None:
+    assert shape_scores(box(5, 5, 4, 40))["side"] == 40 and shape_scores(box(5, 5, 4, 40))["area"] == 160
+    line, block = np.zeros(SIZE, np.uint8), shape_scores(box(5, 5, 20, 20))
+    cv2.line(line, (10, 10), (60, 60), 1, 3)
+    slanted, straight = shape_scores(line > 0), shape_scores(box(5, 5, 3, 71))
+    assert slanted["elongation"] == pytest.approx(straight["elongation"], rel=0.3)
+    assert block["elongation"] == pytest.approx(1, abs=0.1) and straight["elongation"] > 10
+    assert rises([shape_scores(box(5, 5, width, 40))["thickness"] for width in (1, 3, 6, 20)])
+    speck = box(60, 5, 1, 2)
+    assert [shape_scores(m)["parts"] for m in (MASK, MASK | speck, MASK | box(0, 0, 9, 9), line > 0)] == [1, 1, 2, 1]
 
 
-@pytest.mark.parametrize(
-    ("areas", "share", "bad"),
-    [
-        ((49, 49), 0.0, False),
-        ((50, 60), 0.0, True),
-        ((40, 48), 0.0, True),
-        ((98, 200), 1.0, False),
-        ((99, 200), 1.0, True),
-        ((5, 25), 1.0, False),
-        ((5, 24), 1.0, True),
-    ],
-)
-def test_the_area_must_be_one_of_real_defects_or_near(areas: tuple[int, int], share: float, bad: bool) -> None:
-    assert failed(onto(changed(0.2), product=product(areas=areas), area=share)) == (["area"] if bad else [])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_a_seam_rises_with_the_step_where_the_blend_ends(colours: int) -> None:
+    wide = band(MASK, np.ones_like(MASK), 3) > 0
+    found = [seam(raised(by, wide, texture(0, colours)), MASK, 3) for by in (0, 0.05, 0.1, 0.2)]
+    assert rises(found) and found[0] < 1.5 and found[3] > 3
+    assert seam(raised(-0.2, wide, texture(0, colours)), MASK, 3) > 3
 
 
-def test_a_pair_can_fail_in_several_ways() -> None:
-    verdict = onto(changed(0.02), region=square(0, 0, 10, 10), product=product(areas=(1, 2)))
-    assert sorted(failed(verdict)) == ["area", "inside", "overlap", "visible"]
+def test_a_hard_paste_shows_and_the_blend_of_the_same_content_less_so() -> None:
+    normal, drawn = texture(0), texture(1) + np.float32(0.1)
+    weights = band(MASK, np.ones_like(MASK), 3)
+    hard = np.where((weights > 0)[..., None], drawn, normal)
+    soft = normal * (1 - weights[..., None]) + drawn * weights[..., None]
+    assert seam(hard, MASK, 3) > 1.3 * seam(soft, MASK, 3)
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.integers(0, 10**6),
-    st.sampled_from(["uint8", "uint16"]),
-    st.integers(1, 4),
-    st.floats(0, 0.1),
-    st.floats(0, 10),
-    st.floats(0.001, 0.5),
-    st.floats(0, 1),
-)
-def test_an_unchanged_normal_is_always_rejected(
-    seed: int, dtype: str, channels: int, noise: float, visible: float, change: float, fit: float
-) -> None:
-    g = np.random.default_rng(seed)
-    picture = normal(dtype, channels)
-    mask = g.random((SIDE, SIDE)) < g.random()
-    config = QualityConfig(visible=visible, change=change, overlap=fit, area=1e9)
-    verdict = verify_onto(picture, picture, mask, np.ones_like(mask), "dent", product(noise, dtype=dtype), config)
-    assert verdict.reasons
+def test_a_defect_with_a_sharp_edge_of_its_own_has_no_seam() -> None:
+    assert seam(raised(0.4, MASK), MASK, 3) < 1.5
 
 
-def test_an_empty_mask_is_rejected_in_both_modes() -> None:
-    empty = np.zeros_like(MASK)
-    assert failed(onto(changed(0.5), mask=empty)) == ["empty"]
-    assert failed(verify_free(changed(0.5), empty, 0.0, "dent", product(), CONFIG)) == ["empty"]
+def test_other_defects_are_no_seam() -> None:
+    other = box(26, 61, 18, 20)
+    picture = raised(0.4, MASK | other)
+    assert seam(picture, MASK, 3, other) < 1.5 < seam(picture, MASK, 3)
 
 
-def test_scores_are_plain_numbers() -> None:
-    for verdict in (onto(changed(0.2)), verify_free(changed(0.2), MASK, 0.1, "dent", product(), CONFIG)):
-        assert all(type(value) is float for value in verdict.scores.values())
+def test_the_seam_is_that_of_the_surroundings_wherever_the_mask_is() -> None:
+    small = raised(0.2, band(MASK, np.ones_like(MASK), 3) > 0)
+    large = np.pad(small, [(64, 64), (80, 64), (0, 0)], mode="reflect")
+    assert seam(large, np.pad(MASK, [(64, 64), (80, 64)]), 3) == pytest.approx(seam(small, MASK, 3), rel=1e-3)
 
 
-def test_a_free_picture_is_judged_by_its_surroundings() -> None:
-    assert failed(verify_free(changed(0.2), MASK, 0.0, "dent", product(), CONFIG)) == []
-    assert failed(verify_free(normal(), MASK, 0.0, "dent", product(), CONFIG)) == ["visible"]
-    assert failed(verify_free(changed(0.2), MASK, 0.0, "dent", product(0.09), CONFIG)) == ["visible"]
-    assert failed(verify_free(changed(0.2), MASK, 0.15, "dent", product(), CONFIG)) == []
-    assert failed(verify_free(changed(0.2), MASK, 0.16, "dent", product(), CONFIG)) == ["branches"]
-    assert failed(verify_free(changed(0.2), MASK, 0.0, "dent", product(areas=(1, 20)), CONFIG)) == ["area"]
+@pytest.mark.parametrize("mask", [np.zeros_like(MASK), np.ones_like(MASK), box(0, 0, 1, 1), box(0, 0, 72, 90)])
+def test_a_mask_without_surroundings_or_pixels_has_no_seam(mask: np.ndarray) -> None:
+    assert 0 <= seam(texture(), mask, 3) < 5 and seam(texture(), mask, 0) >= 0
 
 
-def test_contrast_sees_what_is_brighter_or_rougher_than_its_surroundings() -> None:
-    flat = np.full((SIDE, SIDE, 3), 100, np.uint8)
-    brighter = flat.copy()
-    brighter[MASK, 1] += 51  # one colour is enough
-    assert contrast(brighter, MASK, 255) == pytest.approx(0.2)
-    rough = flat.copy()
-    rough[MASK] = np.where(np.arange(49)[:, None] % 2, 151, 49).astype(np.uint8)
-    assert contrast(rough, MASK, 255) > 0.15
-    assert contrast(flat, MASK, 255) == 0
-    far = flat.copy()
-    far[square(25, 25, 5, 5)] = 255
-    assert contrast(far, MASK, 255) == 0, "what is far away does not count"
-    assert contrast(flat, np.ones_like(MASK), 255) == 0 and contrast(flat, np.zeros_like(MASK), 255) == 0
+def test_grain_rises_with_noise_inside_and_falls_when_it_is_blurred() -> None:
+    g = np.random.default_rng(3)
+    softer = cv2.GaussianBlur(texture(), (0, 0), 1.5)[..., None]
+    inside = [softer, texture(), texture() + g.normal(0, 0.1, (*SIZE, 1)), texture() + g.normal(0, 0.3, (*SIZE, 1))]
+    values = [grain(np.where(MASK[..., None], x, texture()).astype(np.float32), MASK) for x in inside]
+    found = [value for value in values if value is not None]
+    assert len(found) == 4 and rises(found)
+    assert found[1] == pytest.approx(0, abs=0.4) and found[0] < -1 and found[2] > 1
 
 
-def test_change_is_the_largest_over_the_colours_as_a_share_of_the_range() -> None:
-    a = np.array([[[10, 20, 30]]], np.uint8)
-    b = np.array([[[11, 10, 30]]], np.uint8)
-    assert change_map(a, b, 100).tolist() == [[pytest.approx(0.1)]]
-    deep = np.array([[[0]]], np.uint16), np.array([[[65535]]], np.uint16)
-    assert change_map(*deep, 65535).item() == 1 and change_map(deep[1], deep[0], 65535).item() == 1, "no wrapping round"
-    assert visibility(a, b, np.array([[True]]), 100) == pytest.approx(0.1) and visibility(a, b, np.array([[False]]), 100) == 0
+def test_grain_ignores_brightness_and_other_defects() -> None:
+    assert grain(raised(0.3, MASK), MASK) == pytest.approx(0, abs=0.4)
+    other = box(0, 0, 72, 32)
+    rough = texture() + other[..., None] * np.random.default_rng(0).normal(0, 0.3, (*SIZE, 1))
+    alone, mixed = grain(rough.astype(np.float32), MASK, other), grain(rough.astype(np.float32), MASK)
+    assert alone is not None and mixed is not None and abs(alone) < 0.4 and mixed < alone
 
 
-def test_overlap() -> None:
-    assert overlap(square(0, 0, 4, 4), square(0, 2, 4, 4)) == pytest.approx(8 / 24)
-    assert overlap(MASK, MASK) == 1 and overlap(MASK, ~MASK) == 0
-    assert overlap(np.zeros_like(MASK), np.zeros_like(MASK)) == 0
+@pytest.mark.parametrize("mask", [np.zeros_like(MASK), box(10, 10, 2, 40), box(10, 10, 4, 5), np.ones_like(MASK)])
+def test_grain_of_what_is_too_thin_or_has_nothing_around_it_is_unknown(mask: np.ndarray) -> None:
+    assert grain(texture(), mask) is None
+
+
+def test_measure_says_all_that_can_be_told() -> None:
+    picture = raised(0.2, MASK)
+    found = measure(picture, MASK, 3)
+    assert found == {
+        "visible": visibility(apparent_change(picture, MASK), MASK),
+        "seam": seam(picture, MASK, 3),
+        "grain": grain(picture, MASK),
+    }
+    assert all(type(value) is float for value in found.values())
+    assert set(measure(picture, box(10, 10, 2, 40), 3)) == {"visible", "seam"}
+    assert measure(picture, np.ones_like(MASK), 3) == {}
+
+
+def stripes(shift: int, seed: int) -> np.ndarray:
+    """Return a window of a striped product."""
+    rows = 0.5 + 0.3 * np.sign(np.sin((np.arange(64) + shift) / 4))
+    noise = np.random.default_rng(seed).normal(0, 0.02, (64, 64))
+    return (rows[:, None] + noise)[..., None].astype(np.float32)
+
+
+def test_other_windows_of_the_product_are_not_strange_and_other_content_is() -> None:
+    g = np.random.default_rng(0)
+    references = np.stack([looks(stripes(int(g.integers(100)), i)) for i in range(40)])
+    fresh = [strangeness(looks(stripes(int(g.integers(100)), i)), references) for i in range(40, 60)]
+    assert max(fresh) < 2.5
+    one = stripes(3, 99)
+    for pose in (one[::-1], one[:, ::-1], one.transpose(1, 0, 2)):
+        assert strangeness(looks(np.ascontiguousarray(pose)), references) < 2.5
+    scrambled = g.permuted(one.reshape(-1, 1), axis=0).reshape(one.shape)
+    for other in (scrambled, cv2.GaussianBlur(one, (0, 0), 3)[..., None], one * 0 + 0.5, 1.3 * one):
+        assert strangeness(looks(other.astype(np.float32)), references) > 1.5 * max(fresh)
+    mixes = [looks((one * (1 - share) + scrambled * share).astype(np.float32)) for share in (0, 0.2, 0.5, 1)]
+    assert rises([strangeness(vector, references) for vector in mixes])
+
+
+def test_nothing_is_strange_without_references() -> None:
+    vector = looks(texture(0, 3))
+    assert strangeness(vector, np.zeros((0, len(vector)), np.float32)) == 0 == strangeness(vector, vector[None])
+    assert vector.dtype == np.float32 and np.isfinite(vector).all() and np.isfinite(looks(texture()[:6, :5])).all()

@@ -1,6 +1,6 @@
-"""Contact sheets: outlines that leave the defect visible, views at native scale, and files that open."""
+"""Contact sheets: pairs side by side, one scale of grey for both, and files that open."""
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,77 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawsmith.data.image_files import write_image, write_mask
+from flawsmith.data.image_files import write_image
 from flawsmith.reports import sheets
-from flawsmith.reports.sheets import Pair
+from flawsmith.reports.drawing import OUTLINE
 
 WHITE = np.full((40, 50, 3), 255, np.uint8)
-
-
-def disc(height: int, width: int, y: int, x: int, radius: int) -> np.ndarray:
-    rows, columns = np.ogrid[:height, :width]
-    return (rows - y) ** 2 + (columns - x) ** 2 <= radius**2
-
-
-@pytest.mark.parametrize("width", [1, 2, 3])
-def test_the_outline_touches_the_mask_from_outside(width: int) -> None:
-    mask = disc(40, 50, 20, 25, 6)
-    drawn = (sheets.outline(WHITE, mask, (255, 0, 0), width) != WHITE).any(2)
-    assert not (drawn & mask).any()
-    assert drawn[20 - 6 - 1, 25] and drawn[20 - 6 - width, 25] and not drawn[20 - 6 - width - 1, 25]
-    assert (WHITE == 255).all()  # the picture given is not drawn on
-
-
-def test_the_outline_surrounds_a_single_pixel_and_nothing_where_there_is_no_mask() -> None:
-    mask = np.zeros((40, 50), bool)
-    assert np.array_equal(sheets.outline(WHITE, mask), WHITE)
-    mask[0, 0] = True
-    drawn = (sheets.outline(WHITE, mask) != WHITE).any(2)
-    assert drawn[0, 1] and drawn[1, 0] and not drawn[0, 0] and drawn.sum() <= 3
-
-
-@pytest.mark.parametrize(("channels", "expected"), [(1, (7, 7, 7)), (2, (7, 7, 7)), (3, (7, 8, 9)), (4, (7, 8, 9))])
-def test_every_number_of_channels_is_shown_without_alpha(channels: int, expected: tuple[int, int, int]) -> None:
-    image = np.broadcast_to(np.arange(7, 7 + channels, dtype=np.uint8), (3, 4, channels))
-    shown = sheets.to_display(image)
-    assert shown.shape == (3, 4, 3) and shown.dtype == np.uint8
-    assert tuple(shown[0, 0]) == expected
-
-
-def test_sixteen_bits_are_spread_over_the_range_that_is_there() -> None:
-    image = np.array([[[1000], [1500], [2000]]], np.uint16)
-    assert sheets.to_display(image)[0, :, 0].tolist() == [0, 128, 255]
-    assert sheets.to_display(image, low=0, high=4000)[0, :, 0].tolist() == [64, 96, 128]
-    assert sheets.to_display(image, low=1500, high=1500)[0, :, 0].tolist() == [0, 0, 255]
-
-
-def test_eight_bits_are_shown_as_they_are() -> None:
-    image = np.array([[[100], [101]]], np.uint8)
-    assert sheets.to_display(image)[0, :, 0].tolist() == [100, 101]
-
-
-def test_a_small_picture_is_shown_whole() -> None:
-    assert sheets.view(disc(300, 320, 5, 5, 3)) == (0, 0, 300, 320)
-
-
-@pytest.mark.parametrize(("y", "x"), [(5, 5), (500, 700), (995, 1995)])
-def test_a_large_picture_is_cropped_round_the_defect_at_native_scale(y: int, x: int) -> None:
-    mask = disc(1000, 2000, y, x, 4)
-    top, left, bottom, right = sheets.view(mask)
-    assert (bottom - top, right - left) == (sheets.WHOLE, sheets.WHOLE)
-    assert mask[top:bottom, left:right].sum() == mask.sum()
-
-
-def test_a_large_defect_is_shown_with_a_margin() -> None:
-    mask = disc(2000, 2000, 1000, 1000, 300)
-    top, left, bottom, right = sheets.view(mask)
-    assert mask[top:bottom, left:right].sum() == mask.sum()
-    assert 700 < bottom - top < 1000
-
-
-def test_a_crop_never_leaves_a_long_narrow_picture() -> None:
-    top, left, bottom, right = sheets.view(disc(100, 2000, 50, 1990, 20))
-    assert (top, bottom, right) == (0, 100, 2000) and right - left == sheets.WHOLE
 
 
 def test_a_sheet_keeps_the_pixels_of_pictures_that_fit() -> None:
@@ -95,27 +29,6 @@ def test_a_sheet_holds_any_number_of_cells_and_an_impossibly_long_title() -> Non
     assert many.shape[0] > few.shape[0] and many.shape[1] <= sheets.WIDTH + sheets.GAP
 
 
-def test_sixteen_bit_pairs_share_one_scale_of_grey() -> None:
-    normal = np.full((100, 100, 1), 1000, np.uint16)
-    normal[0, 0] = 0
-    generated = normal.copy()
-    generated[40:60, 40:60] = 4000  # a bright defect must not darken only its own tile
-    mask = np.zeros((100, 100), bool)
-    mask[40:60, 40:60] = True
-    sheet = sheets.pair_sheet([Pair("x", normal, generated, mask)])
-    grey = round(255 * 1000 / 4000)
-    per_tile = (sheet == grey).all(2).sum()
-    assert per_tile > 2 * (100 * 100 - 20 * 20)
-
-
-def test_pairs_from_noise_have_no_column_for_a_normal() -> None:
-    picture, mask = np.zeros((200, 200, 1), np.uint8), disc(200, 200, 100, 100, 9)
-    with_normal = sheets.pair_sheet([Pair("x", picture, picture, mask)])
-    without = sheets.pair_sheet([Pair("x", None, picture, mask)])
-    mixed = sheets.pair_sheet([Pair("x", None, picture, mask), Pair("y", picture, picture, mask)])
-    assert without.shape[1] < with_normal.shape[1] < mixed.shape[1]
-
-
 def test_the_defects_take_turns_where_there_are_too_many() -> None:
     rows = [{"defect": "a" if i < 90 else "b", "id": f"{i:06d}"} for i in range(100)]
     chosen = sheets.choose(rows, 10)
@@ -123,42 +36,64 @@ def test_the_defects_take_turns_where_there_are_too_many() -> None:
     assert sheets.choose(rows, 1000) == rows
 
 
-def make_pairs(out: Path, verdicts: list[str], dtype: Any = np.uint8) -> None:
-    """Write an OUT folder by hand, as the contract has it."""
-    normal = np.full((64, 80, 1), 90, dtype)
+def test_very_large_pictures_are_fewer_but_never_none() -> None:
+    rows = [{"defect": "a", "id": f"{i:06d}", "size": [8192, 8192]} for i in range(100)]
+    assert 1 < len(sheets.choose(rows, 48)) < 10
+    assert len(sheets.choose([{**row, "size": [40_000, 40_000]} for row in rows], 48)) == 1
+    assert len(sheets.choose([{**row, "size": [1024, 1024]} for row in rows], 48)) == 48
+
+
+def test_a_pair_is_shown_with_one_black_and_one_white(write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs(dtype=np.uint16)
+    normal = np.full((64, 80, 1), 1000, np.uint16)
+    normal[0, 0] = 0
     write_image(out / "normal.png", normal)
-    rows = []
-    for number, verdict in enumerate(verdicts):
-        name = f"{number:06d}"
-        row: dict[str, Any] = {"id": name, "attempt": 0, "defect": "crack", "image": None, "mask": None, "verdict": verdict, "scores": {}}
-        row |= {"reasons": [], "seed": 1, "normal": str(out / "normal.png"), "region": None, "model": "m", "size": [64, 80]}
-        if verdict == "accepted":
-            mask = disc(64, 80, 30, 40, 8)
-            row |= {"image": f"test/crack/{name}.png", "mask": f"ground_truth/crack/{name}_mask.png"}
-            write_image(out / row["image"], np.where(mask[..., None], 5, normal).astype(dtype))
-            write_mask(out / row["mask"], mask)
-        rows.append(json.dumps(row))
-    (out / "pairs.jsonl").write_text("\n".join(rows) + "\n")
+    write_image(out / "test/crack/000000.png", np.where(np.arange(80)[None, :, None] > 70, 4000, normal).astype(np.uint16))
+    row = {"image": "test/crack/000000.png", "normal": "normal.png"}
+    ((before, after),) = sheets.read_views(out, row, [(0, 0, 10, 80)])
+    assert before is not None and before[5, 5, 0] == after[5, 5, 0] == round(255 * 1000 / 4000)
+
+
+def test_only_the_frames_are_returned_in_their_order(write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs()
+    row = {"image": "test/crack/000000.png", "normal": "normal.png"}
+    views = sheets.read_views(out, row, [(22, 32, 39, 49), (0, 0, 5, 9)])
+    assert [after.shape for _, after in views] == [(17, 17, 3), (5, 9, 3)]
+    assert views[0][1][8, 8, 0] == 5 and views[1][1][0, 0, 0] == 90
+
+
+@pytest.mark.parametrize("name", [None, "gone.png", "other.png"])
+def test_without_a_fitting_normal_there_is_none(name: str | None, write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs()
+    write_image(out / "other.png", np.zeros((65, 80, 1), np.uint8))
+    ((before, _),) = sheets.read_views(out, {"image": "test/crack/000000.png", "normal": name}, [(0, 0, 9, 9)])
+    assert before is None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_write_sheet_shows_the_accepted_pairs(dtype: Any, tmp_path: Path) -> None:
-    make_pairs(tmp_path, ["accepted", "rejected", "accepted", "failed"], dtype)
-    path = sheets.write_sheet(tmp_path)
-    assert path == tmp_path / "sheet.png"
+def test_write_sheet_shows_the_accepted_pairs(dtype: Any, write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs(["accepted", "rejected", "accepted", "failed"], dtype)
+    path = sheets.write_sheet(out)
+    assert path == out / "sheet.png"
     with Image.open(path) as picture:
         pixels = np.asarray(picture)
-    assert (pixels == sheets.OUTLINE).all(2).sum() > 2 * 40  # two outlines of a disc
-    assert sorted(p.name for p in tmp_path.glob("*.png")) == ["normal.png", "sheet.png"]
+    assert (pixels == OUTLINE).all(2).sum() > 2 * 40  # two outlines of a disc
+    assert sorted(p.name for p in out.glob("*.png")) == ["normal.png", "sheet.png"]
 
 
-def test_write_sheet_obeys_its_limit_and_survives_lost_normals(tmp_path: Path) -> None:
-    make_pairs(tmp_path, ["accepted"] * 20)
-    (tmp_path / "normal.png").unlink()
-    tall = [Image.open(sheets.write_sheet(tmp_path, limit)).size for limit in (20, 2)]
+def test_pairs_from_noise_have_no_column_for_a_normal(write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs(["accepted"] * 2)
+    with_normal = Image.open(sheets.write_sheet(out)).size
+    (out / "normal.png").unlink()
+    assert Image.open(sheets.write_sheet(out)).size[0] < with_normal[0]
+
+
+def test_write_sheet_obeys_its_limit_and_survives_lost_normals(write_pairs: Callable[..., Path]) -> None:
+    out = write_pairs(["accepted"] * 20)
+    (out / "normal.png").unlink()
+    tall = [Image.open(sheets.write_sheet(out, limit)).size for limit in (20, 2)]
     assert tall[0][1] > tall[1][1]
 
 
-def test_write_sheet_of_nothing_says_so(tmp_path: Path) -> None:
-    make_pairs(tmp_path, ["rejected"])
-    assert sheets.write_sheet(tmp_path).exists()
+def test_write_sheet_of_nothing_says_so(write_pairs: Callable[..., Path]) -> None:
+    assert sheets.write_sheet(write_pairs(["rejected"])).exists()

@@ -13,14 +13,25 @@ from flawsmith.files import read_lines
 @click.command()
 @click.argument("run", type=options.path)
 @click.option("-o", "--output", "out", type=options.path, required=True, metavar="OUT", help="The folder for the pairs.")
-@click.option("--count", type=click.IntRange(min=1), required=True, metavar="N", help="Accepted pairs to make.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Accepted pairs to make; needed unless --plan is given.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Make only this defect; may be repeated.  [default: all]")
 @click.option("--onto", type=options.path, metavar="DIR", help="Put defects onto the pictures in DIR.  [default: the normals learned from]")
 @click.option("--free", is_flag=True, help="Make the whole picture from noise instead.")
 @click.option(
-    "--region", type=options.path, metavar="MASK|DIR", help="Put defects only here: one mask, or a folder with a mask per picture."
+    "--region",
+    metavar="MASK|DIR|BOX",
+    help="Put defects only here: a mask, a folder with a mask per picture, rect:X,Y,W,H or ellipse:X,Y,W,H in pixels or percent.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="S", help="The same seed makes the same pairs.")
+@click.option("--place-map", type=options.path, metavar="FILE|DIR", help="Grey picture of where defects are likely; 0 = never.")
+@click.option("--foreground", type=options.path, metavar="DIR", help="Masks of the object, one per picture.  [default: found]")
+@click.option("--size", metavar="SIZE", help="Longer side: 40px, 20-60px, or times real ones: 0.5x, 0.5-2x.  [default: as real]")
+@click.option("--severity", default="1", show_default=True, metavar="S", help="Fainter below 1, stronger above; 0.7 or 0.5-1.5.")
+@click.option("--per-image", default="1", show_default=True, metavar="N", help="Defects in one picture: 2 or 1-3.")
+@click.option("--mix", is_flag=True, help="Let the kinds of defect in one picture differ (into the folder `combined`).")
+@click.option("--plan", type=options.path, metavar="FILE", help="JSON lines, one row per wanted pair; see --dry-run.")
+@click.option("--pick-from", type=click.IntRange(min=0), default=0, metavar="M", help="Make M pairs, keep the N that differ most.")
+@click.option("--dry-run", is_flag=True, help="Draw nothing: write OUT/plan.jsonl and OUT/plan.png, a sheet of outlines.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The same seed makes the same pairs.")
 @click.option("--start", type=click.IntRange(min=0), default=0, metavar="INDEX", help="Number of the first pair.  [default: 0]")
 @options.settings("one key of generation. or quality., such as generation.guidance=2")
 @options.overwrite
@@ -32,11 +43,20 @@ from flawsmith.files import read_lines
 def generate(
     run: Path,
     out: Path,
-    count: int,
+    count: int | None,
     defects: tuple[str, ...],
     onto: Path | None,
     free: bool,
-    region: Path | None,
+    region: str | None,
+    place_map: Path | None,
+    foreground: Path | None,
+    size: str | None,
+    severity: str,
+    per_image: str,
+    mix: bool,
+    plan: Path | None,
+    pick_from: int,
+    dry_run: bool,
     seed: int,
     start: int,
     settings: tuple[str, ...],
@@ -49,8 +69,8 @@ def generate(
 ) -> None:
     """Make N new (picture, mask) pairs with the model in RUN; write them to OUT.
 
-    Every pair is verified before it counts; rejected ones are made again. OUT/pairs.jsonl has a row for each attempt, OUT/sheet.png shows
-    the pairs.
+    Every pair is verified before it counts; rejected ones are made again. OUT/pairs.jsonl has a row for each attempt, OUT/report.html shows
+    the pairs, what was rejected and why.
     """
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
@@ -63,19 +83,43 @@ def generate(
         result = generator.generate(
             out,
             count,
+            overwrite=overwrite,
+            resume=resume,
+            quiet=quiet or as_json,
+            dry_run=dry_run,
             defect=list(defects) or None,
             onto=onto,
             free=free,
             region=region,
+            place_map=place_map,
+            foreground=foreground,
+            size=size,
+            severity=1.0 if severity == "1" else severity,
+            per_image=1 if per_image == "1" else per_image,
+            mix=mix,
+            plan=plan,
+            pick_from=pick_from,
             seed=seed,
-            overwrite=overwrite,
-            resume=resume,
-            quiet=quiet or as_json,
             start=start,
         )
     if as_json:
         options.print_json({"out": out, "result": result})
-    elif not quiet:
-        rows = read_lines(out / "pairs.jsonl")
-        accepted = sum(row["verdict"] == "accepted" for row in rows)
-        click.echo(f"{accepted} pairs accepted of {len(rows)} attempts, in {out}. Look at {out / 'sheet.png'}")
+    elif quiet:
+        return
+    elif dry_run:
+        click.echo(f"Nothing was drawn. Look at {out / 'plan.png'}; `--plan {out / 'plan.jsonl'}` makes these pairs.")
+    else:
+        _tell(out)
+
+
+def _tell(out: Path) -> None:
+    """Print the reject table, and how many pairs there are; with too few, that and why."""
+    from flawsmith.reports.verdicts import print_table, reject_table
+
+    rows = read_lines(out / "pairs.jsonl")
+    accepted, failed = (sum(row["verdict"] == verdict for row in rows) for verdict in ("accepted", "failed"))
+    print_table(rows)
+    if failed:
+        reasons = ", ".join(f"{name} ({count})" for name, count, _ in reject_table(rows)[:3])
+        click.echo(f"{failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
+    click.echo(f"{accepted} pairs accepted of {len(rows)} attempts, in {out}. Look at {out / 'report.html'}")

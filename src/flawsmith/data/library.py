@@ -27,6 +27,7 @@ class Example:
     place: tuple[float, float]  # row and column of its centre as a share of the picture's height and width
     area: int  # pixels of the mask
     source: str  # file name
+    others: np.ndarray | None = None  # (S, S) bool, further defects of the picture in that window; None = none
 
 
 def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
@@ -50,6 +51,7 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
                         place=(row / part.shape[0], column / part.shape[1]),
                         area=int(part.sum()),
                         source=sample.source.name,
+                        others=cut(sample.mask & ~part, top, left, window),
                     )
                 )
     return examples
@@ -63,6 +65,7 @@ def save_library(path: Path, examples: list[Example]) -> None:
         tensors[f"{i}.image"] = torch.from_numpy(np.ascontiguousarray(image))
         tensors[f"{i}.mask"] = torch.from_numpy(np.ascontiguousarray(e.mask))
         tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
+        tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
         rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source})
     write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
@@ -83,7 +86,9 @@ def load_library(path: Path) -> list[Example]:
 def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Example:
     image = arrays[f"{i}.image"]
     image = image.view(np.uint16) if image.dtype == np.int16 else image
-    return Example(row["defect"], image, arrays[f"{i}.mask"], arrays[f"{i}.shape"], tuple(row["place"]), row["area"], row["source"])
+    mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
+    others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
+    return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others)
 
 
 def _centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:

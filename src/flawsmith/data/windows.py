@@ -45,18 +45,21 @@ def bounding_box(mask: np.ndarray) -> Box:
     return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
 
 
-def cut(picture: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
-    """Return the window (side, side, ...) whose corner is at (top, left), reflected where it leaves the picture."""
-    rows = _reflect(np.arange(top, top + side), picture.shape[0])
-    columns = _reflect(np.arange(left, left + side), picture.shape[1])
+def cut(picture: np.ndarray, top: int, left: int, height: int, width: int | None = None) -> np.ndarray:
+    """Return the window (height, width, ...) whose corner is at (top, left), reflected where it leaves the picture.
+
+    Without a width it is a square.
+    """
+    rows = _reflect(np.arange(top, top + height), picture.shape[0])
+    columns = _reflect(np.arange(left, left + (width or height)), picture.shape[1])
     return picture[rows[:, None], columns[None, :]]
 
 
 def paste(picture: np.ndarray, window: np.ndarray, top: int, left: int) -> None:
     """Write the part of `window` that lies inside `picture` into it."""
-    side = window.shape[0]
-    r0, r1 = max(0, top), max(0, min(picture.shape[0], top + side))
-    c0, c1 = max(0, left), max(0, min(picture.shape[1], left + side))
+    height, width = window.shape[:2]
+    r0, r1 = max(0, top), max(0, min(picture.shape[0], top + height))
+    c0, c1 = max(0, left), max(0, min(picture.shape[1], left + width))
     if r0 >= r1 or c0 >= c1:
         return
     picture[r0:r1, c0:c1] = window[r0 - top : r1 - top, c0 - left : c1 - left]

@@ -1,111 +1,96 @@
 """Where the next defect goes and what region the model gets: shaped like a real defect, placed where real ones occur."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
-from flawsmith.data.windows import bounding_box, components, distance_outside, grow, thickness
+from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, thickness
 from flawsmith.errors import DataError
+from flawsmith.generation.places import place_map, sample_places
+from flawsmith.generation.shapes import Size, propose
 
-FILL = 0.8  # largest share of the window's side that a proposed defect takes
+FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
 CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
 CHOICES = 8  # of them, the best, among which chance decides
-THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
 RING = 12  # pixels around a defect whose look is compared
+APART = 8  # pixels at least between two defects put into one picture
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of a placement; every field may be left out."""
+
+    region: np.ndarray | None = None  # (H, W) bool, the user's region: nothing is drawn outside it
+    within: np.ndarray | None = None  # (H, W) bool: where the defect's centre may be (region, place map and object together)
+    likely: np.ndarray | None = None  # (H, W) float32: how likely centres are, from the user's place map
+    near: float | None = None  # share of places drawn near those of real defects; None = as generation.placement says
+    size: Size | None = None
+    taken: Sequence[Box] = field(default_factory=list)  # boxes of the picture that other defects have
 
 
 @dataclass(frozen=True)
 class Placement:
     """One proposal, in pixels of the picture."""
 
-    top: int  # of the window; negative where a small picture is reflected
+    top: int  # of the canvas; negative where a small picture is reflected
     left: int
-    region: np.ndarray  # (S, S) bool: where the model may draw, inside the window
-    shape: np.ndarray  # (S, S) bool: the proposed defect, inside the region
+    region: np.ndarray  # (H, W) bool: where the model may draw, inside the canvas
+    shape: np.ndarray  # (H, W) bool: the proposed defect, inside the region
     source: str  # the real defect whose shape was taken
+    side: float | None  # the longer side asked for in pixels, where a size was asked for
 
 
 def place(
-    image: np.ndarray, examples: Sequence[Example], window: int, config: Config, g: np.random.Generator, allowed: np.ndarray | None = None
+    image: np.ndarray,
+    examples: Sequence[Example],
+    window: int,
+    factor: int,
+    config: Config,
+    g: np.random.Generator,
+    wish: Wish | None = None,
 ) -> Placement:
-    """Return a window of `image` (H, W, C) and a region in it for one of `examples` (all of one defect).
+    """Return a canvas of `image` (H, W, C) and a region in it for one of `examples` (all of one defect).
 
-    A real defect's shape is taken, turned, scaled and bent a little; with generation.placement "context" it goes to the
-    candidate place whose surroundings look most like that defect's own, with "position" to where real ones were, with
-    "uniform" anywhere. allowed: (H, W) bool, where regions may be; a mask that fits the window is the region itself.
+    A real defect's shape is taken, turned, scaled and bent a little, now and then joined with another; with generation.placement
+    "context" it goes to the candidate place whose surroundings look most like that defect's own, with "position" to where real ones
+    were, with "uniform" anywhere. The canvas is a window, or for a larger defect as many pixels as it needs, in multiples of `factor`.
+    Raises DataError where the wishes leave no place.
     """
+    wish = wish or Wish()
+    size = image.shape[0], image.shape[1]
     example = examples[int(g.integers(len(examples)))]
-    limit = FILL * min(window, max(image.shape[:2]))
-    if allowed is not None and allowed.any():
-        limit = min(limit, max(3.0, bounding_box(allowed).side * 0.8))
-    spots = _candidates(image.shape[:2], examples, config.generation.placement, g, allowed)
+    limit = FILL * min(window * config.generation.canvas, max(size))
+    if wish.region is not None:
+        limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
+    near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
+    spots = sample_places(place_map(size, examples, wish.within, wish.likely, near), size, CANDIDATES, g, wish.within)
     turns = _turns(config)
     if config.generation.placement == "context":
-        costs = np.stack([context_cost(image, turn(example.image), turn(example.mask), spots) for turn in turns])  # (turns, M)
+        costs = np.stack([context_cost(image, _turned(example.image, *t), _turned(example.mask, *t), spots) for t in turns])  # (turns, M)
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
-        which, where = divmod(int(best[g.integers(len(best))]), len(spots))
+        order = [divmod(int(i), len(spots)) for i in g.permutation(best)]
     else:
-        which, where = int(g.integers(len(turns))), int(g.integers(len(spots)))
-    shape = piece(turns[which](example.shape), limit, g)
-    shape = warp(shape, float(g.uniform(0.8, 1.25)), float(g.uniform(-12, 12)), limit, g)
-    row, column = _keep_inside(spots[where], shape.shape, image.shape) if allowed is None else (int(v) for v in spots[where])
-    centre = (row, column)
-    if allowed is not None and bounding_box(allowed).side <= ALL * window:
-        box = bounding_box(allowed)  # the window sees all that is allowed
-        centre = (box.top + box.height // 2, box.left + box.width // 2)
-    top, left = (_corner(at, window, size) for at, size in zip(centre, image.shape[:2], strict=True))
-    proposed = np.zeros((window, window), bool)
-    _stamp(proposed, shape, row - top, column - left)
-    region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
-    region &= _inside(top, left, window, image.shape[:2])
-    if allowed is not None:
-        region = _restrict(region, allowed, top, left, window)
-    return Placement(top, left, region, proposed & region, example.source)
+        order = []
+    order += [(int(g.integers(len(turns))), int(g.integers(len(spots)))) for _ in range(CHOICES)]
+    shape, side = propose(example, examples, limit, wish.size, config.generation.joined, g, *turns[order[0][0]])
+    for _, where in order:
+        row, column = _keep_inside(spots[where], shape.shape, size) if wish.region is None else (int(v) for v in spots[where])
+        box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
+        if not any(_meet(box, other, APART) for other in wish.taken):
+            break
+    else:
+        if wish.taken:
+            raise NoRoomError("no place is left for one more defect in this picture")
+    return _on_canvas(size, shape, (row, column), window, factor, config, wish, example.source, side)
 
 
-def piece(shape: np.ndarray, limit: float, g: np.random.Generator) -> np.ndarray:
-    """Return a shape (h, w) bool whole, or of a long thin one a random stretch that is about `limit` pixels long.
-
-    A long crack made smaller would become thinner than any real one.
-    """
-    if max(shape.shape) <= limit or thickness(shape) > THIN * limit:
-        return shape
-    rows, columns = np.nonzero(shape)
-    middle = int(g.integers(len(rows)))
-    y, x = np.ogrid[: shape.shape[0], : shape.shape[1]]
-    near = shape & ((y - rows[middle]) ** 2 + (x - columns[middle]) ** 2 <= (limit / 2 / 1.25) ** 2)
-    near = components(near)[0]
-    box = bounding_box(near)
-    return near[box.top : box.top + box.height, box.left : box.left + box.width]
-
-
-def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.random.Generator) -> np.ndarray:
-    """Return a mask (h, w) bool scaled, turned and bent a little, its longer side at most `limit` pixels, cut to its box."""
-    side = max(shape.shape)
-    scale = min(scale, limit / (1.25 * side))  # turning and bending may make it longer
-    size = int(np.ceil(side * scale * 1.6)) + 8
-    angle = np.deg2rad(degrees)
-    rows, columns = np.mgrid[:size, :size].astype(np.float32) - (size - 1) / 2
-    coarse = g.normal(0, 0.03 * side * scale, (4, 4, 2)).astype(np.float32)  # pixels, on a grid of 4 x 4
-    bend = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
-    rows, columns = rows + bend[..., 0], columns + bend[..., 1]
-    y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
-    x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
-    blur = 0.6 / scale  # a line as thin as a pixel of the result must reach the nearest one
-    rim = int(np.ceil(3 * blur))
-    soft = cv2.GaussianBlur(np.pad(shape, rim).astype(np.float32), (0, 0), blur)
-    moved = cv2.remap(soft, x + rim, y + rim, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    mask = moved > 0.5 * min(1.0, float(moved.max()))
-    if not mask.any():
-        return np.ones((2, 2), bool)
-    box = bounding_box(mask)
-    return mask[box.top : box.top + box.height, box.left : box.left + box.width]
+class NoRoomError(DataError):
+    """A picture is too full for one more defect; another place or picture may do."""
 
 
 def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:
@@ -130,25 +115,35 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     return np.where(inside, gap**2, 2 * values.var() + 1).mean(1)
 
 
-def _candidates(
-    size: tuple[int, ...],
-    examples: Sequence[Example],
-    how: str,
-    g: np.random.Generator,
-    allowed: np.ndarray | None,
-) -> np.ndarray:
-    """Return places (M, 2) for a defect's centre, as rows and columns of the picture."""
-    if allowed is not None:
-        spots = np.argwhere(allowed)
-        if len(spots) == 0:
-            raise DataError("--region: the mask for this picture is empty; mark where the defect may be.")
-        return spots[g.integers(len(spots), size=CANDIDATES)]
-    near = np.array([example.place for example in examples])[g.integers(len(examples), size=CANDIDATES)]
-    near = near + g.normal(0, 0.04, near.shape)
-    anywhere = g.random((CANDIDATES, 2))
-    share = {"position": 1.0, "context": 0.5, "uniform": 0.0}[how]
-    spots = np.where(g.random((CANDIDATES, 1)) < share, near, anywhere) * np.array(size)
-    return np.clip(spots.astype(int), 0, np.array(size) - 1)
+def _on_canvas(
+    size: tuple[int, int],
+    shape: np.ndarray,
+    spot: tuple[int, int],
+    window: int,
+    factor: int,
+    config: Config,
+    wish: Wish,
+    source: str,
+    side: float | None,
+) -> Placement:
+    """Return the placement of a shape centred at `spot` of a picture of `size`."""
+    centre, extent = spot, shape.shape
+    if wish.region is not None and (asked := bounding_box(wish.region)).side <= ALL * window:
+        centre, extent = (asked.top + asked.height // 2, asked.left + asked.width // 2), (0, 0)  # the window sees all that is allowed
+    height, width = (max(window, factor * int(np.ceil(n / FILL / factor))) for n in extent)
+    top, left = (_corner(at, n, length) for at, n, length in zip(centre, (height, width), size, strict=True))
+    proposed = np.zeros((height, width), bool)
+    _stamp(proposed, shape, spot[0] - top, spot[1] - left)
+    region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
+    inside = _inside(top, left, height, width, size)
+    region &= inside
+    if wish.region is not None:
+        region = _restrict(region, wish.region, inside, top, left, window)
+    for box in wish.taken:
+        rows = slice(max(0, box.top - 2 - top), max(0, box.top + box.height + 2 - top))
+        columns = slice(max(0, box.left - 2 - left), max(0, box.left + box.width + 2 - left))
+        region[rows, columns] = False
+    return Placement(top, left, region, proposed & region, source, side)
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -163,16 +158,16 @@ def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]
     return int(row), int(column)
 
 
-def _turns(config: Config) -> list[Callable[[np.ndarray], np.ndarray]]:
-    """Return the functions that mirror and turn an array as training windows were, each different way once."""
+def _turns(config: Config) -> list[tuple[int, bool]]:
+    """Return the ways to mirror and turn an array as training windows were, each different one once: quarter turns, mirrored."""
     ways = [(k, flip) for k in (range(4) if config.data.rotations else (0,)) for flip in ((False, True) if config.data.flips else (False,))]
     if config.data.flips and not config.data.rotations:
         ways += [(2, False), (2, True)]  # mirroring both ways is a half turn
+    return ways
 
-    def turn(way: tuple[int, bool]) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda a: np.rot90(a, way[0])[:, ::-1] if way[1] else np.rot90(a, way[0])
 
-    return [turn(way) for way in ways]
+def _turned(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
+    return np.rot90(array[:, ::-1] if mirror else array, turn)
 
 
 def _corner(centre: int, window: int, size: int) -> int:
@@ -187,16 +182,25 @@ def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None
     canvas[rows[ok], columns[ok]] = True
 
 
-def _inside(top: int, left: int, window: int, size: tuple[int, ...]) -> np.ndarray:
-    """Return (S, S) bool: the window's pixels that lie in the picture."""
-    rows, columns = np.arange(top, top + window), np.arange(left, left + window)
+def _inside(top: int, left: int, height: int, width: int, size: tuple[int, int]) -> np.ndarray:
+    """Return (height, width) bool: the canvas's pixels that lie in the picture."""
+    rows, columns = np.arange(top, top + height), np.arange(left, left + width)
     return ((rows >= 0) & (rows < size[0]))[:, None] & ((columns >= 0) & (columns < size[1]))[None]
 
 
-def _restrict(region: np.ndarray, allowed: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
-    """Return the region inside `allowed`; all that is allowed here where it fits this window, or where the two do not meet."""
-    rows, columns = np.arange(top, top + window), np.arange(left, left + window)
-    inside = _inside(top, left, window, allowed.shape)
+def _restrict(region: np.ndarray, allowed: np.ndarray, inside: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
+    """Return the region inside `allowed`; all that is allowed here where it fits a window, or where the two do not meet."""
+    rows, columns = np.arange(top, top + region.shape[0]), np.arange(left, left + region.shape[1])
     here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
     whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= ALL * window
     return here if whole or not (region & here).any() else region & here
+
+
+def _meet(a: Box, b: Box, apart: int) -> bool:
+    """Return whether two boxes come nearer than `apart` pixels."""
+    return (
+        a.top < b.top + b.height + apart
+        and b.top < a.top + a.height + apart
+        and a.left < b.left + b.width + apart
+        and b.left < a.left + a.width + apart
+    )

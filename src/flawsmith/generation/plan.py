@@ -1,15 +1,34 @@
 """Which pairs are wanted: every row depends on the run's seed and its own number, never on its neighbours."""
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from flawsmith.data.folders import entries
-from flawsmith.data.image_files import image_size, read_mask, type_of
-from flawsmith.errors import ConfigError, DataError
+from flawsmith.data.image_files import image_size, type_of
+from flawsmith.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.generation.regions import Regions
+from flawsmith.generation.shapes import Size, parse_size
 from flawsmith.seeds import derive, numpy_generator
+
+COMBINED = "combined"  # the defect folder of pictures with several kinds, as in MVTec AD
+MOST_PARTS = 16  # defects in one picture
+MOST_SEVERE = 4.0
+SHOWN = 10  # bad rows of a plan named in one error
+_RANGE = re.compile(r"([0-9.]+)(?:-([0-9.]+))?")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One defect of a pair."""
+
+    defect: str
+    region: str | None = None  # a box or a mask's path, as `Regions` reads it
+    size: Size | None = None
+    severity: float = 1.0  # 1 as learned
 
 
 @dataclass(frozen=True)
@@ -18,7 +37,7 @@ class Wanted:
 
     index: int
     attempt: int
-    defect: str
+    parts: tuple[Part, ...]
     normal: Path | None  # None in --free
     seed: int
 
@@ -27,14 +46,105 @@ class Wanted:
         """The pair's name in OUT."""
         return f"{self.index:06d}"
 
+    @property
+    def defect(self) -> str:
+        """The name of its folder: the defect's, or COMBINED for several kinds."""
+        kinds = {part.defect for part in self.parts}
+        return kinds.pop() if len(kinds) == 1 else COMBINED
 
-def wanted(index: int, attempt: int, defects: Sequence[str], normals: Sequence[Path], seed: int) -> Wanted:
-    """Return attempt number `attempt` at pair `index`: defects in turn, normals shuffled anew for every round through them."""
-    normal = None
-    if normals:
-        turn, place = divmod(index + attempt * 7919, len(normals))  # a later attempt takes another normal
-        normal = normals[int(numpy_generator(seed, "normals", turn).permutation(len(normals))[place])]
-    return Wanted(index, attempt, defects[index % len(defects)], normal, derive(seed, "pair", index, attempt))
+
+Plan = Callable[[int, int], Wanted]  # (index, attempt) to what is wanted
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run of `generate` was asked for on the command line."""
+
+    defects: Sequence[str]
+    normals: Sequence[Path]  # empty in --free
+    seed: int = 0
+    region: str | None = None
+    size: Size | None = None
+    severity: tuple[float, float] = (1.0, 1.0)
+    per_image: tuple[int, int] = (1, 1)
+    mix: bool = False  # whether the kinds of defect in one picture may differ
+
+    def __call__(self, index: int, attempt: int) -> Wanted:
+        """Return attempt number `attempt` at pair `index`: defects in turn, normals shuffled anew for every round through them."""
+        normal = None
+        if self.normals:
+            turn, place = divmod(index + attempt * 7919, len(self.normals))  # a later attempt takes another normal
+            order = numpy_generator(self.seed, "normals", turn).permutation(len(self.normals))
+            normal = self.normals[int(order[place])]
+        base = derive(self.seed, "pair", index)
+        g = numpy_generator(base, "parts")
+        count = int(g.integers(self.per_image[0], self.per_image[1] + 1))
+        kinds = [self.defects[index % len(self.defects)]] * count
+        if self.mix:
+            kinds[1:] = [self.defects[int(g.integers(len(self.defects)))] for _ in kinds[1:]]
+        strengths = [float(round(g.uniform(*self.severity), 3)) for _ in kinds]
+        parts = tuple(Part(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
+        return Wanted(index, attempt, parts, normal, derive(base, attempt))
+
+
+class PlanFile:
+    """The rows of a --plan file, one for each wanted pair."""
+
+    def __init__(self, path: Path, known: Sequence[str], normals: Sequence[Path], seed: int) -> None:
+        """Read and check every row; raises DataError that names the first bad ones, before anything is drawn.
+
+        known: the defects that the model learned; normals: for rows without one, in turn; seed: for rows without one.
+        """
+        if not path.is_file():
+            raise DataError(f"--plan {path}: there is no such file; expected JSON lines, one row for each wanted pair.")
+        self._rows: list[tuple[Path | None, tuple[Part, ...], int]] = []
+        problems = []
+        lines = [(i, line) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if line.strip()]
+        for index, (number, line) in enumerate(lines):
+            try:
+                fallback = normals[index % len(normals)] if normals else None
+                self._rows.append(_read_row(line, path.parent, known, fallback, derive(seed, "pair", index)))
+            except FlawsmithError as error:
+                problems.append(f"row {number}: {error}")
+        if problems:
+            more = f"\n({len(problems) - SHOWN} more)" if len(problems) > SHOWN else ""
+            raise DataError(f"--plan {path}: " + "\n".join(problems[:SHOWN]) + more)
+        if not self._rows:
+            raise DataError(f"--plan {path}: is empty; expected JSON lines such as {_EXAMPLE}")
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def normals(self) -> list[Path]:
+        """The normals that its rows name or were given, each once."""
+        return list(dict.fromkeys(normal for normal, _, _ in self._rows if normal is not None))
+
+    def regions(self) -> dict[str, Regions]:
+        """Return the checked regions that its rows name, by their text."""
+        where: dict[str, list[Path]] = {}
+        for normal, parts, _ in self._rows:
+            for part in parts:
+                if part.region and normal:
+                    where.setdefault(part.region, []).append(normal)
+        return {text: Regions(text, list(dict.fromkeys(normals))) for text, normals in where.items()}
+
+    def __call__(self, index: int, attempt: int) -> Wanted:
+        """Return attempt number `attempt` at row `index`; only its seed changes from attempt to attempt."""
+        normal, parts, seed = self._rows[index]
+        return Wanted(index, attempt, parts, normal, derive(seed, attempt))
+
+
+def plan_row(wanted: Wanted, seed: int) -> dict[str, Any]:
+    """Return the row of a --plan file that asks for the same pair with the seed it was planned with."""
+    row: dict[str, Any] = {"normal": str(wanted.normal.resolve())} if wanted.normal else {}
+    parts = [
+        {"defect": part.defect, "severity": part.severity}
+        | ({"region": part.region} if part.region else {})
+        | ({"size": part.size.text()} if part.size else {})
+        for part in wanted.parts
+    ]
+    return row | (parts[0] if len(parts) == 1 else {"parts": parts}) | {"seed": seed}
 
 
 def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> list[str]:
@@ -56,32 +166,79 @@ def list_pictures(folder: Path) -> list[Path]:
     return files
 
 
-class Regions:
-    """The user's regions: one mask for every normal, or a folder with a mask per normal."""
+def parse_severity(text: str | float | tuple[float, float]) -> tuple[float, float]:
+    """Return the least and the greatest severity of "0.7" or "0.5-1.5"; raises ConfigError."""
+    low, high = text if isinstance(text, tuple) else _parse_range(text)
+    if not 0 < low <= high <= MOST_SEVERE:
+        raise ConfigError(f"--severity {text}: expected a number above 0 and at most {MOST_SEVERE:g}, such as 0.7, or a range, 0.5-1.5.")
+    return low, high
 
-    def __init__(self, path: Path, normals: Sequence[Path]) -> None:
-        """Find the mask of every normal; raises DataError for a missing, empty or wrongly sized one before anything is drawn."""
-        if not path.exists():
-            raise DataError(f"--region {path}: there is no such file or folder; expected a mask, or a folder of masks.")
-        self._masks = {normal: self._find(path, normal) for normal in normals}
-        for normal, mask in self._masks.items():
-            drawn = read_mask(mask)
-            if drawn.shape != image_size(normal):
-                height, width = image_size(normal)
-                got = f"{drawn.shape[1]}x{drawn.shape[0]}"
-                raise DataError(f"--region {mask}: is {got} but {normal.name} is {width}x{height}; they must be of one size.")
-            if not drawn.any():
-                raise DataError(f"--region {mask}: is empty; mark (255) where the defect may be.")
 
-    def __getitem__(self, normal: Path) -> np.ndarray:
-        """Return the region (H, W) bool for a normal."""
-        return read_mask(self._masks[normal])
+def parse_per_image(text: str | int | tuple[int, int]) -> tuple[int, int]:
+    """Return the least and the greatest number of defects of "2" or "1-3"; raises ConfigError."""
+    low, high = text if isinstance(text, tuple) else _parse_range(text)
+    if not 1 <= low <= high <= MOST_PARTS or low != int(low) or high != int(high):
+        raise ConfigError(f"--per-image {text}: expected a whole number from 1 to {MOST_PARTS}, or a range such as 1-3.")
+    return int(low), int(high)
 
-    @staticmethod
-    def _find(path: Path, normal: Path) -> Path:
-        if path.is_file():
-            return path
-        for entry in entries(path):
-            if entry.stem in (normal.stem, f"{normal.stem}_mask"):
-                return entry
-        raise DataError(f"--region {path}: has no mask for {normal.name}; expected {normal.stem}.png or {normal.stem}_mask.png.")
+
+_EXAMPLE = '{"normal": "good/007.png", "defect": "scratch", "region": "rect:10%,20%,30%,10%", "size": "20-40px", "severity": 1, "seed": 7}'
+_KEYS = ("normal", "defect", "region", "size", "severity", "seed", "parts")
+
+
+def _read_row(
+    line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int
+) -> tuple[Path | None, tuple[Part, ...], int]:
+    """Return normal, parts and seed of one row; raises FlawsmithError for what cannot be used."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(f"is not JSON ({error}); expected a row such as {_EXAMPLE}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"is a {type(row).__name__}; expected an object such as {_EXAMPLE}")
+    if unknown := sorted(set(row) - set(_KEYS)):
+        raise DataError(f"has the unknown key {unknown[0]!r}; expected {', '.join(_KEYS)}.")
+    normal = fallback
+    if "normal" in row:
+        normal = folder / str(row["normal"])
+        if not normal.is_file() or type_of(normal) is None:
+            raise DataError(f"normal {row['normal']}: is no picture; expected a path from the plan's own folder, or an absolute one.")
+    given = row.get("seed", seed)
+    if isinstance(given, bool) or not isinstance(given, int) or given < 0:
+        raise DataError(f"seed: got {given!r}, expected a whole number of 0 or more.")
+    inner = row.get("parts", [row])
+    if not isinstance(inner, list) or not 1 <= len(inner) <= MOST_PARTS or not all(isinstance(part, dict) for part in inner):
+        raise DataError(f"parts: expected a list of 1 to {MOST_PARTS} objects with defect, region, size and severity.")
+    if "parts" in row and (both := sorted(set(row) & {"defect", "region", "size", "severity"})):
+        raise DataError(f"has {both[0]!r} beside 'parts'; move it into the parts.")
+    return normal, tuple(_read_part(part, folder, known, normal) for part in inner), given
+
+
+def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> Part:
+    if unknown := sorted(set(row) - set(_KEYS)):
+        raise DataError(f"has the unknown key {unknown[0]!r} in its parts; expected defect, region, size, severity.")
+    defect = row.get("defect", known[0] if len(known) == 1 else None)
+    if defect not in known:
+        raise DataError(f"defect: got {defect!r}; this model learned {', '.join(known)}.")
+    region = row.get("region")
+    if region is not None:
+        if normal is None:
+            raise DataError("region: says where on a normal, and there is none with --free; leave it out.")
+        text = str(region)
+        region = text if text.split(":")[0].strip().lower() in ("rect", "ellipse") else str(folder / text)
+        if not Regions(region, [normal])[normal].any():
+            raise DataError(f"region {text}: has no pixel inside {normal.name}, which is {image_size(normal)[1]}x{image_size(normal)[0]}.")
+    size = parse_size(row["size"]) if row.get("size") is not None else None
+    severity = parse_severity(row.get("severity", 1.0))
+    if severity[0] != severity[1]:
+        raise DataError(f"severity: got the range {row['severity']}; expected one number in a plan.")
+    return Part(str(defect), region, size, severity[0])
+
+
+def _parse_range(text: str | float) -> tuple[float, float]:
+    """Return the two numbers of "a-b", or of "a" twice; (0, -1) for what is neither."""
+    found = _RANGE.fullmatch(str(text).replace(" ", ""))
+    try:
+        return (float(found[1]), float(found[2] or found[1])) if found else (0.0, -1.0)
+    except ValueError:
+        return 0.0, -1.0

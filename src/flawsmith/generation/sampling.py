@@ -12,25 +12,29 @@ from flawsmith.diffusion.guidance import guided
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.samplers import sample
 from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
+from flawsmith.generation.tiles import Tile, cover, merge
 from flawsmith.models.build import Condition, DualModel
 from flawsmith.models.codecs import decode_mask, encode_mask
 from flawsmith.seeds import torch_generator
 
+STEP_SHARE = 1 / 3  # of the severity in one solver step, as an exponent; measured
+
 
 @dataclass(frozen=True)
 class Task:
-    """One window to draw."""
+    """One canvas to draw: a window of the model's, or a larger one, with sides that are multiples of the model's factor."""
 
     normal: np.ndarray | None  # (C, H, W) float32 in [-1, 1]: the background; None = from nothing
     region: np.ndarray  # (H, W) bool: where the model may draw
     shape: np.ndarray | None  # (H, W) bool: the proposed defect; None = the model invents its own
     entry: int  # of the token table: 0 good, 1.. the defects
     seed: int
+    severity: float = 1.0  # how far the defect is from the normal: 1 as learned, less fainter, more stronger
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """One window as drawn."""
+    """One canvas as drawn."""
 
     whole: np.ndarray  # (C, H, W) float32, about -1 to 1
     part: np.ndarray  # (C, H, W) float32, 0 outside the defect
@@ -39,45 +43,49 @@ class Drawn:
 
 @torch.inference_mode()
 def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str) -> list[Drawn]:
-    """Return the windows of `tasks`, each depending on its own task alone.
+    """Return the canvases of `tasks`, in their order, each depending on its own task alone.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
-    different batch sizes); it costs a third of the speed that four at once would have. On other devices they go through together.
+    different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one size go through
+    together.
     """
     device = next(model.parameters()).device
-    groups = [[task] for task in tasks] if device.type == "cpu" else [list(tasks)]
-    drawn: list[Drawn] = []
-    for group in groups:
+    groups: dict[object, list[int]] = {}
+    for i, task in enumerate(tasks):
+        groups.setdefault(i if device.type == "cpu" else task.region.shape, []).append(i)
+    drawn: dict[int, Drawn] = {}
+    for group in groups.values():
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            drawn += _draw(model, group, config, device)
-    return drawn
+            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device), strict=True))
+    return [drawn[i] for i in range(len(tasks))]
 
 
 def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device) -> list[Drawn]:
-    side, colours = model.shape.window, model.shape.colours
-    empty = np.zeros((colours, side, side), np.float32)
+    height, width = tasks[0].region.shape
+    empty = np.zeros((model.shape.colours, height, width), np.float32)
     normal = torch.from_numpy(np.stack([empty if task.normal is None else task.normal for task in tasks])).to(device)
     region = torch.from_numpy(np.stack([task.region for task in tasks])[:, None].astype(np.float32)).to(device)
     onto = torch.tensor([task.normal is not None for task in tasks], device=device)
-    ids = torch.tensor([task.entry for task in tasks], device=device)
-    condition = model.condition(normal * (1 - region), region, ids)
-    scale = config.generation.guidance
-    unconditional = model.condition(normal * (1 - region), region, torch.full_like(ids, model.tokens.empty)) if scale != 1 else None
+    severity = torch.tensor([task.severity for task in tasks], device=device)[:, None, None, None]
     background = model.encode(normal, torch.zeros_like(normal), -torch.ones_like(region))  # (branches, B, C, h, w)
     keep = model.mask_of_state(background)
     shape = torch.from_numpy(np.stack([task.region if task.shape is None else task.shape for task in tasks])[:, None]).to(device)
     proposed = encode_mask(2 * shape.float() - 1, model.factor)  # (B, factor^2, h, w)
     given = torch.tensor([task.shape is not None for task in tasks], device=device)[:, None, None, None]
-    size = (background.shape[0], *background.shape[2:])  # of one window
+    size = (background.shape[0], *background.shape[2:])  # of one canvas
     noises = [joint_noise(size, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
     noise = torch.stack(noises, dim=1).to(device)
+    tiles = cover(region[:, 0].amax(0).bool().cpu().numpy(), model.shape.window, model.factor)
+    told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
+    channels = model.codec.channels
 
     def denoise(x: Tensor, t: float) -> Tensor:
-        clean = _predict(model, x, t, condition, unconditional, scale, config) * keep
+        parts = [_predict(model, x[..., tile.rows, tile.columns], t, known, config) for tile, known in zip(tiles, told, strict=True)]
+        clean = merge(parts, tiles, background) * keep
         if t > config.generation.shape_until:
-            channels = model.codec.channels
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
-        return _anchored(model, clean, background, onto, t, config.generation.anchor)
+        clean = _anchored(model, clean, background, onto, t, config.generation.anchor)
+        return _with_severity(clean, background, torch.where(onto[:, None, None, None], severity, 1.0), channels)
 
     start = config.generation.start if bool(onto.all()) else 1.0  # from nothing there is no normal to start from
     x = torch.where(onto[None, :, None, None, None], mix(background, noise, torch.tensor(start, device=device)), noise) * keep
@@ -87,10 +95,25 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
 
 
-def _predict(
-    model: DualModel, x: Tensor, t: float, condition: Condition, unconditional: Condition | None, scale: float, config: Config
-) -> Tensor:
+def _told(
+    model: DualModel, normal: Tensor, region: Tensor, tasks: list[Task], tile: Tile, config: Config
+) -> tuple[Condition, Condition | None]:
+    """Return the conditions of one tile with the defects' tokens, and with the empty ones where guidance needs them."""
+    device = normal.device
+    rows, columns = tile.pixels(model.factor)
+    shown, here = (normal * (1 - region))[..., rows, columns], region[..., rows, columns]
+    ids = torch.tensor([task.entry for task in tasks], device=device)
+    size = model.tokens.entries.shape[1:]
+    jitter = [config.generation.token_noise * torch.randn(size, generator=torch_generator(task.seed, "tokens")) for task in tasks]
+    condition = model.condition(shown, here, ids, torch.stack(jitter).to(device))
+    if config.generation.guidance == 1:
+        return condition, None
+    return condition, model.condition(shown, here, torch.full_like(ids, model.tokens.empty))
+
+
+def _predict(model: DualModel, x: Tensor, t: float, conditions: tuple[Condition, Condition | None], config: Config) -> Tensor:
     """Return the guided clean state; both halves of the guidance go through the network in one batch."""
+    condition, unconditional = conditions
     count = x.shape[1]
     if unconditional is None:
         times = torch.full((count,), t, device=x.device)
@@ -99,7 +122,7 @@ def _predict(
     times = torch.full((2 * count,), t, device=x.device)
     output = model(both, times, _join(condition, unconditional)).float()
     clean = to_clean(output, both, times[None, :, None, None, None], config.diffusion.prediction)
-    return guided(clean[:, :count], clean[:, count:], scale)
+    return guided(clean[:, :count], clean[:, count:], config.generation.guidance)
 
 
 def _join(a: Condition, b: Condition) -> Condition:
@@ -109,6 +132,18 @@ def _join(a: Condition, b: Condition) -> Condition:
     return Condition(
         torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), torch.cat([a.pooled, b.pooled], dim=1), features
     )
+
+
+def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels: int) -> Tensor:
+    """Return the clean state with the whole moved further from the normal, or less far, than the network wants to go.
+
+    Guidance whose negative is the normal picture itself, which --onto knows exactly: normal + w (whole - normal). What one step makes
+    fainter the next step sees fainter, so the steps add up; w = severity ** STEP_SHARE leaves about `severity` times the change.
+    """
+    whole = background[0, :, :channels] + severity**STEP_SHARE * (clean[0, :, :channels] - background[0, :, :channels])
+    clean = clean.clone()
+    clean[0, :, :channels] = torch.where(severity == 1, clean[0, :, :channels], whole)  # the same bits when it is off
+    return clean
 
 
 def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor, t: float, anchor: float) -> Tensor:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 import flawsmith
 from flawsmith.config import Config, from_dict, to_dict
+from flawsmith.data.foreground import Background, background_from
 from flawsmith.data.scale import PixelRange
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
 from flawsmith.models.build import DualModel, Shape, build_model
 
-FORMAT = "flawsmith-1"
+FORMAT = "flawsmith-2"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Product:
     scale: PixelRange
     noise: float  # typical difference of neighbouring pixels in normals, as a share of the value range
     areas: dict[str, tuple[int, int]]  # least and largest mask of each defect in pixels
+    background: Background | None = None  # what surrounds the object, where the product has one
 
 
 def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int) -> None:
@@ -67,4 +69,4 @@ def product_from(tree: dict[str, Any]) -> Product:
     """Return the Product that `dataclasses.asdict` turned into plain values."""
     shape = Shape(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
     areas = {name: (int(a), int(b)) for name, (a, b) in tree["areas"].items()}
-    return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas)
+    return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas, background_from(tree.get("background")))

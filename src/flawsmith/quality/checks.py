@@ -1,20 +1,25 @@
-"""When a generated pair counts: each check is a pure function of pictures and returns a score."""
+"""What one picture says about the defect in it: pure functions, each with a score that a user can recompute.
 
-from dataclasses import dataclass, field
+Everywhere: picture (H, W, C) float32 in shares of the value range, the product's black 0 and its white 1, without alpha (`shares`);
+mask (H, W) bool, the defect; others (H, W) bool or None, further defects in the picture, which are no part of its surroundings.
+"""
 
+import cv2
 import numpy as np
 
-from flawsmith.config import QualityConfig
-from flawsmith.data.windows import grow
-from flawsmith.models.store import Product
+from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import bounding_box, components, distance_outside, grow, thickness
+
+NEAR = 8  # pixels: how far around a mask its surroundings reach
+FEW = 12  # fewest pixels that a statistic is taken over
+STEP = 1 / 255  # one grey level of 8 bits: smaller differences are not called structure
+BLEED = 2  # pixels that a defect may show beyond its labelled mask
+ALONG = 9  # pixels along the border over which a seam keeps its sign
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The scores of a pair and why it does not count, empty when it does."""
-
-    scores: dict[str, float]
-    reasons: list[str] = field(default_factory=list)
+def shares(image: np.ndarray, scale: PixelRange, colours: int) -> np.ndarray:
+    """Return a stored picture (H, W, C) as (H, W, colours) float32 in shares of the value range, without alpha."""
+    return (scale.to_model(image, colours).transpose(1, 2, 0) + 1) / 2
 
 
 def change_map(image: np.ndarray, normal: np.ndarray, span: float) -> np.ndarray:
@@ -31,77 +36,170 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     return int((a & b).sum()) / union if union else 0.0
 
 
-def visibility(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, span: float) -> float:
+def fill(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the picture with the mask's pixels replaced by a smooth continuation of what is around them.
+
+    Push-pull (Gortler et al. 1996): the known pixels are averaged level by level into a pyramid, and each unknown pixel takes the
+    value of the finest level that knows one, interpolated. A mask that covers all leaves the picture as it is.
+    """
+    if not mask.any() or mask.all():
+        return picture.copy()
+    known = (~mask).astype(np.float32)[..., None]
+    filled = _push_pull(picture * known, known)
+    return np.where(mask[..., None], filled, picture).astype(np.float32)
+
+
+def apparent_change(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Return how much each pixel (H, W) differs from a smooth continuation of the surroundings, the largest over the colours.
+
+    Stands in for `change_map` where there is no normal: on structured products it sees structure as well.
+    """
+    hidden = grow(mask, BLEED) if others is None else grow(mask | others, BLEED)
+    change = np.abs(picture - fill(picture, hidden)).max(-1)
+    return np.asarray(change, np.float32)
+
+
+def visibility(change: np.ndarray, mask: np.ndarray) -> float:
     """Return the mean change inside the mask, as a share of the value range; 0 for an empty mask."""
-    return float(change_map(image, normal, span)[mask].mean()) if mask.any() else 0.0
+    return float(change[mask].mean()) if mask.any() else 0.0
 
 
-def contrast(image: np.ndarray, mask: np.ndarray, span: float, ring: float = 6) -> float:
-    """Return how far colour (mean) or texture (deviation) in the mask is from the ring around it, as a share of the value range.
+def outside(change: np.ndarray, mask: np.ndarray, floor: float = 0.0) -> float:
+    """Return the share of the change that lies more than 1 px outside the mask, 0 to 1; changes of up to `floor` do not count."""
+    counted = np.where(change > floor, change, 0)
+    total = float(counted.sum())
+    return float(counted[~grow(mask, 1.5)].sum()) / total if total > 0 else 0.0
 
-    For pictures made without a normal. 0 when the mask or the ring is empty.
+
+def shape_scores(mask: np.ndarray) -> dict[str, float]:
+    """Return what a non-empty mask measures: area in pixels, side (longer side of its box), thickness, elongation, parts.
+
+    elongation: the longer side of the smallest rotated rectangle over the thickness, 1 for a square, large for a line whichever way it
+    runs; parts: separate pieces of at least a tenth of the largest.
     """
-    around = ~mask & grow(mask, ring)
-    if not mask.any() or not around.any():
-        return 0.0
-    values = image.astype(np.float32)
-    inner, outer = values[mask], values[around]  # (N, C) each
-    gaps = np.abs([inner.mean(0) - outer.mean(0), inner.std(0) - outer.std(0)])
-    return float(gaps.max()) / span
-
-
-def verify_onto(
-    image: np.ndarray, normal: np.ndarray, mask: np.ndarray, region: np.ndarray, defect: str, product: Product, config: QualityConfig
-) -> Verdict:
-    """Return the verdict on a defect put onto a normal; all arrays are of the same window, pictures as stored."""
-    if not mask.any():
-        return Verdict({"area": 0}, ["the model drew no defect"])
-    span = product.scale.high - product.scale.low
-    change = change_map(image, normal, span)
-    scores = {
-        "visible": visibility(image, normal, mask, span),
-        "overlap": overlap(mask, change > config.change),
-        "inside": float((mask & region).sum() / mask.sum()),
+    pieces = components(mask)
+    thick = thickness(mask)
+    points = cv2.findNonZero(mask.astype(np.uint8))
+    length = max(cv2.minAreaRect(points)[1]) + 1  # between pixel centres
+    return {
         "area": float(mask.sum()),
+        "side": float(bounding_box(mask).side),
+        "thickness": thick,
+        "elongation": float(length) / thick,
+        "parts": float(sum(piece.sum() >= 0.1 * pieces[0].sum() for piece in pieces)),
     }
-    reasons = []
-    least = max(config.visible * product.noise, config.change)
-    if scores["visible"] < least:
-        found = f"the mask's pixels changed by {scores['visible']:.3f} of the value range, needed {least:.3f}"
-        reasons.append(f"no defect to be seen: {found}")
-    if scores["overlap"] < config.overlap:
-        reasons.append(f"the mask does not fit the change: overlap {scores['overlap']:.2f}, needed {config.overlap:.2f}")
-    if scores["inside"] < 1:
-        reasons.append(f"the mask leaves the region: {scores['inside']:.2f} of it is inside")
-    return Verdict(_rounded(scores), reasons + _area_reasons(int(mask.sum()), defect, product, config))
 
 
-def verify_free(image: np.ndarray, mask: np.ndarray, part_gap: float, defect: str, product: Product, config: QualityConfig) -> Verdict:
-    """Return the verdict on a picture made without a normal.
+def seam(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> float:
+    """Return how much a border shows around the mask where a picture returns to its normal: 0 none, 1 as much as texture, more is worse.
 
-    part_gap: mean difference of the two branches inside the mask, as a share of the value range.
+    In each ring of 1 px, from 2 px outside the mask (nearer, the defect's own edge is seen) to 1 px beyond the `feather`, the gradient
+    across the border is averaged over ALONG pixels along it: texture cancels, an edge that follows the border stays. Its root mean square
+    over the ring is divided by that of the rings farther out, or by that of the gradient along the same ring where structure crosses it.
+    The worst ring counts.
     """
-    if not mask.any():
-        return Verdict({"area": 0}, ["the model drew no defect"])
-    span = product.scale.high - product.scale.low
-    scores = {"visible": contrast(image, mask, span), "branches": part_gap, "area": float(mask.sum())}
-    reasons = []
-    least = max(config.visible * product.noise, config.change)
-    if scores["visible"] < least:
-        found = f"it differs from its surroundings by {scores['visible']:.3f} of the value range, needed {least:.3f}"
-        reasons.append(f"no defect to be seen: {found}")
-    if part_gap > config.branches:
-        reasons.append(f"the two branches disagree inside the mask by {part_gap:.3f} of the value range, at most {config.branches:.3f}")
-    return Verdict(_rounded(scores), reasons + _area_reasons(int(mask.sum()), defect, product, config))
+    if not mask.any() or mask.all():
+        return 0.0
+    last = max(2, feather + 1)
+    reach = last + 1 + NEAR
+    rows, columns = _around(mask, reach + 2)
+    picture, mask = picture[rows, columns], mask[rows, columns]
+    distance = distance_outside(mask)
+    free = np.ones_like(mask) if others is None else ~grow(others[rows, columns], BLEED)
+    across, along = _gradients(picture, mask, distance)
+
+    def power(values: np.ndarray, k: int) -> float | None:
+        ring = free & (distance > k - 0.5) & (distance <= k + 0.5)
+        return float((_along(values, ring)[ring] ** 2).mean()) if ring.sum() >= FEW else None
+
+    farther = [value for k in range(last + 2, reach, 2) if (value := power(across, k)) is not None]
+    base = float(np.mean(farther)) if farther else 0.0
+    worst = 0.0
+    for k in range(2, last + 1):
+        edge, texture = power(across, k), power(along, k)
+        if edge is not None and texture is not None:
+            worst = max(worst, edge / (max(base, texture) + STEP**2))
+    return float(np.sqrt(worst))
 
 
-def _area_reasons(area: int, defect: str, product: Product, config: QualityConfig) -> list[str]:
-    least, most = product.areas[defect]
-    low, high = least / (1 + config.area), most * (1 + config.area)
-    if low <= area <= high:
-        return []
-    return [f"area {area} px is not plausible for {defect}: expected {low:.0f} to {high:.0f} px"]
+def grain(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> float | None:
+    """Return log2 of how rough the inside of the mask is against its surroundings: 0 alike, 1 twice as rough, -1 half; None when too thin.
+
+    Roughness: mean |Laplacian| of the grey picture with the kernel of Immerkaer 1996, over pixels whose 3 x 3 neighbours all belong, less
+    the tenth with the largest values, which are edges.
+    """
+    rows, columns = _around(mask, BLEED + NEAR + 2) if mask.any() else (slice(None), slice(None))
+    picture, mask = picture[rows, columns], mask[rows, columns]
+    hidden = mask if others is None else mask | others[rows, columns]
+    inner = cv2.erode(np.pad(mask, 1).astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
+    outer = (distance_outside(hidden) > BLEED + 1) & (distance_outside(mask) <= BLEED + 1 + NEAR)
+    inner[[0, -1]] = inner[:, [0, -1]] = outer[[0, -1]] = outer[:, [0, -1]] = False
+    if inner.sum() < FEW or outer.sum() < FEW:
+        return None
+    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+    detail = np.abs(cv2.filter2D(np.ascontiguousarray(picture.mean(-1, dtype=np.float32)), -1, kernel))
+    return float(np.log2((_trimmed(detail[inner]) + STEP / 2) / (_trimmed(detail[outer]) + STEP / 2)))
 
 
-def _rounded(scores: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 4) for name, value in scores.items()}
+def measure(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> dict[str, float]:
+    """Return all that one picture says: visible (`apparent_change`), seam and grain.
+
+    Absent is what cannot be told: grain when the mask is too thin, visible and seam when it leaves too little of the picture around it.
+    """
+    scores = {}
+    if (~grow(mask, BLEED)).sum() >= max(FEW, 0.05 * mask.size):
+        scores["visible"] = visibility(apparent_change(picture, mask, others), mask)
+        scores["seam"] = seam(picture, mask, feather, others)
+    roughness = grain(picture, mask, others)
+    return scores if roughness is None else {**scores, "grain": roughness}
+
+
+def _push_pull(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return values / weights (H, W, C) where the weights (H, W, 1) are 1, and the coarser levels' where they are less."""
+    mean = values / np.maximum(weights, 1e-6)
+    if min(weights.shape[:2]) <= 1 or weights.min() >= 1:
+        return mean
+    low = cv2.pyrDown(np.concatenate([values, weights], axis=-1))
+    share = np.minimum(1, 4 * low[..., -1:])  # a quarter of the pixels known is enough
+    coarse = _push_pull(low[..., :-1] / np.maximum(low[..., -1:], 1e-6) * share, share)
+    size = (weights.shape[1], weights.shape[0])
+    up = cv2.pyrUp(coarse, dstsize=size).reshape(values.shape)
+    share = np.minimum(weights, 1)
+    return share * mean + (1 - share) * up
+
+
+def _around(mask: np.ndarray, room: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the non-empty mask's box and `room` pixels around it."""
+    box = bounding_box(mask)
+    rows = slice(max(0, box.top - room), box.top + box.height + room)
+    return rows, slice(max(0, box.left - room), box.left + box.width + room)
+
+
+def _gradients(picture: np.ndarray, mask: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the picture's gradient (H, W, C) across the mask's border, outwards, and along it."""
+    signed = cv2.GaussianBlur(distance - distance_outside(~mask), (0, 0), 1.0)
+    nx, ny = _derivative(signed, 1), _derivative(signed, 0)
+    length = np.maximum(np.hypot(nx, ny), 1e-6)
+    nx, ny = (nx / length)[..., None], (ny / length)[..., None]
+    gx, gy = _derivative(picture, 1), _derivative(picture, 0)
+    return gx * nx + gy * ny, gy * nx - gx * ny
+
+
+def _derivative(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the central difference of values (H, W, ...) per pixel."""
+    return np.asarray(np.gradient(values, axis=axis), np.float32)
+
+
+def _along(values: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    """Return the mean of the values (H, W, C) over the ring's pixels in a box of ALONG pixels."""
+    weights = ring.astype(np.float32)
+    size = (ALONG, ALONG)
+    total = cv2.boxFilter(values * weights[..., None], -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT).reshape(values.shape)
+    count = cv2.boxFilter(weights, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return total / np.maximum(count, 1)[..., None]
+
+
+def _trimmed(values: np.ndarray) -> float:
+    """Return the mean of the values (N,) without the largest tenth."""
+    kept = np.sort(values)[: max(1, len(values) - len(values) // 10)]
+    return float(kept.mean())

@@ -22,6 +22,7 @@ from flawsmith.errors import RunError
 from flawsmith.files import append_line, check_output, prepare_output, read_lines, write_json, write_text
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
+from flawsmith.quality.limits import save_limits
 from flawsmith.seeds import derive, torch_generator
 from flawsmith.training.average import Average
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
@@ -68,6 +69,7 @@ def fit(
         write_text(run / "config.yaml", dump(config))
         write_json(run / "data.json", learned.record)
         save_library(run / "model" / "library.safetensors", learned.examples)
+        save_limits(run / "model" / "limits.safetensors", learned.limits)
     accelerator.wait_for_everyone()
 
     average = Average(model, config.training.ema)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from flawsmith.config import Config
+from flawsmith.data.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
 from flawsmith.data.image_files import bit_depth, image_size
 from flawsmith.data.library import Example, collect
 from flawsmith.data.pairs import BUDGET, Pool, keep_normal
@@ -18,6 +19,7 @@ from flawsmith.data.windows import bounding_box, choose_window
 from flawsmith.errors import DataError
 from flawsmith.models.build import Shape
 from flawsmith.models.store import Product
+from flawsmith.quality.limits import Limits, calibrate
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Learned:
     pool: Pool
     product: Product
     examples: list[Example]
+    limits: Limits  # what the checks allow, from these real defects
     record: dict[str, Any]  # for data.json
 
 
@@ -51,16 +54,26 @@ def prepare(data: Dataset, config: Config) -> Learned:
     window = config.data.window or choose_window(sides, sizes, config.model.cells)
     window = max(1, window // config.model.cells) * config.model.cells
     share = BUDGET // max(1, len(data.normals))
-    normals = [crop for item in data.normals for crop in keep_normal(load(item), window, share)]
+    looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
+    normals, small = [], []
+    for item in data.normals:
+        normal = load(item)
+        normals += keep_normal(normal, window, share)
+        if item.image in looked_at:
+            small.append(shrink(normal.image))
     pictures = normals + [s.image for s in flawed]
     colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
     _check_depths(data, defects, pictures)
     scale = find_range(pictures)
     examples = collect(defects, window)
     areas = {name: _range([e.area for e in examples if e.defect == name]) for name in defects}
-    product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas)
+    background = learn_background(small, scale)
+    if background is not None:
+        background = measure_reaches(background, defects, scale)
+    product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
+    limits = calibrate(examples, normals, product, config)
     pool = Pool(normals, defects, config, window, colours, scale)
-    return Learned(pool, product, examples, describe(data, chosen, config.data.split))
+    return Learned(pool, product, examples, limits, describe(data, chosen, config.data.split))
 
 
 def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:

@@ -1,0 +1,269 @@
+"""An independent judge of generated pairs: a segmenter that learned from real defects which the generator never saw.
+
+    python bench/judge.py DATA [OUT ...] [--minutes 6] [--judge FILE.safetensors] [--seed 0] [--threads 1]
+
+DATA is what flawsmith was fitted on (the strict third of it); each OUT is a folder that `flawsmith generate` wrote. Prints JSON.
+With --judge FILE the trained judge is written there, or read from there when the file exists, so that one training serves
+several OUT folders of one product; without OUT it is only trained and checked.
+
+What it learns from: the test side of the strict split (flawsmith.data.splits) and the held-out normals, `test/good`. The
+normals that the generator learned from join only when fewer than FEW_NORMALS held-out ones are left to learn from. A quarter
+of every defect and of the held-out normals, by whole groups, is kept aside: the judge's own results on these real
+pictures stand beside those on the pairs, as no pair can be judged better than that. Its threshold, one number, is chosen there.
+
+found          the judge marks at least a quarter of the pixels of our mask
+iou            intersection over union of our mask with those connected parts of the judge's mask that come within 2 px of it;
+               0 when not found. `iou` is the median over all accepted pairs, `iou_found` over those found
+elsewhere      share of the picture that the judge marks in its other parts (mean)
+by_chance      share of pairs for which our mask would count as found on the normal below it, where nothing was drawn
+               (null for pairs without a normal, and for real pictures)
+marked_on_normals  share of the pixels of the real normals kept aside that the judge marks: its false alarms
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe
+from safetensors import safe_open
+from safetensors.torch import save
+from segmenter import Labelled, Segmenter, predict, standardise, train
+
+from flawsmith.data.image_files import read_image, read_mask
+from flawsmith.data.readers import load, read
+from flawsmith.data.sample import GOOD, Dataset, Item
+from flawsmith.data.splits import strict_third
+from flawsmith.data.windows import components, grow
+from flawsmith.devices import use_threads
+from flawsmith.errors import FileError
+from flawsmith.files import content_hash, read_lines, write_bytes
+from flawsmith.quality.checks import overlap
+from flawsmith.seeds import numpy_generator
+
+NEAR = 2  # pixels between our mask and a part of the judge's that is taken as its answer to it
+COVERED = 0.25  # share of our mask that must be marked
+CHECKED = 0.25  # share of the real pictures kept aside
+FEW_NORMALS = 8
+FORMAT = "judge-1"
+
+
+@dataclass(frozen=True)
+class Score:
+    """The judge's answer to one mask."""
+
+    found: bool
+    iou: float  # 0 when not found
+    elsewhere: float  # share of the picture marked in parts that do not touch the mask
+    chance: bool | None = None  # found in the same place where nothing was drawn
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A trained segmenter, where it cuts, and how it did on real pictures that it did not learn from."""
+
+    model: Segmenter
+    threshold: float
+    colours: int
+    report: dict[str, Any]
+
+    def mark(self, image: np.ndarray) -> np.ndarray:
+        """Return the pixels (H, W) bool that the judge calls defective in a stored picture (H, W, C)."""
+        return predict(self.model, standardise(image, self.colours)) > self.threshold
+
+
+def score(marked: np.ndarray, mask: np.ndarray) -> Score:
+    """Return how the judge's mask answers ours, both (H, W) bool, ours not empty.
+
+    >>> mask = np.zeros((20, 20), bool); mask[4:8, 4:8] = True
+    >>> marked = np.zeros((20, 20), bool); marked[4:8, 4:6] = True; marked[15:17, 15:17] = True
+    >>> score(marked, mask)
+    Score(found=True, iou=0.5, elsewhere=0.01, chance=None)
+    >>> score(np.roll(marked, 4, 1), mask)  # it touches, but marks nothing of it
+    Score(found=False, iou=0.0, elsewhere=0.01, chance=None)
+    """
+    near = grow(mask, NEAR)
+    answer = np.zeros_like(mask)
+    for part in components(marked):
+        if (part & near).any():
+            answer |= part
+    found = bool((marked & mask).sum() >= COVERED * mask.sum())
+    return Score(found, overlap(answer, mask) if found else 0.0, float((marked & ~answer).mean()))
+
+
+def average_precision(probability: np.ndarray, truth: np.ndarray) -> float:
+    """Return the area under the step curve of precision over recall, equal probabilities counted together.
+
+    >>> average_precision(np.array([0.9, 0.8, 0.7, 0.1]), np.array([True, False, True, False]))
+    0.8333333333333333
+    >>> average_precision(np.array([0.5, 0.5]), np.array([True, False]))
+    0.5
+    """
+    order = np.argsort(-probability, kind="stable")
+    hits = np.cumsum(truth[order])
+    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)  # the end of each run of equal values
+    precision, recall = hits[last] / (last + 1), hits[last] / max(1, hits[-1])
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def keep_aside(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]]:
+    """Return (to learn from, to check with): of every defect, and of the normals, at least a quarter by whole groups.
+
+    A kind of which there is only one group stays with what is learned from; so the check may lack a defect, never the training.
+    """
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group or item.image.as_posix(), []).append(item)
+    aside: set[str] = set()
+    for kind in sorted({item.defect for item in items}):
+        mine = sorted(name for name, members in groups.items() if any(item.defect == kind for item in members))
+        wanted = CHECKED * sum(item.defect == kind for item in items)
+        held = sum(item.defect == kind for name in aside for item in groups[name])
+        for index in numpy_generator(seed, "judge", "aside", kind).permutation(len(mine)):
+            left = [name for name in mine if name not in aside]
+            if held >= wanted or len(left) == 1:
+                break
+            if mine[index] not in aside:
+                aside.add(mine[index])
+                held += sum(item.defect == kind for item in groups[mine[index]])
+    return (
+        [item for name, members in groups.items() if name not in aside for item in members],
+        [item for name, members in groups.items() if name in aside for item in members],
+    )
+
+
+def raise_judge(dataset: Dataset, minutes: float, seed: int) -> Judge:
+    """Return a judge trained on the real pictures that the generator never saw, and checked on a part of them."""
+    unseen = [item for items in strict_third(dataset)[1].values() for item in items]
+    learn, check = keep_aside([*unseen, *dataset.held_out_normals], seed)
+    shared = sum(item.defect == GOOD for item in learn) < FEW_NORMALS
+    if shared:
+        learn += dataset.normals
+    colours = load(learn[0]).colours
+    model, how = train([_labelled(item, colours) for item in learn], minutes, seed, lambda line: print(line, file=sys.stderr))
+    pictures = [_labelled(item, colours) for item in check]
+    answers = [predict(model, x.image) for x in pictures]
+    threshold = best_threshold(answers, pictures)
+    scores = [(x.defect, score(p > threshold, x.mask)) for p, x in zip(answers, pictures, strict=True) if x.defect != GOOD]
+    quiet = [float((p > threshold).mean()) for p, x in zip(answers, pictures, strict=True) if x.defect == GOOD]
+    probability, truth = np.concatenate([p.ravel() for p in answers]), np.concatenate([x.mask.ravel() for x in pictures])
+    report = how | {
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "learned_from": {"defects": sum(x.defect != GOOD for x in learn), "normals": sum(x.defect == GOOD for x in learn)},
+        "generator_normals_used": shared,
+        "threshold": threshold,
+        "pixel_ap": round(average_precision(probability, truth), 3),
+        "marked_on_normals": round(float(np.mean(quiet)), 5) if quiet else None,
+        "real": table(scores),
+    }
+    return Judge(model, threshold, colours, report)
+
+
+def best_threshold(answers: Sequence[np.ndarray], pictures: Sequence[Labelled]) -> float:
+    """Return the threshold with the best F1 per picture, averaged over pictures and then over defects, so that large ones do not rule."""
+    best, value = 0.5, -1.0
+    for threshold in np.linspace(0.05, 0.95, 19):
+        by_kind: dict[str, list[float]] = {}
+        for p, x in zip(answers, pictures, strict=True):
+            if x.defect != GOOD:
+                marked = p > threshold
+                by_kind.setdefault(x.defect, []).append(2 * float((marked & x.mask).sum()) / float(marked.sum() + x.mask.sum()))
+        f1 = float(np.mean([np.mean(values) for values in by_kind.values()]))
+        if f1 > value:
+            best, value = round(float(threshold), 2), f1
+    return best
+
+
+def judge_pairs(judge: Judge, out: Path) -> list[tuple[str, Score]]:
+    """Return (defect, score) of every accepted pair of a folder that `generate` wrote."""
+    scores = []
+    empty: dict[Path, np.ndarray] = {}  # what the judge marks on the normals
+    for row in read_lines(out / "pairs.jsonl"):
+        if row["verdict"] != "accepted":
+            continue
+        mask = read_mask(out / row["mask"])
+        answer = score(judge.mark(read_image(out / row["image"])), mask)
+        normal = Path(row["normal"]) if row.get("normal") else None
+        if normal is not None and normal.is_file():
+            if normal not in empty:
+                empty[normal] = judge.mark(read_image(normal))
+            answer = replace(answer, chance=score(empty[normal], mask).found)
+        scores.append((row["defect"], answer))
+    return scores
+
+
+def table(scores: Sequence[tuple[str, Score]]) -> dict[str, dict[str, Any]]:
+    """Return the numbers of the docstring by defect, and under `all` over everything."""
+    kinds = {kind: [s for name, s in scores if name == kind] for kind in sorted({name for name, _ in scores})}
+    return {kind: _numbers(values) for kind, values in [*kinds.items(), ("all", [s for _, s in scores])] if values}
+
+
+def _numbers(values: Sequence[Score]) -> dict[str, Any]:
+    found = [s.iou for s in values if s.found]
+    chance = [s.chance for s in values if s.chance is not None]
+    return {
+        "count": len(values),
+        "found": round(len(found) / len(values), 3),
+        "iou": round(float(np.median([s.iou for s in values])), 3),
+        "iou_found": round(float(np.median(found)), 3) if found else None,
+        "elsewhere": round(float(np.mean([s.elsewhere for s in values])), 5),
+        "by_chance": round(float(np.mean(chance)), 3) if chance else None,
+    }
+
+
+def save_judge(path: Path, judge: Judge, product: str) -> None:
+    """Write the judge as one safetensors file."""
+    metadata = {"format": FORMAT, "product": product, "threshold": str(judge.threshold), "colours": str(judge.colours)}
+    metadata["report"] = json.dumps(judge.report)
+    write_bytes(path, save({name: w.contiguous() for name, w in judge.model.state_dict().items()}, metadata=metadata))
+
+
+def load_judge(path: Path, product: str) -> Judge:
+    """Return a saved judge; raises FileError when it is none, or one of another product."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+    if (metadata.get("format"), metadata.get("product")) != (FORMAT, product):
+        got = f"{metadata.get('format')} of product {metadata.get('product')}"
+        raise FileError(path, f"got {got}, expected {FORMAT} of this data; name another file to train one.")
+    model = Segmenter(int(metadata["colours"]))
+    model.load_state_dict(weights)
+    return Judge(model.eval(), float(metadata["threshold"]), int(metadata["colours"]), json.loads(metadata["report"]))
+
+
+def _labelled(item: Item, colours: int) -> Labelled:
+    sample = load(item)
+    mask = np.zeros(sample.image.shape[:2], bool) if sample.mask is None else sample.mask
+    return Labelled(standardise(sample.image, colours), mask, item.defect, item.group or item.image.as_posix())
+
+
+def main() -> None:
+    """Print the judgement as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", nargs="*", type=Path)
+    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--judge", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    use_threads(args.threads)
+    dataset = read(args.data)
+    product = content_hash(next(iter(dataset.defects.values()))[0].image)
+    if args.judge and args.judge.exists():
+        judge = load_judge(args.judge, product)
+    else:
+        judge = raise_judge(dataset, args.minutes, args.seed)
+        if args.judge:
+            save_judge(args.judge, judge, product)
+    result = describe("cpu") | {"data": args.data.name, "judge": judge.report}
+    result["pairs"] = {str(out): table(judge_pairs(judge, out)) for out in args.out}
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

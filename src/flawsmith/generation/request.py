@@ -1,0 +1,111 @@
+"""What a run of `generate` is asked for, checked as a whole before anything is drawn."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flawsmith.data.image_files import bit_depth
+from flawsmith.errors import ConfigError, DataError
+from flawsmith.generation.picture import Wishes
+from flawsmith.generation.plan import Asked, Plan, PlanFile, choose_defects, list_pictures, parse_per_image, parse_severity
+from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, parse_box
+from flawsmith.generation.shapes import parse_size
+from flawsmith.models.store import Product
+
+Name = str | Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """The wishes for a run; each is an option of `flawsmith generate` of the same name."""
+
+    count: int | None = None  # accepted pairs to make; not with `plan`
+    defect: str | Sequence[str] | None = None  # these kinds only
+    onto: Name | None = None  # folder of normals; None = those learned from
+    free: bool = False  # the whole picture from noise
+    region: Name | None = None  # mask, folder of masks, or rect:X,Y,W,H or ellipse:X,Y,W,H
+    place_map: Name | None = None  # grey picture, or a folder of them: where defects are likely
+    foreground: Name | None = None  # folder of masks of the object
+    size: str | float | None = None  # of the longer side: 40px, 20-60px, 0.5x, 0.5-2x
+    severity: str | float | tuple[float, float] = 1.0  # 1 as learned, or a range
+    per_image: str | int | tuple[int, int] = 1  # defects in one picture, or a range
+    mix: bool = False  # kinds of defect in one picture may differ
+    plan: Name | None = None  # JSON lines, a row for each wanted pair
+    pick_from: int = 0  # make this many accepted pairs and keep the `count` most different ones; 0 = off
+    seed: int = 0
+    start: int = 0  # number of the first pair
+
+    def inputs(self) -> list[Path]:
+        """Return the files and folders it names, which no output may overwrite."""
+        given = (self.onto, self.region, self.place_map, self.foreground, self.plan)
+        return [Path(str(path)) for path in given if path is not None and parse_box(str(path)) is None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A request that has been checked."""
+
+    plan: Plan
+    indexes: range
+    wishes: Wishes
+    normals: list[Path]
+
+
+def prepare(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> Job:
+    """Return the job of a request; raises FlawsmithError for the first thing in it that cannot be done."""
+    _check_together(request)
+    defects = choose_defects(product.shape.defects, request.defect)
+    normals = [] if request.free else list_pictures(Path(request.onto)) if request.onto else own_normals()
+    plan: Plan
+    if request.plan is not None:
+        plan = rows = PlanFile(Path(request.plan), defects, normals, request.seed)
+        indexes = range(len(rows))
+        normals = rows.normals
+        regions = rows.regions()
+    else:
+        region = None if request.region is None else str(request.region)
+        size = None if request.size is None else parse_size(request.size)
+        strengths, parts = parse_severity(request.severity), parse_per_image(request.per_image)
+        plan = Asked(defects, normals, request.seed, region, size, strengths, parts, request.mix)
+        indexes = range(request.start, request.start + max(request.count or 0, request.pick_from))
+        regions = {region: Regions(region, normals)} if region else {}
+    _check_depth(normals, product)
+    places = PlaceMap(Path(request.place_map), normals) if request.place_map else None
+    folder = Path(request.foreground) if request.foreground else None
+    return Job(plan, indexes, Wishes(regions, places, Foregrounds(folder, product.background, product.scale, normals)), normals)
+
+
+def _check_together(request: Request) -> None:
+    """Raise ConfigError for options that do not go together."""
+    where = {"--region": request.region, "--place-map": request.place_map, "--foreground": request.foreground, "--size": request.size}
+    if request.free:
+        given = [name for name, value in where.items() if value is not None]
+        given += ["--onto"] * (request.onto is not None)
+        given += ["--severity"] * (parse_severity(request.severity) != (1, 1))
+        given += ["--per-image"] * (parse_per_image(request.per_image) != (1, 1))
+        if given:
+            raise ConfigError(f"{given[0]}: is about defects on a normal; it does not go with --free, which makes the whole from noise.")
+    if request.plan is None:
+        if request.count is None:
+            raise ConfigError("--count: is missing; say how many accepted pairs are wanted, or give a --plan.")
+        if request.count < 1:
+            raise ConfigError(f"--count {request.count}: expected at least 1.")
+        if request.pick_from and request.pick_from < request.count:
+            raise ConfigError(f"--pick-from {request.pick_from}: is less than --count {request.count}; expected more to choose from.")
+        return
+    given = ["--count"] * (request.count is not None) + ["--pick-from"] * bool(request.pick_from) + ["--mix"] * request.mix
+    given += [name for name in ("--region", "--size") if where[name] is not None] + ["--start"] * bool(request.start)
+    given += ["--severity"] * (request.severity != 1) + ["--per-image"] * (request.per_image != 1)
+    if given:
+        raise ConfigError(f"{given[0]}: does not go with --plan, whose rows say how many pairs are wanted and what each is like.")
+
+
+def _check_depth(normals: Sequence[Path], product: Product) -> None:
+    """Raise DataError for the first normal of another bit depth than the pictures learned from."""
+    expected = int(product.scale.dtype.removeprefix("uint"))
+    for normal in normals:
+        if (found := bit_depth(normal)) != expected:
+            raise DataError(
+                f"{normal}: has {found} bits per channel, but the model learned from {expected}; "
+                "use pictures of the same camera, or fit again with these."
+            )

@@ -1,0 +1,75 @@
+"""Several overlapping windows where a defect is larger than one: they are denoised step by step together, so no border can form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+OVERLAP = 0.375  # least share of a window's side that neighbours have in common
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One window of a canvas, in latent cells."""
+
+    top: int
+    left: int
+    side: int
+
+    @property
+    def rows(self) -> slice:
+        """The cells from top to bottom."""
+        return slice(self.top, self.top + self.side)
+
+    @property
+    def columns(self) -> slice:
+        """The cells from left to right."""
+        return slice(self.left, self.left + self.side)
+
+    def pixels(self, factor: int) -> tuple[slice, slice]:
+        """Return rows and columns in pixels."""
+        top, left, side = self.top * factor, self.left * factor, self.side * factor
+        return slice(top, top + side), slice(left, left + side)
+
+
+def cover(region: np.ndarray, window: int, factor: int) -> list[Tile]:
+    """Return the windows of side `window` that together see every true pixel of the region (H, W); those that see none are left out.
+
+    Sides are in pixels, multiples of `factor`, and H and W at least `window`.
+    """
+    side = window // factor
+    tiles = []
+    for top in _starts(region.shape[0] // factor, side):
+        for left in _starts(region.shape[1] // factor, side):
+            tile = Tile(top, left, side)
+            if region[tile.pixels(factor)].any():
+                tiles.append(tile)
+    return tiles or [Tile(0, 0, side)]
+
+
+def merge(parts: Sequence[Tensor], tiles: Sequence[Tile], background: Tensor) -> Tensor:
+    """Return the state of the canvas (branches, B, C, h, w) from its tiles' states, averaged where they overlap.
+
+    The weights fall smoothly towards a tile's border (as in MultiDiffusion, Bar-Tal et al. 2023, whose weights are equal); cells that
+    no tile sees are the background's.
+    """
+    if len(tiles) == 1 and parts[0].shape == background.shape:
+        return parts[0]
+    total = torch.zeros_like(background)
+    sum_of_weights = torch.zeros(background.shape[-2:], device=background.device)
+    for part, tile in zip(parts, tiles, strict=True):
+        line = torch.sin(torch.pi * (torch.arange(tile.side, device=background.device) + 0.5) / tile.side).square()
+        weights = line[:, None] * line[None]  # (h, w) above 0
+        total[..., tile.rows, tile.columns] += weights * part
+        sum_of_weights[tile.rows, tile.columns] += weights
+    return torch.where(sum_of_weights > 0, total / sum_of_weights.clamp(min=1e-12), background)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Return where windows of `side` cells begin so that they cover `length` with the least overlap."""
+    if length <= side:
+        return [0]
+    count = 1 + int(np.ceil((length - side) / (side * (1 - OVERLAP))))
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]

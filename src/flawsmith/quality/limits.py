@@ -1,0 +1,232 @@
+"""What a generated defect may show: calibrated on the product's own real defects, with normals to tell how selective each check is."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save
+
+from flawsmith.config import Config
+from flawsmith.data.library import Example
+from flawsmith.data.windows import cut, grow
+from flawsmith.errors import RunError
+from flawsmith.files import write_bytes
+from flawsmith.models.store import Product
+from flawsmith.quality.checks import apparent_change, grain, measure, seam, shape_scores, shares, visibility
+from flawsmith.quality.looks import looks, strangeness
+from flawsmith.seeds import numpy_generator
+
+POOLED = 5  # a kind with fewer examples borrows what the other kinds show
+MOST = 48  # examples per kind that are measured
+ODD = 0.02  # share of the real values at either end that is taken for oddly labelled
+REFERENCES = 192  # windows of normals that a picture is compared with
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """How a score becomes a limit, and how it is told."""
+
+    check: str  # prefix of the reason
+    text: str  # what was found; {} is the number
+    low: bool  # too little is a fault
+    high: bool  # too much is a fault
+    ratio: bool  # widened by a factor, otherwise by a distance
+    least: float  # power of the factor, or the least distance that the margin is taken of
+    shared: str  # what other kinds show counts: "own" (never), "few" (where a kind has few examples), "all" (always)
+
+
+RULES = {
+    "visible": _Rule("visible", "it differs from its surroundings by {:.3f} of the value range", True, False, True, 1.0, "few"),
+    "area": _Rule("area", "it covers {:.0f} px", True, True, True, 1.0, "own"),
+    "side": _Rule("area", "its longer side is {:.0f} px", True, True, True, 1.0, "own"),
+    "thickness": _Rule("area", "it is {:.1f} px thick", True, True, True, 1.0, "own"),
+    "elongation": _Rule("shape", "it is {:.1f} times as long as thick", True, True, True, 1.0, "own"),
+    "parts": _Rule("shape", "it has {:.0f} separate parts", False, True, True, 1.5, "all"),
+    "seam": _Rule("seam", "a border around it shows {:.2f} times as much as the texture", False, True, True, 0.5, "all"),
+    "grain": _Rule("grain", "its inside is 2^{:.2f} times as rough as its surroundings", True, True, False, 0.5, "few"),
+    "product": _Rule("product", "its window is {:.2f} times as far from normals as they are from others", False, True, False, 0.5, "few"),
+}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one score may be, and what it was on the real defects."""
+
+    low: float | None
+    high: float | None
+    count: int  # real defects it was measured on
+    least: float  # what they show
+    median: float
+    most: float
+    passed: float  # share of the real defects that pass limits made from the others
+    rejected: float | None  # share of pictures with the fault that do not pass; None where no fault was made
+
+    def allows(self, value: float) -> bool:
+        """Return whether a score is within the limit."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits of every kind of defect, and the windows of normals that pictures are compared with."""
+
+    kinds: dict[str, dict[str, Limit]]
+    references: np.ndarray  # (R, F) float32, `looks` of windows of normals
+
+    def reasons(self, defect: str, scores: dict[str, float]) -> list[str]:
+        """Return why a defect with these scores does not count, in plain language, one for each score beyond its limit."""
+        found = []
+        for name, limit in self.kinds.get(defect, {}).items():
+            if name in scores and not limit.allows(scores[name]):
+                found.append(_reason(RULES[name], scores[name], limit))
+        return found
+
+
+def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], product: Product, config: Config) -> Limits:
+    """Return the limits that the real defects of a product set, widened by `quality.margin`.
+
+    examples: the real defects learned from; normals: whole pictures or crops as stored (H, W, C), from which windows are cut. Without
+    normals nothing is said of `product` and of how selective a check is. The same input gives the same limits.
+    """
+    windows = _Windows(normals, product)
+    references = np.array([looks(w) for w in windows.take(REFERENCES, "references")], np.float32).reshape(len(windows), -1)
+    real = {name: _scores([e for e in examples if e.defect == name], product, config, references) for name in product.shape.defects}
+    faults = {name: _faults([e for e in examples if e.defect == name], product, config, windows, references) for name in real}
+    pooled = {name: [value for own in real.values() for value in own.get(name, [])] for name in RULES}
+    kinds = {
+        defect: {
+            name: _limit(rule, own.get(name, []), pooled[name], faults[defect].get(name, []), config.quality.margin)
+            for name, rule in RULES.items()
+            if own.get(name) or (pooled[name] and rule.shared != "own")
+        }
+        for defect, own in real.items()
+    }
+    return Limits(kinds, references)
+
+
+def save_limits(path: Path, limits: Limits) -> None:
+    """Write the limits as one safetensors file with the numbers in its header."""
+    rows = {defect: {name: asdict(limit) for name, limit in own.items()} for defect, own in limits.kinds.items()}
+    write_bytes(path, save({"references": np.ascontiguousarray(limits.references)}, metadata={"limits": json.dumps(rows)}))
+
+
+def load_limits(path: Path) -> Limits:
+    """Return the limits of a file that `save_limits` wrote; raises RunError when it is missing or spoiled."""
+    try:
+        with safe_open(path, framework="np") as file:
+            rows = json.loads(file.metadata()["limits"])
+            references = file.get_tensor("references")
+        return Limits({defect: {name: Limit(**row) for name, row in own.items()} for defect, own in rows.items()}, references)
+    except FileNotFoundError:
+        raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
+    except Exception as error:
+        raise RunError(f"{path}: cannot be read ({error}); fit again, or copy the RUN folder anew.") from error
+
+
+class _Windows:
+    """Windows of normals as share pictures, drawn at random places, the same for the same name."""
+
+    def __init__(self, normals: Sequence[np.ndarray], product: Product) -> None:
+        self._normals, self._product = normals, product
+
+    def __len__(self) -> int:
+        return REFERENCES if len(self._normals) else 0
+
+    def take(self, count: int, name: str) -> list[np.ndarray]:
+        generator = numpy_generator(0, "limits", name)
+        return [self._one(i, generator) for i in range(count if len(self._normals) else 0)]
+
+    def _one(self, i: int, generator: np.random.Generator) -> np.ndarray:
+        side, image = self._product.shape.window, self._normals[i * 7919 % len(self._normals)]  # a prime: spread over all of them
+        top, left = (int(generator.integers(0, max(1, length - side + 1))) for length in image.shape[:2])
+        return shares(cut(image, top, left, side), self._product.scale, self._product.shape.colours)
+
+
+def _few(examples: Sequence[Example]) -> list[Example]:
+    """Return MOST examples at most, spread evenly."""
+    if len(examples) <= MOST:
+        return list(examples)
+    return [examples[i] for i in np.linspace(0, len(examples) - 1, MOST).round().astype(int)]
+
+
+def _scores(examples: Sequence[Example], product: Product, config: Config, references: np.ndarray) -> dict[str, list[float]]:
+    """Return what the real defects of one kind show, by score."""
+    found = defaultdict(list)
+    for example in _few(examples):
+        for name, value in shape_scores(example.shape).items():
+            if name != "parts":
+                found[name].append(value)
+        picture = shares(example.image, product.scale, product.shape.colours)
+        for name, value in measure(picture, example.mask, config.generation.feather, example.others).items():
+            found[name].append(value)
+        if len(references):
+            found["product"].append(strangeness(looks(picture), references))
+    found["parts"] = [float(count) for count in Counter(e.source for e in examples).values()]  # `collect` tells parts of a picture apart
+    return dict(found)
+
+
+def _faults(
+    examples: Sequence[Example], product: Product, config: Config, windows: _Windows, references: np.ndarray
+) -> dict[str, list[float]]:
+    """Return the scores of pictures with one fault each: nothing to see, a hard border, an inside too soft or too rough, other content."""
+    found = defaultdict(list)
+    feather = config.generation.feather
+    chosen = _few(examples)[: MOST // 2]
+    normals = windows.take(len(chosen), chosen[0].defect if chosen else "")
+    generator = numpy_generator(0, "limits", "faults")
+    for example, normal in zip(chosen, normals, strict=False):
+        picture = shares(example.image, product.scale, product.shape.colours)
+        found["visible"].append(visibility(apparent_change(normal, example.mask), example.mask))
+        pasted = np.where(grow(example.mask, feather)[..., None], picture, normal)
+        found["seam"].append(seam(pasted, example.mask, feather))
+        for worse in (cv2.GaussianBlur(picture, (0, 0), 2.0).reshape(picture.shape), picture + generator.normal(0, 0.1, picture.shape)):
+            roughness = grain(np.where(example.mask[..., None], worse, picture).astype(np.float32), example.mask, example.others)
+            if roughness is not None:
+                found["grain"].append(roughness)
+        scrambled = generator.permuted(picture.reshape(-1, picture.shape[-1]), axis=0).reshape(picture.shape)
+        found["product"].append(strangeness(looks(scrambled), references))
+    return dict(found)
+
+
+def _limit(rule: _Rule, own: Sequence[float], pooled: Sequence[float], faults: Iterable[float], margin: float) -> Limit:
+    if len(own) < POOLED and rule.shared != "own":
+        own = pooled
+    others = pooled if rule.shared == "all" else []
+    low, high = _bounds(rule, own, others, margin)
+    rest = [_bounds(rule, [*own[:i], *own[i + 1 :]] or own, others, margin) for i in range(len(own))]
+    passed = [(a is None or value >= a) and (b is None or value <= b) for value, (a, b) in zip(own, rest, strict=True)]
+    limit = Limit(low, high, len(own), min(own), float(np.median(own)), max(own), float(np.mean(passed)), None)
+    rejected = [not limit.allows(value) for value in faults]
+    return replace(limit, rejected=float(np.mean(rejected)) if rejected else None)
+
+
+def _bounds(rule: _Rule, own: Sequence[float], others: Sequence[float], margin: float) -> tuple[float | None, float | None]:
+    """Return the least and the most that is allowed.
+
+    The range is that of the kind's own values without ODD at each end, and that of the `others` without their outer twentieths. On the
+    ratio scale it is widened by the factor 1 + margin on each side (to the power `least`), else by margin times the standard deviation or
+    `least`, whichever is more. Few values have not shown their range yet: for up to four the widening is twice as wide, then ever less.
+    """
+    ends = [np.quantile(own, [ODD, 1 - ODD])] + ([np.quantile(others, [0.05, 0.95])] if len(others) else [])
+    least, most = float(min(a for a, _ in ends)), float(max(b for _, b in ends))
+    scarce = 1 + min(1.0, 4 / len(own))
+    if rule.ratio:
+        factor = (1 + margin) ** (scarce * rule.least)
+        low, high = least / factor, most * factor
+    else:
+        width = margin * scarce * max(float(np.std(own)), rule.least)
+        low, high = least - width, most + width
+    return (low if rule.low else None), (high if rule.high else None)
+
+
+def _reason(rule: _Rule, value: float, limit: Limit) -> str:
+    """Return what was found, what real defects show and what was allowed."""
+    number = rule.text[rule.text.index("{") : rule.text.index("}") + 1]
+    bounds = [f"{word} {number.format(bound)}" for word, bound in (("at least", limit.low), ("at most", limit.high)) if bound is not None]
+    shown = f"{number.format(limit.least)} to {number.format(limit.most)}"
+    return f"{rule.check}: {rule.text.format(value)}; real ones show {shown}, allowed is {' and '.join(bounds)}"

@@ -1,0 +1,118 @@
+"""Where defects are and how large: one mark per defect, of generated ones and of those learned from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flawsmith.data.image_files import image_size, read_mask
+from flawsmith.data.library import Example, load_library
+from flawsmith.data.record import read_record
+from flawsmith.data.windows import Box, bounding_box
+from flawsmith.errors import FlawsmithError
+from flawsmith.reports.drawing import pool
+from flawsmith.reports.sheets import pairs_there
+
+Row = dict[str, Any]  # of OUT/pairs.jsonl
+
+FINEST = 256  # a mark's shape has at most so many pixels a side: enough for a heat map
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One defect as a heat map and a histogram need it."""
+
+    defect: str
+    area: int  # pixels
+    side: int  # longer side of its box in pixels
+    extent: tuple[float, float, float, float] | None  # top, left, bottom, right of its box as shares of the picture; None: nowhere
+    shape: np.ndarray  # (h, w) bool, its mask inside the box, at most FINEST a side
+
+    @property
+    def middle(self) -> tuple[float, float] | None:
+        """Row and column of the box's middle as shares of the picture."""
+        return None if self.extent is None else ((self.extent[0] + self.extent[2]) / 2, (self.extent[1] + self.extent[3]) / 2)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One defect of a row."""
+
+    defect: str
+    box: Box
+    area: int
+
+
+def parts_of(row: Row, mask: np.ndarray | None) -> list[Part]:
+    """Return the defects of an accepted row: as the row says, or without a word on them, all its mask as one."""
+    told = [part for part in row.get("parts") or [] if part.get("box")]
+    if told:
+        return [Part(part["defect"], Box(*part["box"]), int(part["area"])) for part in told]
+    if mask is None or not mask.any():
+        return []
+    return [Part(row["defect"], bounding_box(mask), int(mask.sum()))]
+
+
+def generated_marks(out: Path, rows: Sequence[Row]) -> list[Mark]:
+    """Return a mark for every defect of the accepted rows; one from noise has no place, for its picture is but a window."""
+    marks = []
+    for row in pairs_there(out, rows):
+        mask = read_mask(out / row["mask"])
+        for part in parts_of(row, mask):
+            box = part.box
+            shape = mask[box.top : box.top + box.height, box.left : box.left + box.width]
+            if shape.size:
+                marks.append(_mark(part.defect, part.area, shape, (box.top, box.left), mask.shape if row.get("normal") else None))
+    return marks
+
+
+def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
+    """Return a mark for every defect that the model in `run` learned from; none where there is no model.
+
+    size: (H, W) to take for pictures that are no longer where they were.
+    """
+    library = None if run is None else run / "model" / "library.safetensors"
+    if run is None or library is None or not library.is_file():
+        return []
+    places = _pictures(run)
+    known: dict[str, tuple[float, ...]] = {}
+    marks = []
+    for example in load_library(library):
+        if example.source not in known:
+            known[example.source] = _size(places.get((example.defect, example.source)), size)
+        marks.append(_real_mark(example, known[example.source]))
+    return marks
+
+
+def _real_mark(example: Example, size: tuple[float, ...]) -> Mark:
+    height, width = example.shape.shape
+    corner = example.place[0] * size[0] - height / 2, example.place[1] * size[1] - width / 2
+    return _mark(example.defect, example.area, example.shape, corner, size)
+
+
+def _mark(defect: str, area: int, shape: np.ndarray, corner: tuple[float, float], size: tuple[float, ...] | None) -> Mark:
+    height, width = shape.shape
+    extent = None
+    if size is not None:
+        top, left = (float(np.clip(c, 0, max(0, s - n))) for c, s, n in zip(corner, size, shape.shape, strict=True))
+        extent = top / size[0], left / size[1], min(1.0, (top + height) / size[0]), min(1.0, (left + width) / size[1])
+    return Mark(defect, area, max(height, width), extent, pool(shape, min(height, FINEST), min(width, FINEST)).copy())
+
+
+def _pictures(run: Path) -> dict[tuple[str, str], Path]:
+    """Return the file of each picture learned from by its defect and name; empty where RUN does not tell."""
+    try:
+        record = read_record(run)
+    except FlawsmithError:
+        return {}
+    root = Path(record["root"])
+    return {(name, Path(row["image"]).name): root / row["image"] for name, rows in record["defects"].items() for row in rows}
+
+
+def _size(path: Path | None, otherwise: tuple[float, ...]) -> tuple[float, ...]:
+    try:
+        return otherwise if path is None else image_size(path)
+    except FlawsmithError:
+        return otherwise

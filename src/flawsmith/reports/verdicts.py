@@ -1,0 +1,101 @@
+"""What verification said: counts per defect and per check, for the report and for the terminal."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = dict[str, Any]
+
+COLUMNS = ("Defect", "Attempts", "Accepted", "Rejected", "Failed", "Accepted of all")
+MEANINGS = {  # what each check asks; it says no when the answer is no
+    "visible": "Is the defect to be seen inside its mask?",
+    "outside": "Is all that can be seen inside the mask?",
+    "agreement": "Does the mask fit what really changed?",
+    "area": "Is its area within that of real ones?",
+    "shape": "Is its shape like that of real ones?",
+    "place": "Is it where real ones are, or where it was asked for?",
+    "seam": "Is there no line where the new pixels begin?",
+    "grain": "Are sharpness and noise inside like those around it?",
+    "copy": "Is it more than a copy of a defect learned from?",
+    "duplicate": "Is it unlike the other accepted pairs?",
+    "product": "Does the whole picture still look like the product?",
+    "empty": "Did the model draw a defect at all?",
+    "pick": "Is it among those kept because they differ most?",
+}
+
+
+def kind(reason: str) -> str:
+    """Return a reason without its numbers, so that like ones can be counted: what stands before the first colon or number."""
+    return re.split(r":|\s-?\d", reason, maxsplit=1)[0].removesuffix(" by")
+
+
+def verdicts(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Return for each defect: attempts, accepted, rejected, failed, and how many attempts each check refused."""
+    result = {}
+    for defect in sorted({row["defect"] for row in rows}):
+        mine = [row for row in rows if row["defect"] == defect]
+        count = Counter(row["verdict"] for row in mine)
+        result[defect] = {
+            "attempts": len(mine),
+            "accepted": count["accepted"],
+            "rejected": count["rejected"],
+            "failed": count["failed"],
+            "reasons": {check: number for check, number, _ in reject_table(mine)},
+        }
+    return result
+
+
+def reject_table(rows: Sequence[Row]) -> list[tuple[str, int, float]]:
+    """Return (check, attempts it refused, their share of all attempts), the most frequent first.
+
+    An attempt that several checks refuse counts for each of them; a check that names two defects of one picture counts once.
+    """
+    counts = Counter(check for row in rows for check in sorted({kind(reason) for reason in row["reasons"]}))
+    return [(check, count, count / len(rows)) for check, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
+    """Print how many attempts were accepted per defect and, where any were refused, which checks refused them."""
+    console = console or Console()
+    console.print(_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(rows)]))
+    refused = [(check, f"{count:,}", f"{share:.0%}", MEANINGS.get(check, "")) for check, count, share in reject_table(rows)]
+    if refused:
+        console.print(_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
+
+
+def verdict_lines(rows: Sequence[Row]) -> list[tuple[str, tuple[str, ...]]]:
+    """Return each defect, and for several a last line for all of them, with the texts for COLUMNS after the first."""
+    found = verdicts(rows)
+    lines = [(defect, [v[name] for name in _COUNTS]) for defect, v in found.items()]
+    if len(lines) > 1:
+        lines.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in lines), strict=True)]))
+    return [(defect, (*(f"{n:,}" for n in numbers), f"{numbers[1] / numbers[0]:.0%}")) for defect, numbers in lines]
+
+
+def scores(rows: Sequence[Row]) -> dict[str, tuple[list[float], list[float]]]:
+    """Return for each score the values of the accepted and of the other attempts; values that are no finite numbers are left out."""
+    result: dict[str, tuple[list[float], list[float]]] = {}
+    for row in rows:
+        for name, value in row["scores"].items():
+            if isinstance(value, (int, float)) and math.isfinite(value):
+                result.setdefault(name, ([], []))[row["verdict"] != "accepted"].append(float(value))
+    return result
+
+
+_COUNTS = ("attempts", "accepted", "rejected", "failed")
+
+
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], text: Sequence[int] = (0,)) -> Table:
+    """Return a table; the columns numbered in `text` hold words, the others numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for index, name in enumerate(columns):
+        table.add_column(name, justify="left" if index in text else "right")
+    for line in lines:
+        table.add_row(*(Text(cell) for cell in line))  # as Text: a defect's name may hold what rich takes for markup
+    return table

@@ -1,0 +1,178 @@
+"""The limits: what real defects show passes, faults do not, and each reason says what was found and what is allowed."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from flawsmith.config import Config, ConfigError, QualityConfig, resolve
+from flawsmith.data.library import Example
+from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import bounding_box
+from flawsmith.errors import RunError
+from flawsmith.generation.blending import band
+from flawsmith.models.build import Shape
+from flawsmith.models.store import Product
+from flawsmith.quality.checks import measure, shape_scores
+from flawsmith.quality.limits import Limit, Limits, calibrate, load_limits, save_limits
+from flawsmith.quality.looks import looks, strangeness
+
+SIDE = 48
+PRODUCT = Product(Shape(("dent", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.01, {"dent": (1, 2), "spot": (1, 2)})
+
+
+def normal(seed: int, size: int = 80) -> np.ndarray:
+    """Return a stored picture of textured material."""
+    noise = np.random.default_rng(seed).normal(0, 1, (size, size)).astype(np.float32)
+    return (128 + 12 * cv2.GaussianBlur(noise, (0, 0), 0.8)).round().astype(np.uint8)[..., None]
+
+
+def disc(radius: int) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(mask, (SIDE // 2, SIDE // 2), radius, 1, -1)
+    return mask > 0
+
+
+def example(seed: int, defect: str = "dent", radius: int = 7, by: float = 60) -> Example:
+    """Return a real defect: a disc darker than its surroundings that rises over a pixel or two."""
+    mask = disc(radius)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
+    image = (normal(seed, SIDE) - by * soft[..., None]).round().astype(np.uint8)
+    b = bounding_box(mask)
+    shape = mask[b.top : b.top + b.height, b.left : b.left + b.width]
+    return Example(defect, image, mask, shape, (0.5, 0.5), int(mask.sum()), f"{defect}{seed}.png", np.zeros_like(mask))
+
+
+REAL = [example(i, "dent", 6 + i % 3, 50 + 5 * i) for i in range(8)] + [example(20 + i, "spot", 10, 60 + i) for i in range(2)]
+NORMALS = [normal(100 + i) for i in range(6)]
+
+
+def config(margin: float = 1.0) -> Config:
+    return dataclasses.replace(Config(), quality=QualityConfig(margin=margin))
+
+
+@pytest.fixture(scope="module")
+def limits() -> Limits:
+    return calibrate(REAL, NORMALS, PRODUCT, config())
+
+
+def scores(e: Example, limits: Limits, image: np.ndarray | None = None) -> dict[str, float]:
+    picture = ((e.image if image is None else image) / 255).astype(np.float32)
+    found = {**shape_scores(e.mask), **measure(picture, e.mask, 3)}
+    return {**found, "product": strangeness(looks(picture), limits.references)}
+
+
+def failed(limits: Limits, e: Example, image: np.ndarray | None = None) -> set[str]:
+    return {reason.split(":")[0] for reason in limits.reasons(e.defect, scores(e, limits, image))}
+
+
+def test_real_defects_pass_seen_or_not(limits: Limits) -> None:
+    for e in [*REAL, *(example(40 + i, "dent", 6 + i % 3, 70) for i in range(5)), example(50, "spot", 10, 62)]:
+        assert failed(limits, e) == set()
+
+
+def test_each_fault_is_found_by_its_check(limits: Limits) -> None:
+    e = example(60)
+    assert failed(limits, e, normal(61, SIDE)) >= {"visible"}
+    assert "area" in failed(limits, example(62, radius=20)) and "area" in failed(limits, example(62, radius=2))
+    wide = band(e.mask, np.ones_like(e.mask), 3)[..., None] > 0
+    assert failed(limits, e, np.where(wide, e.image.astype(float) - 60, e.image)) == {"seam"}
+    noise = np.random.default_rng(0).normal(0, 40, e.image.shape)
+    rough = np.where(e.mask[..., None], e.image + noise, e.image)
+    soft = np.where(e.mask[..., None], cv2.GaussianBlur(e.image, (0, 0), 3)[..., None], e.image)
+    assert "grain" in failed(limits, e, rough) and "grain" in failed(limits, e, soft)
+    assert "product" in failed(limits, e, np.clip(e.image + 3 * noise, 0, 255))
+    bar = np.zeros((SIDE, SIDE), bool)
+    bar[22:26, 2:46] = True
+    assert "shape" in failed(limits, dataclasses.replace(e, mask=bar))
+    crumbs = np.zeros((SIDE, SIDE), bool)
+    crumbs[4:44:8, 4:44:8] = True
+    assert "shape" in failed(limits, dataclasses.replace(e, mask=crumbs))
+
+
+def test_a_reason_says_what_was_found_shown_and_allowed(limits: Limits) -> None:
+    limit = limits.kinds["dent"]["area"]
+    (reason,) = limits.reasons("dent", {"area": 5000.0})
+    assert reason == (
+        f"area: it covers 5000 px; real ones show {limit.least:.0f} to {limit.most:.0f} px, "
+        f"allowed is at least {limit.low:.0f} px and at most {limit.high:.0f} px"
+    )
+    assert limits.reasons("dent", {}) == [] == limits.reasons("dent", {"area": limit.median, "agreement": 0.0})
+    assert limits.reasons("nothing of the kind", {"area": 1.0}) == []
+
+
+def test_the_margin_widens_every_limit() -> None:
+    narrow, wide = (calibrate(REAL, NORMALS, PRODUCT, config(margin)) for margin in (0.0, 1.0))
+    for name, limit in narrow.kinds["dent"].items():
+        other = wide.kinds["dent"][name]
+        assert limit.low is None or (other.low is not None and other.low < limit.low), name
+        assert limit.high is None or (other.high is not None and other.high > limit.high), name
+    area = narrow.kinds["dent"]["area"]
+    assert area.low == pytest.approx(area.least, rel=0.05) and area.high == pytest.approx(area.most, rel=0.05)
+    with pytest.raises(ConfigError, match="quality.margin: got -1"):
+        resolve(settings=["quality.margin=-1"])
+
+
+def test_one_example_gives_usable_limits() -> None:
+    product = dataclasses.replace(PRODUCT, shape=Shape(("dent",), 1, SIDE))
+    alone = calibrate(REAL[:1], NORMALS, product, config())
+    assert failed(alone, REAL[0]) == set() and failed(alone, example(70, radius=8)) == set()
+    assert "area" in failed(alone, example(71, radius=20)) and "visible" in failed(alone, REAL[0], normal(72, SIDE))
+
+
+def test_a_kind_with_few_examples_borrows_looks_but_not_size(limits: Limits) -> None:
+    own, other = limits.kinds["spot"], limits.kinds["dent"]
+    assert own["visible"].count == len(REAL) and own["grain"].count == len(REAL) and own["area"].count == 2
+    assert own["area"].least > other["area"].most and other["visible"].count == 8
+
+
+def test_the_table_says_how_selective_a_check_is(limits: Limits) -> None:
+    for own in limits.kinds.values():
+        for name in ("visible", "seam", "grain", "product"):
+            rejected = own[name].rejected
+            assert rejected is not None and rejected >= 0.5, name
+        assert own["area"].rejected is None
+        assert all(limit.passed >= 0.75 and limit.least <= limit.median <= limit.most for limit in own.values())
+
+
+def test_calibration_is_repeatable_and_does_not_grow_with_the_examples(limits: Limits) -> None:
+    again = calibrate(REAL, NORMALS, PRODUCT, config())
+    assert again.kinds == limits.kinds and np.array_equal(again.references, limits.references)
+    start = time.perf_counter()
+    many = calibrate(REAL * 40, NORMALS, PRODUCT, config())
+    assert time.perf_counter() - start < 20 and many.kinds["dent"]["area"].count < 100
+
+
+def test_without_normals_the_rest_still_works() -> None:
+    bare = calibrate(REAL, [], PRODUCT, config())
+    assert "product" not in bare.kinds["dent"] and bare.kinds["dent"]["visible"].rejected is None
+    assert failed(bare, REAL[0]) == set()
+
+
+def test_a_normal_smaller_than_a_window_and_colour_and_16_bit_are_fine() -> None:
+    product = Product(Shape(("dent",), 3, SIDE), PixelRange(0.0, 4000.0, "uint16"), 0.01, {"dent": (1, 2)})
+    deep = [dataclasses.replace(e, image=(e.image.astype(np.uint16) * 16).repeat(3, 2)) for e in REAL[:6]]
+    found = calibrate(deep, [normal(0, 20).astype(np.uint16).repeat(3, 2) * 16], product, config())
+    assert found.references.shape[0] > 10 and 0 < found.kinds["dent"]["visible"].median < 1
+
+
+def test_limits_come_back_as_they_were(limits: Limits, tmp_path: Path) -> None:
+    save_limits(tmp_path / "l.safetensors", limits)
+    back = load_limits(tmp_path / "l.safetensors")
+    assert back.kinds == limits.kinds and isinstance(back.kinds["dent"]["area"], Limit)
+    assert back.references.dtype == np.float32 and np.array_equal(back.references, limits.references)
+
+
+def test_missing_or_spoiled_limits_say_what_to_do(limits: Limits, tmp_path: Path) -> None:
+    path = tmp_path / "limits.safetensors"
+    with pytest.raises(RunError, match=r"limits\.safetensors: is missing; fit again"):
+        load_limits(path)
+    save_limits(path, limits)
+    content = path.read_bytes()
+    for spoiled in (b"", content[:40], content[: len(content) // 2]):
+        path.write_bytes(spoiled)
+        with pytest.raises(RunError, match="cannot be read.*fit again"):
+            load_limits(path)
