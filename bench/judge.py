@@ -4,7 +4,7 @@
 
 DATA is what flawsmith was fitted on (the strict third of it); each OUT is a folder that `flawsmith generate` wrote. Prints JSON.
 With --judge FILE the trained judge is written there, or read from there when the file exists, so that one training serves
-several OUT folders of one product; without OUT it is only trained and checked.
+several OUT folders of one product; without OUT it is only trained and checked. --minutes counts processor time per thread.
 
 What it learns from: the test side of the strict split (flawsmith.data.splits) and the held-out normals, `test/good`. The
 normals that the generator learned from join only when fewer than FEW_NORMALS held-out ones are left to learn from. A quarter

@@ -111,7 +111,7 @@ class QualityConfig:
     change: float = 0.04  # a pixel has changed when it differs by more than this share of the value range
     agreement: float = 0.5  # least agreement of mask and change, 0 to 1 (masks/align.py defines it)
     outside: float = 0.2  # most of the visible change that may lie outside the mask, as a share
-    duplicate: float = 0.95  # most alike that two accepted pairs may be, 0 to 1
+    duplicate: float = 0.9  # most alike that two accepted pairs may be, 0 to 1
     margin: float = 1.0  # how far scores may leave those of real defects: 1.0 allows half the least to twice the largest area
 
 

@@ -1,6 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flawsmith.data.library import collect
 from flawsmith.data.sample import Sample
@@ -89,6 +91,40 @@ def test_a_large_copy_is_found_after_shrinking():
     assert closest(mine, others)[0] > 0.9 > 0.6 > similarities(mine, others)[0]
 
 
+@pytest.mark.parametrize("flipped", [False, True])
+@pytest.mark.parametrize("turns", range(4))
+def test_fine_texture_of_a_large_copy_agrees_after_a_turn_and_an_odd_cut(turns, flipped):
+    """One pixel off, shrinking mixes other pixels of the stripes."""
+    picture, mask = blob(5, size=150, canvas=200)
+    picture = picture + np.random.default_rng(0).normal(0, 0.15, (1, 200, 1)).astype(np.float32) * mask[..., None]
+    real = crop(picture, mask, 64)
+    if flipped:
+        picture, mask = picture[:, ::-1], mask[:, ::-1]
+    assert similarities(crop(np.rot90(picture, turns), np.rot90(mask, turns), 64), [real])[0] > 0.95
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(3, 60), st.integers(0, 3), st.booleans(), st.floats(0.5, 1.5), st.floats(-0.2, 0.2))
+def test_a_turned_defect_of_another_brightness_is_the_same_defect(seed, size, turns, flipped, gain, offset):
+    picture, mask = blob(seed, size, canvas=size + 20)
+    other, place = gain * picture + offset, mask
+    if flipped:
+        other, place = other[::-1], place[::-1]
+    there = crop(np.rot90(other, turns).astype(np.float32), np.rot90(place, turns))
+    assert similarities(crop(picture, mask), [there])[0] > 0.93
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 70), st.integers(1, 70), st.booleans())
+def test_any_two_defects_give_a_share_nearly_the_same_both_ways(seed, first, second, flat):
+    a, b = crop(*blob(seed, first, canvas=100)), crop(*blob(seed + 1, second, canvas=100))
+    if flat:
+        a = Crop(np.zeros_like(a.image), a.mask)
+    there, back = similarities(a, [b])[0], similarities(b, [a])[0]
+    assert 0 <= there <= 1 and 0 <= back <= 1
+    assert there == pytest.approx(back, abs=0.15)
+
+
 def test_nothing_to_compare_with():
     assert closest(crop(*blob(0)), []) == (0.0, -1)
     assert similarities(crop(*blob(0)), []).shape == (0,)
@@ -112,7 +148,7 @@ def test_the_limit_follows_the_real_defects_within_its_bounds():
 def test_a_crop_is_its_box_with_a_margin_in_grey_shares():
     picture = np.zeros((20, 30, 3), np.float32)
     picture[5:9, 10:16] = (0.2, 0.4, 0.9)
-    mask = picture.any(-1)
+    mask = picture.max(-1) > 0
     found = crop(picture, mask)
     assert found.image.shape == found.mask.shape == (4 + 2 * MARGIN, 6 + 2 * MARGIN)
     assert found.image.dtype == np.float32

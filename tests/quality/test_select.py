@@ -7,7 +7,7 @@ from flawsmith.quality.copies import crop
 from flawsmith.quality.select import features, pick
 
 
-def defect(height: int = 8, width: int = 20, level: float = 0.2, noise: float = 0.0, corner: int = 0):
+def defect(height: int = 8, width: int = 20, level: float = 0.2, noise: float = 0.0, corner: int = 0) -> tuple[np.ndarray, np.ndarray]:
     picture = np.full((64, 64, 1), 0.6, np.float32)
     picture[10 : 10 + height, 10 : 10 + width] = level + noise * np.random.default_rng(0).normal(size=(height, width, 1))
     mask = np.zeros((64, 64), bool)
@@ -29,7 +29,7 @@ def test_features_are_finite_and_do_not_depend_on_the_pose():
 
 @pytest.mark.parametrize("change", [{"height": 16, "width": 40}, {"height": 16}, {"level": 0.5}, {"noise": 0.1}, {"corner": 6}])
 def test_features_tell_size_shape_brightness_and_texture_apart(change):
-    own, other = (features(crop(*defect(**kwargs)), (0.5, 0.5)) for kwargs in ({}, change))
+    own, other = features(crop(*defect()), (0.5, 0.5)), features(crop(*defect(**change)), (0.5, 0.5))
     assert np.abs(own - other).max() > 0.05
 
 
@@ -58,6 +58,17 @@ def test_pick_keeps_half_of_the_best_least_distance():
         return min(np.linalg.norm(x[i] - x[j]) for i, j in combinations(chosen, 2))
 
     assert least(pick(vectors, 4)) >= 0.5 * max(least(c) for c in combinations(range(11), 4))
+
+
+def test_pick_spreads_wider_than_chance():
+    g = np.random.default_rng(4)
+    vectors = g.normal(size=(2000, 6))
+    x = (vectors - vectors.mean(0)) / vectors.std(0)
+
+    def least(chosen):
+        return min(np.linalg.norm(x[i] - x[j]) for i, j in combinations(chosen, 2))
+
+    assert least(pick(vectors, 30)) > 1.5 * max(least(g.choice(2000, 30, replace=False)) for _ in range(20))
 
 
 def test_pick_gives_every_feature_the_same_weight():

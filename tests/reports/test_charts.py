@@ -53,6 +53,13 @@ def test_a_size_axis_has_round_numbers_within_it(real: list[int], made: list[int
     assert all(0.6 * min(real + made) <= tick <= 1.6 * max(real + made) for tick in ticks)
 
 
+def test_the_labels_of_an_axis_do_not_touch() -> None:
+    for most in (12_000, 30_000, 60_000, 130_000, 3_000_000):
+        texts = [e for e in drawing(charts.size_histogram("area", "px", [3_000], [most])).iter("text") if e.attrib["y"] == "147"]
+        ends = [(float(e.attrib["x"]), len(e.text or "") * charts.LETTER / 2) for e in texts]
+        assert len(ends) >= 2 and all(b - half > a + other for (a, other), (b, half) in zip(ends, ends[1:], strict=False))
+
+
 def angles(text: str) -> list[float]:
     """Return each slice's share of the turn, from where its arc begins and ends."""
     svg = drawing(text)
@@ -71,6 +78,11 @@ def test_slices_are_as_wide_as_their_share_and_named() -> None:
     assert [element.text for element in svg.iter("text")] == ["seam 50%", "area 30%", "copy 19%"]
     assert "seam 50%, area 30%, copy 19%, grain 1%" in svg.attrib["aria-label"]
     assert len({path.attrib["fill"] for path in svg.iter("path")}) == 4
+
+
+def test_a_slice_of_more_than_half_goes_the_long_way_round() -> None:
+    first, second = (path.attrib["d"] for path in drawing(charts.pie([("seam", 7), ("area", 3)])).iter("path"))
+    assert " 0 1 1 " in first and " 0 0 1 " in second  # the flags of the arc: large or not, clockwise
 
 
 def test_a_single_refusal_is_a_whole_circle() -> None:

@@ -48,7 +48,9 @@ def test_a_pair_is_shown_with_one_black_and_one_white(write_pairs: Callable[...,
     normal = np.full((64, 80, 1), 1000, np.uint16)
     normal[0, 0] = 0
     write_image(out / "normal.png", normal)
-    write_image(out / "test/crack/000000.png", np.where(np.arange(80)[None, :, None] > 70, 4000, normal).astype(np.uint16))
+    generated = np.full((64, 80, 1), 1000, np.uint16)
+    generated[:, 70:] = 4000
+    write_image(out / "test/crack/000000.png", generated)
     row = {"image": "test/crack/000000.png", "normal": "normal.png"}
     ((before, after),) = sheets.read_views(out, row, [(0, 0, 10, 80)])
     assert before is not None and before[5, 5, 0] == after[5, 5, 0] == round(255 * 1000 / 4000)

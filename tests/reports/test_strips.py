@@ -67,6 +67,15 @@ def test_without_a_normal_there_is_no_before_and_no_change(write_pairs: Callable
     assert strip.picture.shape[1] < 3 * strip.picture.shape[0]
 
 
+def test_a_strip_wider_than_the_page_has_two_rows(write_pairs: Callable[..., Path]) -> None:
+    (strip,) = all_strips(write_pairs(boxes=[(10, 10, 300, 300)], size=(400, 400)))
+    assert strip.zoom == 1 and strip.picture.shape == (2 * 360 + strips.GAP, 2 * 360 + strips.GAP, 3)
+    normal, generated = strip.picture[:360, :360], strip.picture[:360, -360:]
+    outlined, change = strip.picture[-360:, :360], strip.picture[-360:, -360:]
+    assert (normal == 90).all() and not (generated == OUTLINE).all(2).any() and (generated[150, 150] == 5).all()
+    assert (outlined == OUTLINE).all(2).any() and (outlined[0, 0] == 90).all() and (change[0, 0] == 255).all()
+
+
 def test_a_cut_defect_is_said_to_be_cut(write_pairs: Callable[..., Path]) -> None:
     (strip,) = all_strips(write_pairs(boxes=[(10, 10, 600, 40)], size=(640, 640)))
     assert strip.zoom == 1 and f"only the {strips.MOST} × {strips.MOST} px in its middle" in strip.caption

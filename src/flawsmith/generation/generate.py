@@ -29,7 +29,6 @@ from flawsmith.quality.verdict import Checks
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.reports.verdicts import kind
-from flawsmith.seeds import derive
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Generator:
         if not resume:
             prepare_output(out, overwrite)
         if dry_run:
-            output.write_plan((self._artist.sketch(job.plan(i, 0), job.wishes), derive(request.seed, "pair", i)) for i in job.indexes)
+            output.write_plan(self._artist.sketch(job.plan(i, 0), job.wishes) for i in job.indexes)
             return Summary(0, 0, 0, {})
         output.open()
         summary = self._run(job, output, [i for i in job.indexes if f"{i:06d}" not in done], quiet)

@@ -13,7 +13,7 @@ from flawsmith.errors import OutputExistsError
 from flawsmith.files import append_line, read_lines, write_bytes, write_text
 from flawsmith.generation.picture import Attempt
 from flawsmith.generation.plan import Plan, plan_row
-from flawsmith.quality.copies import Crop
+from flawsmith.quality.copies import MARGIN, Crop
 from flawsmith.quality.select import features, pick
 from flawsmith.quality.verdict import Checks, Finding
 from flawsmith.reports.drawing import encode
@@ -50,9 +50,10 @@ class Output:
             assert attempt.image is not None
             pitch = None if wanted.normal is None else read_pitch(wanted.normal)
             name, mask_name = f"test/{wanted.defect}/{wanted.id}.png", f"ground_truth/{wanted.defect}/{wanted.id}_mask.png"
+            mask = attempt.mask()
             write_image(self.folder / name, attempt.image, pitch)
-            write_mask(self.folder / mask_name, attempt.mask(), pitch)
-            self._remember(wanted.id, [(f.spot.part.defect, f.crop, f.box()) for f in attempt.flaws], attempt.image.shape)
+            write_mask(self.folder / mask_name, mask, pitch)
+            self._remember(wanted.id, attempt.row()["parts"], attempt.image, mask)
         row: dict[str, Any] = {"id": wanted.id, "attempt": wanted.attempt, "defect": wanted.defect, "image": name, "mask": mask_name}
         row |= {"verdict": outcome, "reasons": attempt.reasons, "scores": attempt.scores(), "seed": wanted.seed}
         row |= {"normal": None if wanted.normal is None else str(wanted.normal), "model": self._model}
@@ -81,7 +82,7 @@ class Output:
         write_text(self._rows, "".join(json.dumps(row) + "\n" for row in rows if row["id"] in done))
         for row in rows:
             if row["verdict"] == "accepted":
-                self._read_back(row)
+                self._remember(row["id"], row["parts"], read_image(self.folder / row["image"]), read_mask(self.folder / row["mask"]))
         return done
 
     def pick(self, count: int) -> int:
@@ -99,23 +100,24 @@ class Output:
             mine = by_defect[defect]
             vectors = np.stack([self._vectors[row["id"]] for row in mine])
             kept |= {mine[i]["id"] for i in pick(vectors, room)}
-        for row in accepted:
-            if row["id"] not in kept:
-                for name in (row["image"], row["mask"]):
-                    (self.folder / name).unlink()
-                row |= {"verdict": "rejected", "reasons": [LEFT_OUT], "image": None, "mask": None}
-        write_text(self._rows, "".join(json.dumps(row) + "\n" for row in rows))
+        left_out = [row for row in accepted if row["id"] not in kept]
+        files = [self.folder / row[name] for row in left_out for name in ("image", "mask")]
+        for row in left_out:
+            row |= {"verdict": "rejected", "reasons": [LEFT_OUT], "image": None, "mask": None}
+        write_text(self._rows, "".join(json.dumps(row) + "\n" for row in rows))  # first: a row must never name a file that is gone
+        for file in files:
+            file.unlink()
         return len(kept)
 
-    def write_plan(self, sketches: Iterable[tuple[Attempt, int]]) -> None:
-        """Write OUT/plan.jsonl, which `--plan` reads, and OUT/plan.png; sketches: attempts with proposed shapes, and their seeds."""
+    def write_plan(self, sketches: Iterable[Attempt]) -> None:
+        """Write OUT/plan.jsonl, which `--plan` reads, and OUT/plan.png; sketches: attempts with proposed shapes."""
         self.folder.mkdir(parents=True, exist_ok=True)
         rows = self.folder / "plan.jsonl"
         write_text(rows, "")
 
         def entries() -> Iterator[PlanEntry]:
-            for attempt, seed in sketches:
-                append_line(rows, json.dumps(plan_row(attempt.wanted, seed)))
+            for attempt in sketches:
+                append_line(rows, json.dumps(plan_row(attempt.wanted)))
                 assert attempt.image is not None
                 shapes = [(f.spot.placement.top, f.spot.placement.left, f.mask) for f in attempt.flaws]
                 yield PlanEntry(f"{attempt.wanted.id}  {attempt.wanted.defect}", attempt.image, shapes)
@@ -130,30 +132,24 @@ class Output:
                 reasons.append(reason)
         return reasons
 
-    def _remember(self, name: str, flaws: list[tuple[str, Crop | None, list[int] | None]], size: tuple[int, ...]) -> None:
-        """Keep what later pairs are compared with: each defect's crop, and the largest one's features for the pick."""
+    def _remember(self, name: str, parts: list[dict[str, Any]], image: np.ndarray, mask: np.ndarray) -> None:
+        """Keep what later pairs are compared with: each defect's crop, and the largest one's features for the pick.
+
+        parts: of the pair's row. All is taken from the finished pair, so that one made just now and one read back are the same.
+        """
         largest = 0
-        for defect, crop, box in flaws:
-            if crop is None or box is None:
-                continue
-            ids, crops = self._crops.setdefault(defect, ([], []))
+        for part in parts:
+            top, left, height, width = part["box"]
+            window = cut(image, top - MARGIN, left - MARGIN, height + 2 * MARGIN, width + 2 * MARGIN)
+            inside = np.pad(mask[top : top + height, left : left + width], MARGIN)  # beyond its box it is another's
+            crop = self._checks.crop(Finding(window, None, inside, part["defect"]))
+            ids, crops = self._crops.setdefault(part["defect"], ([], []))
             ids.append(name)
             crops.append(crop)
-            if crop.mask.sum() > largest:
-                largest = int(crop.mask.sum())
-                self._vectors[name] = features(crop, ((box[0] + box[2] / 2) / size[0], (box[1] + box[3] / 2) / size[1]))
-
-    def _read_back(self, row: dict[str, Any]) -> None:
-        """Remember a pair that an earlier run wrote."""
-        image, mask = read_image(self.folder / row["image"]), read_mask(self.folder / row["mask"])
-        flaws = []
-        for part in row["parts"]:
-            top, left, height, width = part["box"]
-            here = (top - 2, left - 2, height + 4, width + 4)
-            window, inside = cut(image, *here), cut(mask, *here)
-            inside[:2], inside[-2:], inside[:, :2], inside[:, -2:] = False, False, False, False  # beyond its box it is another's
-            flaws.append((part["defect"], self._checks.crop(Finding(window, None, inside, part["defect"])), part["box"]))
-        self._remember(row["id"], flaws, image.shape)
+            if part["area"] > largest:
+                largest = part["area"]
+                place = (top + height / 2) / image.shape[0], (left + width / 2) / image.shape[1]
+                self._vectors[name] = features(crop, place)
 
     def _is_ours(self, row: dict[str, Any]) -> bool:
         """Return whether the plan would make this row's attempt, with this model."""

@@ -11,6 +11,7 @@ from flawsmith.data.image_files import read_image
 from flawsmith.data.library import Example
 from flawsmith.data.windows import Box, bounding_box, cut, paste
 from flawsmith.generation.blending import band, blend
+from flawsmith.generation.grain import match_grain
 from flawsmith.generation.placement import NoRoomError, Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
@@ -19,7 +20,7 @@ from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
 from flawsmith.models.store import Product
-from flawsmith.quality.checks import change_map
+from flawsmith.quality.checks import change_map, shares
 from flawsmith.quality.copies import Crop
 from flawsmith.quality.verdict import Checks, Finding, Verdict
 from flawsmith.seeds import derive, numpy_generator
@@ -172,9 +173,10 @@ class Artist:
         else:
             normal = cut(attempt.image, placement.top, placement.left, *placement.region.shape)
             own = normal.shape[2] - (normal.shape[2] in (2, 4))
-            change = change_map(scale.to_pixels(drawn.whole, own), normal[..., :own], scale.high - scale.low)
+            whole = self._with_grain(drawn, normal, placement.region, spot.part.defect)
+            change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)
-            image = blend(normal, drawn.whole, band(mask, placement.region, feather), scale)
+            image = blend(normal, whole, band(mask, placement.region, feather), scale)
             others = cut(attempt.mask(), placement.top, placement.left, *mask.shape) if attempt.flaws else None
             side, placed = placement.side, spot.part.region is not None
             finding = Finding(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
@@ -182,6 +184,15 @@ class Artist:
         verdict = self._checks.judge(finding)
         attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None))
         attempt.reasons += verdict.reasons
+
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, region: np.ndarray, defect: str) -> np.ndarray:
+        """Return the drawn whole (C, H, W) with the grain that real defects of this kind have."""
+        allowed, mask = self._checks.real_range(defect, "grain"), extract(drawn.mask, region)
+        if allowed is None or not mask.any():
+            return drawn.whole
+        picture = np.ascontiguousarray((drawn.whole.transpose(1, 2, 0) + 1) / 2)
+        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, allowed)
+        return (2 * matched - 1).transpose(2, 0, 1)
 
 
 def _box_of(mask: np.ndarray, placement: Placement) -> list[int] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from flawsmith.data.folders import entries
 from flawsmith.data.image_files import image_size, type_of
 from flawsmith.errors import ConfigError, DataError, FlawsmithError
-from flawsmith.generation.regions import Regions
+from flawsmith.generation.regions import Regions, parse_box
 from flawsmith.generation.shapes import Size, parse_size
 from flawsmith.seeds import derive, numpy_generator
 
@@ -39,7 +39,8 @@ class Wanted:
     attempt: int
     parts: tuple[Part, ...]
     normal: Path | None  # None in --free
-    seed: int
+    seed: int  # of this attempt
+    base: int = 0  # the pair's own, from which those of its attempts come
 
     @property
     def id(self) -> str:
@@ -84,7 +85,7 @@ class Asked:
             kinds[1:] = [self.defects[int(g.integers(len(self.defects)))] for _ in kinds[1:]]
         strengths = [float(round(g.uniform(*self.severity), 3)) for _ in kinds]
         parts = tuple(Part(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
-        return Wanted(index, attempt, parts, normal, derive(base, attempt))
+        return Wanted(index, attempt, parts, normal, derive(base, attempt), base)
 
 
 class PlanFile:
@@ -132,19 +133,19 @@ class PlanFile:
     def __call__(self, index: int, attempt: int) -> Wanted:
         """Return attempt number `attempt` at row `index`; only its seed changes from attempt to attempt."""
         normal, parts, seed = self._rows[index]
-        return Wanted(index, attempt, parts, normal, derive(seed, attempt))
+        return Wanted(index, attempt, parts, normal, derive(seed, attempt), seed)
 
 
-def plan_row(wanted: Wanted, seed: int) -> dict[str, Any]:
-    """Return the row of a --plan file that asks for the same pair with the seed it was planned with."""
+def plan_row(wanted: Wanted) -> dict[str, Any]:
+    """Return the row of a --plan file, lying anywhere, that asks for the same pair with the same seed."""
     row: dict[str, Any] = {"normal": str(wanted.normal.resolve())} if wanted.normal else {}
     parts = [
         {"defect": part.defect, "severity": part.severity}
-        | ({"region": part.region} if part.region else {})
+        | ({"region": _anywhere(part.region)} if part.region else {})
         | ({"size": part.size.text()} if part.size else {})
         for part in wanted.parts
     ]
-    return row | (parts[0] if len(parts) == 1 else {"parts": parts}) | {"seed": seed}
+    return row | (parts[0] if len(parts) == 1 else {"parts": parts}) | {"seed": wanted.base}
 
 
 def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> list[str]:
@@ -209,6 +210,8 @@ def _read_row(
     inner = row.get("parts", [row])
     if not isinstance(inner, list) or not 1 <= len(inner) <= MOST_PARTS or not all(isinstance(part, dict) for part in inner):
         raise DataError(f"parts: expected a list of 1 to {MOST_PARTS} objects with defect, region, size and severity.")
+    if normal is None and (len(inner) > 1 or any(set(part) & {"size", "severity"} for part in inner)):
+        raise DataError("asks for several defects, a size or a severity, which are about a normal, and there is none with --free.")
     if "parts" in row and (both := sorted(set(row) & {"defect", "region", "size", "severity"})):
         raise DataError(f"has {both[0]!r} beside 'parts'; move it into the parts.")
     return normal, tuple(_read_part(part, folder, known, normal) for part in inner), given
@@ -233,6 +236,11 @@ def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: 
     if severity[0] != severity[1]:
         raise DataError(f"severity: got the range {row['severity']}; expected one number in a plan.")
     return Part(str(defect), region, size, severity[0])
+
+
+def _anywhere(region: str) -> str:
+    """Return a region's text as it can be read from any folder."""
+    return region if parse_box(region) is not None else str(Path(region).resolve())
 
 
 def _parse_range(text: str | float) -> tuple[float, float]:

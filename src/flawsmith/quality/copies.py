@@ -16,14 +16,16 @@ from flawsmith.data.windows import Box, bounding_box, cut
 
 MARGIN = 3  # pixels kept around the box, so that a mask grown by a pixel still finds picture under it
 LARGEST = 48  # a longer crop is shrunk to this side first, in pixels
+FINEST = 128  # and then those most like it are looked at again with this side
+AGAIN = 2  # of them, at most
 REACH = 2  # shifts tried on either side of the centred position, in pixels of the (shrunk) crop
 FAINT = 2e-4  # variance, squared shares of the value range, below which a pattern counts as flat: about 1.4 % of the range
 NOT_COMPARED = 0.15  # masks whose areas differ by more than this ratio are no copies: not compared, similarity 0
 COVERED = 0.25  # share of a shrunk pixel from which on it belongs to the grown mask
-STEP = 0.4  # the limit lies this share of the way from what real defects reach among themselves to 1
+STEP = 0.5  # the limit lies this share of the way from what real defects reach among themselves to 1
 EXPECTED = 0.6  # what they reach, counted as PRIOR values: few real defects say little about it
 PRIOR = 4
-LOWEST, HIGHEST = 0.6, 0.77  # of the limit; training defects pasted with the product's blend scored 0.78 or more on five products
+LOWEST, HIGHEST = 0.6, 0.85  # of the limit; training defects pasted with the product's blend scored 0.95 or more on five products
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,29 @@ def copy_threshold(real: Sequence[float]) -> float:
 
 
 def _best(query: Crop, others: Sequence[Crop]) -> np.ndarray:
-    """Return the similarities (N,): every pose of the query against every other defect, as sums over pixels in matrix products."""
-    side = max(query.mask.shape) - 2 * MARGIN
-    factor = min(1.0, LARGEST / side)
-    n = round(side * factor) + 2 * REACH + 2
+    """Return the similarities (N,); of a shrunk defect the best few are taken again in the best pose, finer.
+
+    Cut to its window, a turned copy lies a pixel off, and shrinking then mixes other pixels: fine texture would no longer agree.
+    """
+    values = _by_pose(query, others, LARGEST, range(8))  # (8, N)
+    best = values.max(0)
+    if _side(query) > LARGEST:
+        for i in np.argsort(-best, kind="stable")[:AGAIN]:
+            fine = _by_pose(query, [others[i]], FINEST, [int(values[:, i].argmax())])
+            best[i] = max(best[i], fine.max())
+    return best
+
+
+def _by_pose(query: Crop, others: Sequence[Crop], largest: int, poses: Sequence[int]) -> np.ndarray:
+    """Return the best of all shifts (poses, N): the query in each pose against every other defect.
+
+    Everything is a sum over pixels, so all poses, shifts and defects together are a handful of matrix products.
+    """
+    factor = min(1.0, largest / _side(query))
+    n = round(_side(query) * factor) + 2 * REACH + 2
     own = _canvas(query, factor, n)
     placed = [_canvas(other, factor, n) for other in others]
-    m, g, a = _poses(own.mask), _poses(own.grown), _poses(own.image)  # (P, n * n)
+    m, g, a = (_placed(x, poses) for x in (own.mask, own.grown, own.image))  # (P, n * n)
     k, grown, b = (np.stack([x.ravel() for x in xs], 1) for xs in zip(*((c.mask, c.grown, c.image) for c in placed), strict=True))
     areas = k.sum(0) + np.array([canvas.lost for canvas in placed], np.float32)  # (N,)
     overlap = (m @ grown / m.sum(1)[:, None]).clip(0, 1) * (g @ k / areas).clip(0, 1)  # (P, N)
@@ -134,7 +152,11 @@ def _best(query: Crop, others: Sequence[Crop]) -> np.ndarray:
     product = ma @ kb / weight - mean_a * mean_b
     spread = np.sqrt((var_a.clip(0) + FAINT) * (var_b.clip(0) + FAINT))
     pattern = ((product + FAINT) / spread).clip(0, 1)
-    return np.asarray((overlap * pattern).max(0), np.float32)
+    return np.asarray((overlap * pattern).reshape(len(poses), -1, len(others)).max(1), np.float32)
+
+
+def _side(crop: Crop) -> int:
+    return max(crop.mask.shape) - 2 * MARGIN
 
 
 def _canvas(crop: Crop, factor: float, n: int) -> _Canvas:
@@ -162,11 +184,10 @@ def _centred(x: np.ndarray, n: int) -> np.ndarray:
     return x
 
 
-def _poses(x: np.ndarray) -> np.ndarray:
-    """Return x (n, n) in 8 poses times (2 REACH + 1) ** 2 shifts, flattened: (P, n * n)."""
+def _placed(x: np.ndarray, poses: Sequence[int]) -> np.ndarray:
+    """Return x (n, n) in the poses (0 to 7) times (2 REACH + 1) ** 2 shifts, flattened: (P, n * n)."""
     n, rows = len(x), []
-    for flipped in (x, x[:, ::-1]):
-        for turns in range(4):
-            padded = np.pad(np.rot90(flipped, turns), REACH)
-            rows += [padded[i : i + n, j : j + n].ravel() for i in range(2 * REACH + 1) for j in range(2 * REACH + 1)]
+    for pose in poses:
+        padded = np.pad(np.rot90(x[:, ::-1] if pose >= 4 else x, pose % 4), REACH)
+        rows += [padded[i : i + n, j : j + n].ravel() for i in range(2 * REACH + 1) for j in range(2 * REACH + 1)]
     return np.stack(rows)

@@ -10,6 +10,8 @@ import numpy as np
 # Okabe and Ito's colours for all kinds of colour vision, without the yellow that fades on white; the last is for what is left
 SLICES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#222a35", "#9aa1a9")
 
+LETTER = 7  # pixels that a letter of a chart takes up across
+
 
 def text(value: Any) -> str:
     """Return a value as text for the page."""
@@ -62,10 +64,14 @@ def size_histogram(name: str, unit: str, real: Sequence[float], made: Sequence[f
             place = f"x={x:.1f} width={0.42 * step:.1f} y={bottom - tall:.1f} height={tall:.1f}"
             bars.append(f"<rect class={style} {place} />" if share else "")
     marks = []
+    free = 0.0  # where the next label may begin
     for value in _round_numbers(low, high):
         x = left + (math.log10(value) - low) / (high - low) * (right - left)
         marks.append(f"<line class=axis x1={x:.1f} x2={x:.1f} y1={bottom} y2={bottom + 4} />")
-        marks.append(f"<text x={x:.1f} y={bottom + 17} text-anchor=middle>{value:,}</text>")
+        half = len(f"{value:,}") * LETTER / 2
+        if x - half >= free:
+            marks.append(f"<text x={x:.1f} y={bottom + 17} text-anchor=middle>{value:,}</text>")
+            free = x + half + LETTER
     for share in (0.5, 1):
         y = bottom - share * (bottom - top)
         marks.append(f"<line class=grid x1={left} x2={right} y1={y:.1f} y2={y:.1f} />")

@@ -211,7 +211,8 @@ _SIZES_NOTE = (
 )
 _STRIPS_NOTE = (
     "Each strip: normal, generated, the same with a line just outside its mask, and what changed (white: nothing; dark: most) with the "
-    "same line. One pixel of the picture is one pixel here, or a whole number of them; nothing is made smaller. Sizes are width × height."
+    "same line; large ones in two rows. One pixel of the picture is one pixel here, or a whole number of them; nothing is made smaller. "
+    "Sizes are width × height."
 )
 _SCORES_NOTE = 'What the checks measured: <span class="key made"></span> accepted, <span class="key refused"></span> rejected or failed.'
 _LOSS_NOTE = "Loss over training steps, on a logarithmic scale: each logged row, and their running mean."

@@ -17,6 +17,7 @@ Row = dict[str, Any]  # of OUT/pairs.jsonl
 
 TILE = 124  # pixels a side, as shown, of each of a strip's pictures; one that needs more is not enlarged
 MOST = 384  # pixels a side: what is larger is cut, never made smaller
+ACROSS = 1100  # pixels that a page shows: a wider strip has its pictures in two rows
 CLOSEST = 8  # times a pixel is enlarged at most
 GAP, RULE = 6, 214  # pixels between the pictures, as shown, and their grey: white and black pictures both end there
 FULL = 0.1  # share of the value range: a strip whose greatest change is less does not show it darker than that
@@ -72,6 +73,18 @@ def _strip(title: str, part: Part, frame: Frame, zoom: int, normal: np.ndarray |
         change = np.abs(generated.astype(np.int16) - normal).max(-1) / 255
         pictures = [normal, *pictures, outline(ramp(change / max(float(change.max()), FULL)), mask)]
         told.append(f"greatest change {change.max():.0%}")
-    gap = np.full((generated.shape[0], -(-GAP // zoom), 3), RULE, np.uint8)
-    beside = np.concatenate([piece for picture in pictures for piece in (gap, picture)][1:], axis=1)
-    return Strip(part.defect, title, ", ".join(told), beside, zoom, normal is not None)
+    gap = -(-GAP // zoom)
+    if zoom * (len(pictures) * (generated.shape[1] + gap) - gap) <= ACROSS:
+        picture = _join(pictures, gap, axis=1)
+    else:
+        middle = len(pictures) // 2
+        picture = _join([_join(pictures[:middle], gap, axis=1), _join(pictures[middle:], gap, axis=1)], gap, axis=0)
+    return Strip(part.defect, title, ", ".join(told), picture, zoom, normal is not None)
+
+
+def _join(pictures: Sequence[np.ndarray], gap: int, axis: int) -> np.ndarray:
+    """Return the pictures (h, w, 3) beside (axis 1) or below each other (axis 0), a rule of `gap` pixels between them."""
+    size = list(pictures[0].shape)
+    size[axis] = gap
+    rule = np.full(size, RULE, np.uint8)
+    return np.concatenate([piece for picture in pictures for piece in (rule, picture)][1:], axis=axis)
