@@ -1,18 +1,18 @@
-"""How many attempts pass, how well masks fit what changed, and whether anything else changed; measured from the files.
+"""How many attempts passed, how well masks agree with the change, and whether anything else changed; measured again from the files.
 
-    python bench/acceptance.py RUN [--per-defect 30] [--keep OUT] [--set KEY=VALUE] [--threads 0]
+    python bench/acceptance.py RUN OUT [OUT ...]
 
-Generates onto the normals the model learned from, then reads every written pair back beside its normal. Prints JSON, per defect:
-attempts, share accepted, and over accepted pairs the intersection over union of the mask with the pixels that differ from the
-normal by more than quality.change of the value range (median and 5th percentile). `outside_changed` counts pixels that differ
-at all more than generation.feather + 1 pixels from the mask, where the blend has ended.
+OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
+all: attempts, share accepted, and over the accepted pairs the agreement of mask and change (flawsmith.masks.align.agreement: median
+and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask, where the blend
+has ended; `rejects` how often each check said no.
 """
 
 import argparse
 import json
-import tempfile
-import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from machine import describe
@@ -20,47 +20,44 @@ from machine import describe
 from flawsmith.data.image_files import read_image, read_mask
 from flawsmith.data.windows import distance_outside
 from flawsmith.files import read_lines
-from flawsmith.generation.generate import load
-from flawsmith.quality.checks import change_map, overlap
+from flawsmith.masks.align import agreement
+from flawsmith.models.store import load_model
+from flawsmith.quality.checks import change_map
 
 
 def main() -> None:
     """Print the measurement as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--per-defect", type=int, default=30)
-    parser.add_argument("--keep", type=Path)
-    parser.add_argument("--set", action="append", default=[], dest="settings")
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("outs", type=Path, nargs="+")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        out = args.keep or Path(folder) / "out"
-        generator = load(args.run, threads=args.threads, settings=args.settings)
-        names = generator.product.shape.defects
-        begun = time.monotonic()
-        summary = generator.generate(out, args.per_defect * len(names), quiet=True)
-        seconds = time.monotonic() - begun
+    _, config, product = load_model(args.run / "model" / "model.safetensors")
+    span = product.scale.high - product.scale.low
+    result: dict[str, Any] = describe("cpu") | {"run": args.run.name, "feather": config.generation.feather}
+    for out in args.outs:
         rows = read_lines(out / "pairs.jsonl")
-        span = generator.product.scale.high - generator.product.scale.low
-        config = generator.config
-        table, outside = {}, 0
-        for name in names:
-            mine = [row for row in rows if row["defect"] == name]
-            values = []
-            for row in mine:
-                if row["verdict"] != "accepted":
-                    continue
+        values: dict[str, list[float]] = {}
+        outside = 0
+        for row in rows:
+            if row["verdict"] == "accepted":
                 image, normal, mask = read_image(out / row["image"]), read_image(row["normal"]), read_mask(out / row["mask"])
-                values.append(overlap(mask, change_map(image, normal, span) > config.quality.change))
+                values.setdefault(row["defect"], []).append(agreement(change_map(image, normal, span), mask, config.quality.change))
                 outside += int((image != normal).any(-1)[distance_outside(mask) > config.generation.feather + 1].sum())
-            table[name] = {"attempts": len(mine), "accepted": len(values), "share": round(len(values) / max(1, len(mine)), 3)}
-            if values:
-                p5, median = np.percentile(values, [5, 50])
-                table[name] |= {"overlap_median": round(float(median), 3), "overlap_p5": round(float(p5), 3)}
-    attempts = len(rows)
-    result = describe("cpu") | {"run": str(args.run.name), "accepted": summary.accepted, "attempts": attempts}
-    result |= {"share": round(summary.accepted / attempts, 3), "outside_changed": outside, "seconds": round(seconds, 1)}
-    print(json.dumps(result | {"change_threshold": config.quality.change, "reasons": summary.reasons, "defects": table}, indent=2))
+        names = sorted({row["defect"] for row in rows})
+        table = {name: _line([row for row in rows if row["defect"] == name], values.get(name, [])) for name in names}
+        table["all"] = _line(rows, [value for own in values.values() for value in own])
+        rejects = Counter(reason.split(":")[0] for row in rows for reason in row["reasons"])
+        bits = 8 if product.scale.dtype == "uint8" else 16
+        result[out.name] = {"bits": bits, "outside_changed": outside, "rejects": rejects, "defects": table}
+    print(json.dumps(result, indent=2))
+
+
+def _line(rows: list[dict[str, Any]], values: list[float]) -> dict[str, Any]:
+    line: dict[str, Any] = {"attempts": len(rows), "accepted": len(values), "share": round(len(values) / max(1, len(rows)), 3)}
+    if values:
+        p5, median = np.percentile(values, [5, 50])
+        line |= {"agreement_median": round(float(median), 3), "agreement_p5": round(float(p5), 3)}
+    return line
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def test_an_example_is_the_window_around_a_defect() -> None:
 
 
 def test_separate_defects_are_separate_examples_and_specks_are_none() -> None:
-    mask = marked((slice(9, 15), slice(9, 15)), (slice(25, 30), slice(30, 36)), (slice(17, 18), slice(20, 22)))
+    mask = marked((slice(9, 15), slice(9, 15)), (slice(25, 30), slice(30, 36)), (slice(17, 18), slice(17, 19)))
     examples = collect({"dent": [sample(mask)]}, WINDOW)
     assert sorted(e.area for e in examples) == [30, 36]
     assert all(e.shape.all() for e in examples)
@@ -47,8 +47,13 @@ def test_separate_defects_are_separate_examples_and_specks_are_none() -> None:
         assert e.others is not None and not (e.others & e.mask).any()
     a, b = examples
     assert a.others is not None and b.others is not None
-    assert a.others.any() and a.others.sum() < mask.sum() - a.area, "only what lies in the window, the specks with it"
-    assert b.others.any()
+    assert a.others.sum() == 2, "only what lies in the window: the specks"
+    assert not b.others.any()
+
+
+def test_what_is_mirrored_at_the_border_is_no_second_defect() -> None:
+    (example,) = collect({"dent": [sample(marked((slice(0, 4), slice(1, 7))))]}, WINDOW)
+    assert example.mask.sum() == example.area == 24
 
 
 def test_specks_go_with_a_defect_that_is_alone() -> None:

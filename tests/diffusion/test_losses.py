@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from flawsmith.diffusion.losses import alignment_loss, denoising_loss
+from flawsmith.diffusion.losses import POOL, alignment_loss, denoising_loss
 
 
 def g(seed: int = 0) -> torch.Generator:
@@ -48,22 +48,48 @@ def masks() -> tuple[torch.Tensor, torch.Tensor]:
     return true, other
 
 
+def dice(pairs: list[tuple[float, float]]) -> float:
+    """Return the soft Dice distance of (predicted, true) values."""
+    return 1 - (2 * sum(a * b for a, b in pairs) + 1) / (sum(a + b for a, b in pairs) + 1)
+
+
 def test_alignment_is_its_equation() -> None:
-    whole, part = torch.randn(2, 3, 6, 6, generator=g(1)), torch.randn(2, 3, 6, 6, generator=g(2))
-    mask, true = 1.5 * torch.randn(2, 1, 6, 6, generator=g(3)), (torch.rand(2, 1, 6, 6, generator=g(4)) > 0.6).float()
+    side = 8
+    whole, part = torch.randn(2, 3, side, side, generator=g(1)), torch.randn(2, 3, side, side, generator=g(2))
+    mask, true = 1.5 * torch.randn(2, 1, side, side, generator=g(3)), (torch.rand(2, 1, side, side, generator=g(4)) > 0.9).float()
     t = torch.tensor([0.2, 0.7])
     expected = []
     for i in range(2):
-        tie = both = size = 0.0
-        for row in range(6):
-            for column in range(6):
+        tie, pixels, blocks = 0.0, [], []
+        for row in range(side):
+            for column in range(side):
                 m = min(max((mask[i, 0, row, column].item() + 1) / 2, 0), 1)
-                truth = true[i, 0, row, column].item()
-                both, size = both + m * truth, size + m + truth
+                pixels.append((m, true[i, 0, row, column].item()))
                 for c in range(3):
-                    tie += (part[i, c, row, column].item() - m * whole[i, c, row, column].item()) ** 2 / (3 * 36)
-        expected.append((1 - t[i].item()) * (tie + 1 - (2 * both + 1) / (size + 1)))
+                    tie += (part[i, c, row, column].item() - m * whole[i, c, row, column].item()) ** 2 / (3 * side**2)
+        for top in range(0, side, POOL):
+            for left in range(0, side, POOL):
+                block = [pixels[row * side + column] for row in range(top, top + POOL) for column in range(left, left + POOL)]
+                blocks.append((max(m for m, _ in block), max(truth for _, truth in block)))
+        expected.append((1 - t[i].item()) * (tie + (dice(pixels) + dice(blocks)) / 2))
     torch.testing.assert_close(alignment_loss(whole, part, mask, true, t), torch.tensor(expected))
+
+
+@pytest.mark.parametrize("wide", [1, 2])
+def test_a_thin_line_that_is_nearly_right_is_better_than_one_far_away(wide: int) -> None:
+    def line(row: int) -> torch.Tensor:
+        mask = torch.zeros(1, 1, 32, 32)
+        mask[..., row : row + wide, 4:28] = 1
+        return mask
+
+    true, nothing, t = line(9), torch.zeros(1, 1, 32, 32), torch.tensor([0.0])  # the block of rows 8 to 11
+
+    def loss(mask: torch.Tensor) -> float:
+        return alignment_loss(nothing, nothing, 2 * mask - 1, true, t).item()
+
+    exact, near, far = loss(line(9)), loss(line(10)), loss(line(22))
+    assert exact < near < far - 0.2, "without pooling a line a pixel wide a pixel off is as wrong as any"
+    assert loss(nothing) > near + 0.2, "and drawing none is no better"
 
 
 def test_alignment_falls_as_the_masks_agree() -> None:

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from flawsmith.config import Config, DataConfig, GenerationConfig
 from flawsmith.data.library import Example, collect
 from flawsmith.data.sample import Sample
+from flawsmith.data.windows import Box, bounding_box
 from flawsmith.errors import DataError
-from flawsmith.generation.placement import Placement, context_cost, place, warp
+from flawsmith.generation.placement import FILL, NoRoomError, Placement, Wish, context_cost, place
+from flawsmith.generation.shapes import parse_size
 
-WINDOW = 32
+WINDOW, FACTOR = 32, 4
 HOW = ["context", "position", "uniform"]
 
 
-def config(how: str = "context", turned: bool = True) -> Config:
-    return Config(data=DataConfig(flips=turned, rotations=turned), generation=GenerationConfig(placement=how))
+def config(how: str = "context", turned: bool = True, canvas: int = 4) -> Config:
+    return Config(data=DataConfig(flips=turned, rotations=turned), generation=GenerationConfig(placement=how, canvas=canvas))
 
 
 def disc(radius: int = 4) -> np.ndarray:
@@ -53,35 +55,67 @@ def region_in_picture(p: Placement, size: tuple[int, int]) -> np.ndarray:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(10, 90), st.integers(10, 90), st.integers(0, 10**6), st.sampled_from(HOW), st.sampled_from(sorted(SHAPES)))
-def test_the_region_lies_in_the_window_and_in_the_picture(height: int, width: int, seed: int, how: str, shape: str) -> None:
-    p = place(surface((height, width)), [example(SHAPES[shape])], WINDOW, config(how), np.random.default_rng(seed))
-    assert p.region.shape == (WINDOW, WINDOW) and p.region.dtype == bool and p.region.any()
-    assert p.source == "a.png" and p.shape.shape == p.region.shape and not (p.shape & ~p.region).any()
+@given(
+    st.integers(10, 150),
+    st.integers(10, 150),
+    st.integers(0, 10**6),
+    st.sampled_from(HOW),
+    st.sampled_from(sorted(SHAPES)),
+    st.integers(1, 3),
+)
+def test_the_region_lies_on_the_canvas_and_in_the_picture(height: int, width: int, seed: int, how: str, shape: str, canvas: int) -> None:
+    p = place(
+        surface((height, width)), [example(SHAPES[shape])], WINDOW, FACTOR, config(how, canvas=canvas), np.random.default_rng(seed)
+    )
+    assert p.region.dtype == bool and p.shape.any() and p.source == "a.png" and p.side is None
+    assert p.shape.shape == p.region.shape and not (p.shape & ~p.region).any()
     region_in_picture(p, (height, width))
-    for corner, length in ((p.top, height), (p.left, width)):
-        if length >= WINDOW:
-            assert 0 <= corner <= length - WINDOW, "a window shows the picture where it can"
+    for corner, length, side in zip((p.top, p.left), (height, width), p.region.shape, strict=True):
+        assert side % FACTOR == 0 and WINDOW <= side <= canvas * WINDOW
+        if length >= side:
+            assert 0 <= corner <= length - side, "a canvas shows the picture where it can"
         else:
-            assert corner == (length - WINDOW) // 2
+            assert corner == (length - side) // 2
+
+
+def test_a_canvas_is_a_window_for_a_small_defect_and_larger_for_a_large_one() -> None:
+    image = surface((200, 300))
+    for seed in range(9):
+        p = place(image, [example(disc())], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed))
+        assert p.region.shape == (WINDOW, WINDOW)
+    for seed in range(9):
+        p = place(image, [example(SHAPES["large"])], WINDOW, FACTOR, config("uniform", turned=False), np.random.default_rng(seed))
+        box = bounding_box(p.shape)
+        assert WINDOW < p.region.shape[0] < p.region.shape[1] <= 4 * WINDOW, "as wide and as high as it needs"
+        assert box.height <= FILL * p.region.shape[0] + 1 and box.width <= FILL * p.region.shape[1] + 1, "with room around it"
+    p = place(image, [example(SHAPES["large"])], WINDOW, FACTOR, config("uniform", canvas=1), np.random.default_rng(0))
+    assert p.region.shape == (WINDOW, WINDOW) and bounding_box(p.shape).side <= FILL * WINDOW + 1
+
+
+@pytest.mark.parametrize(("asked", "reached"), [(12, 12), (40, 40), (90, 90), (500, FILL * 4 * WINDOW)])
+def test_a_size_asked_for_is_reached_up_to_the_largest_canvas(asked: int, reached: float) -> None:
+    for seed in range(8):
+        wish = Wish(size=parse_size(f"{asked}px"))
+        p = place(surface((300, 400)), [example(disc(8))], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed), wish)
+        assert p.side == asked and abs(bounding_box(p.shape).side - reached) <= max(1.5, 0.1 * reached)
 
 
 @pytest.mark.parametrize("how", HOW)
 def test_the_same_generator_gives_the_same_place(how: str) -> None:
     image, examples = surface((100, 120)), [example(disc()), example(SHAPES["line"])]
-    first, second, other = (place(image, examples, WINDOW, config(how), np.random.default_rng(seed)) for seed in (3, 3, 4))
+    first, second, other = (place(image, examples, WINDOW, FACTOR, config(how), np.random.default_rng(seed)) for seed in (3, 3, 4))
     assert (first.top, first.left) == (second.top, second.left) and np.array_equal(first.region, second.region)
     assert (first.top, first.left) != (other.top, other.left) or not np.array_equal(first.region, other.region)
 
 
 @pytest.mark.usefixtures("untouched_generators")
 def test_placing_touches_no_global_generator() -> None:
-    place(surface((60, 60)), [example(disc())], WINDOW, config(), np.random.default_rng(0))
+    place(surface((60, 60)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(0))
 
 
 def test_all_examples_are_used() -> None:
     examples = [dataclasses.replace(example(disc()), source=f"{i}.png") for i in range(3)]
-    sources = {place(surface((60, 60)), examples, WINDOW, config("uniform"), np.random.default_rng(i)).source for i in range(40)}
+    sources = {place(surface((60, 60)), examples, WINDOW, FACTOR, config("uniform"), np.random.default_rng(i)).source for i in range(40)}
     assert sources == {"0.png", "1.png", "2.png"}
 
 
@@ -89,7 +123,7 @@ def centres(image: np.ndarray, examples: list[Example], conf: Config, count: int
     """Return the centres (count, 2) of the regions that are proposed."""
     found = []
     for i in range(count):
-        p = place(image, examples, WINDOW, conf, np.random.default_rng(i))
+        p = place(image, examples, WINDOW, FACTOR, conf, np.random.default_rng(i))
         found.append(np.argwhere(region_in_picture(p, image.shape[:2])).mean(0))
     return np.array(found)
 
@@ -155,7 +189,7 @@ def test_the_users_region_is_respected(how: str) -> None:
     allowed[20:100, 90:110] = True
     regions = []
     for seed in range(20):
-        p = place(surface((120, 160)), [example(disc())], WINDOW, config(how), np.random.default_rng(seed), allowed)
+        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(allowed))
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any()
         regions.append(region)
@@ -168,14 +202,14 @@ def test_a_region_that_fits_the_window_is_taken_as_it_is(width: int) -> None:
     allowed[100:110, 160 - width :] = True  # at the border
     allowed[104, 150] = False
     for seed in range(5):
-        p = place(surface((120, 160)), [example(disc())], WINDOW, config(), np.random.default_rng(seed), allowed)
+        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
         assert np.array_equal(region_in_picture(p, allowed.shape), allowed)
 
 
 def test_a_region_in_a_picture_smaller_than_the_window() -> None:
     allowed = np.zeros((20, 24), bool)
     allowed[5:15, 3:12] = True
-    p = place(surface((20, 24)), [example(disc())], WINDOW, config(), np.random.default_rng(0), allowed)
+    p = place(surface((20, 24)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(allowed))
     assert np.array_equal(region_in_picture(p, allowed.shape), allowed)
 
 
@@ -185,54 +219,98 @@ def test_a_region_of_far_dots_is_met_even_by_a_hollow_defect(how: str) -> None:
     allowed = np.zeros((120, 160), bool)
     allowed[10, 10] = allowed[100, 150] = True
     for seed in range(10):
-        p = place(surface((120, 160)), [example(ring)], WINDOW, config(how), np.random.default_rng(seed), allowed)
+        p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(allowed))
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any()
 
 
-def test_an_empty_region_is_an_error() -> None:
-    with pytest.raises(DataError, match="--region: the mask for this picture is empty"):
-        place(surface((60, 60)), [example(disc())], WINDOW, config(), np.random.default_rng(0), np.zeros((60, 60), bool))
+def test_even_a_hollow_defect_that_misses_the_region_leaves_a_shape_in_it() -> None:
+    ring = cv2.circle(np.zeros((17, 17), np.uint8), (8, 8), 8, 1, 1).astype(bool)
+    allowed = np.zeros((120, 160), bool)
+    allowed[60:63, 80:83] = True
+    p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(allowed))
+    assert np.array_equal(region_in_picture(p, allowed.shape), allowed) and p.shape.any()
 
 
-@pytest.mark.parametrize("limit", [4.0, 10.0, 22.0])
-@pytest.mark.parametrize("shape", ["disc", "line", "large"])
-def test_a_warped_shape_keeps_the_limit(limit: float, shape: str) -> None:
-    for seed in range(60):
-        g = np.random.default_rng(seed)
-        warped = warp(SHAPES[shape], g.uniform(0.8, 1.25), g.uniform(-12, 12), limit, g)
-        assert warped.any() and max(warped.shape) <= limit + 1
-        assert warped.any(0).all() or warped.any(1).all(), "cut to its box"
-        assert warped[0].any() and warped[-1].any() and warped[:, 0].any() and warped[:, -1].any()
+def test_a_large_region_holds_a_defect_larger_than_the_window() -> None:
+    allowed = np.zeros((200, 300), bool)
+    allowed[30:170, 40:260] = True
+    for seed in range(8):
+        p = place(surface((200, 300)), [example(SHAPES["large"])], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
+        region = region_in_picture(p, allowed.shape)
+        assert region.any() and not (region & ~allowed).any() and max(p.region.shape) > WINDOW
 
 
-@pytest.mark.parametrize(("wide", "length"), [(1, 20), (2, 20), (2, 60), (3, 60)])
-def test_thin_shapes_survive(wide: int, length: int) -> None:
+def test_a_defect_in_a_small_region_is_no_larger_than_the_region() -> None:
+    allowed = np.zeros((200, 300), bool)
+    allowed[100:120, 100:120] = True
+    for seed in range(8):
+        p = place(surface((200, 300)), [example(SHAPES["large"])], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
+        assert p.region.shape == (WINDOW, WINDOW) and 0 < bounding_box(p.shape).side <= 17
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_centres_lie_within_what_is_allowed_and_likely(how: str) -> None:
+    image = surface((120, 160))
+    within, likely = np.zeros((120, 160), bool), np.zeros((120, 160), np.float32)
+    within[:, 80:] = True
+    likely[20:100, 20:140] = 1
     for seed in range(20):
-        g = np.random.default_rng(seed)
-        warped = warp(np.ones((wide, length), bool), 1.0, g.uniform(-12, 12), 22.0, g)
-        parts = cv2.connectedComponents(warped.astype(np.uint8), connectivity=8)[0] - 1
-        assert max(warped.shape) >= 0.6 * min(length, 22 / 1.25), "it keeps its length"
-        assert parts == 1, "in one piece"
+        p = place(image, [example(disc(3))], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(within=within, likely=likely))
+        row, column = np.argwhere(region_in_picture(p, (120, 160))).mean(0)
+        assert 18 <= row <= 102 and 78 <= column <= 142
+    with pytest.raises(DataError, match="--region, --place-map and --foreground leave no place"):
+        place(image, [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), Wish(within=within, likely=likely * ~within))
 
 
-@pytest.mark.parametrize(("limit", "wide", "length"), [(89, 1, 400), (89, 3, 400), (45, 1, 200), (22, 1, 60)])
-def test_thin_shapes_stay_in_one_piece_when_made_smaller(limit: int, wide: int, length: int) -> None:
-    broken = 0
-    for seed in range(40):
-        g = np.random.default_rng(seed)
-        warped = warp(np.ones((wide, length), bool), 1.0, g.uniform(-12, 12), limit, g)
-        assert 0.5 * limit <= max(warped.shape) <= limit + 1
-        broken += cv2.connectedComponents(warped.astype(np.uint8), connectivity=8)[0] - 1 > 1
-    assert broken <= 4, "a sharp bend may break one now and then"
+def test_how_many_are_near_real_ones_can_be_said() -> None:
+    image, examples = surface((200, 300)), [example(disc(), (0.2, 0.2))]
+    near = [place(image, examples, WINDOW, FACTOR, config("uniform"), np.random.default_rng(i), Wish(near=1.0)) for i in range(20)]
+    assert max(abs(p.top + WINDOW / 2 - 40) for p in near) < 40 and max(abs(p.left + WINDOW / 2 - 60) for p in near) < 60
+    far = [place(image, examples, WINDOW, FACTOR, config("position"), np.random.default_rng(i), Wish(near=0.0)) for i in range(20)]
+    assert np.std([p.left for p in far]) > 50
 
 
-def test_a_shape_is_scaled_and_turned_as_asked() -> None:
-    long = np.ones((4, 40), bool)
-    g = np.random.default_rng(0)
-    plain = warp(long, 1.0, 0.0, 100.0, g)
-    assert abs(plain.shape[1] - 40) <= 5 and plain.shape[0] <= 12
-    double = warp(long, 2.0, 0.0, 100.0, g)
-    assert abs(double.shape[1] - 80) <= 10 and double.sum() == pytest.approx(4 * long.sum(), rel=0.3)
-    turned = warp(long, 1.0, 90.0, 100.0, g)
-    assert turned.shape[0] > 30 > 15 > turned.shape[1]
+@pytest.mark.parametrize("how", HOW)
+def test_a_second_defect_keeps_off_the_first(how: str) -> None:
+    size, taken = (100, 120), [Box(20, 20, 30, 30), Box(60, 70, 10, 40)]
+    full = np.zeros(size, bool)
+    for box in taken:
+        full[box.top - 2 : box.top + box.height + 2, box.left - 2 : box.left + box.width + 2] = True
+    found = 0
+    for seed in range(30):
+        try:
+            p = place(surface(size), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(taken=taken))
+        except NoRoomError:
+            continue
+        found += 1
+        assert not (region_in_picture(p, size) & full).any()
+        box = bounding_box(p.shape)
+        for other in taken:
+            gaps = (
+                p.top + box.top - (other.top + other.height),
+                other.top - (p.top + box.top + box.height),
+                p.left + box.left - (other.left + other.width),
+                other.left - (p.left + box.left + box.width),
+            )
+            assert max(gaps) >= 7
+    assert found >= 20
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_full_picture_has_no_room(how: str) -> None:
+    for taken in ([Box(0, 0, 60, 60)], [Box(10, 10, 40, 40)]):
+        with pytest.raises(NoRoomError, match="no place is left for one more defect"):
+            place(surface((60, 60)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), Wish(taken=taken))
+    assert issubclass(NoRoomError, DataError)
+
+
+def test_without_others_there_is_always_room() -> None:
+    place(surface((10, 12)), [example(SHAPES["large"])], WINDOW, FACTOR, config(), np.random.default_rng(0))
+
+
+def test_a_picture_smaller_than_the_window_lies_in_the_middle_of_the_canvas() -> None:
+    for seed in range(8):
+        p = place(surface((20, 24)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(seed))
+        assert (p.top, p.left) == (-6, -4) and p.region.shape == (WINDOW, WINDOW)
+        assert not p.region[:6].any() and not p.region[26:].any() and not p.region[:, :4].any() and not p.region[:, 28:].any()

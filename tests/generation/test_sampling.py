@@ -1,5 +1,6 @@
 """Drawing windows: each depends on its own task alone, guidance is its formula, and the anchor holds the picture."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
@@ -12,7 +13,8 @@ from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.diffusion.samplers import SAMPLERS
 from flawsmith.generation import sampling
 from flawsmith.generation.sampling import Drawn, Task, draw
-from flawsmith.models.build import DualModel, Shape, build_model
+from flawsmith.generation.tiles import cover
+from flawsmith.models.build import Condition, DualModel, Shape, build_model
 
 SIDE = 32
 
@@ -196,6 +198,166 @@ def test_a_single_branch_has_the_whole_inside_the_mask_as_its_part(tiny: Callabl
     (drawn,) = draw(model(config), tasks()[:1], config, "fp32")
     inside = drawn.mask > 0.5
     assert np.array_equal(drawn.part[0][inside], drawn.whole[0][inside]) and (drawn.part[0][~inside] == 0).all()
+
+
+def large(height: int = 48, width: int = 72, seed: int = 300) -> Task:
+    """Return a canvas larger than a window, with a region that needs several."""
+    region = np.zeros((height, width), bool)
+    region[8 : height - 8, 8 : width - 8] = True
+    normal = np.random.default_rng(seed).uniform(-1, 1, (1, height, width)).astype(np.float32)
+    return Task(normal, region, shape=None, entry=1, seed=seed)
+
+
+@pytest.mark.parametrize("groups", [{}, {"model": {"dual": False}}, {"model": {"bcm": True}}, {"generation": {"guidance": 1.0}}])
+def test_a_canvas_may_be_larger_than_a_window(tiny: Callable[..., Config], groups: dict[str, dict[str, object]]) -> None:
+    config = tiny(**groups)
+    m, task = model(config), large()
+    (drawn,) = draw(m, [task], config, "fp32")
+    assert drawn.whole.shape == drawn.part.shape == (1, 48, 72) and drawn.mask.shape == (48, 72)
+    assert np.isfinite(drawn.whole).all() and 0 <= drawn.mask.min() <= drawn.mask.max() <= 1
+    assert task.normal is not None
+    assert np.abs(drawn.whole - task.normal)[0][16:32, 16:56].mean() > 0.05, "something is drawn everywhere in it"
+    assert same(drawn, draw(m, [task], config, "fp32")[0])
+
+
+def test_what_no_tile_sees_stays_the_normal(tiny: Callable[..., Config]) -> None:
+    config = tiny(generation={"anchor": 0.0})
+    task = large(96, 96)
+    region = np.zeros_like(task.region)
+    region[4:10, 4:10] = region[86:92, 86:92] = True
+    (drawn,) = draw(model(config), [dataclasses.replace(task, region=region)], config, "fp32")
+    assert task.normal is not None
+    assert np.allclose(drawn.whole[:, 40:56, 40:56], task.normal[:, 40:56, 40:56], atol=1e-5)
+    assert (drawn.mask[40:56, 40:56] == 0).all() and (drawn.part[:, 40:56, 40:56] == 0).all()
+
+
+def test_tiles_see_their_own_part_of_the_canvas(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny()
+    m, task = model(config), large()
+    seen: list[torch.Tensor] = []
+    condition = m.condition
+
+    def spy(background: torch.Tensor, region: torch.Tensor, *rest: torch.Tensor) -> Condition:
+        seen.extend([background, region])
+        return condition(background, region, *rest)
+
+    monkeypatch.setattr(m, "condition", spy)
+    draw(m, [task], config, "fp32")
+    assert task.normal is not None
+    shown = np.where(task.region, 0, task.normal)
+    tiles = cover(task.region, SIDE, m.factor)
+    assert len(tiles) > 3 and len(seen) == 4 * len(tiles), "with the defect's tokens and without"
+    for i, tile in enumerate(tiles):
+        rows, columns = tile.pixels(m.factor)
+        for j in (4 * i, 4 * i + 2):
+            assert np.array_equal(seen[j][0].numpy(), shown[:, rows, columns])
+            assert np.array_equal(seen[j + 1][0, 0].numpy(), task.region[rows, columns])
+
+
+def test_a_canvas_of_one_window_goes_through_the_network_as_it_is(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config, task = tiny(), tasks()[0]
+    m = model(config)
+    (plain,) = draw(m, [task], config, "fp32")
+    calls: list[tuple[int, ...]] = []
+    forward = m.forward
+    monkeypatch.setattr(m, "forward", lambda x, *rest: (calls.append(tuple(x.shape)), forward(x, *rest))[1])
+    monkeypatch.setattr(sampling, "merge", lambda parts, tiles, background: parts[0])
+    assert same(plain, draw(m, [task], config, "fp32")[0]), "merging leaves its bits"
+    assert len(calls) == config.generation.steps and all(shape[-2:] == (SIDE // m.factor,) * 2 for shape in calls)
+
+
+def test_tasks_of_several_sizes_keep_their_order(tiny: Callable[..., Config]) -> None:
+    config = tiny()
+    m = model(config)
+    mixed = [large(), tasks()[0], large(72, 48, 301), tasks()[3], large(48, 72, 302)]
+    together = draw(m, mixed, config, "fp32")
+    for task, one in zip(mixed, together, strict=True):
+        assert one.mask.shape == task.region.shape and same(one, draw(m, [task], config, "fp32")[0])
+    assert draw(m, [], config, "fp32") == []
+
+
+def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny(generation={"start": 0.6})
+    m = model(config)
+    corner = np.zeros((96, 96), bool)
+    corner[:16, :16] = True
+    mixed = [large(96, 96, 1), tasks()[0], dataclasses.replace(large(96, 96, 2), region=corner), tasks()[3], tasks()[1], large(96, 96, 3)]
+    together: list[list[int]] = []
+    batched = sampling._draw
+
+    def spy(m: DualModel, group: list[Task], *rest: object) -> list[Drawn]:
+        together.append([next(i for i, task in enumerate(mixed) if task is mine) for mine in group])
+        return batched(m, group, config, torch.device("cpu"))
+
+    class Elsewhere:
+        """A parameter that says it lies on another device."""
+
+        device = torch.device("meta")
+
+    monkeypatch.setattr(sampling, "_draw", spy)
+    alone = [draw(m, [task], config, "fp32")[0] for task in mixed]
+    together.clear()
+    monkeypatch.setattr(m, "parameters", lambda: iter([Elsewhere()]))
+    monkeypatch.setattr(torch, "autocast", lambda *_args, **_more: contextlib.nullcontext())
+    drawn = draw(m, mixed, config, "fp32")
+    assert sorted(together) == [[0, 5], [1, 4], [2], [3]], "size, tiles, and with a normal or without"
+    for a, b in zip(drawn, alone, strict=True):
+        assert np.allclose(a.whole, b.whole, atol=1e-3) and np.allclose(a.mask, b.mask, atol=1e-3)
+
+
+# severity and token noise
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_severer_defect_is_further_from_the_normal(tiny: Callable[..., Config], sampler: str) -> None:
+    config = tiny(generation={"steps": 8, "sampler": sampler})
+    m = model(config)
+    gaps = []
+    for severity in (0.25, 0.5, 1.0, 2.0, 4.0):
+        wanted = [dataclasses.replace(task, severity=severity) for task in (*tasks()[:3], large())]
+        drawn = draw(m, wanted, config, "fp32")
+        assert all(np.isfinite(d.whole).all() for d in drawn)
+        gaps.append(np.mean([np.abs(d.whole - t.normal)[0][t.region].mean() for d, t in zip(drawn, wanted, strict=True)]))
+    assert gaps == sorted(gaps) and gaps[0] < 0.7 * gaps[2] and gaps[4] > 1.3 * gaps[2], gaps
+
+
+def test_severity_1_changes_no_bit_and_from_nothing_there_is_none(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(generation={"steps": 4})
+    m = model(config)
+    plain = draw(m, tasks(), config, "fp32")
+    free = draw(m, [dataclasses.replace(tasks()[3], severity=3.0)], config, "fp32")[0]
+    assert same(free, plain[3])
+    monkeypatch.setattr(sampling, "_with_severity", lambda clean, *_: clean)
+    assert all(same(a, b) for a, b in zip(plain, draw(m, tasks(), config, "fp32"), strict=True))
+
+
+def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    m = model(tiny())
+    first = tasks()[0]
+    drawn = []
+    for noise in (0.0, 0.5, 0.5, 1.0):
+        config = tiny(generation={"token_noise": noise, "anchor": 0.0})
+        drawn.append(draw(m, [first], config, "fp32")[0])
+    assert same(drawn[1], drawn[2])
+    assert np.abs(drawn[0].whole - drawn[1].whole).max() > 1e-4
+    assert np.abs(drawn[0].whole - drawn[3].whole).mean() > np.abs(drawn[0].whole - drawn[1].whole).mean()
+    seen: list[torch.Tensor | None] = []
+    condition = m.condition
+
+    def spy(background: torch.Tensor, region: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None) -> Condition:
+        seen.append(noise)
+        return condition(background, region, ids, noise)
+
+    monkeypatch.setattr(m, "condition", spy)
+    config = tiny(generation={"token_noise": 0.5})
+    for task in (first, dataclasses.replace(first, seed=999), large()):
+        draw(m, [task], config, "fp32")
+    noises = [noise for noise in seen if noise is not None]
+    assert len(seen) == 2 * len(noises), "the empty tokens have none"
+    assert not torch.equal(noises[0], noises[1]), "another seed, other noise"
+    assert len(noises) > 4 and all(torch.equal(noise, noises[2]) for noise in noises[2:]), "one defect has one noise in all its tiles"
 
 
 @pytest.mark.usefixtures("untouched_generators")

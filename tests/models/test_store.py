@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from flawsmith.config import Config
+from flawsmith.data.foreground import Background
 from flawsmith.data.scale import PixelRange
 from flawsmith.errors import RunError
 from flawsmith.models.build import Shape, build_model
@@ -34,7 +36,24 @@ def test_a_model_comes_back_as_it_was(stored: Path, tiny: Callable[..., Config])
     found = model.state_dict()
     assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
     with safe_open(stored, framework="pt") as file:
-        assert file.metadata()["step"] == "7" and file.metadata()["format"] == "flawsmith-1"
+        assert file.metadata()["step"] == "7" and file.metadata()["format"] == "flawsmith-2"
+
+
+@pytest.mark.parametrize("reaches", [{}, {"blob": 0.0, "line": 0.03}])
+def test_what_the_product_is_pictured_on_comes_back(reaches: dict[str, float], tiny: Callable[..., Config], tmp_path: Path) -> None:
+    background = Background((0.1, 0.2, 0.3), 0.01, 0.04, (0.2, 0.5), 0.8, reaches)
+    product = replace(PRODUCT, background=background)
+    save_model(tmp_path / "model.safetensors", build_model(tiny().model, PRODUCT.shape, 3).state_dict(), tiny(), product, step=7)
+    assert load_model(tmp_path / "model.safetensors")[2] == product
+
+
+@pytest.mark.parametrize("given", [None, "flawsmith-1", "flawsmith-3"])
+def test_another_format_says_fit_again(given: str | None, stored: Path) -> None:
+    with safe_open(stored, framework="pt") as file:
+        metadata = {key: value for key, value in file.metadata().items() if key != "format"}
+    save_file(load_file(stored), stored, metadata | ({"format": given} if given else {}))
+    with pytest.raises(RunError, match=f"got format {given!r}, expected flawsmith-2; fit again with this version"):
+        load_model(stored)
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "another shape", "another configuration"])

@@ -1,10 +1,13 @@
 """The scores of one picture: each rises with the fault it looks for and with nothing else."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
 
 from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import grow
 from flawsmith.generation.blending import band
 from flawsmith.quality.checks import (
     apparent_change,
@@ -14,12 +17,11 @@ from flawsmith.quality.checks import (
     measure,
     outside,
     overlap,
-    seam,
+    seams,
     shape_scores,
     shares,
     visibility,
 )
-from flawsmith.quality.looks import looks, strangeness
 
 SIZE = (72, 96)
 
@@ -113,41 +115,73 @@ def test_shape_scores_measure_a_mask_whichever_way_it_runs() -> None:
     assert [shape_scores(m)["parts"] for m in (MASK, MASK | speck, MASK | box(0, 0, 9, 9), line > 0)] == [1, 1, 2, 1]
 
 
+def paste(content: np.ndarray, reach: float, where: np.ndarray = MASK) -> np.ndarray:
+    """Return the textured picture with `content` hard-pasted over the mask grown by `reach` pixels."""
+    return np.where(grow(where, reach)[..., None], content, texture(0, content.shape[-1]))
+
+
 @pytest.mark.parametrize("colours", [1, 3])
-def test_a_seam_rises_with_the_step_where_the_blend_ends(colours: int) -> None:
-    wide = band(MASK, np.ones_like(MASK), 3) > 0
-    found = [seam(raised(by, wide, texture(0, colours)), MASK, 3) for by in (0, 0.05, 0.1, 0.2)]
-    assert rises(found) and found[0] < 1.5 and found[3] > 3
-    assert seam(raised(-0.2, wide, texture(0, colours)), MASK, 3) > 3
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_a_seam_rises_with_the_step_just_beyond_the_blend(colours: int, sign: int) -> None:
+    wide = grow(MASK, 4)
+    found = [seams(raised(sign * by, wide, texture(0, colours)), MASK, 3)["seam"] for by in (0, 0.05, 0.1, 0.2)]
+    assert rises(found) and found[0] < 1.1 and found[2] > 1.5
 
 
-def test_a_hard_paste_shows_and_the_blend_of_the_same_content_less_so() -> None:
+@pytest.mark.parametrize("feather", [1, 3, 6])
+def test_each_score_looks_at_its_own_ring(feather: int) -> None:
+    plain, other = texture(), texture(1) + np.float32(0.2)
+    clean = seams(plain, MASK, feather)
+    beyond, within = (seams(paste(other, feather + by), MASK, feather) for by in (1, -0.5))
+    assert beyond["seam"] > 1.5 * clean["seam"] and within["halo"] > 1.5 * clean["halo"]
+    assert within["seam"] < beyond["seam"] and beyond["halo"] < within["halo"]
+
+
+def test_the_blend_of_the_same_content_shows_less_than_a_hard_paste() -> None:
     normal, drawn = texture(0), texture(1) + np.float32(0.1)
-    weights = band(MASK, np.ones_like(MASK), 3)
-    hard = np.where((weights > 0)[..., None], drawn, normal)
-    soft = normal * (1 - weights[..., None]) + drawn * weights[..., None]
-    assert seam(hard, MASK, 3) > 1.3 * seam(soft, MASK, 3)
+    weights = band(MASK, np.ones_like(MASK), 3)[..., None]
+    soft = seams(normal * (1 - weights) + drawn * weights, MASK, 3)
+    assert soft["seam"] < 1.2 < 1.5 < seams(paste(drawn, 4), MASK, 3)["seam"]
+    assert soft["halo"] < 0.8 * seams(paste(drawn, 2.5), MASK, 3)["halo"]
+
+
+def test_a_step_that_goes_one_way_shows_more_than_one_that_comes_and_goes() -> None:
+    wide = grow(MASK, 4)
+    left = np.arange(SIZE[1])[None, :] < 47
+    steady, changing = raised(0.1, wide), raised(0.1, wide & left) - np.float32(0.1) * (wide & ~left)[..., None]
+    assert seams(steady, MASK, 3)["seam"] > 1.2 * seams(changing, MASK, 3)["seam"]
+
+
+def test_a_rough_texture_hides_what_shows_on_a_smooth_one() -> None:
+    wide = grow(MASK, 4)
+    found = [seams(raised(0.1, wide, texture(0, 1, amount)), MASK, 3)["seam"] for amount in (0.1, 0.03, 0.003)]
+    assert rises(found)
+    assert seams(raised(0.003, wide, texture() * 0), MASK, 3)["seam"] < 1.2, "what nobody would see is no seam"
 
 
 def test_a_defect_with_a_sharp_edge_of_its_own_has_no_seam() -> None:
-    assert seam(raised(0.4, MASK), MASK, 3) < 1.5
+    found = seams(raised(0.4, MASK), MASK, 3)
+    assert found["seam"] < 1.2 and found["halo"] < 1.2
 
 
 def test_other_defects_are_no_seam() -> None:
-    other = box(26, 61, 18, 20)
+    other = box(20, 62, 30, 20)
     picture = raised(0.4, MASK | other)
-    assert seam(picture, MASK, 3, other) < 1.5 < seam(picture, MASK, 3)
+    assert seams(picture, MASK, 3, other)["seam"] < 1.2 < seams(picture, MASK, 3)["seam"]
 
 
 def test_the_seam_is_that_of_the_surroundings_wherever_the_mask_is() -> None:
-    small = raised(0.2, band(MASK, np.ones_like(MASK), 3) > 0)
+    small = raised(0.2, grow(MASK, 4))
     large = np.pad(small, [(64, 64), (80, 64), (0, 0)], mode="reflect")
-    assert seam(large, np.pad(MASK, [(64, 64), (80, 64)]), 3) == pytest.approx(seam(small, MASK, 3), rel=1e-3)
+    assert seams(large, np.pad(MASK, [(64, 64), (80, 64)]), 3) == pytest.approx(seams(small, MASK, 3), rel=1e-3)
 
 
-@pytest.mark.parametrize("mask", [np.zeros_like(MASK), np.ones_like(MASK), box(0, 0, 1, 1), box(0, 0, 72, 90)])
-def test_a_mask_without_surroundings_or_pixels_has_no_seam(mask: np.ndarray) -> None:
-    assert 0 <= seam(texture(), mask, 3) < 5 and seam(texture(), mask, 0) >= 0
+def test_no_border_is_looked_for_where_there_is_none() -> None:
+    assert seams(texture(), np.zeros_like(MASK), 3) == {} == seams(texture(), np.ones_like(MASK), 3)
+    assert set(seams(texture(), MASK, 0)) == {"seam"}, "without a blend there is no place where it ends"
+    assert set(seams(texture(), box(0, 0, 72, 95), 3)) == set(), "too few pixels are left"
+    for mask in (box(0, 0, 1, 1), box(71, 95, 1, 1), box(0, 0, 72, 90)):
+        assert all(math.isfinite(value) and value > 0 for value in seams(texture(), mask, 3).values())
 
 
 def test_grain_rises_with_noise_inside_and_falls_when_it_is_blurred() -> None:
@@ -178,37 +212,9 @@ def test_measure_says_all_that_can_be_told() -> None:
     found = measure(picture, MASK, 3)
     assert found == {
         "visible": visibility(apparent_change(picture, MASK), MASK),
-        "seam": seam(picture, MASK, 3),
+        **seams(picture, MASK, 3),
         "grain": grain(picture, MASK),
     }
     assert all(type(value) is float for value in found.values())
-    assert set(measure(picture, box(10, 10, 2, 40), 3)) == {"visible", "seam"}
+    assert set(measure(picture, box(10, 10, 2, 40), 3)) == {"visible", "seam", "halo"}
     assert measure(picture, np.ones_like(MASK), 3) == {}
-
-
-def stripes(shift: int, seed: int) -> np.ndarray:
-    """Return a window of a striped product."""
-    rows = 0.5 + 0.3 * np.sign(np.sin((np.arange(64) + shift) / 4))
-    noise = np.random.default_rng(seed).normal(0, 0.02, (64, 64))
-    return (rows[:, None] + noise)[..., None].astype(np.float32)
-
-
-def test_other_windows_of_the_product_are_not_strange_and_other_content_is() -> None:
-    g = np.random.default_rng(0)
-    references = np.stack([looks(stripes(int(g.integers(100)), i)) for i in range(40)])
-    fresh = [strangeness(looks(stripes(int(g.integers(100)), i)), references) for i in range(40, 60)]
-    assert max(fresh) < 2.5
-    one = stripes(3, 99)
-    for pose in (one[::-1], one[:, ::-1], one.transpose(1, 0, 2)):
-        assert strangeness(looks(np.ascontiguousarray(pose)), references) < 2.5
-    scrambled = g.permuted(one.reshape(-1, 1), axis=0).reshape(one.shape)
-    for other in (scrambled, cv2.GaussianBlur(one, (0, 0), 3)[..., None], one * 0 + 0.5, 1.3 * one):
-        assert strangeness(looks(other.astype(np.float32)), references) > 1.5 * max(fresh)
-    mixes = [looks((one * (1 - share) + scrambled * share).astype(np.float32)) for share in (0, 0.2, 0.5, 1)]
-    assert rises([strangeness(vector, references) for vector in mixes])
-
-
-def test_nothing_is_strange_without_references() -> None:
-    vector = looks(texture(0, 3))
-    assert strangeness(vector, np.zeros((0, len(vector)), np.float32)) == 0 == strangeness(vector, vector[None])
-    assert vector.dtype == np.float32 and np.isfinite(vector).all() and np.isfinite(looks(texture()[:6, :5])).all()

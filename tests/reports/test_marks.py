@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from flawsmith.data.image_files import write_image
-from flawsmith.data.library import Example, save_library
+from flawsmith.data.library import Example, collect, save_library
+from flawsmith.data.sample import Sample
 from flawsmith.files import read_lines
 from flawsmith.reports import marks
 
@@ -68,7 +69,16 @@ def write_run(run: Path, size: tuple[int, int] | None) -> Path:
 def test_a_real_mark_is_measured_in_its_own_picture(size: tuple[int, int] | None, height: float, width: float, tmp_path: Path) -> None:
     (mark,) = marks.real_marks(write_run(tmp_path, size), (200.0, 200.0))
     assert (mark.defect, mark.area, mark.side) == ("crack", 20, 20) and mark.shape[4].all() and mark.shape.sum() == 20
-    assert mark.extent == pytest.approx((0.5 - height / 2, 0.5 - width / 2, 0.5 + height / 2, 0.5 + width / 2))
+    rows, columns = size or (200, 200)
+    assert mark.extent == pytest.approx((0.5 - height / 2, 0.5 - width / 2, 0.5 + height / 2, 0.5 + width / 2), abs=1 / min(rows, columns))
+
+
+def test_a_defect_larger_than_the_window_is_where_it_was() -> None:
+    mask = np.zeros((200, 200), bool)
+    mask[20:180, 20:30] = mask[170:180, 20:180] = True  # an L, whose middle is not on it
+    (example,) = collect({"crack": [Sample(np.zeros((200, 200, 1), np.uint8), mask, "crack", None, Path("a.png"))]}, 64)
+    mark = marks._real_mark(example, (200, 200))
+    assert mark.extent == pytest.approx((0.1, 0.1, 0.9, 0.9), abs=0.006)
 
 
 def test_a_run_without_its_record_still_has_marks(tmp_path: Path) -> None:

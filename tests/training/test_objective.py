@@ -113,6 +113,25 @@ def test_dropped_tokens_are_the_empty_one(tiny: Callable[..., Config], monkeypat
     assert m.tokens.empty not in b.ids, "which no defect has"
 
 
+def test_noise_is_put_on_the_tokens_and_its_strength_is_the_configured_one(
+    tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, b = tiny(), batch(64)
+    m = model(config)
+    seen: list[Tensor] = []
+    forward = m.tokens.forward
+    monkeypatch.setattr(m.tokens, "forward", lambda ids, branches, noise: (seen.append(noise), forward(ids, branches, noise))[1])
+    losses = []
+    for noise in (0.0, 0.2, 0.2, 1.0):
+        settings = dataclasses.replace(config.diffusion, token_noise=noise)
+        with torch.no_grad():
+            losses.append(objective(m, b, settings, generator()).total.item())
+    assert [n.shape for n in seen] == [(64, *m.tokens.entries.shape[1:])] * 4, "each pair, token and number has its own"
+    assert [n.std().item() for n in seen] == pytest.approx([0, 0.2, 0.2, 1], rel=0.05)
+    assert torch.equal(seen[1], seen[2]) and losses[1] == losses[2], "from the generator alone"
+    assert len(set(losses)) == 3, "and the network sees it"
+
+
 def test_the_empty_token_is_trained_only_when_it_is_used(tiny: Callable[..., Config]) -> None:
     config, b = tiny(), batch()
     gradients = []

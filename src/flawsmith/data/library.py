@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from flawsmith.data.sample import Sample
-from flawsmith.data.windows import Box, bounding_box, components, cut
+from flawsmith.data.windows import Box, bounding_box, components, cut, inside
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
 
@@ -40,18 +40,19 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
             large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
             for part in large if len(large) > 1 else [sample.mask]:
                 box = bounding_box(part)
-                row, column = _centre(part, box, window)
+                row, column = centre(part, box, window)
                 top, left = row - window // 2, column - window // 2
+                shown = inside(top, left, window, window, part.shape)  # what is mirrored at the border is no second defect
                 examples.append(
                     Example(
                         defect=name,
                         image=cut(sample.image, top, left, window),
-                        mask=cut(part, top, left, window),
+                        mask=cut(part, top, left, window) & shown,
                         shape=part[box.top : box.top + box.height, box.left : box.left + box.width],
                         place=(row / part.shape[0], column / part.shape[1]),
                         area=int(part.sum()),
                         source=sample.source.name,
-                        others=cut(sample.mask & ~part, top, left, window),
+                        others=cut(sample.mask & ~part, top, left, window) & shown,
                     )
                 )
     return examples
@@ -91,7 +92,7 @@ def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Exam
     return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others)
 
 
-def _centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:
+def centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:
     """Return the centre of the box, or for a defect larger than the window its pixel nearest to that centre."""
     row, column = box.top + box.height // 2, box.left + box.width // 2
     if box.side <= window:

@@ -55,6 +55,12 @@ def cut(picture: np.ndarray, top: int, left: int, height: int, width: int | None
     return picture[rows[:, None], columns[None, :]]
 
 
+def inside(top: int, left: int, height: int, width: int, size: tuple[int, ...]) -> np.ndarray:
+    """Return (height, width) bool: which pixels of the window lie in a picture of `size`."""
+    rows, columns = np.arange(top, top + height), np.arange(left, left + width)
+    return ((rows >= 0) & (rows < size[0]))[:, None] & ((columns >= 0) & (columns < size[1]))[None]
+
+
 def paste(picture: np.ndarray, window: np.ndarray, top: int, left: int) -> None:
     """Write the part of `window` that lies inside `picture` into it."""
     height, width = window.shape[:2]

@@ -13,9 +13,9 @@ CLOSE = 0.1  # in log2: near enough
 def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, allowed: tuple[float, float]) -> np.ndarray:
     """Return the drawn canvas (H, W, C) blurred a little or with grain added, so that `grain` inside the mask is within `allowed`.
 
-    drawn, normal: shares of the value range; mask: (H, W) bool; allowed: the least and the greatest log2 ratio of real defects. A canvas that
-    is within, or too thin to say, is returned as it is. Grain is what the normal at this place has beyond its smooth part, so it is
-    the camera's own.
+    drawn, normal: shares of the value range; mask: (H, W) bool; allowed: the least and the greatest log2 ratio of real defects. A
+    canvas that is within, or too thin to say, is returned as it is. What is added is what the normal has here beyond its smooth part,
+    so it is the camera's own grain.
     """
     now = grain(np.where(mask[..., None], drawn, normal), mask)
     if now is None or allowed[0] - CLOSE <= now <= allowed[1] + CLOSE:

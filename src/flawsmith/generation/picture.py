@@ -106,7 +106,7 @@ class Attempt:
                     "reasons": flaw.verdict.reasons,
                 }
             )
-        boxes = [part["region"] for part in parts if part["region"]]
+        boxes = [box for flaw in self.flaws if self.wanted.normal and (box := _box_of(flaw.spot.placement.region, flaw.spot.placement))]
         return {"region": _union(boxes), "severity": max(part.severity for part in self.wanted.parts), "parts": parts}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
-from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, thickness
+from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, inside, thickness
 from flawsmith.errors import DataError
 from flawsmith.generation.places import place_map, sample_places
 from flawsmith.generation.shapes import Size, propose
@@ -67,7 +67,8 @@ def place(
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
     near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
-    spots = sample_places(place_map(size, examples, wish.within, wish.likely, near), size, CANDIDATES, g, wish.within)
+    within = wish.region if wish.within is None else wish.within
+    spots = sample_places(place_map(size, examples, within, wish.likely, near), size, CANDIDATES, g, within)
     turns = _turns(config)
     if config.generation.placement == "context":
         costs = np.stack([context_cost(image, _turned(example.image, *t), _turned(example.mask, *t), spots) for t in turns])  # (turns, M)
@@ -108,11 +109,11 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     values = _grey(example[rows, columns])  # (R,)
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
-    inside = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
+    seen = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
     there = _grey(image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)])  # (M, R)
     gap = there - values
     gap = gap - 0.5 * gap.mean(1, keepdims=True)
-    return np.where(inside, gap**2, 2 * values.var() + 1).mean(1)
+    return np.where(seen, gap**2, 2 * values.var() + 1).mean(1)
 
 
 def _on_canvas(
@@ -135,15 +136,18 @@ def _on_canvas(
     proposed = np.zeros((height, width), bool)
     _stamp(proposed, shape, spot[0] - top, spot[1] - left)
     region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
-    inside = _inside(top, left, height, width, size)
-    region &= inside
+    visible = inside(top, left, height, width, size)
+    region &= visible
     if wish.region is not None:
-        region = _restrict(region, wish.region, inside, top, left, window)
+        region = _restrict(region, wish.region, visible, top, left, window)
     for box in wish.taken:
         rows = slice(max(0, box.top - 2 - top), max(0, box.top + box.height + 2 - top))
         columns = slice(max(0, box.left - 2 - left), max(0, box.left + box.width + 2 - left))
         region[rows, columns] = False
-    return Placement(top, left, region, proposed & region, source, side)
+    if not region.any():
+        raise NoRoomError("the other defects of this picture leave nothing of the region")
+    shape_here = proposed & region
+    return Placement(top, left, region, shape_here if shape_here.any() else region, source, side)  # a hollow shape may miss it
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
@@ -182,16 +186,10 @@ def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None
     canvas[rows[ok], columns[ok]] = True
 
 
-def _inside(top: int, left: int, height: int, width: int, size: tuple[int, int]) -> np.ndarray:
-    """Return (height, width) bool: the canvas's pixels that lie in the picture."""
-    rows, columns = np.arange(top, top + height), np.arange(left, left + width)
-    return ((rows >= 0) & (rows < size[0]))[:, None] & ((columns >= 0) & (columns < size[1]))[None]
-
-
-def _restrict(region: np.ndarray, allowed: np.ndarray, inside: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
+def _restrict(region: np.ndarray, allowed: np.ndarray, visible: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
     """Return the region inside `allowed`; all that is allowed here where it fits a window, or where the two do not meet."""
     rows, columns = np.arange(top, top + region.shape[0]), np.arange(left, left + region.shape[1])
-    here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & inside
+    here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & visible
     whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= ALL * window
     return here if whole or not (region & here).any() else region & here
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.data.folders import entries
-from flawsmith.data.image_files import image_size, type_of
+from flawsmith.data.image_files import type_of
 from flawsmith.errors import ConfigError, DataError, FlawsmithError
 from flawsmith.generation.regions import Regions, parse_box
 from flawsmith.generation.shapes import Size, parse_size
@@ -83,7 +83,8 @@ class Asked:
         kinds = [self.defects[index % len(self.defects)]] * count
         if self.mix:
             kinds[1:] = [self.defects[int(g.integers(len(self.defects)))] for _ in kinds[1:]]
-        strengths = [float(round(g.uniform(*self.severity), 3)) for _ in kinds]
+        low, high = self.severity
+        strengths = [min(max(round(float(g.uniform(low, high)), 3), low), high) for _ in kinds]  # rounding keeps the range
         parts = tuple(Part(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
         return Wanted(index, attempt, parts, normal, derive(base, attempt), base)
 
@@ -94,16 +95,20 @@ class PlanFile:
     def __init__(self, path: Path, known: Sequence[str], normals: Sequence[Path], seed: int) -> None:
         """Read and check every row; raises DataError that names the first bad ones, before anything is drawn.
 
-        known: the defects that the model learned; normals: for rows without one, in turn; seed: for rows without one.
+        known: the defects that rows may name; normals: for rows without one, in turn, none with --free; seed: for rows without one.
         """
         if not path.is_file():
             raise DataError(f"--plan {path}: there is no such file; expected JSON lines, one row for each wanted pair.")
         self._rows: list[tuple[Path | None, tuple[Part, ...], int]] = []
         problems = []
-        lines = [(i, line) for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1) if line.strip()]
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"--plan {path}: is not UTF-8 text ({error}); expected JSON lines such as {_EXAMPLE}") from error
+        lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]
         for index, (number, line) in enumerate(lines):
             try:
-                fallback = normals[index % len(normals)] if normals else None
+                fallback = normals[index % len(normals)] if normals else None  # None in --free
                 self._rows.append(_read_row(line, path.parent, known, fallback, derive(seed, "pair", index)))
             except FlawsmithError as error:
                 problems.append(f"row {number}: {error}")
@@ -151,6 +156,8 @@ def plan_row(wanted: Wanted) -> dict[str, Any]:
 def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> list[str]:
     """Return the defects to make; raises ConfigError for a name the model does not know."""
     names = list(known) if asked is None else [asked] if isinstance(asked, str) else list(asked)
+    if not names:
+        raise ConfigError(f"--defect: got an empty list; this model learned {', '.join(known)}.")
     for name in names:
         if name not in known:
             raise ConfigError(f"--defect {name}: this model learned {', '.join(known)}.")
@@ -184,7 +191,8 @@ def parse_per_image(text: str | int | tuple[int, int]) -> tuple[int, int]:
 
 
 _EXAMPLE = '{"normal": "good/007.png", "defect": "scratch", "region": "rect:10%,20%,30%,10%", "size": "20-40px", "severity": 1, "seed": 7}'
-_KEYS = ("normal", "defect", "region", "size", "severity", "seed", "parts")
+_PART_KEYS = ("defect", "region", "size", "severity")
+_KEYS = ("normal", *_PART_KEYS, "seed", "parts")
 
 
 def _read_row(
@@ -201,36 +209,37 @@ def _read_row(
         raise DataError(f"has the unknown key {unknown[0]!r}; expected {', '.join(_KEYS)}.")
     normal = fallback
     if "normal" in row:
+        if fallback is None:
+            raise DataError(f"normal {row['normal']}: there is none with --free; leave it out, or leave out --free.")
         normal = folder / str(row["normal"])
         if not normal.is_file() or type_of(normal) is None:
             raise DataError(f"normal {row['normal']}: is no picture; expected a path from the plan's own folder, or an absolute one.")
     given = row.get("seed", seed)
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise DataError(f"seed: got {given!r}, expected a whole number of 0 or more.")
-    inner = row.get("parts", [row])
+    inner = row.get("parts", [{key: row[key] for key in _PART_KEYS if key in row}])
     if not isinstance(inner, list) or not 1 <= len(inner) <= MOST_PARTS or not all(isinstance(part, dict) for part in inner):
         raise DataError(f"parts: expected a list of 1 to {MOST_PARTS} objects with defect, region, size and severity.")
     if normal is None and (len(inner) > 1 or any(set(part) & {"size", "severity"} for part in inner)):
         raise DataError("asks for several defects, a size or a severity, which are about a normal, and there is none with --free.")
-    if "parts" in row and (both := sorted(set(row) & {"defect", "region", "size", "severity"})):
+    if "parts" in row and (both := sorted(set(row) & set(_PART_KEYS))):
         raise DataError(f"has {both[0]!r} beside 'parts'; move it into the parts.")
     return normal, tuple(_read_part(part, folder, known, normal) for part in inner), given
 
 
 def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> Part:
-    if unknown := sorted(set(row) - set(_KEYS)):
-        raise DataError(f"has the unknown key {unknown[0]!r} in its parts; expected defect, region, size, severity.")
+    if unknown := sorted(set(row) - set(_PART_KEYS)):
+        raise DataError(f"has the unknown key {unknown[0]!r} in its parts; expected {', '.join(_PART_KEYS)}.")
     defect = row.get("defect", known[0] if len(known) == 1 else None)
     if defect not in known:
-        raise DataError(f"defect: got {defect!r}; this model learned {', '.join(known)}.")
+        raise DataError(f"defect: got {defect!r}, expected {' or '.join(known)}.")
     region = row.get("region")
     if region is not None:
         if normal is None:
             raise DataError("region: says where on a normal, and there is none with --free; leave it out.")
         text = str(region)
-        region = text if text.split(":")[0].strip().lower() in ("rect", "ellipse") else str(folder / text)
-        if not Regions(region, [normal])[normal].any():
-            raise DataError(f"region {text}: has no pixel inside {normal.name}, which is {image_size(normal)[1]}x{image_size(normal)[0]}.")
+        region = text if parse_box(text) is not None else str(folder / text)
+        Regions(region, [normal])  # raises for one that this normal cannot have
     size = parse_size(row["size"]) if row.get("size") is not None else None
     severity = parse_severity(row.get("severity", 1.0))
     if severity[0] != severity[1]:

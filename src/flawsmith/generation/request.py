@@ -77,12 +77,13 @@ def prepare(request: Request, product: Product, own_normals: Callable[[], list[P
 
 def _check_together(request: Request) -> None:
     """Raise ConfigError for options that do not go together."""
+    graded = parse_severity(request.severity) != (1, 1)
+    several = parse_per_image(request.per_image)
     where = {"--region": request.region, "--place-map": request.place_map, "--foreground": request.foreground, "--size": request.size}
     if request.free:
         given = [name for name, value in where.items() if value is not None]
         given += ["--onto"] * (request.onto is not None)
-        given += ["--severity"] * (parse_severity(request.severity) != (1, 1))
-        given += ["--per-image"] * (parse_per_image(request.per_image) != (1, 1))
+        given += ["--severity"] * graded + ["--per-image"] * (several != (1, 1)) + ["--mix"] * request.mix
         if given:
             raise ConfigError(f"{given[0]}: is about defects on a normal; it does not go with --free, which makes the whole from noise.")
     if request.plan is None:
@@ -92,10 +93,14 @@ def _check_together(request: Request) -> None:
             raise ConfigError(f"--count {request.count}: expected at least 1.")
         if request.pick_from and request.pick_from < request.count:
             raise ConfigError(f"--pick-from {request.pick_from}: is less than --count {request.count}; expected more to choose from.")
+        if request.start < 0:
+            raise ConfigError(f"--start {request.start}: expected 0 or more.")
+        if request.mix and several[1] == 1:
+            raise ConfigError("--mix: is about several defects in one picture; add --per-image 2, or a range such as 1-3.")
         return
     given = ["--count"] * (request.count is not None) + ["--pick-from"] * bool(request.pick_from) + ["--mix"] * request.mix
     given += [name for name in ("--region", "--size") if where[name] is not None] + ["--start"] * bool(request.start)
-    given += ["--severity"] * (request.severity != 1) + ["--per-image"] * (request.per_image != 1)
+    given += ["--severity"] * graded + ["--per-image"] * (several != (1, 1))
     if given:
         raise ConfigError(f"{given[0]}: does not go with --plan, whose rows say how many pairs are wanted and what each is like.")
 

@@ -46,13 +46,14 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     """Return the canvases of `tasks`, in their order, each depending on its own task alone.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
-    different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one size go through
-    together.
+    different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one kind, size and
+    tiling go through together.
     """
     device = next(model.parameters()).device
     groups: dict[object, list[int]] = {}
     for i, task in enumerate(tasks):
-        groups.setdefault(i if device.type == "cpu" else task.region.shape, []).append(i)
+        alike = (task.normal is None, task.region.shape, *_tiles(model, task))
+        groups.setdefault(i if device.type == "cpu" else alike, []).append(i)
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
@@ -61,11 +62,12 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
 
 
 def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device) -> list[Drawn]:
+    """Return the canvases of tasks that are all onto a normal or all from nothing, and alike in size and tiles."""
     height, width = tasks[0].region.shape
+    onto = tasks[0].normal is not None
     empty = np.zeros((model.shape.colours, height, width), np.float32)
     normal = torch.from_numpy(np.stack([empty if task.normal is None else task.normal for task in tasks])).to(device)
     region = torch.from_numpy(np.stack([task.region for task in tasks])[:, None].astype(np.float32)).to(device)
-    onto = torch.tensor([task.normal is not None for task in tasks], device=device)
     severity = torch.tensor([task.severity for task in tasks], device=device)[:, None, None, None]
     background = model.encode(normal, torch.zeros_like(normal), -torch.ones_like(region))  # (branches, B, C, h, w)
     keep = model.mask_of_state(background)
@@ -75,7 +77,7 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     size = (background.shape[0], *background.shape[2:])  # of one canvas
     noises = [joint_noise(size, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
     noise = torch.stack(noises, dim=1).to(device)
-    tiles = cover(region[:, 0].amax(0).bool().cpu().numpy(), model.shape.window, model.factor)
+    tiles = _tiles(model, tasks[0])
     told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
 
@@ -85,14 +87,18 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         if t > config.generation.shape_until:
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         clean = _anchored(model, clean, background, onto, t, config.generation.anchor)
-        return _with_severity(clean, background, torch.where(onto[:, None, None, None], severity, 1.0), channels)
+        return _with_severity(clean, background, severity, channels) if onto else clean
 
-    start = config.generation.start if bool(onto.all()) else 1.0  # from nothing there is no normal to start from
-    x = torch.where(onto[None, :, None, None, None], mix(background, noise, torch.tensor(start, device=device)), noise) * keep
+    start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
+    x = (mix(background, noise, torch.tensor(start, device=device)) if onto else noise) * keep
     times = sampling_times(config.generation.steps, start)
     whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times))
     arrays = (whole.float().cpu().numpy(), part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
+
+
+def _tiles(model: DualModel, task: Task) -> list[Tile]:
+    return cover(task.region, model.shape.window, model.factor)
 
 
 def _told(
@@ -146,7 +152,7 @@ def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels
     return clean
 
 
-def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor, t: float, anchor: float) -> Tensor:
+def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: bool, t: float, anchor: float) -> Tensor:
     """Return the clean state with its three parts tied together, below the time `anchor`.
 
     Where the predicted mask is empty, the whole is held to the normal: the solver then spends its steps on a defect that fits this
@@ -157,10 +163,6 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor,
         return clean
     channels = model.codec.channels
     cells = ((clean[-1, :, channels:] + 1) / 2).clamp(0, 1)
-    mask = decode_mask(cells, model.factor)
-    near = torch.nn.functional.max_pool2d(mask, 5, stride=1, padding=2)  # the defect's border belongs to it
-    share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
-    share = torch.where(onto[:, None, None, None], share, torch.ones_like(share))
     whole = clean[0, :, :channels]
     clean = clean.clone()
     if model.branches == 2:
@@ -168,5 +170,9 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: Tensor,
         part = clean[1, :, :channels]
         whole, part = whole + sure * (part - whole), part + sure * (whole - part)
         clean[1, :, :channels] = part
-    clean[0, :, :channels] = share * whole + (1 - share) * background[0, :, :channels]
+    if onto:
+        near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 5, stride=1, padding=2)  # its border belongs to the defect
+        share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
+        whole = share * whole + (1 - share) * background[0, :, :channels]
+    clean[0, :, :channels] = whole
     return clean

@@ -32,7 +32,8 @@ class Size:
     def text(self) -> str:
         """Return what `parse_size` reads back."""
         unit = "x" if self.relative else "px"
-        return f"{self.low:g}{unit}" if self.low == self.high else f"{self.low:g}-{self.high:g}{unit}"
+        low, high = (np.format_float_positional(value, trim="-") for value in (self.low, self.high))  # every digit, no exponent
+        return f"{low}{unit}" if low == high else f"{low}-{high}{unit}"
 
 
 def parse_size(text: str | float) -> Size:
@@ -119,12 +120,28 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     rows, columns = rows + moves[..., 0], columns + moves[..., 1]
     y = ((np.cos(angle) * rows - np.sin(angle) * columns) / scale + (shape.shape[0] - 1) / 2).astype(np.float32)
     x = ((np.sin(angle) * rows + np.cos(angle) * columns) / scale + (shape.shape[1] - 1) / 2).astype(np.float32)
-    blur = 0.6 / scale  # a line as thin as a pixel of the result must reach the nearest one
-    rim = int(np.ceil(3 * blur))
-    soft = cv2.GaussianBlur(np.pad(shape, rim).astype(np.float32), (0, 0), blur)
+    rim = int(np.ceil(2 / scale))
+    soft = _soft(np.pad(shape, rim), scale)
     moved = cv2.remap(soft, x + rim, y + rim, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     mask = moved > 0.5 * min(1.0, float(moved.max()))
     return _cropped(mask) if mask.any() else np.ones((2, 2), bool)
+
+
+def _soft(shape: np.ndarray, scale: float) -> np.ndarray:
+    """Return a shape (H, W) float32 blurred by 0.6 pixels of the result, in which also its lines thinner than such a pixel come to 1.
+
+    They would else be lost beside a thick part when the shape is made smaller.
+    """
+    blur = 0.6 / scale
+    soft = cv2.GaussianBlur(shape.astype(np.float32), (0, 0), blur)
+    kernel = np.ones((2 * int(np.ceil(0.75 / scale - 0.5)) + 1,) * 2, np.uint8)
+    thin = shape & (cv2.morphologyEx(shape.astype(np.uint8), cv2.MORPH_OPEN, kernel) == 0)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(thin.astype(np.uint8), connectivity=8)
+    lines = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(1) >= 3 / scale  # not the corners of a thick part
+    lines[0] = False
+    faint = cv2.GaussianBlur(lines[labels].astype(np.float32), (0, 0), blur)
+    near = cv2.dilate(faint, np.ones((2 * int(np.ceil(1.5 / scale)) + 1,) * 2, np.uint8))  # the line's own height at this place
+    return soft + (1 / near.clip(1e-6, 1) - 1) * faint
 
 
 def _posed(shape: np.ndarray, turn: int, mirror: bool) -> np.ndarray:

@@ -79,8 +79,9 @@ def _level(smooth: np.ndarray, mask: np.ndarray, floor: float) -> float:
 
 def _fill(mask: np.ndarray, soft: np.ndarray) -> np.ndarray:
     """Return the mask with those of its enclosed holes filled that the model calls defect on the whole."""
-    _, labels = cv2.connectedComponents(np.pad(~mask, 1, constant_values=True).astype(np.uint8), connectivity=4)
+    count, labels = cv2.connectedComponents(np.pad(~mask, 1, constant_values=True).astype(np.uint8), connectivity=4)
     outside, labels = labels[0, 0], labels[1:-1, 1:-1]  # the padding joins all that is open to the border
-    means = np.bincount(labels.ravel(), soft.ravel()) / np.maximum(np.bincount(labels.ravel()), 1)
+    sums, areas = (np.bincount(labels.ravel(), values, count) for values in (soft.ravel(), None))
+    means = sums / np.maximum(areas, 1)  # a mask that fills the canvas leaves no pixel outside
     means[[0, outside]] = 0  # label 0 is the mask itself
     return mask | (means > 0.5)[labels]

@@ -14,7 +14,7 @@ NEAR = 8  # pixels: how far around a mask its surroundings reach
 FEW = 12  # fewest pixels that a statistic is taken over
 STEP = 1 / 255  # one grey level of 8 bits: smaller differences are not called structure
 BLEED = 2  # pixels that a defect may show beyond its labelled mask
-ALONG = 9  # pixels along the border over which a seam keeps its sign
+FAINT = 0.02  # gradient per pixel, as a share of the value range: a weaker border is not noticed
 
 
 def shares(image: np.ndarray, scale: PixelRange, colours: int) -> np.ndarray:
@@ -90,43 +90,36 @@ def shape_scores(mask: np.ndarray) -> dict[str, float]:
     }
 
 
-def seam(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> float:
-    """Return how much a border shows around the mask where a picture returns to its normal: 0 none, 1 as much as texture, more is worse.
+def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> dict[str, float]:
+    """Return how much a border shows where a blend of `feather` pixels ends: about 1 none, more is worse.
 
-    In each ring of 1 px, from 2 px outside the mask (nearer, the defect's own edge is seen) to 1 px beyond the `feather`, the gradient
-    across the border is averaged over ALONG pixels along it: texture cancels, an edge that follows the border stays. Its root mean square
-    over the ring is divided by that of the rings farther out, or by that of the gradient along the same ring where structure crosses it.
-    The worst ring counts.
+    In a ring of 1 px around the mask: the gradient across the border, the mean of its size and of the size of its mean (a step that goes
+    one way all round is seen long before one that comes and goes). It is divided by the mean size of the gradient along the border, from
+    the mask to NEAR px beyond the blend, where structure shows either way. FAINT is added to both, as weaker gradients are not noticed.
+    seam: the worse of the rings `feather` + 1 and + 2 px outside the mask, just beyond the blend; halo: the ring at `feather` px, where
+    almost all of the normal must be back. Nearer to the mask the defect's own edge is seen. Absent: rings of fewer than FEW pixels.
     """
     if not mask.any() or mask.all():
-        return 0.0
-    last = max(2, feather + 1)
-    reach = last + 1 + NEAR
-    rows, columns = _around(mask, reach + 2)
+        return {}
+    rows, columns = _around(mask, feather + NEAR + 4)
     picture, mask = picture[rows, columns], mask[rows, columns]
     distance = distance_outside(mask)
     free = np.ones_like(mask) if others is None else ~grow(others[rows, columns], BLEED)
     across, along = _gradients(picture, mask, distance)
-
-    def power(values: np.ndarray, k: int) -> float | None:
-        ring = free & (distance > k - 0.5) & (distance <= k + 0.5)
-        return float((_along(values, ring)[ring] ** 2).mean()) if ring.sum() >= FEW else None
-
-    farther = [value for k in range(last + 2, reach, 2) if (value := power(across, k)) is not None]
-    base = float(np.mean(farther)) if farther else 0.0
-    worst = 0.0
-    for k in range(2, last + 1):
-        edge, texture = power(across, k), power(along, k)
-        if edge is not None and texture is not None:
-            worst = max(worst, edge / (max(base, texture) + STEP**2))
-    return float(np.sqrt(worst))
+    texture = float(np.linalg.norm(along[free & (distance > 0) & (distance <= feather + NEAR)], axis=-1).mean())
+    shown = {}
+    for k in range(max(1, feather), feather + 3):
+        values = across[free & (distance > k - 1) & (distance <= k)]  # (N, C)
+        if len(values) >= FEW:
+            shown[k] = float(np.linalg.norm(values.mean(0)) + np.linalg.norm(values, axis=-1).mean()) / 2
+    found = {"seam": max((shown[k] for k in shown if k > feather), default=None), "halo": shown.get(feather)}
+    return {name: (value + FAINT) / (texture + FAINT) for name, value in found.items() if value is not None}
 
 
 def grain(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> float | None:
     """Return log2 of how rough the inside of the mask is against its surroundings: 0 alike, 1 twice as rough, -1 half; None when too thin.
 
-    Roughness: mean |Laplacian| of the grey picture with the kernel of Immerkaer 1996, over pixels whose 3 x 3 neighbours all belong, less
-    the tenth with the largest values, which are edges.
+    Roughness: mean |Laplacian| of the grey picture with the kernel of Immerkaer 1996, over pixels whose 3 x 3 neighbours all belong.
     """
     rows, columns = _around(mask, BLEED + NEAR + 2) if mask.any() else (slice(None), slice(None))
     picture, mask = picture[rows, columns], mask[rows, columns]
@@ -138,18 +131,18 @@ def grain(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = Non
         return None
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
     detail = np.abs(cv2.filter2D(np.ascontiguousarray(picture.mean(-1, dtype=np.float32)), -1, kernel))
-    return float(np.log2((_trimmed(detail[inner]) + STEP / 2) / (_trimmed(detail[outer]) + STEP / 2)))
+    return float(np.log2((detail[inner].mean() + STEP / 2) / (detail[outer].mean() + STEP / 2)))
 
 
 def measure(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> dict[str, float]:
-    """Return all that one picture says: visible (`apparent_change`), seam and grain.
+    """Return all that one picture says: visible (`apparent_change`), seam and halo (`seams`) and grain.
 
-    Absent is what cannot be told: grain when the mask is too thin, visible and seam when it leaves too little of the picture around it.
+    Absent is what cannot be told: grain when the mask is too thin, the others when it leaves too little of the picture around it.
     """
-    scores = {}
+    scores: dict[str, float] = {}
     if (~grow(mask, BLEED)).sum() >= max(FEW, 0.05 * mask.size):
         scores["visible"] = visibility(apparent_change(picture, mask, others), mask)
-        scores["seam"] = seam(picture, mask, feather, others)
+        scores |= seams(picture, mask, feather, others)
     roughness = grain(picture, mask, others)
     return scores if roughness is None else {**scores, "grain": roughness}
 
@@ -188,18 +181,3 @@ def _gradients(picture: np.ndarray, mask: np.ndarray, distance: np.ndarray) -> t
 def _derivative(values: np.ndarray, axis: int) -> np.ndarray:
     """Return the central difference of values (H, W, ...) per pixel."""
     return np.asarray(np.gradient(values, axis=axis), np.float32)
-
-
-def _along(values: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    """Return the mean of the values (H, W, C) over the ring's pixels in a box of ALONG pixels."""
-    weights = ring.astype(np.float32)
-    size = (ALONG, ALONG)
-    total = cv2.boxFilter(values * weights[..., None], -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT).reshape(values.shape)
-    count = cv2.boxFilter(weights, -1, size, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    return total / np.maximum(count, 1)[..., None]
-
-
-def _trimmed(values: np.ndarray) -> float:
-    """Return the mean of the values (N,) without the largest tenth."""
-    kept = np.sort(values)[: max(1, len(values) - len(values) // 10)]
-    return float(kept.mean())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.data.library import Example, _centre
+from flawsmith.data.library import Example, centre
 from flawsmith.data.scale import PixelRange
 from flawsmith.data.windows import Box, bounding_box, cut
 
@@ -51,7 +51,7 @@ def crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -> Crop
     """
     box = bounding_box(mask)
     if side is not None and box.side > side:
-        row, column = _centre(mask, box, side)
+        row, column = centre(mask, box, side)
         rows, columns = (slice(max(0, middle - side // 2), middle - side // 2 + side) for middle in (row, column))
         picture, mask = picture[rows, columns], mask[rows, columns]
         box = bounding_box(mask)
@@ -63,7 +63,7 @@ def crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -> Crop
 def crop_of(example: Example, scale: PixelRange, colours: int) -> Crop:
     """Return the crop of a real defect; colours: channels of the model."""
     side, shape = example.image.shape[0], example.shape
-    row, column = _centre(shape, Box(0, 0, *shape.shape), side)
+    row, column = centre(shape, Box(0, 0, *shape.shape), side)
     top, left = row + side - side // 2, column + side - side // 2
     mask = np.pad(shape, side)[top : top + side, left : left + side]  # example.mask also has the mirror image beyond the picture's border
     return crop((scale.to_model(example.image, colours).transpose(1, 2, 0) + 1) / 2, mask)

@@ -13,18 +13,21 @@ from safetensors.numpy import save
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
+from flawsmith.data.pairs import augment
 from flawsmith.data.windows import cut, grow
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
 from flawsmith.models.store import Product
-from flawsmith.quality.checks import apparent_change, grain, measure, seam, shape_scores, shares, visibility
-from flawsmith.quality.looks import looks, strangeness
+from flawsmith.quality.checks import apparent_change, grain, measure, seams, shape_scores, shares, visibility
+from flawsmith.quality.looks import Bank, banks, look_scores
 from flawsmith.seeds import numpy_generator
 
 POOLED = 5  # a kind with fewer examples borrows what the other kinds show
 MOST = 48  # examples per kind that are measured
 ODD = 0.02  # share of the real values at either end that is taken for oddly labelled
 REFERENCES = 192  # windows of normals that a picture is compared with
+BANK = ("centre", "turn", "points")  # arrays of a Bank
+HELD = 48  # other windows of normals, which tell how far apart normals are
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,11 @@ RULES = {
     "thickness": _Rule("area", "it is {:.1f} px thick", True, True, True, 1.0, "own"),
     "elongation": _Rule("shape", "it is {:.1f} times as long as thick", True, True, True, 1.0, "own"),
     "parts": _Rule("shape", "it has {:.0f} separate parts", False, True, True, 1.5, "all"),
-    "seam": _Rule("seam", "a border around it shows {:.2f} times as much as the texture", False, True, True, 0.5, "all"),
+    "seam": _Rule("seam", "just beyond the blend a border shows {:.2f} times as much as the texture", False, True, True, 0.3, "all"),
+    "halo": _Rule("seam", "where the blend ends a border shows {:.2f} times as much as the texture", False, True, True, 0.4, "all"),
     "grain": _Rule("grain", "its inside is 2^{:.2f} times as rough as its surroundings", True, True, False, 0.5, "few"),
-    "product": _Rule("product", "its window is {:.2f} times as far from normals as they are from others", False, True, False, 0.5, "few"),
+    "product": _Rule("product", "around it are things {:.2f} times as far from normals as others are", False, True, True, 0.3, "few"),
+    "detail": _Rule("product", "the fine detail around it is {:.2f} times as far from that of normals as others' is", False, True, True, 0.5, "few"),
 }
 
 
@@ -73,10 +78,10 @@ class Limit:
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of every kind of defect, and the windows of normals that pictures are compared with."""
+    """The limits of every kind of defect, and the patches of normals that pictures are compared with."""
 
     kinds: dict[str, dict[str, Limit]]
-    references: np.ndarray  # (R, F) float32, `looks` of windows of normals
+    references: dict[str, Bank]  # by aspect; empty when there were no normals
 
     def reasons(self, defect: str, scores: dict[str, float]) -> list[str]:
         """Return why a defect with these scores does not count, in plain language, one for each score beyond its limit."""
@@ -94,7 +99,8 @@ def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], produc
     normals nothing is said of `product` and of how selective a check is. The same input gives the same limits.
     """
     windows = _Windows(normals, product)
-    references = np.array([looks(w) for w in windows.take(REFERENCES, "references")], np.float32).reshape(len(windows), -1)
+    turned = [windows.take(count, name, config) for name, count in (("references", REFERENCES), ("held", HELD))]
+    references = banks(turned[0], turned[1], numpy_generator(0, "limits", "patches"))
     real = {name: _scores([e for e in examples if e.defect == name], product, config, references) for name in product.shape.defects}
     faults = {name: _faults([e for e in examples if e.defect == name], product, config, windows, references) for name in real}
     pooled = {name: [value for own in real.values() for value in own.get(name, [])] for name in RULES}
@@ -112,15 +118,19 @@ def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], produc
 def save_limits(path: Path, limits: Limits) -> None:
     """Write the limits as one safetensors file with the numbers in its header."""
     rows = {defect: {name: asdict(limit) for name, limit in own.items()} for defect, own in limits.kinds.items()}
-    write_bytes(path, save({"references": np.ascontiguousarray(limits.references)}, metadata={"limits": json.dumps(rows)}))
+    units = {name: bank.unit for name, bank in limits.references.items()}
+    tensors = {
+        f"{name}.{part}": np.ascontiguousarray(getattr(bank, part)) for name, bank in limits.references.items() for part in BANK
+    }
+    write_bytes(path, save(tensors, metadata={"limits": json.dumps(rows), "units": json.dumps(units)}))
 
 
 def load_limits(path: Path) -> Limits:
     """Return the limits of a file that `save_limits` wrote; raises RunError when it is missing or spoiled."""
     try:
         with safe_open(path, framework="np") as file:
-            rows = json.loads(file.metadata()["limits"])
-            references = file.get_tensor("references")
+            rows, units = (json.loads(file.metadata()[name]) for name in ("limits", "units"))
+            references = {name: Bank(*(file.get_tensor(f"{name}.{part}") for part in BANK), unit) for name, unit in units.items()}
         return Limits({defect: {name: Limit(**row) for name, row in own.items()} for defect, own in rows.items()}, references)
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
@@ -134,12 +144,14 @@ class _Windows:
     def __init__(self, normals: Sequence[np.ndarray], product: Product) -> None:
         self._normals, self._product = normals, product
 
-    def __len__(self) -> int:
-        return REFERENCES if len(self._normals) else 0
-
-    def take(self, count: int, name: str) -> list[np.ndarray]:
+    def take(self, count: int, name: str, turned: Config | None = None) -> list[np.ndarray]:
+        """Return `count` windows; with a configuration mirrored and turned as in training, as a picture from noise may be."""
         generator = numpy_generator(0, "limits", name)
-        return [self._one(i, generator) for i in range(count if len(self._normals) else 0)]
+        found = [self._one(i, generator) for i in range(count if len(self._normals) else 0)]
+        if turned is None:
+            return found
+        none = np.zeros((1, 1), bool)
+        return [augment(window, none, none, turned.data.flips, turned.data.rotations, generator)[0] for window in found]
 
     def _one(self, i: int, generator: np.random.Generator) -> np.ndarray:
         side, image = self._product.shape.window, self._normals[i * 7919 % len(self._normals)]  # a prime: spread over all of them
@@ -154,7 +166,7 @@ def _few(examples: Sequence[Example]) -> list[Example]:
     return [examples[i] for i in np.linspace(0, len(examples) - 1, MOST).round().astype(int)]
 
 
-def _scores(examples: Sequence[Example], product: Product, config: Config, references: np.ndarray) -> dict[str, list[float]]:
+def _scores(examples: Sequence[Example], product: Product, config: Config, references: dict[str, Bank]) -> dict[str, list[float]]:
     """Return what the real defects of one kind show, by score."""
     found = defaultdict(list)
     for example in _few(examples):
@@ -162,16 +174,15 @@ def _scores(examples: Sequence[Example], product: Product, config: Config, refer
             if name != "parts":
                 found[name].append(value)
         picture = shares(example.image, product.scale, product.shape.colours)
-        for name, value in measure(picture, example.mask, config.generation.feather, example.others).items():
+        seen = measure(picture, example.mask, config.generation.feather, example.others)
+        for name, value in (seen | look_scores(picture, example.mask | example.others, references)).items():
             found[name].append(value)
-        if len(references):
-            found["product"].append(strangeness(looks(picture), references))
     found["parts"] = [float(count) for count in Counter(e.source for e in examples).values()]  # `collect` tells parts of a picture apart
     return dict(found)
 
 
 def _faults(
-    examples: Sequence[Example], product: Product, config: Config, windows: _Windows, references: np.ndarray
+    examples: Sequence[Example], product: Product, config: Config, windows: _Windows, references: dict[str, Bank]
 ) -> dict[str, list[float]]:
     """Return the scores of pictures with one fault each: nothing to see, a hard border, an inside too soft or too rough, other content."""
     found = defaultdict(list)
@@ -182,15 +193,30 @@ def _faults(
     for example, normal in zip(chosen, normals, strict=False):
         picture = shares(example.image, product.scale, product.shape.colours)
         found["visible"].append(visibility(apparent_change(normal, example.mask), example.mask))
-        pasted = np.where(grow(example.mask, feather)[..., None], picture, normal)
-        found["seam"].append(seam(pasted, example.mask, feather))
+        for name, width in (("seam", feather + 1), ("halo", feather - 0.5)):
+            inside = grow(example.mask, width)[..., None]
+            for bordered in (np.where(inside, picture, normal), picture + np.float32(0.1) * inside):
+                found[name] += _one(seams(bordered, example.mask, feather), name)
         for worse in (cv2.GaussianBlur(picture, (0, 0), 2.0).reshape(picture.shape), picture + generator.normal(0, 0.1, picture.shape)):
             roughness = grain(np.where(example.mask[..., None], worse, picture).astype(np.float32), example.mask, example.others)
             if roughness is not None:
                 found["grain"].append(roughness)
-        scrambled = generator.permuted(picture.reshape(-1, picture.shape[-1]), axis=0).reshape(picture.shape)
-        found["product"].append(strangeness(looks(scrambled), references))
+        hidden = example.mask | example.others
+        found["product"] += _one(look_scores(_scrambled(normal, generator), hidden, references), "product")
+        found["detail"] += _one(look_scores(cv2.GaussianBlur(normal, (0, 0), 2.0).reshape(normal.shape), hidden, references), "detail")
     return dict(found)
+
+
+def _scrambled(picture: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return a picture (S, S, C) with its eighths shuffled like the pieces of a puzzle."""
+    side = picture.shape[0] // 8
+    pieces = picture[: 8 * side, : 8 * side].reshape(8, side, 8, side, -1).swapaxes(1, 2).reshape(64, side, side, -1)
+    pieces = pieces[generator.permutation(64)].reshape(8, 8, side, side, -1).swapaxes(1, 2)
+    return np.ascontiguousarray(pieces.reshape(8 * side, 8 * side, -1))
+
+
+def _one(scores: dict[str, float], name: str) -> list[float]:
+    return [scores[name]] if name in scores else []
 
 
 def _limit(rule: _Rule, own: Sequence[float], pooled: Sequence[float], faults: Iterable[float], margin: float) -> Limit:
@@ -226,7 +252,7 @@ def _bounds(rule: _Rule, own: Sequence[float], others: Sequence[float], margin: 
 
 def _reason(rule: _Rule, value: float, limit: Limit) -> str:
     """Return what was found, what real defects show and what was allowed."""
-    number = rule.text[rule.text.index("{") : rule.text.index("}") + 1]
+    number = rule.text[rule.text.index("{") : rule.text.index("}") + 1] + (" px" if "} px" in rule.text else "")
     bounds = [f"{word} {number.format(bound)}" for word, bound in (("at least", limit.low), ("at most", limit.high)) if bound is not None]
-    shown = f"{number.format(limit.least)} to {number.format(limit.most)}"
+    shown = f"{number.format(limit.least).removesuffix(' px')} to {number.format(limit.most)}"
     return f"{rule.check}: {rule.text.format(value)}; real ones show {shown}, allowed is {' and '.join(bounds)}"

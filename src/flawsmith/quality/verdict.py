@@ -10,10 +10,10 @@ from flawsmith.data.library import Example
 from flawsmith.data.windows import Box, bounding_box, distance_outside
 from flawsmith.masks.align import agreement, agreement_free
 from flawsmith.models.store import Product
-from flawsmith.quality.checks import apparent_change, change_map, grain, outside, seam, shape_scores, shares, visibility
+from flawsmith.quality.checks import apparent_change, change_map, grain, outside, seams, shape_scores, shares, visibility
 from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, crop_of, leave_one_out
 from flawsmith.quality.limits import Limits
-from flawsmith.quality.looks import looks, strangeness
+from flawsmith.quality.looks import look_scores
 
 SIZE_OFF = 1.6  # the longer side may be this many times larger or smaller than was asked for
 NEAR_PLACE = 8  # pixels that a defect's pixels may lie from where its centre may be, at least
@@ -87,10 +87,12 @@ class Checks:
             reasons.append(f"visible: {found}, at least {floor:.3f} is needed")
         if scores["agreement"] < config.agreement:
             reasons.append(f"agreement: mask and change overlap by {scores['agreement']:.2f}, at least {config.agreement:.2f} is needed")
-        scores["seam"] = seam(picture, mask, self._feather, finding.others)
+        scores |= seams(picture, mask, self._feather, finding.others)
         if (roughness := grain(picture, mask, finding.others)) is not None:
             scores["grain"] = roughness
-        scores["product"] = strangeness(looks(_middle(picture, mask, self._product.shape.window)), self._limits.references)
+        middle = _middle(mask, self._product.shape.window)
+        hidden = mask if finding.others is None else mask | finding.others
+        scores |= look_scores(picture[middle], hidden[middle], self._limits.references)
         reasons += self._limits.reasons(finding.defect, self._comparable(scores, finding))
         if finding.side is not None and not 1 / SIZE_OFF <= shape["side"] / finding.side <= SIZE_OFF:
             reasons.append(f"area: its longer side is {shape['side']:.0f} px, {finding.side:.0f} px were asked for")
@@ -127,9 +129,9 @@ class Checks:
         return own
 
 
-def _middle(picture: np.ndarray, mask: np.ndarray, window: int) -> np.ndarray:
-    """Return the window of a canvas (H, W, C) around the middle of the mask."""
+def _middle(mask: np.ndarray, window: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the window of a canvas (H, W) around the middle of the mask."""
     box: Box = bounding_box(mask)
-    top = int(np.clip(box.top + box.height // 2 - window // 2, 0, picture.shape[0] - window))
-    left = int(np.clip(box.left + box.width // 2 - window // 2, 0, picture.shape[1] - window))
-    return picture[top : top + window, left : left + window]
+    top = int(np.clip(box.top + box.height // 2 - window // 2, 0, mask.shape[0] - window))
+    left = int(np.clip(box.left + box.width // 2 - window // 2, 0, mask.shape[1] - window))
+    return slice(top, top + window), slice(left, left + window)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flawsmith.data.image_files import image_size, read_mask
-from flawsmith.data.library import Example, load_library
+from flawsmith.data.library import Example, centre, load_library
 from flawsmith.data.record import read_record
 from flawsmith.data.windows import Box, bounding_box
 from flawsmith.errors import FlawsmithError
@@ -77,18 +77,19 @@ def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
     if run is None or library is None or not library.is_file():
         return []
     places = _pictures(run)
-    known: dict[str, tuple[float, ...]] = {}
+    known: dict[tuple[str, str], tuple[float, ...]] = {}  # kinds may have files of the same names
     marks = []
     for example in load_library(library):
-        if example.source not in known:
-            known[example.source] = _size(places.get((example.defect, example.source)), size)
-        marks.append(_real_mark(example, known[example.source]))
+        name = example.defect, example.source
+        if name not in known:
+            known[name] = _size(places.get(name), size)
+        marks.append(_real_mark(example, known[name]))
     return marks
 
 
 def _real_mark(example: Example, size: tuple[float, ...]) -> Mark:
-    height, width = example.shape.shape
-    corner = example.place[0] * size[0] - height / 2, example.place[1] * size[1] - width / 2
+    row, column = centre(example.shape, Box(0, 0, *example.shape.shape), example.mask.shape[0])  # which pixel of it `place` is
+    corner = round(example.place[0] * size[0]) - row, round(example.place[1] * size[1]) - column
     return _mark(example.defect, example.area, example.shape, corner, size)
 
 

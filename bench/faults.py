@@ -1,0 +1,129 @@
+"""What the checks say of faults made on purpose: pictures and reasons, and how the agreement falls as a mask is moved.
+
+    python bench/faults.py RUN OUT [--picture FILE.png] [--pairs 100]
+
+OUT: pairs that `flawsmith generate RUN -o OUT` made onto normals. Prints JSON: the mean agreement over the accepted pairs for masks
+moved by 0 to 8 px and the share of pairs for which it fell at every step; the share of unchanged normals under those masks, and of
+pasted training defects, that are rejected; and one example of each fault with its reasons, which --picture draws.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from machine import describe
+
+from flawsmith.data.image_files import read_image, read_mask
+from flawsmith.data.library import load_library
+from flawsmith.data.windows import cut
+from flawsmith.files import read_lines, write_bytes
+from flawsmith.generation.blending import band, blend
+from flawsmith.generation.generate import Generator, load
+from flawsmith.masks.align import agreement
+from flawsmith.quality.checks import change_map
+from flawsmith.quality.verdict import Finding
+from flawsmith.reports.drawing import encode, outline, to_display
+from flawsmith.reports.sheets import contact_sheet
+
+SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels, sideways
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One accepted pair's defect in a window."""
+
+    finding: Finding
+    name: str
+
+
+def main() -> None:
+    """Print the measurement as JSON and draw the picture."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--pairs", type=int, default=100)
+    args = parser.parse_args()
+    generator = load(args.run, threads=1)
+    pairs = list(_pairs(args.out, generator))[: args.pairs]
+    span, floor = generator.product.scale.high - generator.product.scale.low, generator.config.quality.change
+    curves = np.array([_shifted(pair.finding, span, floor) for pair in pairs])  # (pairs, shifts)
+    unchanged = [generator._checks.judge(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None]
+    pastes = [generator._checks.judge(finding).reasons for finding in _pastes(generator, args.run, pairs)]
+    caught = [any(reason.startswith("copy:") for reason in reasons) for reasons in pastes]
+    result = describe("cpu") | {"run": args.run.name, "pairs": len(pairs)}
+    result |= {"agreement_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
+    result |= {"always_falling": round(float((np.diff(curves, axis=1) < 0).all(1).mean()), 3)}
+    result |= {"unchanged_rejected": round(float(np.mean([bool(r) for r in unchanged])), 3)}
+    result |= {"pasted": len(caught), "pasted_flagged_as_copy": round(float(np.mean(caught)), 3) if caught else None}
+    examples = [(name, finding, generator._checks.judge(finding)) for name, finding in _examples(generator, args.run, pairs)]
+    print(json.dumps(result | {"examples": {name: verdict.reasons or ["accepted"] for name, _, verdict in examples}}, indent=2))
+    if args.picture:
+        cells = []
+        for name, finding, verdict in examples:
+            shown = to_display(finding.image)
+            checks = ", ".join(dict.fromkeys(reason.split(":")[0] for reason in verdict.reasons)) or "accepted"
+            cells.append((f"{name}  >  {checks}", [shown, outline(shown, finding.mask)]))
+        write_bytes(args.picture, encode(contact_sheet(cells), "PNG"))
+
+
+def _pairs(out: Path, generator: Generator) -> Iterator[Pair]:
+    """Yield the windows of the accepted pairs with one defect."""
+    side = generator.product.shape.window
+    for row in read_lines(out / "pairs.jsonl"):
+        if row["verdict"] != "accepted" or len(row["parts"]) != 1 or row["normal"] is None:
+            continue
+        top, left, height, width = row["parts"][0]["box"]
+        rows, columns = max(side, height + 24), max(side, width + 24)
+        here = top + height // 2 - rows // 2, left + width // 2 - columns // 2, rows, columns
+        image, normal, mask = read_image(out / row["image"]), read_image(Path(row["normal"])), read_mask(out / row["mask"])
+        yield Pair(Finding(cut(image, *here), cut(normal, *here), cut(mask, *here), row["defect"]), row["id"])
+
+
+def _shifted(finding: Finding, span: float, floor: float) -> list[float]:
+    assert finding.normal is not None
+    change = change_map(finding.image, finding.normal, span)
+    return [agreement(change, np.roll(finding.mask, shift, axis=1), floor) for shift in SHIFTS]
+
+
+def _pastes(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[Finding]:
+    """Yield every real defect that fits a window, blended onto the normal window of some pair as the product blends."""
+    for number, example in enumerate(load_library(run / "model" / "library.safetensors")):
+        normal = pairs[number % len(pairs)].finding.normal
+        assert normal is not None
+        if max(example.shape.shape) > example.mask.shape[0] or normal.shape[2] != example.image.shape[2]:
+            continue
+        side = example.mask.shape[0]
+        base = np.ascontiguousarray(normal[:side, :side])
+        drawn = generator.product.scale.to_model(example.image, generator.product.shape.colours)
+        weights = band(example.mask, np.ones_like(example.mask), generator.config.generation.feather)
+        yield Finding(blend(base, drawn, weights, generator.product.scale), base, example.mask, example.defect)
+
+
+def _examples(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[tuple[str, Finding]]:
+    """Yield one generated defect as it is, and with each fault."""
+    finding = max((p.finding for p in pairs if p.finding.mask.sum() < 0.1 * p.finding.mask.size), key=lambda f: int(f.mask.sum()))
+    assert finding.normal is not None
+    image, normal, mask = finding.image, finding.normal, finding.mask
+    yield "as generated", finding
+    yield "unchanged normal", replace(finding, image=normal)
+    yield "mask moved by 6 px", replace(finding, mask=np.roll(mask, 6, axis=1))
+    wide = cv2.dilate(mask.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    yield "mask too wide", replace(finding, mask=wide)
+    hard = image.copy()
+    hard[cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0] //= 2
+    yield "hard border around it", replace(finding, image=np.where(mask[..., None], image, hard))
+    noisy = image.astype(np.float32) + np.random.default_rng(0).normal(0, 25, image.shape) * mask[..., None]
+    yield "noise inside", replace(finding, image=np.clip(noisy, 0, 255).astype(image.dtype))
+    specks = mask.copy()
+    specks[::6], specks[:, ::6] = False, False
+    yield "mask in pieces", replace(finding, mask=specks)
+    yield "pasted training defect", next(_pastes(generator, run, pairs))
+
+
+if __name__ == "__main__":
+    main()
