@@ -95,7 +95,7 @@ def _pastes(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[Find
     for number, example in enumerate(load_library(run / "model" / "library.safetensors")):
         normal = pairs[number % len(pairs)].finding.normal
         assert normal is not None
-        if max(example.shape.shape) > example.mask.shape[0] or normal.shape[2] != example.image.shape[2]:
+        if example.mask.sum() < example.area or normal.shape[2] != example.image.shape[2]:
             continue
         side = example.mask.shape[0]
         base = np.ascontiguousarray(normal[:side, :side])

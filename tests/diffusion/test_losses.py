@@ -116,8 +116,8 @@ def test_an_empty_mask_is_right_for_a_normal_and_wrong_for_a_defect() -> None:
     true, _ = masks()
     nothing, picture, t = torch.zeros_like(true), torch.zeros(1, 1, 16, 16), torch.tensor([0.0])
     assert alignment_loss(picture, picture, 2 * nothing - 1, nothing, t).item() == 0
-    assert alignment_loss(picture, picture, 2 * nothing - 1, true, t).item() > 0.9
-    assert alignment_loss(picture, picture, 2 * true - 1, nothing, t).item() > 0.9
+    assert alignment_loss(picture, picture, 2 * nothing - 1, true, t).item() > 0.8
+    assert alignment_loss(picture, picture, 2 * true - 1, nothing, t).item() > 0.8
 
 
 def test_alignment_asks_nothing_of_pure_noise_and_has_gradients() -> None:

@@ -59,7 +59,7 @@ def test_what_is_hidden_does_not_count() -> None:
     spoiled = np.where(mask[..., None], np.float32(2), stripes(999))
     seen, hidden = look_scores(spoiled, None, REFERENCES), look_scores(spoiled, mask, REFERENCES)
     for name in ("product", "detail"):
-        assert hidden[name] < 3 and hidden[name] < 0.1 * seen[name]
+        assert hidden[name] < 5 and hidden[name] < 0.1 * seen[name]
     blurred_too = np.where(mask[..., None], np.float32(2), blurred(stripes(999), 2))
     assert look_scores(blurred_too, mask, REFERENCES)["detail"] > 10, "what is not hidden does"
 
@@ -69,7 +69,7 @@ def test_nothing_is_said_of_a_window_that_is_hidden_or_of_an_unknown_product() -
     assert look_scores(stripes(0), everything, REFERENCES) == {}
     everything[: SIDE // 2, : SIDE // 2] = False
     patches = looks(stripes(0), everything)["product"]
-    assert 0 < len(patches) and bool(look_scores(stripes(0), everything, REFERENCES)) == (len(patches) >= LEAST)
+    assert len(patches) > 0 and bool(look_scores(stripes(0), everything, REFERENCES)) == (len(patches) >= LEAST)
     assert look_scores(stripes(0), None, {}) == {} == banks([], [], np.random.default_rng(0))
 
 

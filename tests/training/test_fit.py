@@ -20,6 +20,7 @@ from flawsmith.data.pairs import Batch, Pool
 from flawsmith.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.files import content_hash
 from flawsmith.models.store import load_model
+from flawsmith.quality.limits import load_limits
 from flawsmith.training.average import Average
 from flawsmith.training.fit import fit
 
@@ -88,6 +89,7 @@ def test_a_run_has_everything_the_contract_names(six: Path, tiny: Tiny, data8: P
     assert [path.name for path in sorted((six / "checkpoints").iterdir())] == ["step-0000003.safetensors", "step-0000006.safetensors"]
     assert [path.name for path in sorted((six / "previews").iterdir())] == ["step-0000004.png", "step-0000006.png"]
     assert {e.defect for e in load_library(six / "model/library.safetensors")} == {"blob", "line"}
+    assert load_limits(six / "model/limits.safetensors").kinds.keys() == {"blob", "line"}
     record = json.loads((six / "data.json").read_text())
     everything = [*record["normals"], *(row for rows in record["defects"].values() for row in rows)]
     assert len(everything) == 5 + 12 and all(row["sha256"] == content_hash(data8 / row["image"]) for row in everything)

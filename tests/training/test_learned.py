@@ -47,6 +47,7 @@ def test_what_is_unseen_changes_nothing(make_product: Callable[..., Path], tiny:
         cv2.imwrite(str(path), np.full((90, 90), 255, np.uint8))
     after = prepare(read(data), config)
     assert after.product == before.product and after.record == before.record
+    assert after.limits.kinds == before.limits.kinds
     for step in range(3):
         one, other = before.pool.batch(0, step, 8), after.pool.batch(0, step, 8)
         assert one.whole.equal(other.whole) and one.mask.equal(other.mask) and one.region.equal(other.region)
@@ -86,6 +87,33 @@ def test_the_areas_are_those_of_single_defects(
     learned = prepare(read(data), tiny())
     assert learned.product.areas["blob"] == (25, 49), "a generated pair has one of the spots, not all five"
     assert {e.area for e in learned.examples if e.defect == "blob"} == {25, 36, 49}
+
+
+def test_the_limits_are_those_of_the_real_defects(data8: Path, tiny: Callable[..., Config]) -> None:
+    learned = prepare(read(data8), tiny())
+    for name, (least, most) in learned.product.areas.items():
+        limit = learned.limits.kinds[name]["area"]
+        assert (limit.least, limit.most, limit.count) == (least, most, 6)
+        assert limit.low is not None and limit.high is not None and limit.low < least and most < limit.high
+    wider = prepare(read(data8), tiny(quality={"margin": 3.0})).limits
+    assert wider.kinds["blob"]["area"].high > learned.limits.kinds["blob"]["area"].high  # type: ignore[operator]
+
+
+def test_an_object_on_a_background_is_a_fact_of_the_product(
+    make_product: Callable[..., Path], tiny: Callable[..., Config], save_picture: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert prepare(read(make_product(tmp_path / "surface")), tiny()).product.background is None, "a surface fills the picture"
+    data, g = make_product(tmp_path / "object"), np.random.default_rng(0)
+    disc = cv2.circle(np.zeros((48, 56), np.float32), (28, 24), 18, 1.0, -1)
+    spot = cv2.circle(np.zeros((48, 56), np.float32), (30, 20), 4, 1.0, -1)
+    for path in [*(data / "train/good").iterdir(), *(data / "test/blob").iterdir(), *(data / "test/line").iterdir()]:
+        flaw = spot * (path.parent.name != "good")
+        save_picture(path, 20 + 150 * disc + 60 * flaw + g.normal(0, 2, disc.shape))
+    for path in (data / "ground_truth").glob("*/*.png"):
+        save_picture(path, 255 * spot)
+    background = prepare(read(data), tiny()).product.background
+    assert background is not None and background.fixed and background.share[0] > 0.1
+    assert background.reach("blob") is not None and background.reach("line") is not None, "both lie on it"
 
 
 @pytest.mark.parametrize("deep", ["train/good/003.png", "test/line/002.png"])

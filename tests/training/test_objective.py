@@ -120,7 +120,12 @@ def test_noise_is_put_on_the_tokens_and_its_strength_is_the_configured_one(
     m = model(config)
     seen: list[Tensor] = []
     forward = m.tokens.forward
-    monkeypatch.setattr(m.tokens, "forward", lambda ids, branches, noise: (seen.append(noise), forward(ids, branches, noise))[1])
+
+    def spy(ids: Tensor, branches: int, noise: Tensor) -> tuple[Tensor, Tensor]:
+        seen.append(noise)
+        return forward(ids, branches, noise)
+
+    monkeypatch.setattr(m.tokens, "forward", spy)
     losses = []
     for noise in (0.0, 0.2, 0.2, 1.0):
         settings = dataclasses.replace(config.diffusion, token_noise=noise)

@@ -54,7 +54,7 @@ RULES = {
     "halo": _Rule("seam", "where the blend ends a border shows {:.2f} times as much as the texture", False, True, True, 0.4, "all"),
     "grain": _Rule("grain", "its inside is 2^{:.2f} times as rough as its surroundings", True, True, False, 0.5, "few"),
     "product": _Rule("product", "around it are things {:.2f} times as far from normals as others are", False, True, True, 0.3, "few"),
-    "detail": _Rule("product", "the fine detail around it is {:.2f} times as far from that of normals as others' is", False, True, True, 0.5, "few"),
+    "detail": _Rule("product", "the fine detail around it is {:.2f} times as far from normals as theirs", False, True, True, 0.5, "few"),
 }
 
 
@@ -130,7 +130,9 @@ def load_limits(path: Path) -> Limits:
     try:
         with safe_open(path, framework="np") as file:
             rows, units = (json.loads(file.metadata()[name]) for name in ("limits", "units"))
-            references = {name: Bank(*(file.get_tensor(f"{name}.{part}") for part in BANK), unit) for name, unit in units.items()}
+            references = {
+                name: Bank(unit=unit, **{part: file.get_tensor(f"{name}.{part}") for part in BANK}) for name, unit in units.items()
+            }
         return Limits({defect: {name: Limit(**row) for name, row in own.items()} for defect, own in rows.items()}, references)
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
