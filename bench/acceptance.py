@@ -4,8 +4,8 @@
 
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
 all: attempts, share accepted, and over the accepted pairs the agreement of mask and change (flawsmith.masks.align.agreement: median
-and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask, where the blend
-has ended; `rejects` how often each check said no.
+and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
+where the blend has ended; `rejects` how often each check said no.
 """
 
 import argparse

@@ -15,6 +15,10 @@ class DataError(FlawsmithError):
     """A data folder or file that cannot be used."""
 
 
+class NoRoomError(DataError):
+    """A picture has no place for a defect as it is asked for; another place or picture may."""
+
+
 class FileError(DataError):
     """One file that cannot be used: `path`, and `what` is wrong with it, what was expected and what to do."""
 

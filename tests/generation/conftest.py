@@ -19,7 +19,8 @@ from flawsmith.generation.generate import Generator, Summary, load
 from flawsmith.generation.sampling import Drawn, Task
 from flawsmith.quality.limits import load_limits
 
-KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format", "region", "model"}
+KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
+KEYS |= {"region", "model", "settings"}
 KEYS |= {"size", "severity", "parts"}
 LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.agreement=0", "quality.outside=1", "quality.duplicate=1")
 PART = {"defect", "region", "box", "area", "shape", "source", "severity", "scores", "reasons"}

@@ -62,7 +62,7 @@ def test_pairs_made_in_another_way_are_not_resumed(other: str, run_copy: Path, d
         save_file({name: weight * 2 for name, weight in load_file(path).items()}, path, metadata)
     changed: dict[str, Any] = {"seed": 99, "defect": "line", "onto": data8 / "test/good", "free": True}
     options = {name: value for name, value in changed.items() if name == other}
-    with pytest.raises(OutputExistsError, match="pair 00000. there was made by another model, seed, choice of defects or of normals"):
+    with pytest.raises(OutputExistsError, match="pair 00000. there was made by another model, seed, normals, defects or other options"):
         pairs.loose(run_copy).generate(out, 4, resume=True, quiet=True, **options)
     assert pairs.snapshot(out) == before
 

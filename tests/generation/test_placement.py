@@ -13,8 +13,8 @@ from flawsmith.config import Config, DataConfig, GenerationConfig
 from flawsmith.data.library import Example, collect
 from flawsmith.data.sample import Sample
 from flawsmith.data.windows import Box, bounding_box
-from flawsmith.errors import DataError
-from flawsmith.generation.placement import FILL, NoRoomError, Placement, Wish, context_cost, place
+from flawsmith.errors import DataError, NoRoomError
+from flawsmith.generation.placement import FILL, Placement, Wish, context_cost, place
 from flawsmith.generation.shapes import parse_size
 
 WINDOW, FACTOR = 32, 4
@@ -222,14 +222,20 @@ def test_a_region_of_far_dots_is_met_even_by_a_hollow_defect(how: str) -> None:
         p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(allowed))
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any()
+        assert p.shape.any(), "the dot is the shape where the defect goes around it"
 
 
-def test_even_a_hollow_defect_that_misses_the_region_leaves_a_shape_in_it() -> None:
-    ring = cv2.circle(np.zeros((17, 17), np.uint8), (8, 8), 8, 1, 1).astype(bool)
-    allowed = np.zeros((120, 160), bool)
-    allowed[60:63, 80:83] = True
-    p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(allowed))
-    assert np.array_equal(region_in_picture(p, allowed.shape), allowed) and p.shape.any()
+def test_a_small_region_is_given_whole_but_for_the_defects_it_has() -> None:
+    allowed, full = np.zeros((120, 160), bool), np.zeros((120, 160), bool)
+    allowed[50:78, 60:88] = True
+    full[48:60, 58:70] = True  # the box and two pixels around it
+    for seed in range(20):
+        wish = Wish(allowed, taken=[Box(50, 60, 8, 8)])
+        try:
+            p = place(surface((120, 160)), [example(disc(2))], WINDOW, FACTOR, config(), np.random.default_rng(seed), wish)
+        except NoRoomError:
+            continue
+        assert np.array_equal(region_in_picture(p, allowed.shape), allowed & ~full)
 
 
 def test_a_large_region_holds_a_defect_larger_than_the_window() -> None:

@@ -11,10 +11,12 @@ import torch
 from flawsmith.config import Config
 from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.diffusion.samplers import SAMPLERS
+from flawsmith.diffusion.schedules import joint_noise
 from flawsmith.generation import sampling
 from flawsmith.generation.sampling import Drawn, Task, draw
 from flawsmith.generation.tiles import cover
 from flawsmith.models.build import Condition, DualModel, Shape, build_model
+from flawsmith.seeds import torch_generator
 
 SIDE = 32
 
@@ -252,6 +254,17 @@ def test_tiles_see_their_own_part_of_the_canvas(tiny: Callable[..., Config], mon
         for j in (4 * i, 4 * i + 2):
             assert np.array_equal(seen[j][0].numpy(), shown[:, rows, columns])
             assert np.array_equal(seen[j + 1][0, 0].numpy(), task.region[rows, columns])
+
+
+def test_every_tile_denoises_its_own_part_of_the_state(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    # A network that takes what it sees for clean leaves the state as it was: the noise at every place of the canvas.
+    config = tiny(generation={"anchor": 0.0, "guidance": 1.0, "sampler": "ddim"}, diffusion={"prediction": "x"})
+    m, task = model(config), large()
+    monkeypatch.setattr(m, "forward", lambda x, t, condition: x)
+    (drawn,) = draw(m, [task], config, "fp32")
+    noise = joint_noise((m.branches, m.state, 48 // m.factor, 72 // m.factor), config.diffusion.rho, torch_generator(task.seed, "noise"))
+    whole, part, _ = m.decode(noise[:, None])
+    assert np.allclose(drawn.whole, whole[0].numpy(), atol=1e-4) and np.allclose(drawn.part, part[0].numpy(), atol=1e-4)
 
 
 def test_a_canvas_of_one_window_goes_through_the_network_as_it_is(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:

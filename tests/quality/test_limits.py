@@ -18,6 +18,7 @@ from flawsmith.models.store import Product
 from flawsmith.quality.checks import measure, shape_scores
 from flawsmith.quality.limits import Limit, Limits, calibrate, load_limits, save_limits
 from flawsmith.quality.looks import Bank, look_scores
+from flawsmith.quality.verdict import Checks, Finding, Verdict
 
 SIDE = 48
 PRODUCT = Product(Shape(("dent", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.01, {"dent": (1, 2), "spot": (1, 2)})
@@ -118,6 +119,11 @@ def test_the_margin_widens_every_limit() -> None:
         assert limit.high is None or (other.high is not None and other.high > limit.high), name
     area = narrow.kinds["dent"]["area"]
     assert area.low == pytest.approx(area.least, rel=0.05) and area.high == pytest.approx(area.most, rel=0.05)
+    assert wide.at(0.0).kinds["dent"]["grain"].high == narrow.kinds["dent"]["grain"].high
+    for kind, own in narrow.at(1.0).kinds.items():
+        assert {name: (limit.low, limit.high) for name, limit in own.items()} == {
+            name: (limit.low, limit.high) for name, limit in wide.kinds[kind].items()
+        }, "generate may ask for another margin than fit"
     with pytest.raises(ConfigError, match="quality.margin: got -1"):
         resolve(settings=["quality.margin=-1"])
 
@@ -186,3 +192,50 @@ def test_missing_or_spoiled_limits_say_what_to_do(limits: Limits, tmp_path: Path
         path.write_bytes(spoiled)
         with pytest.raises(RunError, match="cannot be read.*fit again"):
             load_limits(path)
+
+
+def test_limits_are_those_of_the_others_when_the_table_is_made() -> None:
+    product = dataclasses.replace(PRODUCT, shape=Shape(("dent",), 1, SIDE))
+    odd = [*REAL[:8], example(80, radius=18)]
+    assert calibrate(odd, [], product, config()).kinds["dent"]["area"].passed == pytest.approx(8 / 9)
+
+
+def test_few_values_are_widened_more_than_many() -> None:
+    few, many = (calibrate(REAL[:1] * count, [], PRODUCT, config()).kinds["dent"]["area"].high for count in (1, 40))
+    assert few == pytest.approx(4 * REAL[0].area) and many == pytest.approx(2**1.1 * REAL[0].area)
+
+
+@pytest.mark.parametrize("turning", [True, False])
+def test_normals_are_turned_as_windows_were_in_training(turning: bool) -> None:
+    rows = 128 + 60 * np.sign(np.sin(np.arange(80) / 3))[:, None, None] + np.random.default_rng(0).normal(0, 3, (80, 80, 1))
+    turns = dataclasses.replace(config(), data=dataclasses.replace(Config().data, rotations=turning, flips=turning))
+    found = calibrate(REAL, [rows.astype(np.uint8)] * 3, PRODUCT, turns)
+    lying = (np.ascontiguousarray(rows[:SIDE, :SIDE].swapaxes(0, 1)) / 255).astype(np.float32)
+    assert (look_scores(lying, None, found.references)["product"] > 3) != turning
+
+
+def judge(limits: Limits, image: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None, margin: float = 1.0) -> Verdict:
+    config = QualityConfig(margin=margin, agreement=0.0, outside=1.0)
+    finding = Finding(image, np.full_like(image, 128), mask, "dent", others=others)
+    return Checks(PRODUCT, limits, REAL, config, 3).judge(finding)
+
+
+def test_generate_may_ask_for_another_margin(limits: Limits) -> None:
+    large = example(90, radius=10)
+    assert not [r for r in judge(limits, large.image, large.mask).reasons if r.startswith("area")]
+    assert [r for r in judge(limits, large.image, large.mask, margin=0.1).reasons if r.startswith("area")]
+
+
+def test_on_a_canvas_the_window_around_the_defect_is_looked_at_without_other_defects(limits: Limits) -> None:
+    e = example(91)
+    small = judge(limits, e.image, e.mask).scores
+    canvas = np.random.default_rng(0).integers(0, 256, (3 * SIDE, 2 * SIDE, 1)).astype(np.uint8)  # nothing like the product
+    canvas[SIDE : 2 * SIDE, :SIDE] = e.image
+    mask = np.pad(e.mask, [(SIDE, SIDE), (0, SIDE)])
+    large = judge(limits, canvas, mask).scores
+    assert large["product"] == small["product"] and large["detail"] == small["detail"]
+    other = np.zeros_like(e.mask)
+    other[2:16, 2:46] = True
+    both = np.where(other[..., None], np.uint8(255), e.image)
+    known, unknown = judge(limits, both, e.mask, other).scores, judge(limits, both, e.mask).scores
+    assert known["product"] < 2 < unknown["product"]

@@ -194,7 +194,7 @@ def test_a_picture_from_noise_must_look_like_the_product(learned: Learned) -> No
     def judge(picture: np.ndarray) -> set[str]:
         whole = learned.product.scale.to_model(picture, 1)
         mask = square()
-        return kinds(learned.checks(**OFF).judge(Finding(picture, None, mask, "blob", whole=whole, part=whole * mask)).reasons)
+        return kinds(learned.checks(None, **OFF).judge(Finding(picture, None, mask, "blob", whole=whole, part=whole * mask)).reasons)
 
     like = next(e for e in learned.examples if e.defect == "blob").image
     g = np.random.default_rng(0)

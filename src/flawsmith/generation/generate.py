@@ -1,10 +1,12 @@
 """`flawsmith generate`: from a trained model to verified pairs on disk."""
 
+import hashlib
+import json
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     run = Path(run)
     if not run.is_dir():
         raise RunError(f"{run}: there is no such folder; make it with `flawsmith fit DATA -o {run}`.")
+    if any(setting.partition("=")[0].strip() == "quality.margin" for setting in settings):
+        raise ConfigError("--set quality.margin: acts on the limits that `fit` makes; give it to fit.")
     use_threads(threads)
     model, config, product = load_model(run / "model" / "model.safetensors")
     config = override(config, settings, ("generation", "quality"))
@@ -89,8 +93,8 @@ class Generator:
             raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
         job = prepare(request, self.product, self._own_normals)
         if not resume:
-            check_output(out, overwrite, [*job.normals, *request.inputs()])
-        output = Output(out, self._hash, self._checks, job.plan)
+            check_output(out, overwrite, [*job.normals, *request.inputs(), *job.masks()])
+        output = Output(out, self._hash, self._settings(request), self._checks, job.plan)
         done = output.resume() if resume else set()
         if not resume:
             prepare_output(out, overwrite)
@@ -157,6 +161,13 @@ class Generator:
                 for (attempt, spot), window in zip(spots, drawn, strict=True):
                     self._artist.finish(attempt, spot, window)
         return attempts
+
+    def _settings(self, request: Request) -> str:
+        """Return a short hash of all that shapes a pair beside its model, number and seed."""
+        wishes = asdict(replace(request, count=None, pick_from=0, start=0))  # more of the same may be asked for
+        how = asdict(replace(self.config.generation, batch=1, attempts=1))
+        text = json.dumps([wishes, how, asdict(self.config.quality)], default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _own_normals(self) -> list[Path]:
         record = read_record(self.run)

@@ -25,8 +25,9 @@ LEFT_OUT = "pick: left out, as others differ more from each other"
 class Output:
     """What is written into OUT, and what it already holds."""
 
-    def __init__(self, folder: Path, model: str, checks: Checks, plan: Plan) -> None:
-        self.folder, self._model, self._checks, self._plan = folder, model, checks, plan
+    def __init__(self, folder: Path, model: str, settings: str, checks: Checks, plan: Plan) -> None:
+        """model, settings: hashes of the weights and of all else that shapes a pair."""
+        self.folder, self._model, self._settings, self._checks, self._plan = folder, model, settings, checks, plan
         self._rows = folder / "pairs.jsonl"
         self._crops: dict[str, tuple[list[str], list[Crop]]] = {}  # by defect: ids and crops of what was accepted
         self._vectors: dict[str, np.ndarray] = {}  # by id
@@ -56,7 +57,7 @@ class Output:
             self._remember(wanted.id, attempt.row()["parts"], attempt.image, mask)
         row: dict[str, Any] = {"id": wanted.id, "attempt": wanted.attempt, "defect": wanted.defect, "image": name, "mask": mask_name}
         row |= {"verdict": outcome, "reasons": attempt.reasons, "scores": attempt.scores(), "seed": wanted.seed}
-        row |= {"normal": None if wanted.normal is None else str(wanted.normal), "model": self._model}
+        row |= {"normal": None if wanted.normal is None else str(wanted.normal), "model": self._model, "settings": self._settings}
         row |= {"source_format": None if wanted.normal is None else type_of(wanted.normal)}
         row |= {"size": None if attempt.image is None else list(attempt.image.shape[:2])} | attempt.row()
         append_line(self._rows, json.dumps(row))
@@ -75,8 +76,8 @@ class Output:
         for row in rows:
             if not self._is_ours(row):
                 raise OutputExistsError(
-                    f"{self.folder}: pair {row['id']} there was made by another model, seed, choice of defects or of normals; resume with "
-                    "the same ones, or name another folder."
+                    f"{self.folder}: pair {row['id']} there was made by another model, seed, normals, defects or other options; resume "
+                    "with the same ones, or name another folder."
                 )
         done = {row["id"] for row in rows if row["verdict"] in ("accepted", "failed") or LEFT_OUT in row["reasons"]}
         write_text(self._rows, "".join(json.dumps(row) + "\n" for row in rows if row["id"] in done))
@@ -157,8 +158,8 @@ class Output:
             now = self._plan(int(row["id"]), row["attempt"])
         except IndexError:
             return False
-        same = (now.defect, now.seed, None if now.normal is None else str(now.normal), self._model)
-        return (row["defect"], row["seed"], row["normal"], row["model"]) == same
+        same = (now.defect, now.seed, None if now.normal is None else str(now.normal), self._model, self._settings)
+        return (row["defect"], row["seed"], row["normal"], row["model"], row.get("settings")) == same
 
 
 def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:

@@ -10,9 +10,10 @@ from flawsmith.config import Config
 from flawsmith.data.image_files import read_image
 from flawsmith.data.library import Example
 from flawsmith.data.windows import Box, bounding_box, cut, paste
+from flawsmith.errors import NoRoomError
 from flawsmith.generation.blending import band, blend
 from flawsmith.generation.grain import match_grain
-from flawsmith.generation.placement import NoRoomError, Placement, Wish, place
+from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
@@ -131,8 +132,8 @@ class Artist:
             placement = Placement(0, 0, everywhere, everywhere, "", None)
             return Spot(part, placement, None, Task(None, everywhere, None, entry, seed))
         g = numpy_generator(seed, "place")
-        wish = self._wish(attempt, part, wishes, wanted.normal)
         try:
+            wish = self._wish(attempt, part, wishes, wanted.normal)
             spot = place(attempt.image, self._library[part.defect], side, self._model.factor, self._config, g, wish)
         except NoRoomError as error:
             attempt.reasons.append(f"place: {error}")

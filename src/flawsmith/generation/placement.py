@@ -8,7 +8,7 @@ import numpy as np
 from flawsmith.config import Config
 from flawsmith.data.library import Example
 from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, inside, thickness
-from flawsmith.errors import DataError
+from flawsmith.errors import NoRoomError
 from flawsmith.generation.places import place_map, sample_places
 from flawsmith.generation.shapes import Size, propose
 
@@ -88,10 +88,6 @@ def place(
         if wish.taken:
             raise NoRoomError("no place is left for one more defect in this picture")
     return _on_canvas(size, shape, (row, column), window, factor, config, wish, example.source, side)
-
-
-class NoRoomError(DataError):
-    """A picture is too full for one more defect; another place or picture may do."""
 
 
 def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flawsmith.data.library import Example
-from flawsmith.errors import DataError
+from flawsmith.errors import NoRoomError
 
 CELLS = 128  # along the longer side of a place map, at most
 SIGMA = 0.04  # width of the density around a real defect's place, as a share of the picture's sides
@@ -22,12 +22,12 @@ def place_map(
 
     size: (H, W) of the picture, which the grid divides evenly into at most CELLS x CELLS. The chance is `near` times the density of
     the real places of `examples` (of one defect) and for the rest alike everywhere, times how much of the cell lies within `within`
-    (H, W) bool, times the user's `likely` (H, W). Raises DataError when these two leave nothing.
+    (H, W) bool, times the user's `likely` (H, W). Raises NoRoomError when these two leave nothing.
     """
     rows, columns = _edges(size)
     weights = _cell_sums(rows, columns, within, likely)  # (h, w)
     if not weights.any():
-        raise DataError("--region, --place-map and --foreground leave no place for a defect in this picture; widen one of them.")
+        raise NoRoomError("--region, --place-map and --foreground leave no place for a defect in this picture; widen one of them.")
     density = np.full(weights.shape, (1 - near) / (size[0] * size[1]))  # a pixel
     if near > 0 and examples:
         places = np.array([example.place for example in examples])  # (N, 2)

@@ -12,7 +12,7 @@ from flawsmith.data.folders import entries
 from flawsmith.data.foreground import Background, foreground
 from flawsmith.data.image_files import SUFFIXES, image_size, read_image, read_mask
 from flawsmith.data.scale import PixelRange
-from flawsmith.errors import ConfigError, DataError
+from flawsmith.errors import ConfigError, DataError, NoRoomError
 
 ASPECT = 0.02  # by which a place map's ratio of sides may differ from its picture's
 _BOX = re.compile(r"\s*(rect|ellipse)\s*:(.*)", re.IGNORECASE | re.DOTALL)
@@ -168,7 +168,7 @@ def possible_places(
     """Return where the centre of a defect may be in a normal, (H, W) bool: in all that is not None; None for anywhere.
 
     region: from `Regions`; likely: from `PlaceMap`; object_mask: from `Foregrounds`, given: by the user. A learned object gives way
-    where the user's wishes leave nothing of it, as those are sure and it is not. Raises DataError when the user's own leave nothing.
+    where the user's wishes leave nothing of it, as those are sure and it is not. Raises NoRoomError when the user's own leave nothing.
     """
     asked = {"--region": region, "--place-map": None if likely is None else likely > 0, "--foreground": object_mask if given else None}
     wishes = {name: mask for name, mask in asked.items() if mask is not None}
@@ -177,7 +177,7 @@ def possible_places(
         allowed = mask if allowed is None else allowed & mask
     if allowed is not None and not allowed.any():
         have = "have no pixel in common" if len(wishes) > 1 else "has no pixel"
-        raise DataError(f"{normal.name}: {' and '.join(wishes)} {have} where a defect may be; widen one, or leave it out.")
+        raise NoRoomError(f"{normal.name}: {' and '.join(wishes)} {have} where a defect may be; widen one, or leave it out.")
     if given or object_mask is None:
         return allowed
     both = object_mask if allowed is None else allowed & object_mask

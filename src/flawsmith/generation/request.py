@@ -50,6 +50,10 @@ class Job:
     wishes: Wishes
     normals: list[Path]
 
+    def masks(self) -> list[Path]:
+        """Return the masks and folders of masks that its regions name."""
+        return [Path(text) for text in self.wishes.regions if parse_box(text) is None]
+
 
 def prepare(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> Job:
     """Return the job of a request; raises FlawsmithError for the first thing in it that cannot be done."""

@@ -106,7 +106,8 @@ def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarra
     distance = distance_outside(mask)
     free = np.ones_like(mask) if others is None else ~grow(others[rows, columns], BLEED)
     across, along = _gradients(picture, mask, distance)
-    texture = float(np.linalg.norm(along[free & (distance > 0) & (distance <= feather + NEAR)], axis=-1).mean())
+    near = along[free & (distance > 0) & (distance <= feather + NEAR)]  # (N, C)
+    texture = float(np.linalg.norm(near, axis=-1).mean()) if len(near) else 0.0
     shown = {}
     for k in range(max(1, feather), feather + 3):
         values = across[free & (distance > k - 1) & (distance <= k)]  # (N, C)

@@ -70,6 +70,9 @@ class Limit:
     most: float
     passed: float  # share of the real defects that pass limits made from the others
     rejected: float | None  # share of pictures with the fault that do not pass; None where no fault was made
+    bare_low: float | None = None  # `low` and `high` at a margin of 0
+    bare_high: float | None = None
+    give: float = 0.0  # how far the margin widens it: a power of 1 + margin, or a distance at a margin of 1
 
     def allows(self, value: float) -> bool:
         """Return whether a score is within the limit."""
@@ -82,6 +85,11 @@ class Limits:
 
     kinds: dict[str, dict[str, Limit]]
     references: dict[str, Bank]  # by aspect; empty when there were no normals
+
+    def at(self, margin: float) -> "Limits":
+        """Return the limits widened by another `quality.margin` than that they were made with; the rates told stay those of the latter."""
+        kinds = {defect: {name: _widened(RULES[name], limit, margin) for name, limit in own.items()} for defect, own in self.kinds.items()}
+        return Limits(kinds, self.references)
 
     def reasons(self, defect: str, scores: dict[str, float]) -> list[str]:
         """Return why a defect with these scores does not count, in plain language, one for each score beyond its limit."""
@@ -225,31 +233,35 @@ def _limit(rule: _Rule, own: Sequence[float], pooled: Sequence[float], faults: I
     if len(own) < POOLED and rule.shared != "own":
         own = pooled
     others = pooled if rule.shared == "all" else []
-    low, high = _bounds(rule, own, others, margin)
-    rest = [_bounds(rule, [*own[:i], *own[i + 1 :]] or own, others, margin) for i in range(len(own))]
-    passed = [(a is None or value >= a) and (b is None or value <= b) for value, (a, b) in zip(own, rest, strict=True)]
-    limit = Limit(low, high, len(own), min(own), float(np.median(own)), max(own), float(np.mean(passed)), None)
+    bare = Limit(None, None, len(own), min(own), float(np.median(own)), max(own), 0.0, None)
+    limit = _widened(rule, _bare(rule, own, others, bare), margin)
+    rest = [_widened(rule, _bare(rule, [*own[:i], *own[i + 1 :]] or own, others, bare), margin) for i in range(len(own))]
+    passed = [one.allows(value) for value, one in zip(own, rest, strict=True)]
     rejected = [not limit.allows(value) for value in faults]
-    return replace(limit, rejected=float(np.mean(rejected)) if rejected else None)
+    return replace(limit, passed=float(np.mean(passed)), rejected=float(np.mean(rejected)) if rejected else None)
 
 
-def _bounds(rule: _Rule, own: Sequence[float], others: Sequence[float], margin: float) -> tuple[float | None, float | None]:
-    """Return the least and the most that is allowed.
+def _bare(rule: _Rule, own: Sequence[float], others: Sequence[float], limit: Limit) -> Limit:
+    """Return the limit with its bounds at a margin of 0, and what a margin gives.
 
-    The range is that of the kind's own values without ODD at each end, and that of the `others` without their outer twentieths. On the
-    ratio scale it is widened by the factor 1 + margin on each side (to the power `least`), else by margin times the standard deviation or
+    The bounds are the range of the kind's own values without ODD at each end, and that of the `others` without their outer twentieths. A
+    margin widens by the factor 1 + margin on the ratio scale (to the power `least`), else by margin times the standard deviation or
     `least`, whichever is more. Few values have not shown their range yet: for up to four the widening is twice as wide, then ever less.
     """
     ends = [np.quantile(own, [ODD, 1 - ODD])] + ([np.quantile(others, [0.05, 0.95])] if len(others) else [])
     least, most = float(min(a for a, _ in ends)), float(max(b for _, b in ends))
-    scarce = 1 + min(1.0, 4 / len(own))
-    if rule.ratio:
-        factor = (1 + margin) ** (scarce * rule.least)
-        low, high = least / factor, most * factor
-    else:
-        width = margin * scarce * max(float(np.std(own)), rule.least)
-        low, high = least - width, most + width
-    return (low if rule.low else None), (high if rule.high else None)
+    give = (1 + min(1.0, 4 / len(own))) * (rule.least if rule.ratio else max(float(np.std(own)), rule.least))
+    return replace(limit, bare_low=least if rule.low else None, bare_high=most if rule.high else None, give=give)
+
+
+def _widened(rule: _Rule, limit: Limit, margin: float) -> Limit:
+    """Return the limit with its bounds moved out by the margin; one without bounds at a margin of 0 stays as it is."""
+    if limit.bare_low is None and limit.bare_high is None:
+        return limit
+    factor, distance = ((1 + margin) ** limit.give, 0.0) if rule.ratio else (1.0, margin * limit.give)
+    low = None if limit.bare_low is None else limit.bare_low / factor - distance
+    high = None if limit.bare_high is None else limit.bare_high * factor + distance
+    return replace(limit, low=low, high=high)
 
 
 def _reason(rule: _Rule, value: float, limit: Limit) -> str:

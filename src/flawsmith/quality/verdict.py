@@ -48,7 +48,7 @@ class Checks:
     """The checks of one product with their limits, ready to judge."""
 
     def __init__(self, product: Product, limits: Limits, examples: Sequence[Example], config: QualityConfig, feather: int) -> None:
-        self._product, self._limits, self._config, self._feather = product, limits, config, feather
+        self._product, self._limits, self._config, self._feather = product, limits.at(config.margin), config, feather
         self._span = product.scale.high - product.scale.low
         self._sources = {name: [e.source for e in examples if e.defect == name] for name in product.shape.defects}
         self._crops = {
