@@ -67,9 +67,10 @@ def test_what_is_hidden_does_not_count() -> None:
 def test_nothing_is_said_of_a_window_that_is_hidden_or_of_an_unknown_product() -> None:
     everything = np.ones((SIDE, SIDE), bool)
     assert look_scores(stripes(0), everything, REFERENCES) == {}
-    everything[: SIDE // 2, : SIDE // 2] = False
-    patches = looks(stripes(0), everything)["product"]
-    assert len(patches) > 0 and bool(look_scores(stripes(0), everything, REFERENCES)) == (len(patches) >= LEAST)
+    for reach, enough in ((20, False), (40, True)):
+        everything[:reach, :reach] = False
+        patches = looks(stripes(0), everything)["product"]
+        assert len(patches) > 0 and (len(patches) >= LEAST) == enough == bool(look_scores(stripes(0), everything, REFERENCES))
     assert look_scores(stripes(0), None, {}) == {} == banks([], [], np.random.default_rng(0))
 
 
