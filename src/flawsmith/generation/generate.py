@@ -49,8 +49,6 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     run = Path(run)
     if not run.is_dir():
         raise RunError(f"{run}: there is no such folder; make it with `flawsmith fit DATA -o {run}`.")
-    if any(setting.partition("=")[0].strip() == "quality.margin" for setting in settings):
-        raise ConfigError("--set quality.margin: acts on the limits that `fit` makes; give it to fit.")
     use_threads(threads)
     model, config, product = load_model(run / "model" / "model.safetensors")
     config = override(config, settings, ("generation", "quality"))
