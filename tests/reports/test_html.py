@@ -149,7 +149,7 @@ def test_a_run_s_report_has_every_section_and_says_in_words_what_it_shows(write_
     assert links == ["#pairs", "#verification", "#where", "#sizes", "#strips", "#training"]
     alts = [a["alt"] or "" for tag, a in page.tags if tag == "img"]
     assert len(alts) == 4 and alts[0].startswith("Contact sheet")  # sheet, real and generated places, strip
-    assert alts[1] == "Heat map of 1 real defects: crack, on average 50% down and 50% across the picture"
+    assert alts[1] == "Heat map of 1 real defects: crack, on average 51% down and 51% across the picture"
     assert alts[2].startswith("Heat map of 1 generated defects: crack")
     assert alts[3] == "Normal, generated, outline of the mask, change: crack 000000"
     told = [a["aria-label"] or "" for tag, a in page.tags if tag == "svg"]
