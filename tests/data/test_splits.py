@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flawsmith.data.sample import Dataset, Item
-from flawsmith.data.splits import duplicates, split_third, strict_third
-from flawsmith.errors import FileError
+from flawsmith.data.splits import duplicates, few_shot, split_third, strict_third
+from flawsmith.errors import DataError, FileError
 
 Row = tuple[str, str, str | None, int]  # role, name, group, content
 
@@ -149,3 +149,59 @@ def test_nothing_leaks(rows: list[Row], shuffle: random.Random) -> None:
                 assert len(split.train[name]) == len(items) // 3
                 if split.train[name] and split.test[name]:
                     assert split.train[name][-1].image.as_posix() < split.test[name][0].image.as_posix()
+
+
+def product(root: Path, each: int = 16, normals: int = 16) -> Dataset:
+    rows: list[Row] = [("normal", f"{i:03}", None, 1000 + i) for i in range(normals)] + [("held", "h", None, 2000)]
+    rows += [(defect, f"{i:03}", None, 100 * n + i) for n, defect in enumerate(("crack", "dent")) for i in range(each)]
+    return build(root, rows)
+
+
+def test_shots_come_first_and_the_validation_part_last_of_the_third(tmp_path: Path) -> None:
+    data = product(tmp_path)  # a third of 16 is 5, its last quarter 2
+    for shots, learned in ((None, ["000", "001", "002"]), (2, ["000", "001"]), (1, ["000"])):
+        parts = few_shot(data, shots)
+        assert {name: names(items) for name, items in parts.learn.defects.items()} == {"crack": learned, "dent": learned}
+        assert names(parts.validation.defects["crack"]) == ["003", "004"]
+        assert names(parts.test.defects["dent"]) == [f"{i:03}" for i in range(5, 16)]
+        assert len(parts.learn.normals) == 12 and len(parts.validation.held_out_normals) == 4
+        assert names(parts.test.held_out_normals) == ["h"] and parts.test.normals == ()
+
+
+def test_without_validation_the_whole_third_is_learned_from(tmp_path: Path) -> None:
+    parts = few_shot(product(tmp_path), validation=False)
+    assert names(parts.learn.defects["crack"]) == ["000", "001", "002", "003", "004"] and len(parts.learn.normals) == 16
+    assert parts.validation.defects == {} and parts.validation.held_out_normals == ()
+
+
+def test_shots_are_of_different_parts(tmp_path: Path) -> None:
+    groups = ["a"] * 4 + ["b"] * 3 + ["c", "d"] + ["e"] * 20
+    parts = few_shot(build(tmp_path, [("crack", f"{i:03}", g, i) for i, g in enumerate(groups)]), 3)
+    assert names(parts.learn.defects["crack"]) == ["000", "001", "004"]
+    assert {item.group for item in parts.learn.defects["crack"]} == {"a", "b"}  # c and d are the validation part
+    assert names(parts.validation.defects["crack"]) == ["007", "008"]
+
+
+def test_too_few_for_the_shots_is_said_with_numbers(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'crack' has 16 pictures, of which 3 may be learned from .* expected 4"):
+        few_shot(product(tmp_path), 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rows_of_data, st.integers(1, 3))
+def test_nothing_leaks_between_the_parts(rows: list[Row], shots: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            parts = few_shot(build(Path(folder), rows), shots)
+        except DataError:
+            return
+        sides = [
+            [*part.normals, *part.held_out_normals, *(item for items in part.defects.values() for item in items)]
+            for part in (parts.learn, parts.validation, parts.test)
+        ]
+        for a, b in ((0, 1), (0, 2), (1, 2)):
+            assert not {item.image for item in sides[a]} & {item.image for item in sides[b]}
+        for a, b in ((0, 2), (1, 2)):  # defects; normals of one part may be on both sides of the validation cut only
+            groups = [{item.group for item in sides[side] if item.group is not None} for side in (a, b)]
+            assert not groups[0] & groups[1]
+            assert not {item.image.read_bytes() for item in sides[a]} & {item.image.read_bytes() for item in sides[b]}

@@ -1,13 +1,16 @@
 """The strict split: what may be learned from, and what stays unseen until the end."""
 
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.data.sample import Dataset, Item
-from flawsmith.errors import FileError
+from flawsmith.errors import DataError, FileError
 from flawsmith.files import content_hash
+
+NORMALS_ASIDE = 12  # normals of the validation part at most
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,76 @@ def split_third(dataset: Dataset) -> Split:
     test, gone = _without_copies(test, (*train, *dataset.normals), copies, "a picture that is learned from")
     dropped += gone
     return Split(_by_defect(dataset, train), _by_defect(dataset, test), tuple(dropped))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A data set cut in three: to learn from, to choose settings with, and to read once at the end."""
+
+    learn: Dataset  # the few labelled defects and most normals
+    validation: Dataset  # of the third that is not learned from: a quarter of its defects, and some normals
+    test: Dataset  # the other two thirds of the defects, and the held-out normals
+
+
+def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True) -> Parts:
+    """Return the parts of an experiment with `shots` labelled pictures per defect; None = all that the strict third leaves.
+
+    Of the strict third the last quarter of a defect's groups is the validation part, whatever the number of shots; shots are taken
+    from the groups in turn, so that three shots are three physical parts where there are as many. A defect of which the third holds
+    one group only has nothing in the validation part. Without `validation` nothing is kept aside. Raises DataError where a defect has
+    fewer pictures than `shots`.
+    """
+    split = split_third(dataset)
+    aside = {part for items in split.train.values() for part in _last_quarter(items)} if validation else set()
+    kept = {name: [i for i in items if _part(i) not in aside] for name, items in split.train.items()}
+    for name, items in split.train.items():
+        if not kept[name]:  # all its groups are another defect's validation: it needs them more
+            aside -= {_part(item) for item in items}
+    learn, chosen = {}, {}
+    for name, items in split.train.items():
+        mine = _in_turn([item for item in items if _part(item) not in aside])
+        if len(mine) < (shots or 1):
+            wanted = f"{shots or 1} to learn from" + (", or fewer shots" if shots else "")
+            raise DataError(
+                f"{dataset.root}: defect {name!r} has {len(dataset.defects[name])} pictures, of which {len(mine)} may be learned from "
+                f"(a third, by group, less the validation part), expected {wanted}. Add pictures, or leave the defect out."
+            )
+        learn[name] = tuple(sorted(mine[:shots], key=lambda i: i.image.as_posix()))
+        chosen[name] = tuple(item for item in items if _part(item) in aside)
+    # normals of a part that a held-out defect shows would teach how that very part looks
+    held = {_part(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out_normals) for i in items}
+    copies = {path: p[0] for p in duplicates(i.image for i in (*dataset.normals, *dataset.held_out_normals)) for path in p}
+    free, _ = _without_copies([i for i in dataset.normals if _part(i) not in held], dataset.held_out_normals, copies, "a held-out normal")
+    spare = _last_quarter(free) if validation and len(free) >= 8 else set()
+    normals = tuple(item for item in free if _part(item) not in spare)
+    spared = tuple(item for item in free if _part(item) in spare)[:NORMALS_ASIDE]
+    return Parts(
+        Dataset(dataset.root, normals, (), learn),
+        Dataset(dataset.root, (), spared, {name: items for name, items in chosen.items() if items}),
+        Dataset(dataset.root, (), dataset.held_out_normals, {name: items for name, items in split.test.items() if items}),
+    )
+
+
+def _last_quarter(items: Sequence[Item]) -> set[tuple[str, str]]:
+    """Return the last groups, in the order of their first names, that together hold at most a quarter of the items (rounded up)."""
+    members = Counter(_part(item) for item in sorted(items, key=lambda i: i.image.as_posix()))
+    taken: set[tuple[str, str]] = set()
+    room = math.ceil(len(items) / 4)
+    for part, count in reversed(members.items()):
+        if len(members) > 1 and count <= room:
+            taken.add(part)
+            room -= count
+    return taken
+
+
+def _in_turn(items: Sequence[Item]) -> list[Item]:
+    """Return the items with one of every group before the second of any."""
+    seen: Counter[tuple[str, str]] = Counter()
+    keyed = []
+    for item in sorted(items, key=lambda i: i.image.as_posix()):
+        keyed.append((seen[_part(item)], item))
+        seen[_part(item)] += 1
+    return [item for _, item in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def duplicates(paths: Iterable[Path]) -> list[tuple[Path, ...]]:

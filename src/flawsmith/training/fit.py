@@ -17,6 +17,7 @@ from flawsmith.data.library import save_library
 from flawsmith.data.pairs import Batch
 from flawsmith.data.readers import read
 from flawsmith.data.record import read_record
+from flawsmith.data.sample import Dataset
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import RunError
 from flawsmith.files import append_line, check_output, prepare_output, read_lines, write_json, write_text
@@ -33,7 +34,7 @@ from flawsmith.training.progress import Progress, TensorBoard
 
 
 def fit(
-    data: str | Path,
+    data: str | Path | Dataset,
     run: str | Path,
     config: Config | None = None,
     resume: bool = False,
@@ -42,7 +43,7 @@ def fit(
     threads: int = 0,
     quiet: bool = False,
 ) -> dict[str, Any]:
-    """Learn the defects of the folder `data`, leave the RUN folder `run`, and return what was done.
+    """Learn the defects of `data`, a folder or a part of one, leave the RUN folder `run`, and return what was done.
 
     With `resume` an interrupted run goes on from its newest checkpoint with its own configuration (only the limits
     training.steps and training.minutes are taken from `config`); stopped by Ctrl-C it keeps what it has learned. Raises
@@ -52,9 +53,9 @@ def fit(
     begun = time.monotonic()
     config = _resumed_config(run, config) if resume else config or preset("tiny")
     if not resume:
-        check_output(run, overwrite, [Path(data)])
+        check_output(run, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
     use_threads(threads)
-    learned = prepare(read(data), config)
+    learned = prepare(data if isinstance(data, Dataset) else read(data), config)
     where = choose_device(device)
     precision = choose_precision(config.training.precision, where)
     AcceleratorState._reset_state()  # accelerate holds a process to its first precision; another run may want another

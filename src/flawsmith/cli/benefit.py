@@ -1,0 +1,110 @@
+"""`flawsmith benefit DATA`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+import flawsmith as fs
+from flawsmith.cli import options
+
+
+@click.command()
+@click.argument("data", type=options.path)
+@click.option(
+    "-o",
+    "--output",
+    "report",
+    type=options.path,
+    default="flawsmith-benefit",
+    show_default=True,
+    metavar="REPORT",
+    help="The folder for the report and its work.",
+)
+@click.option("--protocol", metavar="NAME", help="quick, full or paper; see above.  [default: quick; full on a GPU]")
+@click.option("--quick", is_flag=True, help="The same as --protocol quick.")
+@click.option("--shots", metavar="LIST", help="Labelled pictures per defect, such as 1,3,5,third.  [default: 3,third]")
+@click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Repetitions of the whole.  [default: 2; 3 if not quick]")
+@click.option("--pairs", type=click.IntRange(min=1), metavar="N", help="Made pairs per defect.  [default: 30; 200 full, 1000 paper]")
+@click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
+@click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.3,0.6]")
+@click.option("--train-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every detector's training.")
+@click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every fit (training.steps).")
+@click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
+@click.option("--preset", metavar="NAME", help="Of the fits.  [default: tiny]")
+@options.settings("one key of the fits' and pairs' configuration, such as model.bcm=true")
+@options.overwrite
+@click.option("--resume", is_flag=True, help="Go on with what REPORT still lacks.")
+@options.device
+@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Jobs side by side; 0 = one by one.  [default: a core each]")
+@options.quiet
+@options.as_json
+def benefit(
+    data: Path,
+    report: Path,
+    protocol: str | None,
+    quick: bool,
+    shots: str | None,
+    seeds: int | None,
+    pairs: int | None,
+    baselines: str | None,
+    shares: str | None,
+    train_steps: int | None,
+    max_steps: int | None,
+    max_minutes: float | None,
+    preset: str | None,
+    settings: tuple[str, ...],
+    overwrite: bool,
+    resume: bool,
+    device: str,
+    workers: int | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Say whether made pairs help a detector find real defects of DATA that nothing here has seen.
+
+    Learns from a few labelled pictures only, makes pairs from them with flawsmith and with classical baselines, trains the same
+    detectors on each, and tries them on the rest. --protocol quick: a small detector on native crops, for two processor cores; full: more
+    of everything, for a GPU; paper: as published, 1000 pairs per defect and detectors trained on pairs alone.
+    """
+    from flawsmith.devices import choose_device
+    from flawsmith.tasks import settings as s
+
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
+    if quick and protocol not in (None, "quick"):
+        raise click.UsageError(f"--quick and --protocol {protocol}: give one of them.")
+    chosen = s.protocol(protocol or ("quick" if quick or choose_device(device) == "cpu" else "full"))
+    given = {"seeds": seeds, "pairs": pairs, "preset": preset}
+    chosen = replace(chosen, **{key: value for key, value in given.items() if value is not None})
+    if shots is not None:
+        chosen = replace(chosen, shots=s.parse_shots(shots))
+    if shares is not None:
+        chosen = replace(chosen, shares=s.parse_shares(shares))
+    if baselines is not None:
+        chosen = replace(chosen, baselines=s.parse_baselines(baselines))
+    if train_steps is not None:
+        chosen = replace(chosen, training=replace(chosen.training, steps=train_steps))
+    limits = {"training.steps": max_steps, "training.minutes": max_minutes}
+    extra = tuple(f"{key}={value}" for key, value in limits.items() if value is not None)
+    chosen = replace(chosen, fit_settings=(*chosen.fit_settings, *settings, *extra))
+    typed = click.get_current_context().meta.get("flawsmith.args", [])
+    with options.resumable(lambda: (report / "benefit.json").exists()):
+        result = fs.benefit(
+            data,
+            report,
+            chosen,
+            resume=resume,
+            overwrite=overwrite,
+            device=device,
+            workers=workers,
+            quiet=quiet or as_json,
+            command=options.command_line(*[a for a in typed if a not in ("--resume", "--overwrite")]),
+        )
+    if as_json:
+        options.print_json(result)
+    elif not quiet:
+        from flawsmith.reports.benefit import print_benefit
+
+        print_benefit(result)
+        click.echo(f"Look at {report / 'report.html'}")
