@@ -14,12 +14,12 @@ from flawsmith.tasks.labelled import Labelled, from_sample
 def picture(value: int, defect: str = "dent", group: str | None = None, size: tuple[int, int] = (96, 120)) -> Labelled:
     """Return a flat picture with a checkered square as its defect, or a flat normal."""
     image = np.full((*size, 1), value, np.uint8)
-    image[::2] += 2  # so that it has a deviation
+    image[::2] += np.uint8(value // 3)  # so that defects stand out by different numbers of deviations
     mask = None
     if defect != "good":
         mask = np.zeros(size, bool)
         mask[40:60, 30:50] = True
-        image[mask] = 255 - value
+        image[mask] = 250
     return from_sample(Sample(image, mask, defect, group, Path(f"{value}.png")), 1)
 
 
