@@ -79,6 +79,7 @@ class TrainingConfig:
     log_every: int = 10  # steps between rows of log.jsonl
     keep: int = 2  # checkpoints kept
     tensorboard: bool = False  # also write RUN/tensorboard
+    init: str = ""  # RUN folder of another product whose weights to start from; empty = random ones
     seed: int = 0  # of the weights, windows, noise and times
 
 
@@ -96,6 +97,7 @@ class GenerationConfig:
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
     shape_until: float = 0.5  # above this time the mask is held to the proposed shape, below it the model may change it; 1 = never held
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
+    tones: float = 0.5  # below this time, values that real pictures never show are moved to those they do; 0 = never
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
     invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
     joined: float = 0.1  # share of proposed shapes that are two real ones joined
@@ -339,6 +341,7 @@ def _check(config: Config) -> None:
     need("generation.start", 0 < g.start <= 1, "more than 0, at most 1")
     need("generation.shape_until", 0 <= g.shape_until <= 1, "0 to 1")
     need("generation.anchor", 0 <= g.anchor <= 1, "0 to 1")
+    need("generation.tones", 0 <= g.tones <= 1, "0 to 1")
     need("generation.token_noise", g.token_noise >= 0, "at least 0")
     need("generation.invented", 0 <= g.invented <= 1, "0 to 1")
     need("generation.joined", 0 <= g.joined <= 1, "0 to 1")

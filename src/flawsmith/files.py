@@ -103,7 +103,8 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")  # one of these marks a folder that flawsmith wrote
+# one of these marks a folder that flawsmith wrote
+OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")
 
 
 def _umask() -> int:

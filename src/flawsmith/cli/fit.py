@@ -16,6 +16,7 @@ from flawsmith.cli import options
 @click.option("--preset", metavar="NAME", help=f"Where to start from: {', '.join(config.PRESETS)}.  [default: tiny]")
 @click.option("--config", "file", type=options.path, metavar="FILE", help="A YAML file over the preset, such as another RUN's config.yaml.")
 @options.settings("one key of the configuration, such as training.batch=8")
+@click.option("--init", type=options.path, metavar="RUN", help="Start from the weights of another product's RUN (training.init).")
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint.")
 @options.overwrite
 @click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Steps at most (training.steps).")
@@ -31,6 +32,7 @@ def fit(
     preset: str | None,
     file: Path | None,
     settings: tuple[str, ...],
+    init: Path | None,
     resume: bool,
     overwrite: bool,
     max_steps: int | None,
@@ -43,7 +45,7 @@ def fit(
 ) -> None:
     """Learn the product in DATA and its defects; write the model to RUN.
 
-    Later words win: the preset, then --config, then --set, then --max-steps, --max-minutes and --seed.
+    Later words win: the preset, then --config, then --set, then --max-steps, --max-minutes, --seed and --init.
     The whole resolved configuration is saved as RUN/config.yaml.
     """
     if resume and overwrite:
@@ -51,6 +53,7 @@ def fit(
     if resume and file is None and (run / "config.yaml").exists():
         file = run / "config.yaml"  # a shorter command must not set the limits back to the preset's
     named = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
+    named |= {"training.init": None if init is None else str(init)}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
     resolved = config.resolve(preset, file, [*settings, *chosen])
     with options.resumable(lambda: (run / "config.yaml").exists()):

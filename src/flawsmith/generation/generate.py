@@ -154,7 +154,7 @@ class Generator:
             with _timed(clock, "data"):
                 spots = [(attempt, spot) for attempt in going if (spot := self._artist.propose(attempt, wishes)) is not None]
             with _timed(clock, "model"):
-                drawn = draw(self.model, [spot.task for _, spot in spots], self.config, self.precision)
+                drawn = draw(self.model, [spot.task for _, spot in spots], self.config, self.precision, self._artist.tones)
             with _timed(clock, "decode"):
                 for (attempt, spot), window in zip(spots, drawn, strict=True):
                     self._artist.finish(attempt, spot, window)

@@ -1,6 +1,7 @@
 """One attempt at one pair: its defects placed, drawn, blended in and judged one after the other."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
+from flawsmith.generation.tones import find_tones
 from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
 from flawsmith.models.store import Product
-from flawsmith.quality.checks import change_map, shares
+from flawsmith.quality.checks import change_map, grain, shares
 from flawsmith.quality.copies import Crop
 from flawsmith.quality.verdict import Checks, Finding, Verdict
 from flawsmith.seeds import derive, numpy_generator
@@ -116,6 +118,8 @@ class Artist:
 
     def __init__(self, model: DualModel, config: Config, product: Product, library: dict[str, list[Example]], checks: Checks) -> None:
         self._model, self._config, self._product, self._library, self._checks = model, config, product, library, checks
+        examples = [example for own in library.values() for example in own]
+        self.tones = find_tones(examples, product.scale, product.shape.colours) if config.generation.tones > 0 else None
 
     def begin(self, wanted: Wanted) -> Attempt:
         """Return a new attempt with its normal read."""
@@ -174,10 +178,14 @@ class Artist:
         else:
             normal = cut(attempt.image, placement.top, placement.left, *placement.region.shape)
             own = normal.shape[2] - (normal.shape[2] in (2, 4))
-            whole = self._with_grain(drawn, normal, placement.region, spot.part.defect)
+            whole = self._with_grain(drawn, normal, spot)
+            whole = whole if self.tones is None else self.tones.settle(whole)  # grain is made of tones between
             change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)
             image = blend(normal, whole, band(mask, placement.region, feather), scale)
+            if self.tones is not None:  # a blend of black and white is a grey that no real border has
+                gap = self.tones.missing(scale.to_model(image, colours)) & ~mask
+                image = np.where(gap[..., None], normal, image)
             others = cut(attempt.mask(), placement.top, placement.left, *mask.shape) if attempt.flaws else None
             side, placed = placement.side, spot.part.region is not None
             finding = Finding(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
@@ -186,14 +194,22 @@ class Artist:
         attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None))
         attempt.reasons += verdict.reasons
 
-    def _with_grain(self, drawn: Drawn, normal: np.ndarray, region: np.ndarray, defect: str) -> np.ndarray:
-        """Return the drawn whole (C, H, W) with the grain that real defects of this kind have."""
-        allowed, mask = self._checks.real_range(defect, "grain"), extract(drawn.mask, region)
-        if allowed is None or not mask.any():
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot) -> np.ndarray:
+        """Return the drawn whole (C, H, W) with the grain of one of the real defects of this kind."""
+        real, mask = self._grains[spot.part.defect], extract(drawn.mask, spot.placement.region)
+        if not real or not mask.any():
             return drawn.whole
+        target = real[int(numpy_generator(spot.task.seed, "grain").integers(len(real)))]
         picture = np.ascontiguousarray((drawn.whole.transpose(1, 2, 0) + 1) / 2)
-        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, allowed)
+        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target)
         return (2 * matched - 1).transpose(2, 0, 1)
+
+    @cached_property
+    def _grains(self) -> dict[str, list[float]]:
+        """The grain of the real defects of each kind against their surroundings, where they are thick enough to say."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        found = {name: [grain(shares(e.image, scale, colours), e.mask, e.others) for e in own] for name, own in self._library.items()}
+        return {name: [value for value in values if value is not None] for name, values in found.items()}
 
 
 def _box_of(mask: np.ndarray, placement: Placement) -> list[int] | None:

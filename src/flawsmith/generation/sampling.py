@@ -13,8 +13,9 @@ from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.samplers import sample
 from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
 from flawsmith.generation.tiles import Tile, cover, merge
+from flawsmith.generation.tones import Tones
 from flawsmith.models.build import Condition, DualModel
-from flawsmith.models.codecs import decode_mask, encode_mask
+from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 from flawsmith.seeds import torch_generator
 
 STEP_SHARE = 1 / 3  # of the severity in one solver step, as an exponent; measured
@@ -42,8 +43,8 @@ class Drawn:
 
 
 @torch.inference_mode()
-def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str) -> list[Drawn]:
-    """Return the canvases of `tasks`, in their order, each depending on its own task alone.
+def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, tones: Tones | None = None) -> list[Drawn]:
+    """Return the canvases of `tasks`, in their order, each depending on its own task alone; `tones`: the product's, None for any.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
     different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one kind, size and
@@ -57,11 +58,11 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device), strict=True))
+            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device, tones), strict=True))
     return [drawn[i] for i in range(len(tasks))]
 
 
-def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device) -> list[Drawn]:
+def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, tones: Tones | None) -> list[Drawn]:
     """Return the canvases of tasks that are all onto a normal or all from nothing, and alike in size and tiles."""
     height, width = tasks[0].region.shape
     onto = tasks[0].normal is not None
@@ -86,6 +87,8 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         clean = merge(parts, tiles, background) * keep
         if t > config.generation.shape_until:
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
+        if tones is not None and t <= config.generation.tones and isinstance(model.codec, Unshuffle):
+            clean = torch.cat([tones.settle_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
         clean = _anchored(model, clean, background, onto, t, config.generation.anchor)
         return _with_severity(clean, background, severity, channels) if onto else clean
 
@@ -93,7 +96,10 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     x = (mix(background, noise, torch.tensor(start, device=device)) if onto else noise) * keep
     times = sampling_times(config.generation.steps, start)
     whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times))
-    arrays = (whole.float().cpu().numpy(), part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
+    whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
+    if tones is not None:
+        whole_array = np.stack([tones.settle(x) for x in whole_array])
+    arrays = (whole_array, part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
 
 

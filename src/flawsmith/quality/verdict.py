@@ -106,11 +106,6 @@ class Checks:
             reasons.append(f"copy: {alike:.2f} alike to {self._sources[finding.defect][which]}, at most {most:.2f}")
         return Verdict({name: round(float(value), 4) for name, value in scores.items()}, reasons)
 
-    def real_range(self, defect: str, score: str) -> tuple[float, float] | None:
-        """Return the least and the greatest score of the real defects of a kind; None where it was not measured."""
-        limit = self._limits.kinds.get(defect, {}).get(score)
-        return None if limit is None else (limit.least, limit.most)
-
     def duplicate(self, mine: Crop, accepted: Sequence[Crop], ids: Sequence[str]) -> str | None:
         """Return why a defect is too much like an accepted one; None when it is not."""
         alike, which = closest(mine, accepted)

@@ -18,7 +18,7 @@ from flawsmith.files import check_output, prepare_output, write_json
 from flawsmith.tasks import stages
 from flawsmith.tasks.jobs import Job, run_jobs
 from flawsmith.tasks.results import collect
-from flawsmith.tasks.settings import GENERATED, NAMED, REAL, Settings, protocol
+from flawsmith.tasks.settings import GENERATED, NAMED, NEAREST, REAL, Settings, made_of, protocol
 from flawsmith.tasks.stages import Place
 
 
@@ -90,7 +90,7 @@ def learning(places: Sequence[Place]) -> list[Job]:
     ]
     for column in places[0].settings.columns[1:]:
         for p in places:
-            needs = (_made(p, str(stages.made_of(column))),)
+            needs: tuple[Path, ...] = (_made(p, str(made_of(column))),)
             shares = p.settings.shares_of(column)
             if p.seed == 0 or len(shares) == 1:
                 jobs += [
@@ -113,7 +113,7 @@ def testing(places: Sequence[Place]) -> list[Job]:
         jobs += [_job(p, f"classify {name or REAL} {_named(p)}", p.classified(name), stages.classify, name) for name in kinds]
         jobs += [_job(p, f"measure {name} {_named(p)}", p.measured(name), stages.measure_pairs, name) for name in p.settings.made]
     first = places[0]
-    jobs.append(_job(first, "test the detector that learns from normals alone", first.tested(stages.NEAREST), stages.test_nearest))
+    jobs.append(_job(first, "test the detector that learns from normals alone", first.tested(NEAREST), stages.test_nearest))
     return jobs
 
 

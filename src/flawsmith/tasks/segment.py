@@ -50,7 +50,7 @@ def train_segmenter(
     kinds = {x.defect for x in real if x.mask.any()}
     share = 0.0 if not made else training.share if kinds else 1.0
     crops = Crops(real, made, share, side, training.good_share, seed)
-    model = build_network(training.network, real[0].image.shape[2], derive(seed, "segmenter")).to(device, memory_format=torch.channels_last)
+    model = build_network(training.network, real[0].image.shape[2], derive(seed, "segmenter")).to(device)
     count = max(2, round(training.step_pixels / side**2))
     precision = choose_precision("auto", device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=1e-2)
@@ -69,7 +69,7 @@ def train_segmenter(
         optimiser.step()
         average.update(model, step + 1)
         if look and step + 1 in marks and step + 1 < training.steps:
-            shown = build_network(training.network, real[0].image.shape[2], 0).to(device, memory_format=torch.channels_last)
+            shown = build_network(training.network, real[0].image.shape[2], 0).to(device)
             shown.load_state_dict(average.state(model))
             look(step + 1, shown.eval())
     model.load_state_dict(average.state(model))

@@ -27,6 +27,7 @@ from flawsmith.quality.limits import save_limits
 from flawsmith.seeds import derive, torch_generator
 from flawsmith.training.average import Average
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from flawsmith.training.initial import start_from
 from flawsmith.training.learned import prepare
 from flawsmith.training.objective import Objective
 from flawsmith.training.previews import Previews
@@ -63,6 +64,7 @@ def fit(
     main, rank = accelerator.is_main_process, accelerator.process_index
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
+    begun_from = start_from(model, Path(config.training.init), config.model) if config.training.init and not resume else None
     if resume:
         _same_data(run, learned.record)
     elif main:
@@ -145,6 +147,8 @@ def fit(
     seconds = time.monotonic() - started
     result = {"run": str(run), "steps": step, "minutes": round(seconds / 60, 2), "window": learned.product.shape.window}
     result |= {"parameters": sum(p.numel() for p in model.parameters()), "precision": precision, "device": str(accelerator.device)}
+    if begun_from is not None:
+        result |= {"init": begun_from}
     result |= {"seconds": {**{k: round(v, 2) for k, v in split.items()}, "total": round(time.monotonic() - begun, 2)}}
     if main:
         keep(seconds)

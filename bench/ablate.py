@@ -1,0 +1,225 @@
+"""What each part of the model is worth: one row of docs/ablations.md per switch, each a JSON file made by this command.
+
+    python bench/ablate.py DATA --rows default,single,no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
+    python bench/ablate.py --table [-o docs/ablations]            the table of all rows that are there, as Markdown
+
+A row fits the few-shot part of DATA with its settings, generates, and trains the benefit report's detector on real + generated and on
+generated pairs alone; the detector on real defects alone is the same for all rows. Rows that change only `generation.*` share
+their fit with the row that has the same other settings. Work that is done is not done again: a longer --rows goes on where it was.
+Higher is better everywhere; differences are paired over pictures and seeds, against the row `default`.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from machine import describe
+
+from flawsmith.data.readers import read
+from flawsmith.files import read_lines, write_json
+from flawsmith.metrics.statistics import bootstrap
+from flawsmith.tasks import stages
+from flawsmith.tasks.jobs import Job, read_result, run_jobs
+from flawsmith.tasks.results import WHAT, numbers
+from flawsmith.tasks.settings import GENERATED, REAL, Settings, protocol
+from flawsmith.tasks.stages import Place
+from flawsmith.tasks.tallies import load_tally
+
+ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "default": ("two branches, SAIM, independent noise", ()),
+    "single": ("one branch: the whole picture and its mask", ("model.dual=false",)),
+    "no-exchange": ("two branches that do not exchange anything", ("model.interaction=none",)),
+    "joint": ("attention over both branches' tokens in place of SAIM", ("model.interaction=joint",)),
+    "rho-0.5": ("noise of the branches correlated by 0.5", ("diffusion.rho=0.5",)),
+    "rho-0.9": ("noise of the branches correlated by 0.9", ("diffusion.rho=0.9",)),
+    "no-alignment": ("without the alignment loss", ("diffusion.align_weight=0",)),
+    "bcm": ("with background features (BCM)", ("model.bcm=true",)),
+    "no-token-noise": ("no noise on the tokens, in training or sampling", ("diffusion.token_noise=0", "generation.token_noise=0")),
+    "predict-v": ("predicts the velocity", ("diffusion.prediction=v",)),
+    "predict-noise": ("predicts the noise", ("diffusion.prediction=eps",)),
+    "given-shapes": ("all shapes from warped real ones", ("generation.invented=0",)),
+    "invented-shapes": ("all shapes invented by the model", ("generation.invented=1",)),
+    "no-tones": ("tones that real pictures lack are kept", ("generation.tones=0",)),
+    "no-anchor": ("the surroundings of the mask are not held to the normal", ("generation.anchor=0",)),
+    "no-guidance": ("without guidance", ("generation.guidance=1",)),
+    "uniform-places": ("placed anywhere", ("generation.placement=uniform",)),
+    "half-noise": ("starts from the half noised normal", ("generation.start=0.5",)),
+}
+MIXED, ALONE = f"{REAL} + {GENERATED}", f"{GENERATED} only"
+COLUMNS: tuple[str, ...] = ("row", "what", "steps", "agreement: median (of all attempts)", "accepted", "real + generated: pixel AP", "against default")
+COLUMNS += ("PRO", "generated only: pixel AP", "against default")
+METRICS = ("pixel_ap", "pixel_pro", "pixel_auroc")
+
+
+@dataclass(frozen=True)
+class RowPlace(Place):
+    """A row's place; the fit is shared by the rows with the same settings of the fit."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this row and seed."""
+        return self.root / "rows" / _name(self.settings.fit_settings) / f"seed-{self.seed}"
+
+    @property
+    def run(self) -> Path:
+        """The RUN folder of its fit."""
+        return self.root / "fits" / _name(_of_fit(self.settings)) / f"seed-{self.seed}" / "run"
+
+    @property
+    def fitted(self) -> Path:
+        """The result file of its fit."""
+        return self.run.with_name("fitted.json")
+
+
+def _of_fit(settings: Settings) -> tuple[str, ...]:
+    return tuple(s for s in settings.fit_settings if not s.startswith(("generation.", "quality.")))
+
+
+def _name(settings: tuple[str, ...]) -> str:
+    return "+".join(sorted(settings)).replace("/", "_") or "default"
+
+
+def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
+    """Return the work of one row and seed."""
+    fitting = replace(place, settings=replace(place.settings, fit_settings=_of_fit(place.settings)))
+    share = place.settings.shares[0]
+    pairs = place.folder / "pairs" / f"{GENERATED}.json"
+    jobs = [
+        Job(f"fit {_name(_of_fit(place.settings))}", place.fitted, stages.fit_generator, (fitting,)),
+        Job(f"generate {place.folder.parent.name}", pairs, stages.make_generated, (place,), (place.fitted,)),
+        Job("train real", real.trained(REAL, 0.0), stages.train_column, (real, REAL, 0.0)),
+        Job("test real", real.tested(REAL), stages.test_column, (real, REAL), (real.trained(REAL, 0.0),)),
+    ]
+    for column, part in ((MIXED, share), (ALONE, 1.0)):
+        trained = place.trained(column, part)
+        jobs.append(Job(f"train {column} {place.folder.parent.name}", trained, stages.train_column, (place, column, part), (pairs,)))
+        jobs.append(Job(f"test {column}", place.tested(column), stages.test_column, (place, column), (trained,)))
+    return jobs
+
+
+def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: list[RowPlace]) -> dict[str, Any]:
+    """Return what is written of a row."""
+    rows = [row for place in places for row in read_lines(place.pairs(GENERATED) / "pairs.jsonl")]
+    agreements = [row["scores"]["agreement"] for row in rows if "agreement" in row["scores"] and row["verdict"] == "accepted"]
+    raw = [row["scores"]["agreement"] for row in rows if "agreement" in row["scores"]]
+    settings = places[0].settings
+    fits = [read_result(place.fitted) for place in places]
+    result: dict[str, Any] = {
+        "row": name,
+        "what": ROWS[name][0],
+        "settings": list(settings.fit_settings),
+        "data": places[0].data.name,
+        "shots": places[0].shots,
+        "seeds": len(places),
+        "fit": [{"steps": f["steps"], "minutes": f["minutes"], "parameters": f["parameters"]} for f in fits],
+        "detector": asdict(settings.training) | {"share": settings.shares[0]},
+        "attempts": len(rows),
+        "accepted": sum(row["verdict"] == "accepted" for row in rows),
+        "agreement": _spread(agreements),
+        "agreement_of_all_attempts": _spread(raw),
+    }
+    for column, mine, base in ((REAL, reals, reals), (MIXED, places, defaults), (ALONE, places, defaults)):
+        own = bootstrap([load_tally(p.tested(column).with_suffix(".npz")) for p in mine], what=WHAT)
+        ref = bootstrap([load_tally(p.tested(column).with_suffix(".npz")) for p in base], what=WHAT)
+        result[column] = {m: numbers(own[m]) for m in METRICS}
+        if name != "default" and column != REAL:
+            result[column]["against_default"] = {m: numbers(own[m] - ref[m]) for m in METRICS}
+    return {**result, **describe("cpu")}
+
+
+def _spread(values: list[float]) -> dict[str, float] | None:
+    if not values:
+        return None
+    p5, median = np.percentile(values, [5, 50])
+    return {"median": round(float(median), 4), "p5": round(float(p5), 4)}
+
+
+def table(folder: Path) -> str:
+    """Return the rows of a folder as a Markdown table per product and number of shots."""
+    rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    order = list(ROWS)
+    text = []
+    for data, shots in sorted({(row["data"], row["shots"]) for row in rows}):
+        own = sorted((r for r in rows if (r["data"], r["shots"]) == (data, shots)), key=lambda r: order.index(r["row"]))
+        real = own[0][REAL]
+        text += [
+            f"### {data}, {shots} shots, {own[0]['seeds']} seeds",
+            "",
+            f"Real defects alone: AP {_ci(real['pixel_ap'])}, PRO {_ci(real['pixel_pro'])}, AUROC {_ci(real['pixel_auroc'])}.",
+            "",
+            f"| {' | '.join(COLUMNS)} |",
+            "|" + "---|" * len(COLUMNS),
+        ]
+        for r in own:
+            mixed, alone = r[MIXED], r[ALONE]
+            agreement = f"{r['agreement']['median']:.2f} ({r['agreement_of_all_attempts']['median']:.2f})" if r["agreement"] else "none"
+            against = [_ci(c["against_default"]["pixel_ap"], True) if "against_default" in c else "" for c in (mixed, alone)]
+            steps = "/".join(str(f["steps"]) for f in r["fit"])
+            cells = [r["row"], r["what"], steps, agreement, f"{r['accepted']}/{r['attempts']}", _ci(mixed["pixel_ap"]), against[0]]
+            cells += [_ci(mixed["pixel_pro"]), _ci(alone["pixel_ap"]), against[1]]
+            text.append(f"| {' | '.join(cells)} |")
+        text.append("")
+    return "\n".join(text)
+
+
+def _ci(x: dict[str, float], signed: bool = False) -> str:
+    sign = "+" if signed else ""
+    return f"{x['value']:{sign}.3f} ({x['low']:{sign}.3f} to {x['high']:{sign}.3f})"
+
+
+def main() -> None:
+    """Make the rows that are not there yet, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--rows", default="default,single,no-exchange,rho-0.5,no-alignment")
+    parser.add_argument("--shots", default="3")
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")
+    parser.add_argument("--steps", type=int, default=4000, help="of every fit, at most")
+    parser.add_argument("--train-steps", type=int, default=400, help="of every detector")
+    parser.add_argument("--pairs", type=int, default=20, help="per defect")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("-o", "--output", type=Path, default=Path("docs/ablations"))
+    parser.add_argument("--work", type=Path, default=Path("ablate-work"))
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+    if args.table or args.data is None:
+        print(table(args.output))
+        return
+    read(args.data)  # complain now
+    names = ["default", *(name for name in args.rows.split(",") if name != "default")]
+    if unknown := [name for name in names if name not in ROWS]:
+        parser.error(f"--rows: got {unknown[0]!r}, expected some of {', '.join(ROWS)}")
+    base = protocol("quick")
+    limits: tuple[str, ...] = (f"training.minutes={args.minutes}", f"training.steps={args.steps}")
+    limits += ("training.checkpoint_every=100000", "training.preview_every=100000")
+    root = args.work / f"{args.data.name}-{args.shots}"
+
+    def places(extra: tuple[str, ...]) -> list[RowPlace]:
+        settings = replace(
+            base,
+            shares=(0.5,),
+            pairs=args.pairs,
+            seeds=args.seeds,
+            training=replace(base.training, steps=args.train_steps),
+            fit_settings=(*limits, *extra),
+        )
+        return [RowPlace(args.data, root, args.shots, seed, settings, threads=1) for seed in range(args.seeds)]
+
+    defaults = places(())
+    everything = [(name, places(ROWS[name][1])) for name in names]
+    jobs: dict[Path, Job] = {}
+    for _, own in everything:
+        for place, real in zip(own, defaults, strict=True):
+            jobs |= {job.result: job for job in jobs_of(place, real) if job.result not in jobs}
+    run_jobs(list(jobs.values()), args.workers)
+    for name, own in everything:
+        write_json(args.output / f"{args.data.name}-{args.shots}-{name}.json", measure(name, own, defaults, defaults))
+    print(table(args.output))
+
+
+if __name__ == "__main__":
+    main()
