@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from flawsmith.data.check import check
     from flawsmith.data.readers import read
     from flawsmith.generation.generate import load
+    from flawsmith.metrics.evaluate import evaluate
+    from flawsmith.tasks.benefit import benefit
     from flawsmith.training.fit import fit
 
 __version__ = "0.1.0"
-__all__ = ["Config", "__version__", "check", "fit", "load", "preset", "read", "resolve"]
+__all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load", "preset", "read", "resolve"]
 
 # Imported on first use, so that `import flawsmith` and `flawsmith --help` cost nothing.
 _HOMES = {
     "Config": "flawsmith.config",
+    "benefit": "flawsmith.tasks.benefit",
     "check": "flawsmith.data.check",
+    "evaluate": "flawsmith.metrics.evaluate",
     "fit": "flawsmith.training.fit",
     "load": "flawsmith.generation.generate",
     "preset": "flawsmith.config",

@@ -7,6 +7,7 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
+from flawsmith.config import resolve
 
 
 @click.command()
@@ -88,6 +89,7 @@ def benefit(
     limits = {"training.steps": max_steps, "training.minutes": max_minutes}
     extra = tuple(f"{key}={value}" for key, value in limits.items() if value is not None)
     chosen = replace(chosen, fit_settings=(*chosen.fit_settings, *settings, *extra))
+    resolve(chosen.preset, None, chosen.fit_settings)  # a misspelt key is said now, not after the first job
     typed = click.get_current_context().meta.get("flawsmith.args", [])
     with options.resumable(lambda: (report / "benefit.json").exists()):
         result = fs.benefit(

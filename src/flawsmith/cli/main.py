@@ -14,6 +14,8 @@ COMMANDS = {
     "check": ("flawsmith.cli.check", "check", "Say what was understood of a data folder; name every bad file."),
     "fit": ("flawsmith.cli.fit", "fit", "Learn a product and its defects."),
     "generate": ("flawsmith.cli.generate", "generate", "Make new pictures of defects with their masks."),
+    "evaluate": ("flawsmith.cli.evaluate", "evaluate", "Say how good made pairs are by themselves, beside real defects."),
+    "benefit": ("flawsmith.cli.benefit", "benefit", "Say whether made pairs help a detector on real defects it has not seen."),
     "demo": ("flawsmith.cli.demo", "demo", "All of it on real solar cells, without arguments."),
 }
 

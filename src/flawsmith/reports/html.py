@@ -43,8 +43,8 @@ def write_report(path: Path, title: str, run: Path | None, out: Path, facts: Map
     sections = [
         ("Pairs", "pairs", _sheet(out)),
         ("Verification", "verification", _verification(rows)),
-        ("Where", "where", _places(out, accepted, made, real, panel_size(size))),
-        ("How large", "sizes", _sizes(made, real)),
+        ("Where", "where", places_section(out, accepted, made, real, panel_size(size))),
+        ("How large", "sizes", sizes_section(made, real)),
         ("Before and after", "strips", _strips(out, rows)),
         ("Scores", "scores", _scores(rows)),
         ("Training", "training", _training(run)),
@@ -92,7 +92,7 @@ def _verification(rows: Sequence[Row]) -> str:
     return f"{body}<div class=row>{chart}{listed}</div>"
 
 
-def _places(out: Path, rows: Sequence[Row], made: Sequence[Mark], real: Sequence[Mark], size: tuple[int, int]) -> str:
+def places_section(out: Path, rows: Sequence[Row], made: Sequence[Mark], real: Sequence[Mark], size: tuple[int, int]) -> str:
     """Return for each defect a heat map of the real ones and one of the generated ones; nothing where no pair has a place."""
     placed = [mark for mark in made if mark.extent is not None]
     if not placed:
@@ -125,7 +125,7 @@ def _middle(marks: Sequence[Mark]) -> str:
     return f", on average {row:.0%} down and {column:.0%} across the picture"
 
 
-def _sizes(made: Sequence[Mark], real: Sequence[Mark]) -> str:
+def sizes_section(made: Sequence[Mark], real: Sequence[Mark], which: str = "real defects the model learned from") -> str:
     """Return for each defect histograms of area and longer side, and a table of the medians; nothing where nothing was accepted."""
     if not made:
         return ""
@@ -138,7 +138,7 @@ def _sizes(made: Sequence[Mark], real: Sequence[Mark]) -> str:
         lines.append((text(defect), *(f"{len(marks):,}" for marks in sets), *(_spread(values) for values in (*areas, *sides))))
     columns = ("Defect", "Real", "Generated", "Area, real", "Area, generated", "Longer side, real", "Longer side, generated")
     medians = table("Median size in pixels, and the middle 80 %", columns, lines)
-    return f"{note(_SIZES_NOTE)}<div class=row>{''.join(figures)}</div>{medians}"
+    return f"{note(_SIZES_NOTE.format(text(which)))}<div class=row>{''.join(figures)}</div>{medians}"
 
 
 def _spread(values: Sequence[float]) -> str:
@@ -154,7 +154,7 @@ def _strips(out: Path, rows: Sequence[Row]) -> str:
     by_defect: dict[str, list[tuple[str, str]]] = {}
     shown = 0
     for strip in strips(out, rows):
-        figure = _strip(strip)
+        figure = strip_figure(strip)
         left -= len(figure)
         if left < 0:
             break
@@ -168,7 +168,7 @@ def _strips(out: Path, rows: Sequence[Row]) -> str:
     return note(_STRIPS_NOTE + few) + "".join(f"<h3>{text(defect)}</h3><div class=row>{figures}</div>" for defect, figures in groups)
 
 
-def _strip(strip: Strip) -> str:
+def strip_figure(strip: Strip) -> str:
     """Return the figure of a strip; one that is enlarged is stored as it is and enlarged by the browser."""
     height, width = (side * strip.zoom for side in strip.picture.shape[:2])
     link = jpeg_link(strip.picture, 84 if strip.zoom == 1 else 94)  # where a pixel is seen large, its blocks would be too
@@ -206,7 +206,7 @@ _PLACES_NOTE = (
 _MEAN_NOTE = "Behind them, faint: the mean of a few normals."
 _FRAME_NOTE = "The frame is empty because the normals differ in size or are no longer there."
 _SIZES_NOTE = (
-    '<span class="key real"></span> real defects the model learned from, <span class="key made"></span> generated ones; the height '
+    '<span class="key real"></span> {}, <span class="key made"></span> generated ones; the height '
     "of a bar is a share of its own kind, and the axis is logarithmic."
 )
 _STRIPS_NOTE = (

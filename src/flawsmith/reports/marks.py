@@ -64,7 +64,7 @@ def generated_marks(out: Path, rows: Sequence[Row]) -> list[Mark]:
             box = part.box
             shape = mask[box.top : box.top + box.height, box.left : box.left + box.width]
             if shape.size:
-                marks.append(_mark(part.defect, part.area, shape, (box.top, box.left), mask.shape if row.get("normal") else None))
+                marks.append(mark(part.defect, part.area, shape, (box.top, box.left), mask.shape if row.get("normal") else None))
     return marks
 
 
@@ -90,10 +90,11 @@ def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
 def _real_mark(example: Example, size: tuple[float, ...]) -> Mark:
     row, column = centre(example.shape, Box(0, 0, *example.shape.shape), example.mask.shape[0])  # which pixel of it `place` is
     corner = round(example.place[0] * size[0]) - row, round(example.place[1] * size[1]) - column
-    return _mark(example.defect, example.area, example.shape, corner, size)
+    return mark(example.defect, example.area, example.shape, corner, size)
 
 
-def _mark(defect: str, area: int, shape: np.ndarray, corner: tuple[float, float], size: tuple[float, ...] | None) -> Mark:
+def mark(defect: str, area: int, shape: np.ndarray, corner: tuple[float, float], size: tuple[float, ...] | None) -> Mark:
+    """Return the mark of a shape (h, w) bool whose corner is at a pixel of a picture of `size` (H, W); without a size it is nowhere."""
     height, width = shape.shape
     extent = None
     if size is not None:

@@ -63,10 +63,10 @@ def reject_table(rows: Sequence[Row]) -> list[tuple[str, int, float]]:
 def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
     """Print how many attempts were accepted per defect and, where any were refused, which checks refused them."""
     console = console or Console()
-    console.print(_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(rows)]))
+    console.print(terminal_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(rows)]))
     refused = [(check, f"{count:,}", f"{share:.0%}", MEANINGS.get(check, "")) for check, count, share in reject_table(rows)]
     if refused:
-        console.print(_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
+        console.print(terminal_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
 
 
 def verdict_lines(rows: Sequence[Row]) -> list[tuple[str, tuple[str, ...]]]:
@@ -91,7 +91,7 @@ def scores(rows: Sequence[Row]) -> dict[str, tuple[list[float], list[float]]]:
 _COUNTS = ("attempts", "accepted", "rejected", "failed")
 
 
-def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], text: Sequence[int] = (0,)) -> Table:
+def terminal_table(columns: Sequence[str], lines: Sequence[Sequence[str]], text: Sequence[int] = (0,)) -> Table:
     """Return a table; the columns numbered in `text` hold words, the others numbers."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     for index, name in enumerate(columns):

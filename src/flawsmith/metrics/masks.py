@@ -1,0 +1,120 @@
+"""What is measured at the defect itself: its shape and place, a window round it, and what became of the picture outside it.
+
+Pictures are (H, W, C) float32 in shares of the value range, masks (H, W) bool.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from flawsmith.data.library import centre
+from flawsmith.data.windows import ROOM, bounding_box, components, cut
+from flawsmith.errors import FlawsmithError
+from flawsmith.quality.checks import shape_scores
+
+SMALLEST, LARGEST, STEP = 32, 224, 8  # sides of windows in pixels
+SSIM_SIDE = 7  # of the window of the structural similarity (Wang et al. 2004, as scikit-image has it)
+NOISELESS = 1e-10  # squared share of the value range; less counts as this, so that equal pictures have a PSNR: 100 dB
+FEWEST = 100  # pixels outside a mask that a mean is taken over
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size, place and shape of one defect."""
+
+    area: float  # pixels
+    side: float  # longer side of its box in pixels
+    elongation: float  # length over thickness, 1 for a square; large for a line
+    solidity: float  # share of its convex hull that it fills; 1 has no dents
+    compactness: float  # share of the smallest circle round it that it fills; 1 is a disc, about 0 a line
+    row: float | None  # middle of its box as a share of the picture's height; None where the picture is only a window
+    column: float | None  # and of its width
+
+
+NAMES = tuple(Shape.__dataclass_fields__)
+
+
+def separate(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the defects of a non-empty mask, each (H, W) bool; specks of under a tenth of the largest part go with it.
+
+    As `data.library.collect` parts real defects for learning.
+    """
+    parts = components(mask)
+    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
+    return large if len(large) > 1 else [mask]
+
+
+def describe(mask: np.ndarray, placed: bool = True) -> Shape:
+    """Return the shape of one defect; placed: whether its place in the picture means anything."""
+    box = bounding_box(mask)
+    scores = shape_scores(mask)
+    rows, columns = np.nonzero(mask[box.top : box.top + box.height, box.left : box.left + box.width])
+    corners = np.concatenate([np.stack([columns + x, rows + y], 1) for x in (0, 1) for y in (0, 1)]).astype(np.float32)  # of its pixels
+    hull = cv2.convexHull(corners)
+    radius = cv2.minEnclosingCircle(hull)[1]
+    return Shape(
+        area=scores["area"],
+        side=scores["side"],
+        elongation=scores["elongation"],
+        solidity=scores["area"] / cv2.contourArea(hull),
+        compactness=scores["area"] / (np.pi * radius**2),
+        row=(box.top + box.height / 2) / mask.shape[0] if placed else None,
+        column=(box.left + box.width / 2) / mask.shape[1] if placed else None,
+    )
+
+
+def vectors(shapes: Sequence[Shape], like: Sequence[Shape], place: bool) -> np.ndarray:
+    """Return shapes as vectors (N, 7, or 5 without the place) in standard deviations of `like`; sizes and elongation as logarithms."""
+
+    def table(of: Sequence[Shape]) -> np.ndarray:
+        rows = [[np.log(s.area), np.log(s.side), np.log(s.elongation), s.solidity, s.compactness] for s in of]
+        return np.array([[*row, s.row, s.column] for row, s in zip(rows, of, strict=True)] if place else rows, np.float64)
+
+    known = table(like)
+    return np.asarray((table(shapes) - known.mean(0)) / np.maximum(known.std(0), 0.02))
+
+
+def window_side(sides: Sequence[float]) -> int:
+    """Return the side of the windows for defects with these longer sides in pixels: three quarters of them fit with room around them."""
+    wanted = ROOM * float(np.percentile(sides, 75)) / STEP
+    return int(np.clip(STEP * np.ceil(wanted), SMALLEST, LARGEST))
+
+
+def window(picture: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
+    """Return the window (side, side, C) of a picture round one defect, moved inside the picture where it fits; nothing is resampled.
+
+    Of a defect larger than the window the pixel nearest to its middle is in the window's middle.
+    """
+    corner = []
+    for middle, length in zip(centre(mask, bounding_box(mask), side), mask.shape, strict=True):
+        corner.append(int(np.clip(middle - side // 2, 0, length - side)) if length >= side else (length - side) // 2)
+    return cut(picture, corner[0], corner[1], side)
+
+
+def psnr_outside(picture: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> float | None:
+    """Return the peak signal-to-noise ratio in dB of what is outside the mask against the normal, at most 100; None for too few pixels."""
+    if (~mask).sum() < FEWEST:
+        return None
+    error = float(((picture[~mask].astype(np.float64) - normal[~mask]) ** 2).mean())
+    return float(-10 * np.log10(max(error, NOISELESS)))
+
+
+def ssim_outside(picture: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> float | None:
+    """Return the mean structural similarity, at most 1, over pixels whose whole window is in the picture and outside the mask.
+
+    None where there are too few. Raises FlawsmithError when scikit-image is absent.
+    """
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise FlawsmithError(f'SSIM needs scikit-image ({error}); install it: pip install "flawsmith[metrics]".') from error
+    kernel = np.ones((SSIM_SIDE, SSIM_SIDE), np.uint8)
+    free = cv2.dilate(mask.astype(np.uint8), kernel) == 0
+    reach = SSIM_SIDE // 2
+    free[:reach] = free[len(free) - reach :] = free[:, :reach] = free[:, free.shape[1] - reach :] = False
+    if free.sum() < FEWEST:
+        return None
+    _, similar = structural_similarity(normal, picture, win_size=SSIM_SIDE, data_range=1.0, channel_axis=-1, full=True)
+    return float(similar.mean(-1)[free].mean())

@@ -1,0 +1,290 @@
+"""The two sides of an evaluation: real defects and generated ones, each picture read once and kept as what the metrics need of it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flawsmith.config import QualityConfig
+from flawsmith.data.image_files import bit_depth, image_size, read_image
+from flawsmith.data.readers import load
+from flawsmith.data.sample import Item, Sample
+from flawsmith.data.scale import PixelRange, find_range
+from flawsmith.errors import DataError, FileError
+from flawsmith.files import read_lines
+from flawsmith.masks.align import agreement
+from flawsmith.metrics.features import Extractor, rgb, squeeze
+from flawsmith.metrics.ic_distance import Perceptual
+from flawsmith.metrics.masks import Shape, describe, psnr_outside, separate, ssim_outside, window, window_side
+from flawsmith.quality.checks import change_map, shares
+from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, leave_one_out
+from flawsmith.seeds import numpy_generator
+
+Row = dict[str, Any]  # of OUT/pairs.jsonl
+MOST = 200  # pictures of a kind that distances are taken of, and as many defects
+
+
+@dataclass(frozen=True)
+class Flaw:
+    """One defect in a picture."""
+
+    defect: str
+    part: str  # the physical part it is on: the picture's group, or the picture
+    shape: Shape
+    feature: np.ndarray  # (D,) of its window
+    window: Tensor | None  # (1, 3, S, S) float16; None beyond MOST
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One picture with its defects."""
+
+    name: str
+    defect: str
+    part: str  # the physical part it shows: its group, or itself
+    feature: np.ndarray  # (D,) of the whole picture
+    small: Tensor | None  # (1, 3, s, s) float16, the whole squeezed into a square; None beyond MOST
+    flaws: tuple[Flaw, ...]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What a generated pair shows against the normal it was made on, and against the real defects."""
+
+    seen: Seen
+    agreement: float | None  # of mask and change, 0 to 1; None without a normal
+    psnr: float | None  # dB, outside the mask
+    ssim: float | None  # outside the mask
+    copy: float | None  # similarity to the nearest real defect of the kind, 0 to 1; None where there is none
+    copy_of: str | None  # the file that shows it
+    copied: bool  # more alike than real defects are among themselves
+
+
+@dataclass(frozen=True)
+class Known:
+    """Real defects of one kind that generated ones may be copies of."""
+
+    crops: tuple[Crop, ...]
+    names: tuple[str, ...]  # files
+    limit: float  # similarity above which a defect counts as a copy
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real side: made once, and compared with as many folders as there are."""
+
+    extractor: Extractor
+    perceptual: Perceptual
+    scale: PixelRange
+    sides: dict[str, int]  # of the windows, by kind, in pixels
+    pictures: tuple[Seen, ...]
+    known: dict[str, Known]
+
+
+def refer(
+    items: Sequence[Item],
+    extractor: Extractor,
+    perceptual: Perceptual,
+    learned: Sequence[Item] | None = None,
+    seed: int = 0,
+    tick: Callable[[], None] = lambda: None,
+) -> Reference:
+    """Return the real side from labelled pictures, in whatever order.
+
+    learned: the pictures whose copies are looked for; without them, `items`. tick: called after each picture.
+    Raises DataError when there are none, FileError for those that cannot be used.
+    """
+    items = _sorted(items)
+    if not items:
+        raise DataError("there are no real pictures of defects to compare with; name a data folder with labelled defects.")
+    scale = _scale(items)
+    sides = _window_sides(items)
+    kept = _kept([(item.image.as_posix(), item.defect) for item in items], seed)
+    eyes = _Eyes(extractor, perceptual, scale, sides)
+    pictures = []
+    for item in items:
+        sample = load(item)
+        assert sample.mask is not None
+        name = item.image.as_posix()
+        pictures.append(eyes.see(name, item.defect, sample, [(item.defect, sample.mask)], placed=True, keep=name in kept))
+        tick()
+    return Reference(extractor, perceptual, scale, sides, tuple(pictures), _known(items if learned is None else _sorted(learned), eyes))
+
+
+def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None] = lambda: None) -> list[Pair]:
+    """Return the accepted pairs in a folder, ordered by their ids; raises DataError when there are none."""
+    rows = rows_of(out)
+    depth = 16 if reference.scale.dtype == "uint16" else 8
+    eyes = _Eyes(reference.extractor, reference.perceptual, reference.scale, reference.sides)
+    kept = _kept([(row["id"], row["defect"]) for row in rows], seed)
+    pairs = []
+    for row in rows:
+        item = Item(out / row["image"], out / row["mask"], row["defect"])
+        if (found := bit_depth(item.image)) != depth:
+            raise FileError(item.image, f"has {found} bits a channel, expected {depth} as the real pictures have; convert one side.")
+        sample = load(item)
+        assert sample.mask is not None
+        masks = masks_by_kind(row, sample.mask)
+        placed = row["normal"] is not None  # a picture from noise has no normal and is but a window
+        seen = eyes.see(row["id"], row["defect"], sample, masks, placed, keep=row["id"] in kept)
+        alike, name, copied = _nearest_known(sample, masks, reference, eyes)
+        pairs.append(Pair(seen, *_against_normal(out, row, sample, eyes), alike, name, copied))
+        tick()
+    return pairs
+
+
+def rows_of(out: Path) -> list[Row]:
+    """Return the rows of the accepted pairs in a folder, by id; for a folder without pairs.jsonl, by its pictures and masks.
+
+    Raises DataError when there are none.
+    """
+    if not out.is_dir():
+        raise DataError(f"{out}: there is no such folder; make it with `flawsmith generate RUN -o {out}`.")
+    if (out / "pairs.jsonl").is_file():
+        rows = [row for row in read_lines(out / "pairs.jsonl") if row["verdict"] == "accepted"]
+    else:
+        masks = sorted((out / "ground_truth").glob("*/*_mask.png"), key=lambda path: path.as_posix())
+        rows = []
+        for mask in masks:
+            name = mask.name.removesuffix("_mask.png")
+            image = f"test/{mask.parent.name}/{name}.png"
+            row = {"id": f"{mask.parent.name}/{name}", "defect": mask.parent.name, "verdict": "accepted", "normal": ""}  # not told
+            rows.append(row | {"image": image, "mask": mask.relative_to(out).as_posix(), "size": list(image_size(mask))})
+    for row in rows:
+        for part in ("image", "mask"):
+            if not (out / row[part]).is_file():
+                raise FileError(out / row[part], f"is missing, but pair {row['id']} names it; copy the whole folder.")
+    if not rows:
+        raise DataError(f"{out}: holds no accepted pairs; expected pairs.jsonl with some, or test/DEFECT and ground_truth/DEFECT.")
+    return sorted(rows, key=lambda row: row["id"])
+
+
+@dataclass(frozen=True)
+class _Eyes:
+    extractor: Extractor
+    perceptual: Perceptual
+    scale: PixelRange
+    sides: dict[str, int]
+
+    def share(self, sample: Sample) -> np.ndarray:
+        return shares(sample.image, self.scale, sample.colours)
+
+    def see(self, name: str, defect: str, sample: Sample, masks: Iterable[tuple[str, np.ndarray]], placed: bool, keep: bool) -> Seen:
+        """Return what is kept of a picture; masks: of its defects by kind; placed: it is a whole picture, no window."""
+        picture = rgb(self.share(sample))
+        found = [(kind, part) for kind, mask in masks for part in separate(mask)]
+        windows = [window(picture, part, self.side(kind, part)) for kind, part in found]
+        features = self.extractor.embed([picture, *windows])
+        flaws = [
+            Flaw(kind, sample.group or name, describe(part, placed), feature, _kept_tensor(view[None], keep))
+            for (kind, part), view, feature in zip(found, windows, features[1:], strict=True)
+        ]
+        small = squeeze([picture], self.perceptual.side).half() if keep else None
+        return Seen(name, defect, sample.group or name, features[0], small, tuple(flaws))
+
+    def side(self, kind: str, mask: np.ndarray) -> int:
+        """Return the side of the window for a kind; of a kind that is not known, what one defect would get."""
+        return self.sides.get(kind) or window_side([describe(mask).side])
+
+    def crops(self, sample: Sample, masks: Iterable[tuple[str, np.ndarray]]) -> list[tuple[str, Crop]]:
+        picture = self.share(sample)
+        return [(kind, crop(picture, part, self.side(kind, part))) for kind, mask in masks for part in separate(mask)]
+
+
+def _kept_tensor(pictures: np.ndarray, keep: bool) -> Tensor | None:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).half() if keep else None
+
+
+def _sorted(items: Sequence[Item]) -> list[Item]:
+    return sorted(items, key=lambda item: item.image.as_posix())
+
+
+def _scale(items: Sequence[Item]) -> PixelRange:
+    depths = {bit_depth(item.image) for item in items}
+    if len(depths) > 1:
+        raise DataError(f"{items[0].image.parent}: got real pictures of 8 and of 16 bits a channel; expected one depth. Convert some.")
+    return find_range(read_image(item.image) for item in items) if depths == {16} else PixelRange(0.0, 255.0, "uint8")
+
+
+def _window_sides(items: Sequence[Item]) -> dict[str, int]:
+    sides: dict[str, list[float]] = {}
+    for item in items:
+        mask = load(item).mask
+        assert mask is not None
+        sides.setdefault(item.defect, []).extend(describe(part).side for part in separate(mask))
+    return {kind: window_side(values) for kind, values in sorted(sides.items())}
+
+
+def _kept(named: Sequence[tuple[str, str]], seed: int) -> set[str]:
+    """Return which pictures' distances are taken: all of a kind, or a seeded choice of MOST; named: (name, kind), sorted by name."""
+    kept: set[str] = set()
+    for kind in sorted({kind for _, kind in named}):
+        mine = [name for name, of in named if of == kind]
+        chosen = numpy_generator(seed, "distances", kind).permutation(len(mine))[:MOST]
+        kept |= {mine[i] for i in chosen}
+    return kept
+
+
+def masks_by_kind(row: Row, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the masks (H, W) bool of a pair by kind: the whole one, or where a row tells of several defects what is in each's box."""
+    parts = [part for part in row.get("parts") or [] if part.get("box")]
+    if len(parts) < 2:
+        return [(parts[0]["defect"] if parts else row["defect"], whole)]
+    found = []
+    for part in parts:
+        top, left, height, width = part["box"]
+        mask = np.zeros_like(whole)
+        mask[top : top + height, left : left + width] = whole[top : top + height, left : left + width]
+        if mask.any():
+            found.append((part["defect"], mask))
+    return found
+
+
+def _known(items: Sequence[Item], eyes: _Eyes) -> dict[str, Known]:
+    crops: dict[str, list[tuple[Crop, Item]]] = {}
+    for item in items:
+        sample = load(item)
+        assert sample.mask is not None
+        for kind, made in eyes.crops(sample, [(item.defect, sample.mask)]):
+            crops.setdefault(kind, []).append((made, item))
+    known = {}
+    for kind, found in crops.items():
+        own, parts = [c for c, _ in found], [item.group or item.image.as_posix() for _, item in found]
+        known[kind] = Known(tuple(own), tuple(item.image.name for _, item in found), copy_threshold(leave_one_out(own, parts)))
+    return known
+
+
+def _nearest_known(
+    sample: Sample, masks: Sequence[tuple[str, np.ndarray]], reference: Reference, eyes: _Eyes
+) -> tuple[float | None, str | None, bool]:
+    """Return the greatest similarity of a pair's defects to a real one, which that is, and whether any counts as a copy."""
+    best: tuple[float, str] | None = None
+    copied = False
+    for kind, made in eyes.crops(sample, masks):
+        if (known := reference.known.get(kind)) is None:
+            continue
+        alike, index = closest(made, known.crops)
+        copied |= alike > known.limit
+        if best is None or alike > best[0]:
+            best = alike, known.names[index]
+    return (None, None, copied) if best is None else (*best, copied)
+
+
+def _against_normal(out: Path, row: Row, sample: Sample, eyes: _Eyes) -> tuple[float | None, float | None, float | None]:
+    """Return agreement, PSNR and SSIM; all None where the normal is not known, no longer there or of another size."""
+    path = next((p for p in (Path(row["normal"]), out / row["normal"]) if p.is_file()), None) if row.get("normal") else None
+    if path is None or sample.mask is None:
+        return None, None, None
+    normal = read_image(path)
+    if normal.shape != sample.image.shape or normal.dtype != sample.image.dtype:
+        return None, None, None
+    before = Sample(normal, None, row["defect"], None, path)
+    a, b = eyes.share(sample), eyes.share(before)
+    colours = sample.colours
+    change = change_map(sample.image[..., :colours], normal[..., :colours], eyes.scale.high - eyes.scale.low)
+    fits = agreement(change, sample.mask, QualityConfig().change)
+    return fits, psnr_outside(a, b, sample.mask), ssim_outside(a, b, sample.mask)
