@@ -22,7 +22,7 @@ class DataConfig:
     window: int = 0  # side of a window in native pixels; 0 = chosen from the defects' sizes
     good_share: float = 0.3  # share of training windows cut from normals, 0 to 1
     flips: bool = True  # mirror windows left-right and up-down
-    rotations: bool = True  # turn windows by quarter turns
+    rotations: bool = True  # turn windows by quarter turns; never where the normals have a direction, such as grinding marks
     brightness: float = 0.1  # largest random change of contrast and offset, as a share of the value range
 
 

@@ -143,3 +143,13 @@ def test_a_library_that_lacks_a_part_of_an_example_says_what_to_do(gone: str, tm
     save_file({name: array for name, array in load_file(path).items() if name != f"0.{gone}"}, path, metadata)
     with pytest.raises(RunError, match=rf"library\.safetensors: cannot be read.*0\.{gone}.*fit again"):
         load_library(path)
+
+
+def test_the_borders_that_a_defect_reaches_are_kept(tmp_path: Path) -> None:
+    boxes = {"top": (slice(0, 4), slice(20, 26)), "right": (slice(20, 26), slice(44, 49)), "inside": (slice(20, 26), slice(20, 26))}
+    examples = [collect({"dent": [sample(marked(box))]}, WINDOW)[0] for box in boxes.values()]
+    assert [e.border for e in examples] == [(True, False, False, False), (False, False, False, True), (False,) * 4]
+    assert [None if e.shown is None else int(e.shown.sum()) for e in examples] == [16 * 10, 12 * 16, 16 * 16]
+    save_library(tmp_path / "library.safetensors", examples)
+    for before, after in zip(examples, load_library(tmp_path / "library.safetensors"), strict=True):
+        assert before.border == after.border and np.array_equal(before.shown, after.shown)  # type: ignore[arg-type]

@@ -320,3 +320,68 @@ def test_a_picture_smaller_than_the_window_lies_in_the_middle_of_the_canvas() ->
         p = place(surface((20, 24)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(seed))
         assert (p.top, p.left) == (-6, -4) and p.region.shape == (WINDOW, WINDOW)
         assert not p.region[:6].any() and not p.region[26:].any() and not p.region[:, :4].any() and not p.region[:, 28:].any()
+
+
+def chip(side: str, size: tuple[int, int] = (90, 120)) -> Example:
+    """Return a half disc that reaches one side of its picture."""
+    row, column = {"top": (0, 50), "bottom": (size[0] - 1, 50), "left": (40, 0), "right": (40, size[1] - 1)}[side]
+    mask = cv2.circle(np.zeros(size, np.uint8), (column, row), 9, 1, -1) > 0
+    image = surface(size)
+    image[mask] = 20
+    return collect({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)[0]
+
+
+def sides_of(mask: np.ndarray) -> set[str]:
+    """Return the sides of a picture at which most of what a mask is wide or high touches the border."""
+    box = bounding_box(mask)
+    edges = {"top": mask[0], "left": mask[:, 0], "bottom": mask[-1], "right": mask[:, -1]}
+    return {name for name, edge in edges.items() if edge.sum() > 0.6 * (box.width if name in ("top", "bottom") else box.height)}
+
+
+@pytest.mark.parametrize("side", ["top", "left", "bottom", "right"])
+@pytest.mark.parametrize("how", HOW)
+def test_a_chip_at_the_border_stays_at_that_border(side: str, how: str) -> None:
+    one = chip(side)
+    assert [name for name, reached in zip(("top", "left", "bottom", "right"), one.border, strict=True) if reached] == [side]
+    for seed in range(5):
+        p = place(surface((90, 120), 1), [one], WINDOW, FACTOR, config(how, turned=False), np.random.default_rng(seed))
+        whole = np.zeros((90, 120), bool)
+        rows, columns = np.nonzero(p.shape)
+        whole[rows + p.top, columns + p.left] = True
+        assert sides_of(whole) == {side}
+        assert 0.4 * one.area < whole.sum() < 2.6 * one.area  # what was added lies outside the picture
+
+
+def test_a_turned_chip_goes_to_the_side_it_was_turned_to() -> None:
+    found = set()
+    for seed in range(40):
+        p = place(surface((120, 120), 1), [chip("top")], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed))
+        whole = np.zeros((120, 120), bool)
+        rows, columns = np.nonzero(p.shape)
+        whole[rows + p.top, columns + p.left] = True
+        (side,) = sides_of(whole)
+        box, middle = bounding_box(whole), {"top": whole[0], "bottom": whole[-1], "left": whole[:, 0], "right": whole[:, -1]}[side]
+        assert middle.sum() > 0.5 * max(box.height, box.width), "its flat side is the one at the border"
+        found.add(side)
+    assert found == {"top", "left", "bottom", "right"}
+
+
+def test_a_region_or_a_size_of_the_user_s_goes_before_the_border() -> None:
+    region = np.zeros((90, 120), bool)
+    region[40:60, 40:80] = True
+    p = place(surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(0), Wish(region=region))
+    assert not (region_in_picture(p, (90, 120)) & ~region).any()
+    sized = Wish(size=parse_size("8px"))
+    tops = [place(surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(s), sized) for s in range(6)]
+    assert any(p.top + int(np.flatnonzero(p.shape.any(1))[0]) > 3 for p in tops)
+
+
+def test_surroundings_are_compared_without_the_mirrored_ones() -> None:
+    g = np.random.default_rng(0)
+    image = g.integers(0, 250, (60, 60, 1), dtype=np.uint8)
+    mask = np.zeros((60, 60), bool)
+    mask[0:6, 20:30] = True
+    (one,) = collect({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)
+    assert one.shown is not None and not one.shown.all()
+    here = np.array([[3, 25]])
+    assert context_cost(image, one.image, one.mask, here, one.shown)[0] == 0 < context_cost(image, one.image, one.mask, here)[0]

@@ -143,3 +143,16 @@ def test_the_noise_is_measured_past_edges(
 def test_preparing_touches_no_global_generator(data8: Path, tiny: Callable[..., Config]) -> None:
     found: list[Any] = [prepare(read(data8), tiny()) for _ in range(2)]
     assert found[0].record == found[1].record and found[0].product == found[1].product
+
+
+def test_a_surface_with_a_direction_is_not_turned(make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path) -> None:
+    data = make_product(tmp_path / "data")
+    assert prepare(read(data), tiny()).config.data.rotations is True  # clouds
+    for path in [*(data / "train/good").iterdir(), *(data / "test").rglob("*.png")]:
+        image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        assert image is not None
+        lines = np.random.default_rng(0).normal(0, 40, (1, image.shape[1]))
+        cv2.imwrite(str(path), np.clip(image + lines, 0, 255).astype(np.uint8))
+    learned = prepare(read(data), tiny())
+    assert learned.config.data.rotations is False and learned.config.model == tiny().model
+    assert prepare(read(data), tiny(data={"rotations": False})).config.data.rotations is False

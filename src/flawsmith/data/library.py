@@ -15,6 +15,8 @@ from flawsmith.data.windows import Box, bounding_box, components, cut, inside
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
 
+REACHED = 2  # pixels: a mask that comes this near to the picture's border reaches it
+
 
 @dataclass(frozen=True)
 class Example:
@@ -28,6 +30,8 @@ class Example:
     area: int  # pixels of the mask
     source: str  # file name
     others: np.ndarray | None = None  # (S, S) bool, further defects of the picture in that window; None = none
+    shown: np.ndarray | None = None  # (S, S) bool, the window's pixels that lie in the picture; None = all
+    border: tuple[bool, bool, bool, bool] = (False,) * 4  # the picture's border that the defect reaches: top, left, bottom, right
 
 
 def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
@@ -53,6 +57,13 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
                         area=int(part.sum()),
                         source=sample.source.name,
                         others=cut(sample.mask & ~part, top, left, window) & shown,
+                        shown=shown,
+                        border=(
+                            box.top <= REACHED,
+                            box.left <= REACHED,
+                            box.top + box.height >= part.shape[0] - REACHED,
+                            box.left + box.width >= part.shape[1] - REACHED,
+                        ),
                     )
                 )
     return examples
@@ -67,7 +78,8 @@ def save_library(path: Path, examples: list[Example]) -> None:
         tensors[f"{i}.mask"] = torch.from_numpy(np.ascontiguousarray(e.mask))
         tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
         tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
-        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source})
+        tensors[f"{i}.shown"] = torch.from_numpy(np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown))
+        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border})
     write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
 
@@ -89,7 +101,8 @@ def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Exam
     image = image.view(np.uint16) if image.dtype == np.int16 else image
     mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
     others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
-    return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others)
+    shown, border = arrays.get(f"{i}.shown"), tuple(row.get("border", (False,) * 4))
+    return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
 
 
 def centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:

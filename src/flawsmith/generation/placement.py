@@ -1,7 +1,7 @@
 """Where the next defect goes and what region the model gets: shaped like a real defect, placed where real ones occur."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -18,6 +18,9 @@ CANDIDATES = 512  # places looked at per proposal, each with every way to turn t
 CHOICES = 8  # of them, the best, among which chance decides
 RING = 12  # pixels around a defect whose look is compared
 APART = 8  # pixels at least between two defects put into one picture
+BEYOND = 0.25  # of its side: how far a defect that reaches the picture's border is continued outside
+
+Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,22 @@ def place(
     within = wish.region if wish.within is None else wish.within
     spots = sample_places(place_map(size, examples, within, wish.likely, near), size, CANDIDATES, g, within)
     turns = _turns(config)
+    borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
-        costs = np.stack([context_cost(image, _turned(example.image, *t), _turned(example.mask, *t), spots) for t in turns])  # (turns, M)
+        costs = np.stack([_cost(image, example, t, border, spots) for t, border in zip(turns, borders, strict=True)])  # (turns, M)
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
         order = [divmod(int(i), len(spots)) for i in g.permutation(best)]
     else:
         order = []
     order += [(int(g.integers(len(turns))), int(g.integers(len(spots)))) for _ in range(CHOICES)]
-    shape, side = propose(example, examples, limit, wish.size, config.generation.joined, g, *turns[order[0][0]])
+    border = borders[order[0][0]]
+    padded, beyond = _beyond(example, limit, wish)
+    shape, side = propose(padded, examples, limit, wish.size, config.generation.joined, g, *turns[order[0][0]])
     for _, where in order:
         row, column = _keep_inside(spots[where], shape.shape, size) if wish.region is None else (int(v) for v in spots[where])
+        if beyond:
+            row, column = _at_border((row, column), shape.shape, size, border, beyond)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if not any(_meet(box, other, APART) for other in wish.taken):
             break
@@ -90,14 +98,17 @@ def place(
     return _on_canvas(size, shape, (row, column), window, factor, config, wish, example.source, side)
 
 
-def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray) -> np.ndarray:
+def context_cost(
+    image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray, shown: np.ndarray | None = None
+) -> np.ndarray:
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
     Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
-    vary); pixels outside the picture count as twice the example's variance.
+    vary); pixels outside the picture count as twice the example's variance. shown: the pixels of the example that are none of its mirrored ones.
     """
     distance = distance_outside(mask)
-    rows, columns = np.nonzero((distance > 1) & (distance <= RING))
+    near = (distance > 1) & (distance <= RING)
+    rows, columns = np.nonzero(near if shown is None else near & shown)
     if len(rows) == 0:
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
@@ -110,6 +121,53 @@ def context_cost(image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots
     gap = there - values
     gap = gap - 0.5 * gap.mean(1, keepdims=True)
     return np.where(seen, gap**2, 2 * values.var() + 1).mean(1)
+
+
+def _cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray) -> np.ndarray:
+    """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
+    shown = None if example.shown is None else _turned(example.shown, *turn)
+    if any(border):
+        shape = _turned(example.shape, *turn).shape
+        spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
+    return context_cost(image, _turned(example.image, *turn), _turned(example.mask, *turn), spots, shown)
+
+
+def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
+    """Return the sides (top, left, bottom, right) that are reached after `_turned`."""
+    top, left, bottom, right = border
+    sides = [top, right, bottom, left] if mirror else [top, left, bottom, right]
+    for _ in range(turn):  # a quarter turn against the clock: the right side comes to the top
+        sides = [sides[3], sides[0], sides[1], sides[2]]
+    return sides[0], sides[1], sides[2], sides[3]
+
+
+def _beyond(example: Example, limit: float, wish: Wish) -> tuple[Example, float]:
+    """Return the example with its shape continued beyond the picture's border it reaches, and by how much of a side; 0 where it is not.
+
+    A chip at the edge stays one: bent and turned a little, it would else leave the edge. A stretch of a longer defect, or one with a
+    size or a region of its own, need not be at the border.
+    """
+    if not any(example.border) or wish.region is not None or wish.size is not None or max(example.shape.shape) > limit / 1.5:
+        return example, 0.0
+    top, left, bottom, right = example.border
+    height, width = (int(np.ceil(BEYOND * n)) + 2 for n in example.shape.shape)
+    pads = ((height * top, height * (bottom and not top)), (width * left, width * (right and not left)))
+    return replace(example, shape=np.pad(example.shape, pads, "edge")), BEYOND
+
+
+def _at_border(spot: tuple[int, int], shape: tuple[int, ...], size: tuple[int, ...], border: Sides, beyond: float) -> tuple[int, int]:
+    """Return the place moved so that a shape centred there reaches the picture's border on the given sides.
+
+    beyond: how much of the side lies outside the picture, as a share of what lies inside.
+    """
+    row, column = spot
+    top, left, bottom, right = border
+    out_rows, out_columns = (round(n * beyond / (1 + beyond)) for n in shape[:2])
+    if top or bottom:
+        row = shape[0] // 2 - out_rows if top else size[0] - (shape[0] - shape[0] // 2) + out_rows
+    if left or right:
+        column = shape[1] // 2 - out_columns if left else size[1] - (shape[1] - shape[1] // 2) + out_columns
+    return row, column
 
 
 def _on_canvas(

@@ -57,6 +57,7 @@ def fit(
         check_output(run, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
     use_threads(threads)
     learned = prepare(data if isinstance(data, Dataset) else read(data), config)
+    config = learned.config
     where = choose_device(device)
     precision = choose_precision(config.training.precision, where)
     AcceleratorState._reset_state()  # accelerate holds a process to its first precision; another run may want another

@@ -1,11 +1,12 @@
 """From a data folder to what a training starts from: pictures in memory, the product's facts, the hashes of what is learned."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from flawsmith.config import Config
+from flawsmith.data.direction import has_direction
 from flawsmith.data.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
 from flawsmith.data.image_files import bit_depth, image_size
 from flawsmith.data.library import Example, collect
@@ -26,6 +27,7 @@ from flawsmith.quality.limits import Limits, calibrate
 class Learned:
     """What a training starts from."""
 
+    config: Config  # as given, but for what the pictures decide
     pool: Pool
     product: Product
     examples: list[Example]
@@ -71,9 +73,11 @@ def prepare(data: Dataset, config: Config) -> Learned:
     if background is not None:
         background = measure_reaches(background, defects, scale)
     product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
+    if config.data.rotations and has_direction(normals):
+        config = replace(config, data=replace(config.data, rotations=False))
     limits = calibrate(examples, normals, product, config)
     pool = Pool(normals, defects, config, window, colours, scale)
-    return Learned(pool, product, examples, limits, describe(data, chosen, config.data.split))
+    return Learned(config, pool, product, examples, limits, describe(data, chosen, config.data.split))
 
 
 def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:
