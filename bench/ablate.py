@@ -49,7 +49,8 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "half-noise": ("starts from the half noised normal", ("generation.start=0.5",)),
 }
 MIXED, ALONE = f"{REAL} + {GENERATED}", f"{GENERATED} only"
-COLUMNS: tuple[str, ...] = ("row", "what", "steps", "agreement: median (of all attempts)", "accepted", "real + generated: pixel AP", "against default")
+COLUMNS: tuple[str, ...] = ("row", "what", "steps", "agreement: median (of all attempts)", "accepted")
+COLUMNS += ("real + generated: pixel AP", "against default")
 COLUMNS += ("PRO", "generated only: pixel AP", "against default")
 METRICS = ("pixel_ap", "pixel_pro", "pixel_auroc")
 

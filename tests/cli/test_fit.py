@@ -28,11 +28,13 @@ def test_what_is_typed_reaches_fit(run: Callable[..., Any], calls: list[dict[str
     file = tmp_path / "mine.yaml"
     file.write_text("training: {batch: 5, warmup: 3, steps: 11}\n")
     words = ["--preset", "small", "--config", file, "--set", "training.batch=6", "--set", "training.steps=12"]
-    more = ["--max-steps", 13, "--max-minutes", 1.5, "--seed", 7, "--init", "OTHER", "--device", "cpu", "--threads", 1, "--overwrite", "--quiet"]
+    more = ["--max-steps", 13, "--max-minutes", 1.5, "--seed", 7, "--init", "OTHER"]
+    more += ["--device", "cpu", "--threads", 1, "--overwrite", "--quiet"]
     result = run("fit", "DATA", "-o", "RUN", *words, *more)
     assert (result.exit_code, result.output) == (0, "")
     (call,) = calls
-    settings = ["training.batch=6", "training.steps=13", "training.minutes=1.5", "training.seed=7", "training.warmup=3", "training.init=OTHER"]
+    settings = ["training.batch=6", "training.steps=13", "training.minutes=1.5", "training.seed=7"]
+    settings += ["training.warmup=3", "training.init=OTHER"]
     assert call.pop("config") == config.resolve("small", None, settings)
     assert call == {
         "data": Path("DATA"),

@@ -372,7 +372,8 @@ def test_a_region_or_a_size_of_the_user_s_goes_before_the_border() -> None:
     p = place(surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(0), Wish(region=region))
     assert not (region_in_picture(p, (90, 120)) & ~region).any()
     sized = Wish(size=parse_size("8px"))
-    tops = [place(surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(s), sized) for s in range(6)]
+    how, picture = config(turned=False), surface((90, 120))
+    tops = [place(picture, [chip("top")], WINDOW, FACTOR, how, np.random.default_rng(seed), sized) for seed in range(6)]
     assert any(p.top + int(np.flatnonzero(p.shape.any(1))[0]) > 3 for p in tops)
 
 

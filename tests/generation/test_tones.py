@@ -49,7 +49,8 @@ def test_colours_are_looked_at_one_by_one() -> None:
 
 
 def test_cells_are_settled_as_pixels_are() -> None:
-    tones = find_tones([example(np.concatenate([pictures((0, 4), (250, 255)), pictures((0, 90), (200, 255)), pictures((0, 255), (0, 255))], 2))], EIGHT, 3)
+    planes = [pictures((0, 4), (250, 255)), pictures((0, 90), (200, 255)), pictures((0, 255), (0, 255))]
+    tones = find_tones([example(np.concatenate(planes, 2))], EIGHT, 3)
     assert tones is not None
     x = torch.from_numpy(np.random.default_rng(1).uniform(-1.1, 1.1, (2, 3, 8, 8)).astype(np.float32))
     cells = torch.nn.functional.pixel_unshuffle(x, 2)  # (B, 12, 4, 4)

@@ -74,3 +74,16 @@ def test_the_crop_follows_the_defects_within_limits() -> None:
     large[:150, :90] = True
     huge = np.ones((512, 512), bool)
     assert crop_side([small]) == 128 and crop_side([large]) in (192, 224, 256) and crop_side([huge]) == 256
+
+
+def test_crops_of_a_surface_with_a_direction_are_not_turned_by_quarters() -> None:
+    image = np.tile(np.arange(120, dtype=np.uint8)[None, :, None] % 8 * 20, (96, 1, 1))  # vertical stripes
+    mask = np.zeros((96, 120), bool)
+    mask[40:60, 30:50] = True
+    one = from_sample(Sample(image, mask, "dent", None, Path("a.png")), 1)
+
+    def lying(turns: bool) -> int:
+        x = Crops([one], [], 0.0, 32, 0.0, seed=0, turns=turns, tone=False).batch(0, 32)[0]
+        return int(sum(x.diff(dim=2).abs().mean((1, 2, 3)) > x.diff(dim=3).abs().mean((1, 2, 3))))
+
+    assert lying(turns=False) == 0 and 8 <= lying(turns=True) <= 24

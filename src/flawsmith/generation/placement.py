@@ -104,7 +104,7 @@ def context_cost(
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
     Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
-    vary); pixels outside the picture count as twice the example's variance. shown: the pixels of the example that are none of its mirrored ones.
+    vary); pixels outside the picture count as twice the example's variance. shown: the example's pixels that are not mirrored ones.
     """
     distance = distance_outside(mask)
     near = (distance > 1) & (distance <= RING)

@@ -29,9 +29,21 @@ class Crops:
     """Batches of crops from real pictures and from made ones, in a fixed proportion."""
 
     def __init__(
-        self, real: Sequence[Labelled], made: Sequence[Labelled], share: float, side: int, good_share: float, seed: int, tone: bool = True
+        self,
+        real: Sequence[Labelled],
+        made: Sequence[Labelled],
+        share: float,
+        side: int,
+        good_share: float,
+        seed: int,
+        turns: bool = True,
+        tone: bool = True,
     ) -> None:
-        """share: of the defect crops, from made pictures; 0 none, 1 all. good_share: of all crops, from the normals in `real`."""
+        """share: of the defect crops, from made pictures; 0 none, 1 all. good_share: of all crops, from the normals in `real`.
+
+        turns: turn crops by quarters; False where the surface has a direction. tone: change their contrast and sharpness.
+        """
+        self._turns = turns
         self._real, self._made = by_kind(real), by_kind(made)
         self._share, self._side, self._good, self._seed, self._tone = share, side, good_share, seed, tone
 
@@ -60,6 +72,7 @@ class Crops:
         if g.random() < 0.5:
             image, mask = _warp(image, mask, g)
         turns, mirror = int(g.integers(4)), bool(g.integers(2))
+        turns = turns if self._turns else 2 * (turns % 2)
         image, mask = np.rot90(image, turns), np.rot90(mask, turns)
         if mirror:
             image, mask = image[:, ::-1], mask[:, ::-1]

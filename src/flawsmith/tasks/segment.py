@@ -39,17 +39,19 @@ def train_segmenter(
     side: int,
     seed: int,
     device: str = "cpu",
+    turns: bool = True,
     look: Callable[[int, UNet], None] | None = None,
     looks: int = 4,
 ) -> UNet:
     """Return a segmenter trained on `real` (normals among them) and `made` pairs.
 
-    side: of the crops, in pixels (`crops.crop_side`). The share of made crops is `training.share`, or 1 where `real` has no defects.
+    side: of the crops, in pixels (`crops.crop_side`); turns: turn them by quarters, too. The share of made crops is `training.share`,
+    or 1 where `real` has no defects.
     `look` is shown the averaged model at `looks` equal distances, the last one at the end: to see whether it has converged.
     """
     kinds = {x.defect for x in real if x.mask.any()}
     share = 0.0 if not made else training.share if kinds else 1.0
-    crops = Crops(real, made, share, side, training.good_share, seed)
+    crops = Crops(real, made, share, side, training.good_share, seed, turns)
     model = build_network(training.network, real[0].image.shape[2], derive(seed, "segmenter")).to(device)
     count = max(2, round(training.step_pixels / side**2))
     precision = choose_precision("auto", device)

@@ -10,6 +10,8 @@ import numpy as np
 from safetensors.torch import load_file, save
 
 from flawsmith.config import resolve
+from flawsmith.data.direction import has_direction
+from flawsmith.data.foreground import LOOKED_AT
 from flawsmith.data.readers import load, read
 from flawsmith.data.sample import GOOD, Dataset, Item, Sample
 from flawsmith.data.splits import Parts, few_shot
@@ -135,6 +137,7 @@ class Learnt:
     made: list[Labelled]
     side: int  # of the crops
     colours: int
+    turns: bool  # whether crops may be turned by quarters
 
 
 def gather(place: Place, column: str) -> Learnt:
@@ -145,10 +148,11 @@ def gather(place: Place, column: str) -> Learnt:
     colours = max(colours_of(samples), *(load(item).colours for item in learn.normals[:1]))
     side = resize or crop_side([s.mask for s in samples if s.mask is not None])
     made = made_of(column)
+    turns = not has_direction([load(item).image for item in learn.normals[:LOOKED_AT]])
     own = items if column == REAL or not column.endswith(" only") else []
     pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(place.pairs(made))]
     real = learned_pictures([*own, *learn.normals], colours, side, resize)
-    return Learnt(real, [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()], side, colours)
+    return Learnt(real, [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()], side, colours, turns)
 
 
 def train_column(place: Place, column: str, share: float) -> dict[str, Any]:
@@ -167,7 +171,7 @@ def train_column(place: Place, column: str, share: float) -> dict[str, Any]:
 
     training = replace(settings.training, share=share)
     seed = derive(place.seed, "segmenter")  # the same for every column
-    model = train_segmenter(learnt.real, learnt.made, training, learnt.side, seed, settings.device, look)
+    model = train_segmenter(learnt.real, learnt.made, training, learnt.side, seed, settings.device, learnt.turns, look)
     state = {name: w.cpu().contiguous() for name, w in model.state_dict().items()}
     metadata = {"network": training.network, "colours": str(learnt.colours)}
     write_bytes(place.trained(column, share).with_suffix(".safetensors"), save(state, metadata=metadata))
@@ -197,23 +201,27 @@ def train_chosen(place: Place, column: str) -> dict[str, Any]:
     return result
 
 
+def load_column(place: Place, column: str) -> tuple[UNet, dict[str, Any]]:
+    """Return a column's trained segmenter, with the share of made pairs that was chosen, and what its training said of it."""
+    path = place.trained(column, choose_share(place, column))
+    facts = read_result(path)
+    model = build_network(place.settings.training.network, facts["colours"], 0)
+    model.load_state_dict(load_file(path.with_suffix(".safetensors")))
+    return model.to(place.settings.device).eval(), facts
+
+
 def test_column(place: Place, column: str) -> dict[str, Any]:
     """Try a trained column on the test part: exact metrics over all and per defect, and the tally for intervals."""
     use_threads(place.threads)
     settings, parts = place.settings, place.parts()
-    share = choose_share(place, column)
-    path = place.trained(column, share)
-    facts = read_result(path)
-    model = build_network(settings.training.network, facts["colours"], 0)
-    model.load_state_dict(load_file(path.with_suffix(".safetensors")))
-    model = model.to(settings.device).eval()
+    model, facts = load_column(place, column)
     items = [*defects_of(parts.test), *parts.test.held_out_normals]
     maps, masks = [], []
     for item in items:
         sample = resized(load(item), settings.resize)
         maps.append(anomaly_map(model, sample.image, facts["colours"], settings.device))
         masks.append(masks_of([sample])[0])
-    return {"column": column, "share": share, **measure_maps(place, column, items, maps, masks)}
+    return {"column": column, "share": facts["share"], **measure_maps(place, column, items, maps, masks)}
 
 
 def measure_maps(
