@@ -40,9 +40,7 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
     for name, samples in defects.items():
         for sample in samples:
             assert sample.mask is not None
-            parts = components(sample.mask)
-            large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
-            for part in large if len(large) > 1 else [sample.mask]:
+            for part in separate(sample.mask):
                 box = bounding_box(part)
                 row, column = centre(part, box, window)
                 top, left = row - window // 2, column - window // 2
@@ -67,6 +65,13 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
                     )
                 )
     return examples
+
+
+def separate(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the separate defects of a mask (H, W) bool, the largest first; specks of under a tenth of it go with one that is alone."""
+    parts = components(mask)
+    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
+    return large if len(large) > 1 else [mask]
 
 
 def save_library(path: Path, examples: list[Example]) -> None:

@@ -18,7 +18,7 @@ from flawsmith.files import check_output, prepare_output, write_json
 from flawsmith.tasks import stages
 from flawsmith.tasks.jobs import Job, run_jobs
 from flawsmith.tasks.results import collect
-from flawsmith.tasks.settings import GENERATED, NAMED, NEAREST, REAL, Settings, made_of, protocol
+from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, Settings, made_of, protocol
 from flawsmith.tasks.stages import Place
 
 
@@ -57,8 +57,8 @@ def benefit(
     threads = 1 if workers > 1 else 0
     places = [Place(data, report, shots, seed, settings, threads) for seed in range(settings.seeds) for shots in settings.shots]
     begun = time.monotonic()
-    run_jobs(learning(places), workers, quiet)
-    run_jobs(testing(places), workers, quiet)
+    run_jobs(jobs_of_learning(places), workers, quiet)
+    run_jobs(jobs_of_test(places), workers, quiet)
     result = {
         "flawsmith": __version__,
         "data": str(data),
@@ -75,7 +75,7 @@ def benefit(
     return result
 
 
-def learning(places: Sequence[Place]) -> list[Job]:
+def jobs_of_learning(places: Sequence[Place]) -> list[Job]:
     """Return the jobs that may see the parts to learn from and to choose with, the longest first."""
     jobs = [_job(p, f"fit {_named(p)}", p.folder / "fitted.json", stages.fit_generator) for p in places]
     for p in places:
@@ -104,16 +104,16 @@ def learning(places: Sequence[Place]) -> list[Job]:
     return jobs
 
 
-def testing(places: Sequence[Place]) -> list[Job]:
+def jobs_of_test(places: Sequence[Place]) -> list[Job]:
     """Return the jobs that read the test part; nothing is chosen by them."""
     jobs = []
     for p in places:
-        jobs += [_job(p, f"test {column} {_named(p)}", p.tested(column), stages.test_column, column) for column in p.settings.columns]
-        kinds = (None, *(name for name in NAMED if name in p.settings.made))
+        jobs += [_job(p, f"test {column} {_named(p)}", p.tested(column), stages.try_column, column) for column in p.settings.columns]
+        kinds = stages.classified_kinds(p)
         jobs += [_job(p, f"classify {name or REAL} {_named(p)}", p.classified(name), stages.classify, name) for name in kinds]
         jobs += [_job(p, f"measure {name} {_named(p)}", p.measured(name), stages.measure_pairs, name) for name in p.settings.made]
     first = places[0]
-    jobs.append(_job(first, "test the detector that learns from normals alone", first.tested(NEAREST), stages.test_nearest))
+    jobs.append(_job(first, "test the detector that learns from normals alone", first.tested(NEAREST), stages.try_nearest))
     return jobs
 
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from flawsmith.metrics.statistics import Estimate, Tally, bootstrap, bootstrap_means
 from flawsmith.tasks.jobs import read_result
-from flawsmith.tasks.settings import GENERATED, NAMED, NEAREST, REAL
-from flawsmith.tasks.stages import Place
+from flawsmith.tasks.settings import GENERATED, NEAREST, REAL
+from flawsmith.tasks.stages import Place, classified_kinds
 from flawsmith.tasks.tallies import load_tally, of_defect
 
 WHAT = "test part"  # every column is resampled alike, so that differences are paired
@@ -117,10 +117,9 @@ def _verdict(overall: dict[str, dict[str, Estimate]], metric: str = "pixel_ap") 
 
 def _classification(places: Sequence[Place]) -> dict[str, Any]:
     """Return the rows of the classification table."""
-    kinds = (None, *(name for name in NAMED if name in places[0].settings.made))
-    rows = []
+    rows: list[dict[str, Any]] = []
     base: tuple[Estimate, Estimate] | None = None
-    for made in kinds:
+    for made in classified_kinds(places[0]):
         found = [read_result(place.classified(made)) for place in places]
         truth, units = found[0]["truth"], found[0]["units"]
         right = np.array([[a == t for a, t in zip(f["answers"], truth, strict=True)] for f in found], float)

@@ -25,7 +25,7 @@ from flawsmith.tasks.jobs import read_result
 from flawsmith.tasks.labelled import Labelled, accepted_pairs, colours_of, from_sample, learned_pictures, resized
 from flawsmith.tasks.networks import UNet, build_network
 from flawsmith.tasks.segment import anomaly_map, picture_score, train_segmenter
-from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, THIRD, Settings, made_of
+from flawsmith.tasks.settings import GENERATED, NAMED, NEAREST, REAL, THIRD, Settings, made_of
 from flawsmith.tasks.tallies import save_tally
 
 
@@ -148,11 +148,16 @@ def gather(place: Place, column: str) -> Learnt:
     colours = max(colours_of(samples), *(load(item).colours for item in learn.normals[:1]))
     side = resize or crop_side([s.mask for s in samples if s.mask is not None])
     made = made_of(column)
-    turns = not has_direction([load(item).image for item in learn.normals[:LOOKED_AT]])
     own = items if column == REAL or not column.endswith(" only") else []
     pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(place.pairs(made))]
     real = learned_pictures([*own, *learn.normals], colours, side, resize)
-    return Learnt(real, [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()], side, colours, turns)
+    made_pictures = [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()]
+    return Learnt(real, made_pictures, side, colours, may_turn(learn))
+
+
+def may_turn(learn: Dataset) -> bool:
+    """Return whether pictures of the product may be turned by quarters: its normals have no direction."""
+    return not has_direction([load(item).image for item in learn.normals[:LOOKED_AT]])
 
 
 def train_column(place: Place, column: str, share: float) -> dict[str, Any]:
@@ -210,7 +215,7 @@ def load_column(place: Place, column: str) -> tuple[UNet, dict[str, Any]]:
     return model.to(place.settings.device).eval(), facts
 
 
-def test_column(place: Place, column: str) -> dict[str, Any]:
+def try_column(place: Place, column: str) -> dict[str, Any]:
     """Try a trained column on the test part: exact metrics over all and per defect, and the tally for intervals."""
     use_threads(place.threads)
     settings, parts = place.settings, place.parts()
@@ -255,7 +260,7 @@ def measure_maps(
     return {"metrics": found.exact, "threshold": threshold, "defects": per_defect, "pictures": pictures}
 
 
-def test_nearest(place: Place) -> dict[str, Any]:
+def try_nearest(place: Place) -> dict[str, Any]:
     """Try the nearest-neighbour detector, which learns from normals alone, on the test part."""
     from flawsmith.tasks.nearest import fit_nearest
 
@@ -267,6 +272,13 @@ def test_nearest(place: Place) -> dict[str, Any]:
     maps = [nearest.map(s.image) for s in samples]
     scores = [nearest.score(m) for m in maps]
     return {"column": NEAREST, **measure_maps(place, NEAREST, items, maps, masks_of(samples), scores)}
+
+
+def classified_kinds(place: Place) -> tuple[str | None, ...]:
+    """Return what classifiers learn from beside real defects, None for those alone; nothing for a product with one kind of defect."""
+    if len(place.parts().learn.defects) < 2:
+        return ()
+    return (None, *(name for name in NAMED if name in place.settings.made))
 
 
 def classify(place: Place, made: str | None) -> dict[str, Any]:
@@ -287,6 +299,7 @@ def classify(place: Place, made: str | None) -> dict[str, Any]:
         steps=settings.classifier_steps,
         network=settings.classifier_network,
         protocol="paper" if settings.protocol == "paper" else "default",
+        turns=may_turn(parts.learn),
         device=settings.device,
     )
     answers = list(classifier.predict([load(item) for item in items]))

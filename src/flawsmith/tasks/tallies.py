@@ -16,8 +16,8 @@ def save_tally(path: Path, tally: Tally) -> None:
     """Write a tally as one compressed file of NumPy arrays."""
     facts = json.dumps({"names": tally.names, "units": tally.units, "exact": tally.exact})
     buffer = io.BytesIO()
-    counts = {"defect": tally.counts.defect, "normal": tally.counts.normal, "overlap": tally.counts.overlap}
-    np.savez_compressed(buffer, facts=np.array(facts), scores=tally.scores, **counts)
+    own = tally.counts
+    np.savez_compressed(buffer, facts=np.array(facts), scores=tally.scores, defect=own.defect, normal=own.normal, overlap=own.overlap)
     write_bytes(path, buffer.getvalue())
 
 

@@ -1,0 +1,1 @@
+"""Classical ways to make defects, for comparison: copy-paste, Poisson-blended paste, Perlin textures, CutPaste."""
