@@ -92,12 +92,12 @@ def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
         Job(f"fit {_name(_of_fit(place.settings))}", place.fitted, stages.fit_generator, (fitting,)),
         Job(f"generate {place.folder.parent.name}", pairs, stages.make_generated, (place,), (place.fitted,)),
         Job("train real", real.trained(REAL, 0.0), stages.train_column, (real, REAL, 0.0)),
-        Job("test real", real.tested(REAL), stages.test_column, (real, REAL), (real.trained(REAL, 0.0),)),
+        Job("test real", real.tested(REAL), stages.try_column, (real, REAL), (real.trained(REAL, 0.0),)),
     ]
     for column, part in ((MIXED, share), (ALONE, 1.0)):
         trained = place.trained(column, part)
         jobs.append(Job(f"train {column} {place.folder.parent.name}", trained, stages.train_column, (place, column, part), (pairs,)))
-        jobs.append(Job(f"test {column}", place.tested(column), stages.test_column, (place, column), (trained,)))
+        jobs.append(Job(f"test {column}", place.tested(column), stages.try_column, (place, column), (trained,)))
     return jobs
 
 

@@ -1,10 +1,10 @@
 """An independent judge of generated pairs: a segmenter that learned from real defects which the generator never saw.
 
-    python bench/judge.py DATA [OUT ...] [--minutes 6] [--judge FILE.safetensors] [--seed 0] [--threads 1]
+    python bench/judge.py DATA [OUT ...] [--steps 1200] [--judge FILE.safetensors] [--seed 0] [--threads 1]
 
 DATA is what flawsmith was fitted on (the strict third of it); each OUT is a folder that `flawsmith generate` wrote. Prints JSON.
 With --judge FILE the trained judge is written there, or read from there when the file exists, so that one training serves
-several OUT folders of one product; without OUT it is only trained and checked. --minutes counts processor time per thread.
+several OUT folders of one product; without OUT it is only trained and checked.
 
 What it learns from: the test side of the strict split (flawsmith.data.splits) and the held-out normals, `test/good`. The
 normals that the generator learned from join only when fewer than FEW_NORMALS held-out ones are left to learn from. A quarter
@@ -22,7 +22,6 @@ marked_on_normals  share of the pixels of the real normals kept aside that the j
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,8 +31,8 @@ import numpy as np
 from machine import describe
 from safetensors import safe_open
 from safetensors.torch import save
-from segmenter import Labelled, Segmenter, predict, standardise, train
 
+from flawsmith.data.direction import has_direction
 from flawsmith.data.image_files import read_image, read_mask
 from flawsmith.data.readers import load, read
 from flawsmith.data.sample import GOOD, Dataset, Item
@@ -42,14 +41,19 @@ from flawsmith.data.windows import components, grow
 from flawsmith.devices import use_threads
 from flawsmith.errors import FileError
 from flawsmith.files import content_hash, read_lines, write_bytes
+from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.quality.checks import overlap
-from flawsmith.seeds import numpy_generator
+from flawsmith.seeds import derive, numpy_generator
+from flawsmith.tasks.crops import SIDE
+from flawsmith.tasks.labelled import learned_pictures
+from flawsmith.tasks.networks import UNet, build_network
+from flawsmith.tasks.segment import Training, anomaly_map, train_segmenter
 
 NEAR = 2  # pixels between our mask and a part of the judge's that is taken as its answer to it
 COVERED = 0.25  # share of our mask that must be marked
 CHECKED = 0.25  # share of the real pictures kept aside
 FEW_NORMALS = 8
-FORMAT = "judge-1"
+FORMAT = "judge-2"
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,14 @@ class Score:
 class Judge:
     """A trained segmenter, where it cuts, and how it did on real pictures that it did not learn from."""
 
-    model: Segmenter
+    model: UNet
     threshold: float
     colours: int
     report: dict[str, Any]
 
     def mark(self, image: np.ndarray) -> np.ndarray:
         """Return the pixels (H, W) bool that the judge calls defective in a stored picture (H, W, C)."""
-        return predict(self.model, standardise(image, self.colours)) > self.threshold
+        return probability(self.model, image, self.colours) > self.threshold
 
 
 def score(marked: np.ndarray, mask: np.ndarray) -> Score:
@@ -93,21 +97,6 @@ def score(marked: np.ndarray, mask: np.ndarray) -> Score:
             answer |= part
     found = bool((marked & mask).sum() >= COVERED * mask.sum())
     return Score(found, overlap(answer, mask) if found else 0.0, float((marked & ~answer).mean()))
-
-
-def average_precision(probability: np.ndarray, truth: np.ndarray) -> float:
-    """Return the area under the step curve of precision over recall, equal probabilities counted together.
-
-    >>> average_precision(np.array([0.9, 0.8, 0.7, 0.1]), np.array([True, False, True, False]))
-    0.8333333333333333
-    >>> average_precision(np.array([0.5, 0.5]), np.array([True, False]))
-    0.5
-    """
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(truth[order])
-    last = np.append(np.flatnonzero(np.diff(probability[order])), len(order) - 1)  # the end of each run of equal values
-    precision, recall = hits[last] / (last + 1), hits[last] / max(1, hits[-1])
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
 
 
 def keep_aside(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]]:
@@ -136,7 +125,7 @@ def keep_aside(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]
     )
 
 
-def raise_judge(dataset: Dataset, minutes: float, seed: int) -> Judge:
+def raise_judge(dataset: Dataset, steps: int, seed: int) -> Judge:
     """Return a judge trained on the real pictures that the generator never saw, and checked on a part of them."""
     unseen = [item for items in strict_third(dataset)[1].values() for item in items]
     learn, check = keep_aside([*unseen, *dataset.held_out_normals], seed)
@@ -144,34 +133,44 @@ def raise_judge(dataset: Dataset, minutes: float, seed: int) -> Judge:
     if shared:
         learn += dataset.normals
     colours = load(learn[0]).colours
-    model, how = train([_labelled(item, colours) for item in learn], minutes, seed, lambda line: print(line, file=sys.stderr))
-    pictures = [_labelled(item, colours) for item in check]
-    answers = [predict(model, x.image) for x in pictures]
-    threshold = best_threshold(answers, pictures)
-    scores = [(x.defect, score(p > threshold, x.mask)) for p, x in zip(answers, pictures, strict=True) if x.defect != GOOD]
-    quiet = [float((p > threshold).mean()) for p, x in zip(answers, pictures, strict=True) if x.defect == GOOD]
-    probability, truth = np.concatenate([p.ravel() for p in answers]), np.concatenate([x.mask.ravel() for x in pictures])
-    report = how | {
+    normals = [load(item).image for item in learn if item.defect == GOOD]
+    turns = not has_direction(normals)
+    model = train_segmenter(learned_pictures(learn, colours, SIDE), [], Training(steps=steps), SIDE, derive(seed, "judge"), turns=turns)
+    pictures = [load(item) for item in check]
+    masks = [np.zeros(x.image.shape[:2], bool) if x.mask is None else x.mask for x in pictures]
+    answers = [probability(model, x.image, colours) for x in pictures]
+    kinds = [x.defect for x in pictures]
+    threshold = best_threshold(answers, masks, kinds)
+    scores = [(kind, score(p > threshold, mask)) for p, mask, kind in zip(answers, masks, kinds, strict=True) if kind != GOOD]
+    quiet = [float((p > threshold).mean()) for p, kind in zip(answers, kinds, strict=True) if kind == GOOD]
+    report = {
+        "steps": steps,
+        "crop": SIDE,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "learned_from": {"defects": sum(x.defect != GOOD for x in learn), "normals": sum(x.defect == GOOD for x in learn)},
+        "learned_from": {"defects": len(learn) - len(normals), "normals": len(normals)},
         "generator_normals_used": shared,
         "threshold": threshold,
-        "pixel_ap": round(average_precision(probability, truth), 3),
+        "pixel_ap": pixel_metrics(answers, masks).ap,
         "marked_on_normals": round(float(np.mean(quiet)), 5) if quiet else None,
         "real": table(scores),
     }
     return Judge(model, threshold, colours, report)
 
 
-def best_threshold(answers: Sequence[np.ndarray], pictures: Sequence[Labelled]) -> float:
+def probability(model: UNet, image: np.ndarray, colours: int) -> np.ndarray:
+    """Return each pixel's probability of being defect, (H, W) float32."""
+    return 1 / (1 + np.exp(-anomaly_map(model, image, colours).clip(-50, 50)))
+
+
+def best_threshold(answers: Sequence[np.ndarray], masks: Sequence[np.ndarray], kinds: Sequence[str]) -> float:
     """Return the threshold with the best F1 per picture, averaged over pictures and then over defects, so that large ones do not rule."""
     best, value = 0.5, -1.0
     for threshold in np.linspace(0.05, 0.95, 19):
         by_kind: dict[str, list[float]] = {}
-        for p, x in zip(answers, pictures, strict=True):
-            if x.defect != GOOD:
+        for p, mask, kind in zip(answers, masks, kinds, strict=True):
+            if kind != GOOD:
                 marked = p > threshold
-                by_kind.setdefault(x.defect, []).append(2 * float((marked & x.mask).sum()) / float(marked.sum() + x.mask.sum()))
+                by_kind.setdefault(kind, []).append(2 * float((marked & mask).sum()) / float(marked.sum() + mask.sum()))
         f1 = float(np.mean([np.mean(values) for values in by_kind.values()]))
         if f1 > value:
             best, value = round(float(threshold), 2), f1
@@ -230,15 +229,9 @@ def load_judge(path: Path, product: str) -> Judge:
     if (metadata.get("format"), metadata.get("product")) != (FORMAT, product):
         got = f"{metadata.get('format')} of product {metadata.get('product')}"
         raise FileError(path, f"got {got}, expected {FORMAT} of this data; name another file to train one.")
-    model = Segmenter(int(metadata["colours"]))
+    model = build_network("small", int(metadata["colours"]), 0)
     model.load_state_dict(weights)
     return Judge(model.eval(), float(metadata["threshold"]), int(metadata["colours"]), json.loads(metadata["report"]))
-
-
-def _labelled(item: Item, colours: int) -> Labelled:
-    sample = load(item)
-    mask = np.zeros(sample.image.shape[:2], bool) if sample.mask is None else sample.mask
-    return Labelled(standardise(sample.image, colours), mask, item.defect, item.group or item.image.as_posix())
 
 
 def main() -> None:
@@ -246,7 +239,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("out", nargs="*", type=Path)
-    parser.add_argument("--minutes", type=float, default=6.0)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--judge", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
@@ -257,7 +250,7 @@ def main() -> None:
     if args.judge and args.judge.exists():
         judge = load_judge(args.judge, product)
     else:
-        judge = raise_judge(dataset, args.minutes, args.seed)
+        judge = raise_judge(dataset, args.steps, args.seed)
         if args.judge:
             save_judge(args.judge, judge, product)
     result = describe("cpu") | {"data": args.data.name, "judge": judge.report}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flawsmith.data.sample import Sample
-from flawsmith.tasks.crops import Crops, by_kind, crop_side
+from flawsmith.tasks.crops import Crops, by_kind
 from flawsmith.tasks.labelled import Labelled, from_sample
 
 
@@ -66,14 +66,6 @@ def test_crops_show_the_defect_and_its_mask_fits() -> None:
 def test_a_part_taken_many_times_counts_once() -> None:
     tree = by_kind([picture(1, group="a"), picture(2, group="a"), picture(3, group="b"), picture(4)])
     assert [len(group) for group in tree["dent"]] == [2, 1, 1]
-
-
-def test_the_crop_follows_the_defects_within_limits() -> None:
-    small, large = np.zeros((512, 512), bool), np.zeros((512, 512), bool)
-    small[:6, :6] = True
-    large[:150, :90] = True
-    huge = np.ones((512, 512), bool)
-    assert crop_side([small]) == 128 and crop_side([large]) in (192, 224, 256) and crop_side([huge]) == 256
 
 
 def test_crops_of_a_surface_with_a_direction_are_not_turned_by_quarters() -> None:

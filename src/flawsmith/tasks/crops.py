@@ -8,21 +8,13 @@ import torch
 from torch import Tensor
 
 from flawsmith.data.sample import GOOD
-from flawsmith.data.windows import Box, choose_window, cut, window_around
+from flawsmith.data.windows import Box, cut, window_around
 from flawsmith.seeds import numpy_generator
 from flawsmith.tasks.labelled import Labelled
-from flawsmith.tasks.networks import CELL
 
-SIDES = (128, 256)  # least and greatest side of the crops in pixels: the network looks that far around
+SIDE = 128  # of the crops in pixels: the network looks that far around; larger defects are learned piece by piece
 
 Tree = dict[str, list[list[Labelled]]]
-
-
-def crop_side(masks: Sequence[np.ndarray]) -> int:
-    """Return the side of the crops in pixels for defects with these masks: as flawsmith chooses its windows, within SIDES."""
-    sides = [int(max(np.ptp(axis) + 1 for axis in np.nonzero(mask))) for mask in masks]
-    cells = SIDES[1] // 4  # so that the choice is among a quarter, a half, three quarters and all of the greatest
-    return max(SIDES[0], choose_window(sides, [mask.shape for mask in masks], cells) // CELL * CELL)
 
 
 class Crops:

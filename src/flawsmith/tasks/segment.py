@@ -24,7 +24,7 @@ class Training:
     """How a segmenter is trained; the same for every column of a comparison."""
 
     network: str = "small"  # "small", or "draem": the published protocol's
-    steps: int = 600  # optimiser steps
+    steps: int = 400  # optimiser steps
     step_pixels: int = 8 * 128 * 128  # pixels of one step's crops
     learning_rate: float = 2e-3  # peak of AdamW
     good_share: float = 0.4  # of the crops, from normals
@@ -45,7 +45,7 @@ def train_segmenter(
 ) -> UNet:
     """Return a segmenter trained on `real` (normals among them) and `made` pairs.
 
-    side: of the crops, in pixels (`crops.crop_side`); turns: turn them by quarters, too. The share of made crops is `training.share`,
+    side: of the crops, in pixels (`crops.SIDE`); turns: turn them by quarters, too. The share of made crops is `training.share`,
     or 1 where `real` has no defects.
     `look` is shown the averaged model at `looks` equal distances, the last one at the end: to see whether it has converged.
     """

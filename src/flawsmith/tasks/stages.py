@@ -20,7 +20,7 @@ from flawsmith.files import prepare_output, write_bytes, write_json
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.metrics.statistics import tally
 from flawsmith.seeds import derive
-from flawsmith.tasks.crops import crop_side
+from flawsmith.tasks.crops import SIDE
 from flawsmith.tasks.jobs import read_result
 from flawsmith.tasks.labelled import Labelled, accepted_pairs, colours_of, from_sample, learned_pictures, resized
 from flawsmith.tasks.networks import UNet, build_network
@@ -146,7 +146,7 @@ def gather(place: Place, column: str) -> Learnt:
     items = defects_of(learn)
     samples = [resized(load(item), resize) for item in items]
     colours = max(colours_of(samples), *(load(item).colours for item in learn.normals[:1]))
-    side = resize or crop_side([s.mask for s in samples if s.mask is not None])
+    side = resize or SIDE
     made = made_of(column)
     own = items if column == REAL or not column.endswith(" only") else []
     pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(place.pairs(made))]
