@@ -24,6 +24,7 @@ def test_marks_have_a_direction_however_they_lie() -> None:
     assert has_direction(images) and has_direction([np.rot90(x) for x in images])
     assert has_direction([np.concatenate([x.repeat(3, 2), x], 2) for x in images])  # colours and alpha
     assert has_direction([x.astype(np.uint16) * 16 for x in images])
+    assert has_direction([np.tile(marks(i)[:1], (60, 1, 1)) for i in range(5)])  # perfectly straight, as if drawn
 
 
 def test_clouds_have_none_and_neither_have_pictures_that_disagree() -> None:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 CLEAR = 0.75  # of log2 (energy across / energy down): one direction varies 1.7 times as much as the other
+LEAST = 1e-4  # of the larger energy: as little as the smaller one is taken to be
 AGREE = 0.8  # share of the pictures that must lean to the same side
 
 
@@ -30,4 +31,5 @@ def _lean(image: np.ndarray) -> float:
         return 0.0
     grey = cv2.GaussianBlur(grey, (0, 0), 1, borderType=cv2.BORDER_REFLECT)
     across, down = (float((np.diff(grey, axis=axis) ** 2).mean()) for axis in (1, 0))
-    return float(np.log2(across / down)) if across > 0 and down > 0 else 0.0
+    least = LEAST * max(across, down)
+    return float(np.log2(max(across, least) / max(down, least))) if least > 0 else 0.0

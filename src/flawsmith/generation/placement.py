@@ -16,6 +16,7 @@ FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
 CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
 CHOICES = 8  # of them, the best, among which chance decides
+SHIFT = 3  # pixels by which a place is moved each way to where it fits best
 RING = 12  # pixels around a defect whose look is compared
 APART = 8  # pixels at least between two defects put into one picture
 BEYOND = 0.25  # of its side: how far a defect that reaches the picture's border is continued outside
@@ -78,17 +79,17 @@ def place(
         costs = np.stack([example_cost(image, example, t, border, spots) for t, border in zip(turns, borders, strict=True)])  # (turns, M)
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
-        order = [divmod(int(i), len(spots)) for i in g.permutation(best)]
+        pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
+        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within)) for t, where in pairs]
     else:
         order = []
-    order += [(int(g.integers(len(turns))), int(g.integers(len(spots)))) for _ in range(CHOICES)]
-    border = borders[order[0][0]]
+    order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
     padded, beyond = _beyond(example, limit, wish)
-    shape, side = propose(padded, examples, limit, wish.size, config.generation.joined, g, *turns[order[0][0]])
-    for _, where in order:
-        row, column = _keep_inside(spots[where], shape.shape, size) if wish.region is None else (int(v) for v in spots[where])
+    for turn, spot in order:
+        shape, side = propose(padded, examples, limit, wish.size, config.generation.joined, g, *turns[turn])
+        row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
-            row, column = at_border((row, column), shape.shape, size, border, beyond)
+            row, column = at_border((row, column), shape.shape, size, borders[turn], beyond)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if not any(_meet(box, other, APART) for other in wish.taken):
             break
@@ -130,6 +131,18 @@ def example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], bo
         shape = turned(example.shape, *turn).shape
         spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
     return context_cost(image, turned(example.image, *turn), turned(example.mask, *turn), spots, shown)
+
+
+def _shifted(
+    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None
+) -> np.ndarray:
+    """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
+    steps = np.stack(np.meshgrid(*[np.arange(-SHIFT, SHIFT + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
+    places = (spot + steps).clip(0, np.array(image.shape[:2]) - 1)
+    if within is not None:
+        allowed = within[places[:, 0], places[:, 1]]
+        places = places[allowed] if allowed.any() else spot[None]
+    return places[int(np.argmin(example_cost(image, example, turn, border, places)))]
 
 
 def turned_border(border: Sides, turn: int, mirror: bool) -> Sides:

@@ -6,12 +6,15 @@ from typing import Any
 from flawsmith.reports.charts import text
 
 
-def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]]) -> str:
-    """Return the whole page; `lead` and the bodies are HTML. A section is (name, id, body), and one without a body is left out."""
+def page(title: str, lead: str, sections: Sequence[tuple[str, str, str]], style: str = "") -> str:
+    """Return the whole page; `lead` and the bodies are HTML. A section is (name, id, body), and one without a body is left out.
+
+    style: what a report needs of CSS beyond what all have.
+    """
     shown = [(name, key, body) for name, key, body in sections if body]
     links = "".join(f'<li><a href="#{key}">{text(name)}</a></li>' for name, key, _ in shown)
     bodies = "\n".join(f'<section id="{key}"><h2>{text(name)}</h2>{body}</section>' for name, key, body in shown)
-    return _PAGE.format(title=text(title), style=_STYLE, lead=lead, links=links, body=bodies)
+    return _PAGE.format(title=text(title), style=_STYLE + style, lead=lead, links=links, body=bodies)
 
 
 def note(words: str) -> str:

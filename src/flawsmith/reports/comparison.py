@@ -1,0 +1,236 @@
+"""The blocks of the benefit page that compare columns: tables of detection and classification, gains, curves, confusion."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flawsmith.metrics.statistics import Tally
+from flawsmith.reports.charts import text
+from flawsmith.reports.gains import (
+    MARKS,
+    METRICS,
+    NONE,
+    Row,
+    Rows,
+    alone_sentence,
+    best_of,
+    confused,
+    interval,
+    known,
+    last_rise,
+    own_column,
+    points,
+    share_of,
+    way_of,
+)
+from flawsmith.reports.page import note, table
+from flawsmith.reports.plots import Curve, Gain, curve_plot, forest_plot, signed
+from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, made_of
+
+STILL = 0.02  # of pixel AP in the last part of a training: more than this is called still rising
+RECALLS = np.linspace(0.005, 1, 200)  # where precision is read off
+
+
+def counts_block(counts: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the table of what was learned from, chosen with and tested on."""
+    names = sorted({name for part in counts.values() for name in part if name != "good"})
+    named = (("learn", "Learned from"), ("validation", "Chosen with (validation)"), ("test", "Tested on"))
+    lines = [(title, *(f"{counts.get(key, {}).get(name, 0):,}" for name in (*names, "good"))) for key, title in named]
+    return table("Pictures of each part", ("Part", *map(text, names), "without a defect"), lines)
+
+
+def detection_block(rows: Sequence[Row], nearest: Mapping[str, Any] | None, resized: bool) -> str:
+    """Return the table of metrics with intervals, the table of gains, and every seed's own values."""
+    shown = [*rows, {"column": NEAREST, "metrics": nearest}] if nearest else list(rows)
+    best = best_of(shown, list(METRICS))
+    lines = []
+    for row in shown:
+        reference = row["column"] == NEAREST
+        name = text(row["column"]) + ("<small>nearest neighbour, for reference</small>" if reference else "")
+        cells = [_value(row["metrics"].get(metric), best.get(metric)) for metric in METRICS]
+        lines.append((name, NONE if reference else share_of(row), *cells))
+    columns = ("Trained on", "Made of defect crops", *METRICS.values())
+    body = note(_DETECTION_NOTE + (_NATIVE_NOTE if nearest and resized else "")) + table("Detection, times 100", columns, lines)
+    gains = [(text(row["column"]), *(_gain(row["gains"].get(m)) for m in METRICS)) for row in rows if row["gains"]]
+    if gains:
+        body += table("Gain over real defects alone, in points", ("Trained on", *METRICS.values()), gains)
+    return body + _seeds(rows)
+
+
+def _value(found: Mapping[str, Any] | None, best: float | None) -> str:
+    if found is None or not known(found):
+        return NONE
+    value = points(found["value"])
+    mark = f"<b>★ {value}</b>" if float(value) == best else value
+    return f"{mark}<small>{interval(found)}</small>"
+
+
+def _gain(found: Mapping[str, Any] | None) -> str:
+    """Return a gain with its interval; a mark beside it, not its colour alone, tells whether zero is outside of it."""
+    if found is None or not known(found):
+        return NONE
+    way = way_of(found)
+    mark = "" if way == "same" else f"{MARKS[way]} "
+    return f"<span class={way}>{mark}{signed(100 * found['value'])}</span><small>{interval(found, sign=True)}</small>"
+
+
+def _seeds(rows: Sequence[Row]) -> str:
+    """Return every seed's own values, folded; nothing for one seed."""
+    count = max((len(found.get("seeds", ())) for row in rows for found in row["metrics"].values()), default=0)
+    if count < 2:
+        return ""
+    lines = []
+    for row in rows:
+        values = [row["metrics"].get(metric, {}).get("seeds", ()) for metric in METRICS]
+        lines.append((text(row["column"]), *(", ".join(points(v) for v in each) or NONE for each in values)))
+    inside = table("Each seed's value, times 100", ("Trained on", *METRICS.values()), lines)
+    return f"<details><summary>Every seed</summary>{inside}</details>"
+
+
+def defects_block(table_: Rows) -> str:
+    """Return the forest plot of gains in pixel AP per defect and column, and the metrics of each defect, folded."""
+    rows = table_["detection"]
+    names = sorted({name for row in rows for name in row["defects"]})
+    groups = []
+    over_all = [_line(row["column"], row["gains"].get("pixel_ap")) for row in rows if row["column"] != REAL]
+    if len(names) != 1:
+        groups.append(("all defects", over_all))
+    for name in names:
+        gains = [(row["column"], row["defects"].get(name, {}).get("gain", {}).get("pixel_ap")) for row in rows if row["column"] != REAL]
+        groups.append((name, [_line(*each) for each in gains]))
+    if not over_all:
+        return ""
+    plot = forest_plot("gain in pixel AP over real defects alone, points, with 95 % intervals", groups)
+    metrics = ("pixel_ap", "pixel_auroc", "pixel_pro")
+    lines = []
+    for name in names:
+        for row in rows:
+            found = row["defects"].get(name, {})
+            lines.append((text(name), text(row["column"]), *(_value(found.get(metric), None) for metric in metrics)))
+    columns = ("Defect", "Trained on", *(METRICS[metric] for metric in metrics))
+    inside = table("Each defect's pictures and all normals, times 100", columns, lines, words=(0, 1))
+    return note(_FOREST_NOTE) + f"<div class=wide>{plot}</div><details><summary>Metrics of each defect</summary>{inside}</details>"
+
+
+def _line(column: str, found: Mapping[str, Any] | None) -> Gain:
+    own = made_of(column) == GENERATED
+    if found is None or not known(found):
+        return Gain(column, None, own=own)
+    return Gain(column, 100 * found["value"], 100 * found["low"], 100 * found["high"], own)
+
+
+def precision_at_recalls(tally: Tally) -> np.ndarray:
+    """Return (R,) the precision, over all pixels, at the first threshold that reaches each of RECALLS; NaN without defects."""
+    hits, marked = (np.cumsum(x.sum(0, dtype=np.float64)) for x in (tally.counts.defect, tally.counts.defect + tally.counts.normal))
+    if not len(hits) or hits[-1] == 0:
+        return np.full(len(RECALLS), np.nan)
+    where = np.searchsorted(hits, RECALLS * hits[-1] * (1 - 1e-9))
+    found: np.ndarray = (hits / np.maximum(marked, 1e-300))[where]
+    return found
+
+
+def precision_block(tallies: Mapping[str, Sequence[Tally]], rows: Mapping[str, Row]) -> str:
+    """Return the plot of precision over recall, one curve per column: the mean of its seeds at equal recall."""
+    curves = []
+    for column, found in tallies.items():
+        precision = np.mean([precision_at_recalls(each) for each in found], axis=0)
+        metric = rows[column]["metrics"].get("pixel_ap")
+        if np.isfinite(precision).all() and known(metric):
+            name = f"{column} (AP {points(metric['value'])})"
+            curves.append(Curve(name, list(zip(RECALLS.tolist(), precision.tolist(), strict=True))))
+    if not curves:
+        return ""
+    told = "Precision over recall of pixels: " + ", ".join(curve.name for curve in curves)
+    return note(_CURVE_NOTE) + f"<div class=wide>{curve_plot(told, curves, ('recall', 'precision'), (0, 1), (0, 1), 900)}</div>"
+
+
+def convergence_block(rows: Sequence[Row]) -> str:
+    """Return for each column a small plot of the validation part's pixel AP over training, and in words whether it was still rising."""
+    figures = []
+    seen = {
+        row["column"]: [[(look["step"], look["pixel_ap"]) for look in curve if look["pixel_ap"] is not None] for curve in row["curve"]]
+        for row in rows
+    }
+    looks = [look for curves in seen.values() for curve in curves for look in curve]
+    if not looks:
+        return note("There is no validation part with a defect, so nothing was watched during training.")
+    last, top = max(step for step, _ in looks), max(0.05, *(value for _, value in looks))
+    for row in rows:
+        curves = [curve for curve in seen[row["column"]] if curve]
+        if not curves:
+            continue
+        steps = sorted(set.intersection(*({step for step, _ in curve} for curve in curves)))
+        means = [(step, float(np.mean([dict(curve)[step] for curve in curves]))) for step in steps]
+        lines = [Curve("", curve, thin=True) for curve in curves] if len(curves) > 1 else []
+        rise = last_rise(row["curve"])
+        words = "one look only" if rise is None else f"{'still rising' if rise > STILL else 'settled'}, {signed(100 * rise)} points at last"
+        told = f"{row['column']}: pixel AP on the validation part over training steps; {words}"
+        plot = curve_plot(told, [*lines, Curve(row["column"], means)], ("step", "AP"), (0, last), (0, top), 250, 170, legend=False)
+        figures.append(f"<figure>{plot}<figcaption><b>{text(row['column'])}</b><br>{text(words)}</figcaption></figure>")
+    return note(_LOOKS_NOTE) + f"<div class=row>{''.join(figures)}</div>"
+
+
+def classification_block(rows: Sequence[Row], own: str | None) -> str:
+    """Return the table of accuracies and gains, and the confusion matrices of real defects alone and of the column `own`."""
+    if not rows:
+        return ""
+    names = {"accuracy": "Accuracy", "mean_accuracy": "Mean accuracy of the defects"}
+    best = best_of([{"metrics": row} for row in rows], list(names))
+    lines = []
+    for row in rows:
+        gains = row.get("gain", {})
+        cells = [cell for key in names for cell in (_value(row.get(key), best.get(key)), _gain(gains.get(key)))]
+        lines.append((text(row["column"]), text(row["network"]), *cells))
+    columns = ("Trained on", "Network", "Accuracy", "gain", "Mean of the defects' accuracies", "gain")
+    body = note(_CLASSES_NOTE) + table("Naming the defect, times 100", columns, lines, words=(0, 1))
+    shown = [row for row in rows if row["column"] in (REAL, own)]
+    return f"{body}<p></p>{note(_CONFUSION_NOTE)}<div class=row>{''.join(_confusion(row) for row in shown)}</div>"
+
+
+def _confusion(row: Row) -> str:
+    names, counts = row["confusion"]["names"], row["confusion"]["counts"]
+    lines = []
+    for index, (name, line) in enumerate(zip(names, counts, strict=True)):
+        total = max(sum(line), 1)
+        cells = []
+        for other, n in enumerate(line):
+            right = " class=right" if other == index else ""
+            cells.append(f'<td{right} style="--share:{100 * n / total:.0f}%">{n:,}</td>')
+        lines.append(f"<tr><th scope=row>{text(name)}</th>{''.join(cells)}</tr>")
+    head = "".join(f"<th scope=col>{text(name)}</th>" for name in names)
+    worst = confused(row["confusion"])[:1]
+    words = "No answer was wrong." if not worst else "Most often wrong: {} taken for {}, {} times.".format(*worst[0])
+    return (
+        f"<figure><figcaption class=top><b>{text(row['column'])}</b></figcaption><table class=confusion>"
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+        f"<figcaption>{text(words)}</figcaption></figure>"
+    )
+
+
+def alone_note(table_: Rows) -> str:
+    """Return the sentence on generated pairs alone, where real and generated ones are the verdict's."""
+    sentence = alone_sentence(table_)
+    return f"<p>{text(sentence)}</p>" if sentence and own_column(table_) else ""
+
+
+_DETECTION_NOTE = (
+    "Each detector has the same network, steps and seeds, and differs in what it learned from. Below a value: its 95 % interval. "
+    "★ marks the best of a column (equal ones all). Pixel metrics are over the pixels of all test pictures together, image metrics over "
+    "one score per picture. Made of defect crops: the share of made pairs that did best on the validation part. "
+)
+_NATIVE_NOTE = "The nearest-neighbour detector sees pictures at their own size, the others resized: compare its pixel metrics with care."
+_FOREST_NOTE = (
+    "Each line: a gain and its 95 % interval; discs are flawsmith's pairs, squares the baselines. Where a line crosses zero, no gain and "
+    "no loss is shown. Of many lines one in twenty lies to one side of zero by chance alone."
+)
+_CURVE_NOTE = (
+    "Pixels of all test pictures: of those marked, the share that is defect, over the share of the defects that is marked. "
+    "Each curve is the mean of its seeds at equal recall."
+)
+_LOOKS_NOTE = (
+    "Pixel AP on the validation part as the trainings went on: each seed thin, their mean with dots. A column that was still rising at the "
+    "end would do better with more steps, and the comparison is not at convergence. Few validation pictures make it jump."
+)
+_CLASSES_NOTE = "A classifier names the defect of each test picture that has one; perlin and cutpaste pairs have no names to teach."
+_CONFUSION_NOTE = "Down: what it is; across: the answer; counts over all seeds, right answers framed, and the darker the more of its line."
