@@ -26,7 +26,8 @@ def calls(replace: Callable[[str, Any], None]) -> list[dict[str, Any]]:
 
 def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
     words = ["--shots", "1,third", "--seeds", 4, "--pairs", 7, "--baselines", "perlin", "--shares", "0.4", "--train-steps", 9]
-    more = ["--max-steps", 50, "--max-minutes", 2, "--preset", "small", "--set", "model.bcm=true", "--device", "cpu", "--workers", 3]
+    more = ["--max-steps", 50, "--max-minutes", 2, "--preset", "small", "--set", "model.bcm=true"]
+    more += ["--device", "cpu", "--workers", 3, "--threads", 2, "--seed", 5]
     result = run("benefit", "DATA", "-o", "REPORT", "--overwrite", "--json", *words, *more)
     assert result.exit_code == 0 and json.loads(result.stdout) == {"tables": [], "minutes": 1.0}
     (call,) = calls
@@ -35,6 +36,7 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
         quick,
         shots=("1", "third"),
         seeds=4,
+        seed=5,
         pairs=7,
         baselines=("perlin",),
         shares=(0.4,),
@@ -44,8 +46,8 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
     )
     command = call.pop("command")
     assert command.startswith("flawsmith benefit DATA") and "--overwrite" not in command and "--shots 1,third" in command
-    expected = {"data": Path("DATA"), "report": Path("REPORT"), "resume": False, "overwrite": True, "device": "cpu", "workers": 3}
-    assert call == {**expected, "quiet": True}
+    expected = {"data": Path("DATA"), "report": Path("REPORT"), "resume": False, "overwrite": True, "device": "cpu"}
+    assert call == {**expected, "workers": 3, "threads": 2, "quiet": True}
 
 
 @pytest.mark.parametrize(("words", "name"), [([], "quick"), (["--quick"], "quick"), (["--protocol", "paper"], "paper")])

@@ -79,7 +79,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     patch.setattr(module, "jobs_of_test", begin_testing)
     root = tmp_path_factory.mktemp("benefit") / "report"
     try:
-        result = benefit(data, root, SMALL, device="cpu", workers=0, quiet=True, command="flawsmith benefit DATA")
+        result = benefit(data, root, SMALL, device="cpu", workers=0, threads=1, quiet=True, command="flawsmith benefit DATA")
     finally:
         LISTENING = False
         patch.undo()
@@ -144,7 +144,7 @@ def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict
     lost = root / "work" / "shots-2" / "seed-1" / "trained" / "generated-only-1.json"
     weights = load_file(lost.with_suffix(".safetensors"))
     lost.unlink()
-    again = benefit(data, root, SMALL, resume=True, device="cpu", workers=0, quiet=True)
+    again = benefit(data, root, SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
     anew = load_file(lost.with_suffix(".safetensors"))
     assert anew.keys() == weights.keys() and all(torch.equal(anew[name], w) for name, w in weights.items())
     assert again["tables"] == finished["result"]["tables"]
@@ -154,16 +154,16 @@ def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict
 
 def test_other_settings_or_data_are_not_resumed(data: Path, finished: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(RunError, match="was begun with pairs 2, got 3"):
-        benefit(data, finished["root"], replace(SMALL, pairs=3), resume=True, device="cpu", workers=0, quiet=True)
+        benefit(data, finished["root"], replace(SMALL, pairs=3), resume=True, device="cpu", workers=0, threads=1, quiet=True)
     with pytest.raises(RunError, match="nothing to resume"):
-        benefit(data, tmp_path / "nothing", SMALL, resume=True, device="cpu", workers=0, quiet=True)
+        benefit(data, tmp_path / "nothing", SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
     with pytest.raises(OutputExistsError):
-        benefit(data, finished["root"], SMALL, device="cpu", workers=0, quiet=True)
+        benefit(data, finished["root"], SMALL, device="cpu", workers=0, threads=1, quiet=True)
 
 
 def test_too_few_pictures_are_said_before_anything_is_written(data: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected 9 to learn from"):
-        benefit(data, tmp_path / "report", replace(SMALL, shots=("2", "9")), device="cpu", workers=0, quiet=True)
+        benefit(data, tmp_path / "report", replace(SMALL, shots=("2", "9")), device="cpu", workers=0, threads=1, quiet=True)
     assert not (tmp_path / "report").exists()
 
 

@@ -26,6 +26,7 @@ from flawsmith.config import resolve
 @click.option("--quick", is_flag=True, help="The same as --protocol quick.")
 @click.option("--shots", metavar="LIST", help="Labelled pictures per defect, such as 1,3,5,third.  [default: 3,third]")
 @click.option("--seeds", type=click.IntRange(min=1), metavar="N", help="Repetitions of the whole.  [default: 2; 3 if not quick]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The first repetition's seed.")
 @click.option("--pairs", type=click.IntRange(min=1), metavar="N", help="Made pairs per defect.  [default: 30; 200 full, 1000 paper]")
 @click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
 @click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.3,0.6]")
@@ -38,6 +39,7 @@ from flawsmith.config import resolve
 @click.option("--resume", is_flag=True, help="Go on with what REPORT still lacks.")
 @options.device
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Jobs side by side; 0 = one by one.  [default: a core each]")
+@options.threads
 @options.quiet
 @options.as_json
 def benefit(
@@ -47,6 +49,7 @@ def benefit(
     quick: bool,
     shots: str | None,
     seeds: int | None,
+    seed: int,
     pairs: int | None,
     baselines: str | None,
     shares: str | None,
@@ -59,6 +62,7 @@ def benefit(
     resume: bool,
     device: str,
     workers: int | None,
+    threads: int,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -77,7 +81,7 @@ def benefit(
         raise click.UsageError(f"--quick and --protocol {protocol}: give one of them.")
     chosen = s.protocol(protocol or ("quick" if quick or choose_device(device) == "cpu" else "full"))
     given = {"seeds": seeds, "pairs": pairs, "preset": preset}
-    chosen = replace(chosen, **{key: value for key, value in given.items() if value is not None})
+    chosen = replace(chosen, seed=seed, **{key: value for key, value in given.items() if value is not None})
     if shots is not None:
         chosen = replace(chosen, shots=s.parse_shots(shots))
     if shares is not None:
@@ -100,6 +104,7 @@ def benefit(
             overwrite=overwrite,
             device=device,
             workers=workers,
+            threads=threads,
             quiet=quiet or as_json,
             command=options.command_line(*[a for a in typed if a not in ("--resume", "--overwrite")]),
         )

@@ -30,6 +30,7 @@ def benefit(
     overwrite: bool = False,
     device: str = "auto",
     workers: int | None = None,
+    threads: int = 0,
     quiet: bool = False,
     command: str = "",
 ) -> dict[str, Any]:
@@ -38,7 +39,8 @@ def benefit(
     For every number of shots and every seed: the model is fitted on the few-shot part, pairs are made with it and with the
     baselines, every column's detector is trained with the same steps and seed, the validation part chooses its share of made
     pairs; then, when all choices are made, the test part is read. workers: processes side by side, one thread each; 0 = everything
-    in this process; None = one per processor core, or one on a GPU. Raises FlawsmithError for bad data or an unusable folder.
+    in this process; None = one per processor core, or one on a GPU. threads: of every job; 0 = one where several run, else all.
+    Raises FlawsmithError for bad data or an unusable folder.
     """
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
@@ -54,8 +56,9 @@ def benefit(
         write_json(report / "benefit.json", kept)
     if workers is None:
         workers = 1 if settings.device != "cpu" else _cores()
-    threads = 1 if workers > 1 else 0
-    places = [Place(data, report, shots, seed, settings, threads) for seed in range(settings.seeds) for shots in settings.shots]
+    threads = threads or (1 if workers > 1 else 0)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    places = [Place(data, report, shots, seed, settings, threads) for seed in seeds for shots in settings.shots]
     begun = time.monotonic()
     run_jobs(jobs_of_learning(places), workers, quiet)
     run_jobs(jobs_of_test(places), workers, quiet)
@@ -92,13 +95,13 @@ def jobs_of_learning(places: Sequence[Place]) -> list[Job]:
         for p in places:
             needs: tuple[Path, ...] = (_made(p, str(made_of(column))),)
             shares = p.settings.shares_of(column)
-            if p.seed == 0 or len(shares) == 1:
+            if p.seed == p.settings.seed or len(shares) == 1:
                 jobs += [
                     _job(p, f"train {column} {s:g} {_named(p)}", p.trained(column, s), stages.train_column, column, s, needs=needs)
                     for s in shares
                 ]
             else:
-                first = replace(p, seed=0)
+                first = replace(p, seed=p.settings.seed)
                 needs += tuple(first.trained(column, share) for share in shares)
                 jobs.append(_job(p, f"train {column} {_named(p)}", p.chosen(column), stages.train_chosen, column, needs=needs))
     return jobs

@@ -20,6 +20,7 @@ class Settings:
     protocol: str = "quick"  # "quick", "full" or "paper"
     shots: tuple[str, ...] = ("3", THIRD)  # labelled pictures per defect; "third" = all that the strict third leaves
     seeds: int = 2  # fits, sets of pairs and trainings, each with a seed of its own
+    seed: int = 0  # the first of them
     pairs: int = 30  # made pairs per defect
     baselines: tuple[str, ...] = BASELINES
     shares: tuple[float, ...] = (0.3, 0.6)  # of made crops among defect crops that are tried; the validation part chooses for each column

@@ -193,7 +193,7 @@ def choose_share(place: Place, column: str) -> float:
     shares = place.settings.shares_of(column)
     if len(shares) == 1:
         return shares[0]
-    first = replace(place, seed=0)
+    first = replace(place, seed=place.settings.seed)
     curves = {share: read_result(first.trained(column, share))["curve"] for share in shares}
     return max(sorted(shares), key=lambda share: (curves[share][-1]["pixel_ap"] or 0.0) if curves[share] else 0.0)
 
