@@ -15,8 +15,10 @@ from flawsmith.data.record import describe
 from flawsmith.devices import choose_device
 from flawsmith.errors import RunError
 from flawsmith.files import check_output, prepare_output, write_json
+from flawsmith.metrics.features import load_extractor
 from flawsmith.tasks import stages
-from flawsmith.tasks.jobs import Job, run_jobs
+from flawsmith.tasks.classify import load_network
+from flawsmith.tasks.jobs import Job, run_jobs, seconds_of
 from flawsmith.tasks.results import collect
 from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, Settings, made_of, protocol
 from flawsmith.tasks.stages import Place
@@ -47,6 +49,8 @@ def benefit(
     dataset = read(data)
     for shots in settings.shots:  # before anything is written: too few pictures are found now, not after an hour
         stages.cut(data, shots, not settings.only_made)
+    load_extractor()  # what is not installed, or not at hand, is said now, too
+    load_network(settings.classifier_network)
     kept = {"settings": json.loads(json.dumps(asdict(settings))), "data": describe(dataset, dataset.defects, "all")}
     if resume:
         _same(report, kept)
@@ -60,15 +64,17 @@ def benefit(
     seeds = range(settings.seed, settings.seed + settings.seeds)
     places = [Place(data, report, shots, seed, settings, threads) for seed in seeds for shots in settings.shots]
     begun = time.monotonic()
-    run_jobs(jobs_of_learning(places), workers, quiet)
-    run_jobs(jobs_of_test(places), workers, quiet)
+    first, second = jobs_of_learning(places), jobs_of_test(places)
+    run_jobs(first, workers, quiet)
+    run_jobs(second, workers, quiet)
     result = {
         "flawsmith": __version__,
         "data": str(data),
         "command": command,
         "settings": kept["settings"],
         "machine": {"processor": platform.machine(), "cores": _cores(), "device": settings.device, "workers": workers},
-        "minutes": round((time.monotonic() - begun) / 60, 1),
+        "minutes": round((time.monotonic() - begun) / 60, 1),  # of this call
+        "job_minutes": round(sum(seconds_of(job) for job in (*first, *second)) / 60, 1),  # of all jobs, those of calls before included
         **collect(places),
     }
     write_json(report / "report.json", result)

@@ -86,7 +86,12 @@ def _in_order(jobs: Sequence[Job]) -> Sequence[Job]:
 def _do(job: Job) -> None:
     begun = time.monotonic()
     found = job.run(*job.args)
-    write_json(job.result, {"job": job.name, **found, "seconds": round(time.monotonic() - begun, 1)})
+    write_json(job.result, {**found, "job": job.name, "job_seconds": round(time.monotonic() - begun, 1)})
+
+
+def seconds_of(job: Job) -> float:
+    """Return how long a finished job took; 0 where another run of the same work left its result."""
+    return float(read_result(job.result).get("job_seconds", 0.0))
 
 
 def read_result(path: Path) -> dict[str, Any]:

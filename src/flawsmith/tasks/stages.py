@@ -16,7 +16,8 @@ from flawsmith.data.readers import load, read
 from flawsmith.data.sample import GOOD, Dataset, Item, Sample
 from flawsmith.data.splits import Parts, few_shot
 from flawsmith.devices import use_threads
-from flawsmith.files import prepare_output, write_bytes, write_json
+from flawsmith.errors import RunError
+from flawsmith.files import prepare_output, read_lines, write_bytes, write_json
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.metrics.statistics import tally
 from flawsmith.seeds import derive
@@ -117,6 +118,12 @@ def make_generated(place: Place) -> dict[str, Any]:
     keys = [s for s in place.settings.fit_settings if s.startswith(("generation.", "quality."))]
     generator = load_generator(place.run, device=place.settings.device, threads=place.threads, settings=keys)
     summary = generator.generate(out, count, resume=(out / "pairs.jsonl").exists(), seed=place.seed, quiet=True)
+    if not any(row["verdict"] == "accepted" for row in read_lines(out / "pairs.jsonl")):
+        why = ", ".join(f"{name} ({times})" for name, times in sorted(summary.reasons.items(), key=lambda x: -x[1])[:3])
+        raise RunError(
+            f"{out}: none of {count} wanted pairs passed the checks; what they found most: {why}. Let the fits take longer (--max-steps, "
+            f"--max-minutes), and look at {out / 'report.html'}."
+        )
     return {"accepted": summary.accepted, "rejected": summary.rejected, "failed": summary.failed, "reasons": summary.reasons}
 
 
