@@ -101,15 +101,15 @@ def make(data: Path, report: Path, settings: Settings) -> Done:
     for place in places:
         for made in settings.made:
             write_pairs(place.pairs(made), place, place.seed + len(made))
-            write_json(place.folder / "pairs" / f"{made}.json", {"seconds": 1.5})
-            write_json(place.measured(made), {"made": made, **measured(), "seconds": 2.0})
-        write_json(place.folder / "fitted.json", {"seconds": 60.0})
+            write_json(place.folder / "pairs" / f"{made}.json", {"job_seconds": 1.5})
+            write_json(place.measured(made), {"made": made, **measured(), "job_seconds": 2.0})
+        write_json(place.folder / "fitted.json", {"job_seconds": 60.0})
         truth = [item.defect for item in defects_of(place.parts().test)]
         for kind in (None, *settings.made):
             answers = [name if index % (3 if kind else 2) else truth[0] for index, name in enumerate(truth)]
             column = REAL if kind is None else f"{kind} only" if settings.only_made else f"{REAL} + {kind}"
             found = {"column": column, "network": "drawn", "truth": truth, "answers": answers, "units": list(map(str, range(len(truth))))}
-            write_json(place.classified(kind), {**found, "seconds": 3.0})
+            write_json(place.classified(kind), {**found, "job_seconds": 3.0})
     trains = (stages.train_column, stages.train_chosen)
     run_jobs([job for job in jobs_of_learning(places) if job.run in trains], 0, quiet=True)
     run_jobs([job for job in jobs_of_test(places) if job.run == stages.try_column], 0, quiet=True)
@@ -117,7 +117,7 @@ def make(data: Path, report: Path, settings: Settings) -> Done:
     items = [*defects_of(first.parts().test), *first.parts().test.held_out_normals]
     maps = [load(item).image[..., 0].astype(np.float32) for item in items]
     nearest = measure_maps(first, NEAREST, items, maps, masks_of([load(item) for item in items]), [float(m.max()) for m in maps])
-    write_json(first.tested(NEAREST), {"column": NEAREST, **nearest, "seconds": 1.0})
+    write_json(first.tested(NEAREST), {"column": NEAREST, **nearest, "job_seconds": 1.0})
     kept = json.loads(json.dumps({k: getattr(settings, k) for k in settings.__dataclass_fields__}, default=vars))
     machine = {"processor": "drawn", "cores": 2, "device": "cpu", "workers": 0}
     whole = {"flawsmith": "0", "data": str(data), "command": "flawsmith benefit DATA --seeds 2", "settings": kept, "machine": machine}

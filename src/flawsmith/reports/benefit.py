@@ -233,8 +233,8 @@ def _minutes(report: Path) -> str:
         folder = path.relative_to(work).parts[2].removesuffix(".json")
         if folder in STEPS:
             found = read_result(path)
-            if "seconds" in found:
-                spent[STEPS[folder]].append(found["seconds"] / 60)
+            if "job_seconds" in found:
+                spent[STEPS[folder]].append(found["job_seconds"] / 60)
     lines = [(name, f"{len(each):,}", f"{sum(each):.1f}", f"{max(each):.1f}") for name, each in spent.items() if each]
     return "<p></p>" + table("Minutes of work; jobs ran side by side", ("Step", "Jobs", "Minutes", "longest"), lines) if lines else ""
 

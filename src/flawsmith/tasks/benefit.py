@@ -42,7 +42,8 @@ def benefit(
     baselines, every column's detector is trained with the same steps and seed, the validation part chooses its share of made
     pairs; then, when all choices are made, the test part is read. workers: processes side by side, one thread each; 0 = everything
     in this process; None = one per processor core, or one on a GPU. threads: of every job; 0 = one where several run, else all.
-    Raises FlawsmithError for bad data or an unusable folder.
+    A script that calls this with workers does so under `if __name__ == "__main__":`, as they import it. Raises FlawsmithError for bad
+    data, an unusable folder, and for what is not installed.
     """
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
