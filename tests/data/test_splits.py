@@ -152,8 +152,9 @@ def test_nothing_leaks(rows: list[Row], shuffle: random.Random) -> None:
 
 
 def product(root: Path, each: int = 16, normals: int = 16) -> Dataset:
-    rows: list[Row] = [("normal", f"{i:03}", None, 1000 + i) for i in range(normals)] + [("held", "h", None, 2000)]
-    rows += [(defect, f"{i:03}", None, 100 * n + i) for n, defect in enumerate(("crack", "dent")) for i in range(each)]
+    rows: list[Row] = [("held", "h", None, 2000)]
+    rows += [("normal", f"{i:03}", None, 1000 + i) for i in range(normals)]
+    rows += [(name, f"{i:03}", None, 100 * n + i) for n, name in enumerate(("crack", "dent")) for i in range(each)]
     return build(root, rows)
 
 

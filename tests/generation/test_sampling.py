@@ -71,7 +71,7 @@ def test_on_an_accelerator_windows_that_go_through_together_are_the_same_to_roun
     m = model(config)
     for group in (tasks()[:3], [dataclasses.replace(tasks()[3], seed=seed) for seed in range(3)]):
         with torch.inference_mode():
-            together = sampling._draw(m, group, config, torch.device("cpu"))
+            together = sampling._draw(m, group, config, torch.device("cpu"), None)
         for a, b in zip(together, draw(m, group, config, "fp32"), strict=True):
             for f in dataclasses.fields(Drawn):
                 assert np.allclose(getattr(a, f.name), getattr(b, f.name), atol=1e-3)
@@ -307,7 +307,7 @@ def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(
 
     def spy(m: DualModel, group: list[Task], *rest: object) -> list[Drawn]:
         together.append([next(i for i, task in enumerate(mixed) if task is mine) for mine in group])
-        return batched(m, group, config, torch.device("cpu"))
+        return batched(m, group, config, torch.device("cpu"), None)
 
     class Elsewhere:
         """A parameter that says it lies on another device."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -80,7 +81,7 @@ def benefit(
     if quick and protocol not in (None, "quick"):
         raise click.UsageError(f"--quick and --protocol {protocol}: give one of them.")
     chosen = s.protocol(protocol or ("quick" if quick or choose_device(device) == "cpu" else "full"))
-    given = {"seeds": seeds, "pairs": pairs, "preset": preset}
+    given: dict[str, Any] = {"seeds": seeds, "pairs": pairs, "preset": preset}
     chosen = replace(chosen, seed=seed, **{key: value for key, value in given.items() if value is not None})
     if shots is not None:
         chosen = replace(chosen, shots=s.parse_shots(shots))

@@ -52,7 +52,7 @@ def fit(
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if resume and file is None and (run / "config.yaml").exists():
         file = run / "config.yaml"  # a shorter command must not set the limits back to the preset's
-    named = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
+    named: dict[str, object] = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
     named |= {"training.init": None if init is None else str(init)}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
     resolved = config.resolve(preset, file, [*settings, *chosen])
