@@ -97,7 +97,7 @@ class GenerationConfig:
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
     shape_until: float = 0.5  # above this time the mask is held to the proposed shape, below it the model may change it; 1 = never held
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
-    tones: float = 0.5  # below this time, values that real pictures never show are moved to those they do; 0 = never
+    tones: float = 0.5  # of binarised pictures: below this time, values that they never show are moved to those they do; 0 = never
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
     invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
     joined: float = 0.1  # share of proposed shapes that are two real ones joined

@@ -10,6 +10,7 @@ import numpy as np
 from flawsmith.config import Config
 from flawsmith.data.image_files import read_image
 from flawsmith.data.library import Example
+from flawsmith.data.tones import find_tones
 from flawsmith.data.windows import Box, bounding_box, cut, paste
 from flawsmith.errors import NoRoomError
 from flawsmith.generation.blending import band, blend
@@ -18,7 +19,6 @@ from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
-from flawsmith.generation.tones import find_tones
 from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from flawsmith.config import Config
+from flawsmith.data.tones import Tones
 from flawsmith.diffusion.guidance import guided
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.samplers import sample
 from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
 from flawsmith.generation.tiles import Tile, cover, merge
-from flawsmith.generation.tones import Tones
 from flawsmith.models.build import Condition, DualModel
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 from flawsmith.seeds import torch_generator

@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from flawsmith.config import Config
 from flawsmith.data.library import Example
 from flawsmith.data.pairs import augment
+from flawsmith.data.tones import find_tones
 from flawsmith.data.windows import cut, grow
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
@@ -111,11 +112,14 @@ def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], produc
     references = banks(turned[0], turned[1], numpy_generator(0, "limits", "patches"))
     real = {name: _scores([e for e in examples if e.defect == name], product, config, references) for name in product.shape.defects}
     faults = {name: _faults([e for e in examples if e.defect == name], product, config, windows, references) for name in real}
-    pooled = {name: [value for own in real.values() for value in own.get(name, [])] for name in RULES}
+    # binarised pictures have no grain: what is rough in them are the edges of other things
+    binarised = find_tones(examples, product.scale, product.shape.colours) is not None
+    rules = {name: rule for name, rule in RULES.items() if not (binarised and name == "grain")}
+    pooled = {name: [value for own in real.values() for value in own.get(name, [])] for name in rules}
     kinds = {
         defect: {
             name: _limit(rule, own.get(name, []), pooled[name], faults[defect].get(name, []), config.quality.margin)
-            for name, rule in RULES.items()
+            for name, rule in rules.items()
             if own.get(name) or (pooled[name] and rule.shared != "own")
         }
         for defect, own in real.items()

@@ -10,15 +10,13 @@ from flawsmith.data.foreground import LOOKED_AT, Background, foreground, learn_b
 from flawsmith.data.library import REACHED, Example, collect
 from flawsmith.data.sample import Sample
 from flawsmith.data.scale import PixelRange, find_range
+from flawsmith.data.tones import Tones, find_tones
 from flawsmith.data.windows import bounding_box, components, distance_outside, grow
 from flawsmith.errors import DataError
-from flawsmith.generation.tones import Tones, find_tones
 
 RING = 12  # pixels around a defect whose look is compared
 POINTS = 240  # of them that are compared, at most
 AROUND = 64  # pixels around a defect in which the product's tones are looked for
-STARK = 0.5  # of all tones that a binarised product's pictures lack
-BETWEEN = 0.02  # share of pixels that may be neither dark nor bright in them
 
 Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
 
@@ -89,8 +87,6 @@ def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -
         background = measure_reaches(background, defects, scale)
     places = {name: collect({name: list(samples)}, AROUND) for name, samples in defects.items()}
     tones = find_tones([example for name in sorted(places) for example in places[name]], scale, colours)
-    if tones is not None and not (_binarised(pictures) and (tones.moves != 0).mean() >= STARK):
-        tones = None
     material = Material({}, places, normals, scale, background, has_direction(pictures), tones)
     donors = {name: [d for sample in samples for d in _donors(sample, material, colours)] for name, samples in defects.items()}
     return replace(material, donors=donors)
@@ -99,18 +95,6 @@ def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -
 def grey(picture: np.ndarray) -> np.ndarray:
     """Return the mean over the colours of (C, ...), (...) float32."""
     return picture.mean(0, dtype=np.float32)
-
-
-def _binarised(pictures: Sequence[np.ndarray]) -> bool:
-    """Return whether nearly all pixels of the pictures (H, W, C) are dark or bright, and next to none between."""
-    between = []
-    for image in pictures:
-        colours = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]
-        low, high = np.percentile(colours, [0.5, 99.5])
-        quarter = (high - low) / 4
-        if quarter > 0:
-            between.append(float(((colours > low + quarter) & (colours < high - quarter)).mean()))
-    return bool(between) and float(np.median(between)) <= BETWEEN
 
 
 def _donors(sample: Sample, material: Material, colours: int) -> list[Donor]:

@@ -5,13 +5,14 @@ import torch
 
 from flawsmith.data.library import Example
 from flawsmith.data.scale import PixelRange
-from flawsmith.generation.tones import Tones, find_tones
+from flawsmith.data.tones import Tones, find_tones
 
 EIGHT = PixelRange(0.0, 255.0, "uint8")
 
 
 def example(image: np.ndarray) -> Example:
-    mask = np.ones(image.shape[:2], bool)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[:3, :3] = True
     return Example("dent", image, mask, mask, (0.5, 0.5), int(mask.sum()), "x.png")
 
 
@@ -39,17 +40,24 @@ def test_pictures_of_all_tones_are_left_alone() -> None:
     assert find_tones([example(pictures((20, 230)))], EIGHT, 1) is None  # nor is there anything to be moved beyond the ends
 
 
-def test_colours_are_looked_at_one_by_one() -> None:
-    binary, even = pictures((0, 4), (250, 255)), pictures((0, 127), (128, 255))
-    tones = find_tones([example(np.concatenate([even, binary, even], 2))], EIGHT, 3)
+def test_a_dark_defect_on_a_bright_surface_is_no_binarised_picture() -> None:
+    image = pictures((225, 235))
+    mask = np.zeros(image.shape[:2], bool)
+    mask[20:44, 20:44] = True
+    image[mask] = 10
+    assert find_tones([Example("dent", image, mask, mask, (0.5, 0.5), int(mask.sum()), "x.png")], EIGHT, 1) is None
+
+
+def test_what_is_missing_is_found_by_pixel() -> None:
+    tones = find_tones([example(np.repeat(pictures((0, 4), (250, 255)), 3, 2))], EIGHT, 3)
     assert tones is not None
-    assert [bool(row.any()) for row in tones.moves] == [False, True, False]
-    x = np.zeros((3, 4, 4), np.float32)
-    assert tones.missing(x).all() and not tones.missing(x + np.array([0, 1, 0], np.float32)[:, None, None]).any()
+    x = np.ones((3, 4, 4), np.float32)
+    x[1, 2, 3] = 0.1
+    assert np.argwhere(tones.missing(x)).tolist() == [[2, 3]]
 
 
 def test_cells_are_settled_as_pixels_are() -> None:
-    planes = [pictures((0, 4), (250, 255)), pictures((0, 90), (200, 255)), pictures((0, 255), (0, 255))]
+    planes = [pictures((0, 4), (250, 255)), pictures((0, 20), (200, 255)), pictures((0, 2), (230, 235))]
     tones = find_tones([example(np.concatenate(planes, 2))], EIGHT, 3)
     assert tones is not None
     x = torch.from_numpy(np.random.default_rng(1).uniform(-1.1, 1.1, (2, 3, 8, 8)).astype(np.float32))

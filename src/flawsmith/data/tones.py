@@ -1,4 +1,4 @@
-"""The tones a product's pictures have: a drawn value that no real picture shows is moved to the nearest that they do."""
+"""The tones of binarised pictures: a drawn value that no real picture shows is moved to the nearest that they do."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,10 +9,14 @@ from torch import Tensor
 
 from flawsmith.data.library import Example
 from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import grow
 
 LEVELS = 256  # the range of values is looked at in so many steps
 RARE = 0.02  # a level is a gap where it is rarer than this share of what even use of all levels would give
 NEAR = 3  # levels on each side that are counted with a level
+STARK = 0.5  # of all levels that binarised pictures lack
+BETWEEN = 0.02  # share of their pixels that may be neither dark nor bright
+BLEED = 3  # pixels around a defect that are not its surroundings yet
 INWARD = 32  # levels beyond a gap's edge within which the commonest one is taken: an edge itself is a rare tone
 
 
@@ -45,18 +49,37 @@ class Tones:
 
 
 def find_tones(examples: Iterable[Example], scale: PixelRange, colours: int) -> Tones | None:
-    """Return the tones of the surroundings and insides of real defects; None when they leave no gap between two tones.
+    """Return the tones of binarised pictures, from the surroundings and insides of real defects; None for any other pictures.
 
-    Binarised pictures are the clear case: a small model's doubt between black and white is a grey that no such picture has, and by
-    which a detector would tell drawn defects from real ones. Below the darkest and above the brightest tone nothing is moved.
+    A small model's doubt between black and white is a grey that no binarised picture has, and by which a detector would tell drawn
+    defects from real ones. Binarised: next to none of the surroundings' pixels are neither dark nor bright, and most levels between
+    are never taken. (A dark defect on a bright surface also leaves levels out, but its surroundings have one tone.) Below the darkest
+    and above the brightest tone nothing is moved.
     """
-    counts = np.zeros((colours, LEVELS))
+    counts, around = np.zeros((colours, LEVELS)), np.zeros((colours, LEVELS))
     for example in examples:
         x = scale.to_model(example.image, colours)
+        others = example.mask if example.others is None else example.mask | example.others
+        outside = ~grow(others, BLEED)
         for c, level in enumerate(Tones._level(x)):
             counts[c] += np.bincount(level.ravel(), minlength=LEVELS)
+            around[c] += np.bincount(level[outside], minlength=LEVELS)
+    if not all(_binarised(row) for row in around):
+        return None
     moves = np.stack([_moves(row) for row in counts])
-    return Tones(moves.astype(np.float32)) if moves.any() else None
+    return Tones(moves.astype(np.float32)) if (moves != 0).mean() >= STARK else None
+
+
+def _binarised(counts: np.ndarray) -> bool:
+    """Return whether pixels with these levels are dark or bright, and next to none between."""
+    if not counts.any():
+        return False
+    below = np.cumsum(counts) / counts.sum()
+    low, high = int(np.searchsorted(below, 0.005)), int(np.searchsorted(below, 0.995))
+    quarter = (high - low) / 4
+    levels = np.arange(LEVELS)
+    between = counts[(levels > low + quarter) & (levels < high - quarter)].sum() / counts.sum()
+    return high - low >= LEVELS / 2 and bool(between <= BETWEEN)
 
 
 def _moves(counts: np.ndarray) -> np.ndarray:
