@@ -65,8 +65,9 @@ def benefit(
     seeds = range(settings.seed, settings.seed + settings.seeds)
     places = [Place(data, report, shots, seed, settings, threads) for seed in seeds for shots in settings.shots]
     begun = time.monotonic()
-    first, second = jobs_of_learning(places), jobs_of_test(places)
+    first = jobs_of_learning(places)
     run_jobs(first, workers, quiet)
+    second = jobs_of_test(places)
     run_jobs(second, workers, quiet)
     result = {
         "flawsmith": __version__,
