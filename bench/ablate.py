@@ -10,6 +10,7 @@ Higher is better everywhere; differences are paired over pictures and seeds, aga
 """
 
 import argparse
+import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -76,11 +77,13 @@ class RowPlace(Place):
 
 
 def _of_fit(settings: Settings) -> tuple[str, ...]:
+    """Return the settings without those that act after the fit."""
     return tuple(s for s in settings.fit_settings if not s.startswith(("generation.", "quality.")))
 
 
 def _name(settings: tuple[str, ...]) -> str:
-    return "+".join(sorted(settings)).replace("/", "_") or "default"
+    """Return a folder name for settings, the same in any order of theirs."""
+    return hashlib.sha256("\n".join(sorted(settings)).encode()).hexdigest()[:12]
 
 
 def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
@@ -132,6 +135,7 @@ def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: 
 
 
 def _spread(values: list[float]) -> dict[str, float] | None:
+    """Return median and 5th percentile, None of nothing."""
     if not values:
         return None
     p5, median = np.percentile(values, [5, 50])
@@ -167,6 +171,7 @@ def table(folder: Path) -> str:
 
 
 def _ci(x: dict[str, float], signed: bool = False) -> str:
+    """Return a number with its interval as text."""
     sign = "+" if signed else ""
     return f"{x['value']:{sign}.3f} ({x['low']:{sign}.3f} to {x['high']:{sign}.3f})"
 
@@ -181,6 +186,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")
     parser.add_argument("--steps", type=int, default=4000, help="of every fit, at most")
     parser.add_argument("--train-steps", type=int, default=400, help="of every detector")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every row's fit and pairs; may be repeated")
     parser.add_argument("--pairs", type=int, default=20, help="per defect")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/ablations"))
@@ -206,7 +212,7 @@ def main() -> None:
             pairs=args.pairs,
             seeds=args.seeds,
             training=replace(base.training, steps=args.train_steps),
-            fit_settings=(*limits, *extra),
+            fit_settings=(*limits, *args.set, *extra),
         )
         return [RowPlace(args.data, root, args.shots, seed, settings, threads=1) for seed in range(args.seeds)]
 
