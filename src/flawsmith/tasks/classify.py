@@ -216,7 +216,11 @@ def _train_whole(network: Network, looks: Looks, steps: int, device: str) -> Cal
     """Train the whole network with a new last layer."""
     cuda = [torch.device(device)] if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):  # the first weights, and what the network drops while it learns
-        torch.manual_seed(derive(looks.seed, "classifier"))
+        seed = derive(looks.seed, "classifier")
+        torch.random.default_generator.manual_seed(seed)
+        if cuda:
+            with torch.cuda.device(cuda[0]):  # its state, too, is given back by the fork
+                torch.cuda.manual_seed(seed)
         width = network.last(torch.zeros(1, 3, looks.side, looks.side, device=device)).shape[1]
         head = nn.Linear(width, len(looks.pools.names)).to(device)
         parameters = [*network.module.requires_grad_().parameters(), *head.parameters()]

@@ -49,7 +49,7 @@ def build_network(name: str, colours: int, seed: int) -> UNet:
     """Return a network with weights from `seed`: "small" (1.8 M parameters), or "draem" (31 M), the plan of DRAEM's discriminative
     network (Zavrtanik et al. 2021) fed, as in the published few-shot protocol, with the picture alone."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
         if name == "draem":
             return UNet(colours, DRAEM_WIDTHS, 1, smooth=True)
         return UNet(colours, SMALL_WIDTHS, 2, smooth=False)
