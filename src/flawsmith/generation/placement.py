@@ -73,10 +73,10 @@ def place(
     near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
     within = wish.region if wish.within is None else wish.within
     spots = sample_places(place_map(size, examples, within, wish.likely, near), size, CANDIDATES, g, within)
-    turns = ways_to_turn(config)
-    borders = [turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
+    turns = _ways_to_turn(config)
+    borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
-        costs = np.stack([example_cost(image, example, t, border, spots) for t, border in zip(turns, borders, strict=True)])  # (turns, M)
+        costs = np.stack([_example_cost(image, example, t, border, spots) for t, border in zip(turns, borders, strict=True)])  # (turns, M)
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
         pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
@@ -89,7 +89,7 @@ def place(
         shape, side = propose(padded, examples, limit, wish.size, config.generation.joined, g, *turns[turn])
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
-            row, column = at_border((row, column), shape.shape, size, borders[turn], beyond)
+            row, column = _at_border((row, column), shape.shape, size, borders[turn], beyond)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if not any(_meet(box, other, APART) for other in wish.taken):
             break
@@ -124,13 +124,13 @@ def context_cost(
     return np.where(seen, gap**2, 2 * values.var() + 1).mean(1)
 
 
-def example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray) -> np.ndarray:
+def _example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
-    shown = None if example.shown is None else turned(example.shown, *turn)
+    shown = None if example.shown is None else _turned(example.shown, *turn)
     if any(border):
-        shape = turned(example.shape, *turn).shape
-        spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return context_cost(image, turned(example.image, *turn), turned(example.mask, *turn), spots, shown)
+        shape = _turned(example.shape, *turn).shape
+        spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
+    return context_cost(image, _turned(example.image, *turn), _turned(example.mask, *turn), spots, shown)
 
 
 def _shifted(
@@ -142,11 +142,11 @@ def _shifted(
     if within is not None:
         allowed = within[places[:, 0], places[:, 1]]
         places = places[allowed] if allowed.any() else spot[None]
-    return places[int(np.argmin(example_cost(image, example, turn, border, places)))]
+    return places[int(np.argmin(_example_cost(image, example, turn, border, places)))]
 
 
-def turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
-    """Return the sides (top, left, bottom, right) that are reached after `turned`."""
+def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
+    """Return the sides (top, left, bottom, right) that are reached after `_turned`."""
     top, left, bottom, right = border
     sides = [top, right, bottom, left] if mirror else [top, left, bottom, right]
     for _ in range(turn):  # a quarter turn against the clock: the right side comes to the top
@@ -168,7 +168,7 @@ def _beyond(example: Example, limit: float, wish: Wish) -> tuple[Example, float]
     return replace(example, shape=np.pad(example.shape, pads, "edge")), BEYOND
 
 
-def at_border(spot: tuple[int, int], shape: tuple[int, ...], size: tuple[int, ...], border: Sides, beyond: float) -> tuple[int, int]:
+def _at_border(spot: tuple[int, int], shape: tuple[int, ...], size: tuple[int, ...], border: Sides, beyond: float) -> tuple[int, int]:
     """Return the place moved so that a shape centred there reaches the picture's border on the given sides.
 
     beyond: how much of the side lies outside the picture, as a share of what lies inside.
@@ -229,7 +229,7 @@ def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]
     return int(row), int(column)
 
 
-def ways_to_turn(config: Config) -> list[tuple[int, bool]]:
+def _ways_to_turn(config: Config) -> list[tuple[int, bool]]:
     """Return the ways to mirror and turn an array as training windows were, each different one once: quarter turns, mirrored."""
     ways = [(k, flip) for k in (range(4) if config.data.rotations else (0,)) for flip in ((False, True) if config.data.flips else (False,))]
     if config.data.flips and not config.data.rotations:
@@ -237,7 +237,7 @@ def ways_to_turn(config: Config) -> list[tuple[int, bool]]:
     return ways
 
 
-def turned(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
+def _turned(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
     return np.rot90(array[:, ::-1] if mirror else array, turn)
 
 

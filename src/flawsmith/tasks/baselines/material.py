@@ -7,11 +7,11 @@ import numpy as np
 
 from flawsmith.data.direction import has_direction
 from flawsmith.data.foreground import LOOKED_AT, Background, foreground, learn_background, measure_reaches, shrink
-from flawsmith.data.library import REACHED, Example, collect
+from flawsmith.data.library import REACHED, Example, collect, separate
 from flawsmith.data.sample import Sample
 from flawsmith.data.scale import PixelRange, find_range
 from flawsmith.data.tones import Tones, find_tones
-from flawsmith.data.windows import bounding_box, components, distance_outside, grow
+from flawsmith.data.windows import bounding_box, distance_outside, grow
 from flawsmith.errors import DataError
 
 RING = 12  # pixels around a defect whose look is compared
@@ -100,11 +100,9 @@ def grey(picture: np.ndarray) -> np.ndarray:
 def _donors(sample: Sample, material: Material, colours: int) -> list[Donor]:
     """Return the separate defects of a picture, specks with the largest; all together where the object lies alike everywhere."""
     assert sample.mask is not None
-    parts = components(sample.mask)
-    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
-    whole = material.fixed or len(large) == 1
     middle = material.object_middle(sample) if material.fixed else None
-    return [_cut(sample, part, middle, material.scale, colours) for part in ([sample.mask] if whole else large)]
+    parts = [sample.mask] if material.fixed else separate(sample.mask)
+    return [_cut(sample, part, middle, material.scale, colours) for part in parts]
 
 
 def _cut(sample: Sample, part: np.ndarray, middle: tuple[int, int] | None, scale: PixelRange, colours: int) -> Donor:
