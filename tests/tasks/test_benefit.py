@@ -180,3 +180,17 @@ def test_protocols_and_lists() -> None:
             parse(text)
     with pytest.raises(ConfigError, match="quick, full or paper"):
         protocol("fast")
+
+
+def test_the_published_protocol_compares_pairs_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classify, "VIEWS", 2)
+    few = {"seeds": 1, "pairs": 2, "baselines": ("perlin",), "resize": 64, "classifier_steps": 1, "fit_settings": FIT}
+    training = Training(network="draem", steps=1, step_pixels=2 * 64 * 64)
+    settings = replace(protocol("paper"), **few, training=training, classifier_network="efficientnet-lite0")  # type: ignore[arg-type]
+    result = benefit(data, tmp_path / "report", settings, device="cpu", workers=0, threads=1, quiet=True)
+    (table,) = result["tables"]
+    assert [row["column"] for row in table["detection"]] == [REAL, "generated only", "perlin only"]
+    assert [row["share"] for row in table["detection"]] == [0.0, 1.0, 1.0] and table["detection"][0]["curve"] == [[]]
+    assert table["counts"]["learn"]["blob"] == 6 and table["counts"]["validation"] == {"good": 0}  # the whole third
+    assert [row["column"] for row in table["classification"]] == [REAL, "generated only"]
+    assert "Generated pairs alone" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
