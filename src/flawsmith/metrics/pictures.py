@@ -171,6 +171,7 @@ class _Eyes:
     sides: dict[str, int]
 
     def share(self, sample: Sample) -> np.ndarray:
+        """Return a picture as shares of the product's range."""
         return shares(sample.image, self.scale, sample.colours)
 
     def see(self, name: str, defect: str, sample: Sample, masks: Iterable[tuple[str, np.ndarray]], placed: bool, keep: bool) -> Seen:

@@ -24,6 +24,7 @@ class Block(nn.Module):
         self.downsample = None if plain else nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output, of the shape its stride leaves."""
         short = x if self.downsample is None else self.downsample(x)
         x = torch.relu(self.bn1(self.conv1(x)))
         return torch.relu(self.bn2(self.conv2(x)) + short)
