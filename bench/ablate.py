@@ -39,6 +39,7 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "no-alignment": ("without the alignment loss", ("diffusion.align_weight=0",)),
     "bcm": ("with background features (BCM)", ("model.bcm=true",)),
     "no-token-noise": ("no noise on the tokens, in training or sampling", ("diffusion.token_noise=0", "generation.token_noise=0")),
+    "coarse": ("a latent grid of 16 by 16 cells: a quarter of the work per step", ("model.cells=16",)),
     "predict-v": ("predicts the velocity", ("diffusion.prediction=v",)),
     "predict-noise": ("predicts the noise", ("diffusion.prediction=eps",)),
     "given-shapes": ("all shapes from warped real ones", ("generation.invented=0",)),

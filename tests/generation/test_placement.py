@@ -386,3 +386,42 @@ def test_surroundings_are_compared_without_the_mirrored_ones() -> None:
     assert one.shown is not None and not one.shown.all()
     here = np.array([[3, 25]])
     assert context_cost(image, one.image, one.mask, here, one.shown)[0] == 0 < context_cost(image, one.image, one.mask, here)[0]
+
+
+def tracks(gap: int, size: tuple[int, int] = (120, 120)) -> np.ndarray:
+    """Return two black tracks on white with `gap` rows between them."""
+    image = np.full((*size, 1), 255, np.uint8)
+    image[50 - 8 : 50] = image[50 + gap : 50 + gap + 8] = 0
+    return image
+
+
+def short() -> Example:
+    """Return a bridge over a gap of ten rows."""
+    image, mask = tracks(10), np.zeros((120, 120), bool)
+    mask[50:60, 60:66] = True
+    image[mask] = 0
+    return collect({"short": [Sample(image, mask, "short", None, Path("short.png"))]}, WINDOW)[0]
+
+
+def test_in_binarised_pictures_a_bridge_reaches_both_sides() -> None:
+    for seed in range(10):
+        p = place(tracks(10), [short()], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed), Wish(binarised=True))
+        rows = np.flatnonzero(p.shape.any(1)) + p.top
+        assert abs(rows[0] - 50) <= 1 and abs(rows[-1] - 59) <= 1
+
+
+def test_in_binarised_pictures_a_defect_without_a_place_gives_way_to_another_or_none() -> None:
+    spot = np.full((120, 120, 1), 255, np.uint8)
+    mask = np.zeros((120, 120), bool)
+    mask[56:63, 57:64] = True
+    spot[mask] = 0
+    (free,) = collect({"short": [Sample(spot, mask, "short", None, Path("free.png"))]}, WINDOW)
+    empty = np.full((120, 120, 1), 255, np.uint8)
+    for seed in range(6):
+        g = np.random.default_rng(seed)
+        assert place(empty, [short(), free], WINDOW, FACTOR, config(), g, Wish(binarised=True)).source == "free.png"
+    with pytest.raises(NoRoomError, match="looks like the surroundings"):
+        place(empty, [short()], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(binarised=True))
+    anywhere = np.ones((120, 120), bool)
+    for wish in (Wish(), Wish(anywhere, binarised=True), Wish(likely=anywhere.astype(np.float32), binarised=True)):
+        assert place(empty, [short()], WINDOW, FACTOR, config(), np.random.default_rng(0), wish).source == "short.png", "the user said so"

@@ -165,7 +165,7 @@ class Artist:
         background = self._product.background
         near = 0.0 if found is not None and background is not None and not background.fixed else None
         taken = [Box(*box) for flaw in attempt.flaws if (box := flaw.box())]
-        return Wish(region, within, likely, near, part.size, taken)
+        return Wish(region, within, likely, near, part.size, taken, self.tones is not None)
 
     def finish(self, attempt: Attempt, spot: Spot, drawn: Drawn) -> None:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""

@@ -15,8 +15,13 @@ from flawsmith.generation.shapes import Size, propose
 FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
 CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
+THOROUGH = 1536  # in binarised pictures, where edges must meet
+MISFIT = 0.5  # of the variance of a defect's surroundings: a cost from which on a place of a binarised picture is unlike them
+FLAT = 1e-3  # of the squared half range of values: a variance or a cost of binarised surroundings below it is none
+CALM = 0.3  # of the usual changes of a shape, where its ends must meet the edges around
 CHOICES = 8  # of them, the best, among which chance decides
 SHIFT = 3  # pixels by which a place is moved each way to where it fits best
+EVEN = 0.5  # share of a difference in brightness that is forgiven
 RING = 12  # pixels around a defect whose look is compared
 APART = 8  # pixels at least between two defects put into one picture
 BEYOND = 0.25  # of its side: how far a defect that reaches the picture's border is continued outside
@@ -34,6 +39,7 @@ class Wish:
     near: float | None = None  # share of places drawn near those of real defects; None = as generation.placement says
     size: Size | None = None
     taken: Sequence[Box] = field(default_factory=list)  # boxes of the picture that other defects have
+    binarised: bool = False  # whether pictures have two tones: edges must meet, and a place that does not look like a real one is none
 
 
 @dataclass(frozen=True)
@@ -61,32 +67,58 @@ def place(
 
     A real defect's shape is taken, turned, scaled and bent a little, now and then joined with another; with generation.placement
     "context" it goes to the candidate place whose surroundings look most like that defect's own, with "position" to where real ones
-    were, with "uniform" anywhere. The canvas is a window, or for a larger defect as many pixels as it needs, in multiples of `factor`.
-    Raises DataError where the wishes leave no place.
+    were, with "uniform" anywhere. In binarised pictures a defect that finds no such place gives way to another one. The canvas is a
+    window, or for a larger defect as many pixels as it needs, in multiples of `factor`. Raises DataError where the wishes leave no
+    place.
     """
     wish = wish or Wish()
+    choosy = wish.binarised and config.generation.placement == "context" and wish.region is None and wish.likely is None
+    for i in g.permutation(len(examples)) if choosy else g.integers(len(examples), size=1):
+        placed = _place(image, examples[int(i)], examples, window, factor, config, g, wish, choosy)
+        if placed is not None:
+            return placed
+    raise NoRoomError("no place in this picture looks like the surroundings of a real defect of this kind")
+
+
+def _place(
+    image: np.ndarray,
+    example: Example,
+    examples: Sequence[Example],
+    window: int,
+    factor: int,
+    config: Config,
+    g: np.random.Generator,
+    wish: Wish,
+    choosy: bool,
+) -> Placement | None:
+    """Return a canvas and a region for one example; None where a choosy one finds no place like its own."""
     size = image.shape[0], image.shape[1]
-    example = examples[int(g.integers(len(examples)))]
     limit = FILL * min(window * config.generation.canvas, max(size))
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
     near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
     within = wish.region if wish.within is None else wish.within
-    spots = sample_places(place_map(size, examples, within, wish.likely, near), size, CANDIDATES, g, within)
+    count = THOROUGH if wish.binarised else CANDIDATES
+    spots = sample_places(place_map(size, examples, within, wish.likely, near), size, count, g, within)
     turns = _ways_to_turn(config)
     borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
-        costs = np.stack([_example_cost(image, example, t, border, spots) for t, border in zip(turns, borders, strict=True)])  # (turns, M)
+        even = 0.0 if wish.binarised else EVEN
+        costs = np.stack([_example_cost(image, example, t, border, spots, even) for t, border in zip(turns, borders, strict=True)])
+        if choosy and costs.min() > MISFIT * _variance(example) + _flat(example):
+            return None
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
         pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
-        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within)) for t, where in pairs]
+        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, even)) for t, where in pairs]
     else:
         order = []
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
     padded, beyond = _beyond(example, limit, wish)
+    calm = choosy and _variance(example) > _flat(example)
     for turn, spot in order:
-        shape, side = propose(padded, examples, limit, wish.size, config.generation.joined, g, *turns[turn])
+        joined, change = (0.0, CALM) if calm else (config.generation.joined, 1.0)
+        shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
             row, column = _at_border((row, column), shape.shape, size, borders[turn], beyond)
@@ -100,16 +132,15 @@ def place(
 
 
 def context_cost(
-    image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray, shown: np.ndarray | None = None
+    image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray, shown: np.ndarray | None = None, even: float = EVEN
 ) -> np.ndarray:
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
-    Mean squared difference over a ring around the defect, where a difference in mean brightness counts a quarter (exposures
-    vary); pixels outside the picture count as twice the example's variance. shown: the example's pixels that are not mirrored ones.
+    Mean squared difference over a ring around the defect, from which the share `even` of a difference in mean brightness is taken
+    away first (exposures vary); pixels outside the picture count as twice the example's variance. shown: the example's pixels that
+    are not mirrored ones.
     """
-    distance = distance_outside(mask)
-    near = (distance > 1) & (distance <= RING)
-    rows, columns = np.nonzero(near if shown is None else near & shown)
+    rows, columns = np.nonzero(_ring(mask, shown))
     if len(rows) == 0:
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
@@ -120,21 +151,41 @@ def context_cost(
     seen = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
     there = _grey(image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)])  # (M, R)
     gap = there - values
-    gap = gap - 0.5 * gap.mean(1, keepdims=True)
+    gap = gap - even * gap.mean(1, keepdims=True)
     return np.where(seen, gap**2, 2 * values.var() + 1).mean(1)
 
 
-def _example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray) -> np.ndarray:
+def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
+    """Return the pixels (H, W) bool around a defect whose look is compared."""
+    distance = distance_outside(mask)
+    near = (distance > 1) & (distance <= RING)
+    return near if shown is None else near & shown
+
+
+def _variance(example: Example) -> float:
+    """Return the variance of the surroundings of a real defect."""
+    values = _grey(example.image[_ring(example.mask, example.shown)])
+    return float(values.var()) if len(values) else 0.0
+
+
+def _flat(example: Example) -> float:
+    """Return the variance below which binarised surroundings have one tone."""
+    return FLAT * (float(np.ptp(_grey(example.image))) / 2) ** 2
+
+
+def _example_cost(
+    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float
+) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
     shown = None if example.shown is None else _turned(example.shown, *turn)
     if any(border):
         shape = _turned(example.shape, *turn).shape
         spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return context_cost(image, _turned(example.image, *turn), _turned(example.mask, *turn), spots, shown)
+    return context_cost(image, _turned(example.image, *turn), _turned(example.mask, *turn), spots, shown, even)
 
 
 def _shifted(
-    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None
+    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None, even: float
 ) -> np.ndarray:
     """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
     steps = np.stack(np.meshgrid(*[np.arange(-SHIFT, SHIFT + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
@@ -142,7 +193,7 @@ def _shifted(
     if within is not None:
         allowed = within[places[:, 0], places[:, 1]]
         places = places[allowed] if allowed.any() else spot[None]
-    return places[int(np.argmin(_example_cost(image, example, turn, border, places)))]
+    return places[int(np.argmin(_example_cost(image, example, turn, border, places, even)))]
 
 
 def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:

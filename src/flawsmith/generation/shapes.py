@@ -13,6 +13,8 @@ from flawsmith.errors import ConfigError
 
 THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
 SPREAD = 1.25  # a shape of its own size becomes at most this many times larger or smaller
+DEGREES = 12.0  # by which a shape is turned to either side
+BEND = 0.03  # by which it is bent: standard deviation as a share of its longer side
 _SIZE = re.compile(r"([0-9.]+)(?:-([0-9.]+))?(px|x)?")
 
 
@@ -58,11 +60,12 @@ def propose(
     g: np.random.Generator,
     turn: int = 0,
     mirror: bool = False,
+    change: float = 1.0,
 ) -> tuple[np.ndarray, float | None]:
     """Return a new shape (h, w) bool at most `limit` pixels long, and the wanted side in pixels where a size was asked for.
 
     `example` gives the shape, turned by `turn` quarter turns after `mirror`; with the chance `joined` one of `others` (of the same
-    defect) is joined to it.
+    defect) is joined to it. change: how much it is scaled, turned and bent, as a share of the usual.
     """
     shape = _posed(example.shape, turn, mirror)
     wanted = None if size is None else size.draw(max(shape.shape), g)
@@ -71,9 +74,9 @@ def propose(
     if len(others) > 1 and g.random() < joined:
         other = _posed(others[int(g.integers(len(others)))].shape, int(g.integers(4)), bool(g.random() < 0.5))
         shape = join(shape, piece(other, min(limit, float(max(shape.shape))), g), g)
-    scale = float(g.uniform(1 / SPREAD, SPREAD)) if wanted is None else min(wanted, limit) / max(shape.shape)
-    degrees = float(g.uniform(-12, 12))
-    shape = warp(shape, scale, degrees, limit, g)
+    scale = float(g.uniform(1 / SPREAD, SPREAD)) ** change if wanted is None else min(wanted, limit) / max(shape.shape)
+    degrees = change * float(g.uniform(-DEGREES, DEGREES))
+    shape = warp(shape, scale, degrees, limit, g, change * BEND)
     if wanted is not None:  # turning and bending have changed the side a little
         shape = warp(shape, min(wanted, limit) / max(shape.shape), 0.0, limit, g, bend=0.0)
     return shape, wanted
@@ -105,7 +108,7 @@ def join(a: np.ndarray, b: np.ndarray, g: np.random.Generator) -> np.ndarray:
     return _cropped(canvas)
 
 
-def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.random.Generator, bend: float = 0.03) -> np.ndarray:
+def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.random.Generator, bend: float = BEND) -> np.ndarray:
     """Return a mask (h, w) bool scaled, turned and bent a little, its longer side at most `limit` pixels, cut to its box.
 
     bend: standard deviation of the bending as a share of the shape's longer side.
