@@ -31,7 +31,7 @@ class ModelConfig:
     """The network."""
 
     codec: str = "unshuffle"  # "unshuffle" (exact), or a folder with a diffusers autoencoder
-    cells: int = 32  # side of the latent grid; the codec's factor is window / cells
+    cells: int = 0  # side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, 16 to 32
     channels: tuple[int, ...] = (64, 96, 160)  # width per level; each level halves the grid
     layers: int = 1  # residual blocks per level
     attention_levels: int = 1  # how many levels have attention, counted from the coarsest
@@ -306,7 +306,7 @@ def _check(config: Config) -> None:
     need("data.good_share", 0 <= d.good_share < 1, "at least 0 and less than 1")
     need("data.brightness", 0 <= d.brightness <= 0.5, "0 to 0.5")
     halvings = 2 ** (len(m.channels) - 1)
-    need("model.cells", m.cells % halvings == 0 and m.cells >= 8, f"at least 8 and a multiple of {halvings}")
+    need("model.cells", (m.cells or 8) % halvings == 0 and (m.cells == 0 or m.cells >= 8), f"0 or at least 8, and a multiple of {halvings}")
     need("model.channels", all(c % 32 == 0 and c > 0 for c in m.channels), "multiples of 32")
     need("model.layers", m.layers >= 1, "at least 1")
     need("model.attention_levels", 1 <= m.attention_levels <= len(m.channels), f"1 to {len(m.channels)}")

@@ -34,7 +34,7 @@ def test_good_data(mvtec: Path) -> None:
     assert (crack.pictures, crack.groups, crack.vanish) == (3, 3, ())
     assert (crack.area.least, crack.area.median, crack.area.most) == (250, 275, 300)
     assert (crack.box.least, crack.box.most, crack.spots.most) == (25, 25, 1)
-    assert report.window == 64 and report.factor == 2  # 1.5 times 25 pixels, in whole cells of 32
+    assert report.window == 64 and report.factor == 4  # 1.5 times 25 pixels, in whole steps of 32
     assert crack.cells.least == 250 / 4
 
 
@@ -266,7 +266,7 @@ def test_plain_text(mvtec: Path) -> None:
         "48 x 64 px",
         "8 bit, 1 channel",
         "250 / 275 / 300",
-        "64 px, 2 px to a latent cell",
+        "64 px, 4 px to a latent cell",
         "Nothing to mend.",
     ):
         assert part in text

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from flawsmith.data.windows import Box, bounding_box, choose_window, components, cut, distance_outside, grow, paste, window_around
+from flawsmith.data.windows import (
+    Box,
+    bounding_box,
+    choose_grid,
+    choose_window,
+    components,
+    cut,
+    distance_outside,
+    grow,
+    paste,
+    window_around,
+)
 
 PROFILE = settings(max_examples=80, deadline=None)
 LENGTH, CORNER = st.integers(1, 14), st.integers(-13, 13)
@@ -117,6 +128,22 @@ def test_windows_grow_with_the_defects_and_most_defects_fit() -> None:
     assert choose_window([40] * 3 + [400], [(1000, 1000)], 32) <= choose_window([40] * 2 + [400] * 2, [(1000, 1000)], 32)
     for side in (5, 20, 40, 60, 80):
         assert choose_window([side], [(1000, 1000)], 32) > side, "with room around it"
+
+
+@pytest.mark.parametrize(
+    ("asked", "grid"),
+    [
+        ((0, 0), (64, 16)),
+        ((96, 0), (96, 24)),
+        ((128, 0), (128, 32)),
+        ((512, 0), (512, 32)),
+        ((40, 0), (32, 16)),
+        ((0, 32), (64, 32)),
+        ((100, 24), (96, 24)),
+    ],
+)
+def test_the_grid_left_open_has_four_pixels_a_cell_up_to_its_greatest_size(asked: tuple[int, int], grid: tuple[int, int]) -> None:
+    assert choose_grid(*asked, [30] * 4, [(1000, 1000)]) == grid
 
 
 def test_components_are_the_eight_connected_parts_the_largest_first() -> None:

@@ -9,13 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flawsmith.config import Config
 from flawsmith.data.folders import Problem
 from flawsmith.data.image_files import SUFFIXES, orientation, read_image, read_mask, type_of
 from flawsmith.data.readers import EMPTY_MASK, mask_trouble
 from flawsmith.data.scan import Scan, scan
 from flawsmith.data.splits import duplicates
-from flawsmith.data.windows import bounding_box, choose_window
+from flawsmith.data.windows import bounding_box, choose_grid
 from flawsmith.errors import FileError
 
 SHRUNK, ENCODED = 512, 8  # what latent diffusion does to a picture: both sides to 512 pixels, then 8 pixels to a latent cell
@@ -97,16 +96,14 @@ class _Seen:
 def check(path: Path | str, window: int = 0, cells: int = 0) -> Report:
     """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
 
-    window: side in pixels of the windows for training, 0 = the one that training would choose; cells: side of the latent grid, 0 =
-    that of the default configuration. Raises DataError only where nothing can be looked at: no such folder, no known layout.
+    window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
+    Raises DataError only where nothing can be looked at: no such folder, no known layout.
     """
     found = scan(path)
     seen = _look(found)
-    cells = cells or Config().model.cells
-    if not window and seen.marks:
-        sides = [max(mark.shape.shape) for marks in seen.marks.values() for mark in marks]
-        learned = seen.shapes.keys() - set(found.held_out_normals)
-        window = choose_window(sides, [(seen.shapes[p][0], seen.shapes[p][1]) for p in learned], cells)
+    sides = [max(mark.shape.shape) for marks in seen.marks.values() for mark in marks]
+    learned = seen.shapes.keys() - set(found.held_out_normals)
+    window, cells = choose_grid(window, cells, sides, [(seen.shapes[p][0], seen.shapes[p][1]) for p in learned])
     factor = window / cells
     summary = {name: _summarise(found, marks, factor) for name, marks in seen.marks.items()}
     warnings = [

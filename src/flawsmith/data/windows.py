@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+CELLS = (16, 32)  # least and greatest side of the latent grid, where the configuration leaves it open
 MAX_FACTOR = 4  # pixels per side of a latent cell; beyond it thin defects fall between cells
 ROOM = 1.5  # the window's side as a multiple of the defect's
 
@@ -36,6 +37,18 @@ def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, ...]], cells:
     largest = max((max(size) for size in sizes), default=cells * MAX_FACTOR)
     factor = int(np.ceil(min(wanted, largest) / cells))
     return cells * int(np.clip(factor, 1, MAX_FACTOR))
+
+
+def choose_grid(window: int, cells: int, sides: Sequence[int], sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
+    """Return the side of the windows in pixels and that of their latent grid in cells, each as asked or, for 0, chosen.
+
+    The grid chosen has MAX_FACTOR pixels a cell, down to the smallest grid: small windows then cost less and get smoother outlines.
+    sides, sizes: as for `choose_window`.
+    """
+    least, most = CELLS
+    step = cells or most
+    window = max(1, (window or choose_window(sides, sizes, step)) // step) * step
+    return window, cells or min(max(least, window // MAX_FACTOR), most)
 
 
 def bounding_box(mask: np.ndarray) -> Box:

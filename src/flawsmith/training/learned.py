@@ -16,7 +16,7 @@ from flawsmith.data.record import describe
 from flawsmith.data.sample import Dataset, Sample
 from flawsmith.data.scale import PixelRange, find_range
 from flawsmith.data.splits import strict_third
-from flawsmith.data.windows import bounding_box, choose_window
+from flawsmith.data.windows import bounding_box, choose_grid
 from flawsmith.errors import DataError
 from flawsmith.models.build import Shape
 from flawsmith.models.store import Product
@@ -53,8 +53,8 @@ def prepare(data: Dataset, config: Config) -> Learned:
     flawed = [s for samples in defects.values() for s in samples]
     sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
     sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
-    window = config.data.window or choose_window(sides, sizes, config.model.cells)
-    window = max(1, window // config.model.cells) * config.model.cells
+    window, cells = choose_grid(config.data.window, config.model.cells, sides, sizes)
+    config = replace(config, model=replace(config.model, cells=cells))
     share = BUDGET // max(1, len(data.normals))
     looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
     normals, small = [], []
