@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")
     parser.add_argument("--steps", type=int, default=4000, help="of every fit, at most")
-    parser.add_argument("--train-steps", type=int, default=400, help="of every detector")
+    parser.add_argument("--train-steps", type=int, default=800, help="of every detector")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every row's fit and pairs; may be repeated")
     parser.add_argument("--pairs", type=int, default=20, help="per defect")
     parser.add_argument("--workers", type=int, default=2)

@@ -24,7 +24,7 @@ class Training:
     """How a segmenter is trained; the same for every column of a comparison."""
 
     network: str = "small"  # "small", or "draem": the published protocol's
-    steps: int = 400  # optimiser steps
+    steps: int = 800  # optimiser steps
     step_pixels: int = 8 * 128 * 128  # pixels of one step's crops
     learning_rate: float = 2e-3  # peak of AdamW
     good_share: float = 0.4  # of the crops, from normals
