@@ -6,51 +6,18 @@ import json
 import math
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from html_page import Page
 from PIL import Image
 
 from flawsmith.data.image_files import write_image
 from flawsmith.data.library import Example, save_library
 from flawsmith.reports import html
 from flawsmith.reports.drawing import encode
-
-VOID = {"meta", "img", "line", "rect", "polyline", "path", "circle", "br"}
-
-
-class Page(HTMLParser):
-    """Collects text and attributes, and fails where tags do not nest."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
 
 
 def row(defect: str, verdict: str, reasons: list[str] | None = None, **scores: Any) -> dict[str, Any]:
@@ -186,7 +153,7 @@ def test_a_strip_is_never_made_smaller(write_pairs: Callable[..., Path]) -> None
     stored = Image.open(io.BytesIO(base64.b64decode((shown["src"] or "").split(",")[1]))).size
     times = int(shown["width"] or 0) / stored[0]
     assert times == int(shown["height"] or 0) / stored[1] == int(times) > 1
-    assert ".strip img { max-width: none;" in (page_style := next(w for w in page.words if "max-width" in w)) and "pixelated" in page_style
+    assert ".strip img { max-width: none;" in page.style and "pixelated" in page.style
 
 
 def test_the_page_stays_small_and_says_when_it_leaves_out(monkeypatch: pytest.MonkeyPatch, write_pairs: Callable[..., Path]) -> None:

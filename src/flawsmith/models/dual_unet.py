@@ -9,6 +9,7 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
+from flawsmith.models.adapters import LoRA, attach
 from flawsmith.models.bcm import BCM
 from flawsmith.models.saim import SAIM, JointAttention
 
@@ -22,12 +23,17 @@ class DualUNet(nn.Module):
     the output equals the plain UNet's bit for bit.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, branches: int, interaction: str, rank: int, head_dim: int, bcm: bool) -> None:
+    def __init__(
+        self, unet: UNet2DConditionModel, branches: int, interaction: str, rank: int, head_dim: int, bcm: bool, lora_rank: int = 0
+    ) -> None:
+        """interaction: "saim", "joint" or "none"; rank: of SAIM, 0 = full; lora_rank: of the branches' adapters, 0 = none."""
         super().__init__()
         self.unet = unet
         self.branches = branches
+        self.lora = nn.ModuleDict()  # of the queries, keys, values and outputs of every attention layer
         self.exchange = nn.ModuleDict()
         self.background = nn.ModuleDict()
+        self._present = branches  # in the call under way
         self._features: Features | None = None  # what BCM adds in the call under way
         self._recorded: Features | None = None  # filled instead while the background picture itself goes through
         for name, layer in attention_layers(unet):
@@ -41,6 +47,10 @@ class DualUNet(nn.Module):
             if bcm and own:
                 self.background[key] = BCM(width)
             layer.register_forward_hook(self._after(key))
+            for part, linear in _projections(layer).items() if lora_rank else ():
+                lora = LoRA(linear.in_features, linear.out_features, lora_rank, branches)
+                self.lora[f"{key}/{part}"] = lora
+                attach(linear, lora, lambda: self._present)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor, pooled: Tensor | None = None, features: Features | None = None) -> Tensor:
         """Return the network's output, (branches, B, C_out, h, w).
@@ -74,11 +84,11 @@ class DualUNet(nn.Module):
 
     @contextmanager
     def _recording(self) -> Iterator[Features]:
-        self._recorded = {}
+        self._recorded, self._present = {}, 1
         try:
             yield self._recorded
         finally:
-            self._recorded = None
+            self._recorded, self._present = None, self.branches
 
     def _after(self, key: str) -> Any:
         """Return the forward hook of the attention layer called `key`."""
@@ -98,3 +108,8 @@ class DualUNet(nn.Module):
 def attention_layers(unet: nn.Module) -> list[tuple[str, Attention]]:
     """Return (name, module) of every self- and cross-attention layer, in the order of the network."""
     return [(name, module) for name, module in unet.named_modules() if isinstance(module, Attention) and name.endswith(("attn1", "attn2"))]
+
+
+def _projections(layer: Attention) -> dict[str, nn.Linear]:
+    """Return the linear layers of an attention layer that get adapters."""
+    return {"q": layer.to_q, "k": layer.to_k, "v": layer.to_v, "out": layer.to_out[0]}
