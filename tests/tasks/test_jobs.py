@@ -1,5 +1,8 @@
 """Jobs: in the order of their needs, once, side by side, and an error stops them."""
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -68,3 +71,41 @@ def test_a_need_that_no_job_makes_is_an_error(tmp_path: Path) -> None:
     job = Job("lonely", tmp_path / "a.json", fail, needs=(tmp_path / "nowhere.json",))
     with pytest.raises(RuntimeError, match="lonely needs what no job makes"):
         run_jobs([job], 1, quiet=True)
+
+
+MAIN = """
+import os, sys, time
+from pathlib import Path
+from flawsmith.tasks.jobs import Job, run_jobs
+
+def slow(log):
+    Path(log).write_text(str(os.getpid()))
+    time.sleep(100)
+
+if __name__ == "__main__":
+    run_jobs([Job("slow", Path(sys.argv[1] + ".json"), slow, (sys.argv[1],))], 1, quiet=True)
+"""
+
+
+def alive(pid: int) -> bool:
+    """Return whether a process runs; one that has ended and waits to be collected does not."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "zombie" not in status.read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks for processes under /proc")
+def test_a_job_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    script, log = tmp_path / "main.py", tmp_path / "pid"
+    script.write_text(MAIN)
+    main = subprocess.Popen([sys.executable, str(script), str(log)], env=os.environ)
+    until = time.monotonic() + 120
+    while not (log.exists() and log.read_text()) and time.monotonic() < until:
+        time.sleep(0.1)
+    worker = int(log.read_text())
+    assert alive(worker)
+    main.kill()
+    main.wait()
+    until = time.monotonic() + 20
+    while alive(worker) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not alive(worker)

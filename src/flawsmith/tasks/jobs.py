@@ -2,10 +2,13 @@
 
 import json
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +53,7 @@ def run_jobs(jobs: Sequence[Job], workers: int, quiet: bool = False) -> None:
             return
         # spawned, as a forked process would inherit this one's threads half-way through their work
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
             running: dict[Future[None], Job] = {}
             try:
                 while left or running:
@@ -81,6 +84,18 @@ def _in_order(jobs: Sequence[Job]) -> Sequence[Job]:
         left.remove(ready)
         ordered.append(ready)
     return ordered
+
+
+def _end_with_parent() -> None:
+    """Watch in the background for the end of the process that spawned this one, and end too: it may have been killed mid-job."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        assert parent is not None
+        wait_for([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _do(job: Job) -> None:
