@@ -37,3 +37,7 @@ class OutputExistsError(FlawsmithError):
 
 class RunError(FlawsmithError):
     """A RUN folder or model file that cannot be loaded."""
+
+
+class WeightsError(FlawsmithError):
+    """Pretrained weights that are not there, or of another kind than what is needed."""

@@ -1,0 +1,41 @@
+"""`flawsmith doctor`: everything a person needs to know before choosing a preset, and nothing fetched."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flawsmith import doctor
+from flawsmith.config import PRESETS
+from flawsmith.models.weights import KNOWN
+
+
+def test_as_text(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_in_cache", lambda name: None)
+    text = run("doctor").stdout
+    for part in ("cores", "free disk", "torch ", "extra       metrics: installed", "extractor   LPIPS:", "preset      tiny: ready"):
+        assert part in text
+    for known in KNOWN:
+        assert f"weights     {known.name}: not here ({known.size:g} GB to fetch); licence {known.licence}, commercial use allowed" in text
+
+
+def test_as_json_it_says_the_same(run: Callable[..., Any]) -> None:
+    found = json.loads(run("doctor", "--json").stdout)
+    assert found["cores"] >= 1 and found["packages"]["torch"] and found["precision"] in ("bf16", "fp32")
+    assert set(found["presets"]) == set(PRESETS)
+    assert [row["name"] for row in found["weights"]] == [known.name for known in KNOWN]
+
+
+def test_weights_in_the_cache_and_a_gpu_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "find_in_cache", lambda name: Path("/cache") if name == KNOWN[0].name else None)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
+    monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
+    found = doctor.examine()
+    text = "\n".join(doctor.lines(found))
+    assert "GPU of the test (24 GB); work runs on cuda in bf16" in text
+    assert f"{KNOWN[0].name}: found in /cache; licence" in text
+    assert found["presets"]["sd15"] == "ready" and found["presets"]["small"] == "ready"
+    assert found["presets"]["sd15-inpaint"].startswith("weights are fetched")
