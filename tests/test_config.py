@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flawsmith import config
@@ -53,6 +53,7 @@ def test_dump_is_taken_back(name: str, tmp_path: Path) -> None:
     assert config.from_dict(config.to_dict(changed)) == changed
 
 
+@settings(deadline=None)
 @given(st.integers(1, 10**6), st.floats(1e-9, 1.0), st.booleans(), st.lists(st.sampled_from([32, 64, 96, 160]), min_size=1, max_size=3))
 def test_dump_is_taken_back_for_any_values(steps: int, rate: float, flips: bool, channels: list[int]) -> None:
     base = Config()

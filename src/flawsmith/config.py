@@ -18,8 +18,9 @@ T = TypeVar("T")
 class DataConfig:
     """What is learned from, and how it is cut."""
 
+    defects: str = ""  # names of the defects to learn, separated by commas; empty = all
     split: str = "all"  # labelled defects to learn from: "all", or "third" (the strict first third; the rest stays unseen)
-    window: int = 0  # side of a window in native pixels; 0 = chosen from the defects' sizes
+    window: int = 0  # side of a window in native pixels; 0 = chosen from the defects' sizes, -1 = the whole picture
     good_share: float = 0.3  # share of training windows cut from normals, 0 to 1
     flips: bool = True  # mirror windows left-right and up-down
     rotations: bool = True  # turn windows by quarter turns; never where the normals have a direction, such as grinding marks
@@ -30,18 +31,27 @@ class DataConfig:
 class ModelConfig:
     """The network."""
 
-    codec: str = "unshuffle"  # "unshuffle" (exact), or a folder with a diffusers autoencoder
+    backbone: str = ""  # Stable Diffusion checkpoint to adapt: a diffusers folder, a file or a hub name; empty = a small network of our own
+    codec: str = "unshuffle"  # "unshuffle" (exact), or a folder with a diffusers autoencoder; a backbone brings its own
     cells: int = 0  # side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, 16 to 32
     channels: tuple[int, ...] = (64, 96, 160)  # width per level; each level halves the grid
     layers: int = 1  # residual blocks per level
     attention_levels: int = 1  # how many levels have attention, counted from the coarsest
     head_dim: int = 32  # channels per attention head
-    tokens: int = 4  # learned tokens per defect
+    tokens: int = 4  # learned tokens per defect; with a backbone they stand in its prompts, and may be none
     token_dim: int = 128  # width of a token
     dual: bool = True  # two branches that exchange information; false = only the whole branch, with the mask
     interaction: str = "saim"  # how branches exchange information: "saim", "joint" or "none"
     saim_rank: int = 0  # rank of SAIM's linear layers; 0 = full rank
     bcm: bool = False  # background features enter the whole branch's self-attention (half as much work again)
+    lora_rank: int = 0  # with a backbone: rank of each branch's adapters on all attention layers; 0 = none
+    text_lora_rank: int = 0  # with a backbone: rank of the text encoder's adapters; 0 = none
+    widen: bool = True  # with a backbone: new channels tell it background and region; false = it is told the prompt alone
+    mask: str = "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the part is not mid-grey)
+    product: str = ""  # with a backbone: what the prompts call the product; empty = the data folder's name
+    prompt_whole: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the whole branch
+    prompt_part: str = "{defect} {tokens}"  # with a backbone: of the part branch
+    prompt_good: str = "a photo of a {product}"  # with a backbone: of normals
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,8 @@ class DiffusionConfig:
     rho: float = 0.0  # correlation of the two branches' noise, 0 (the paper) to 1
     time_mean: float = 0.0  # mean of the logit of the training time (lower = less noise)
     time_std: float = 1.0  # its standard deviation
-    min_time: float = 0.1  # the loss weight 1 / t^2 stops growing below this time
+    weighting: str = "velocity"  # of times in the loss: "velocity" (1 / t^2), "noise" (signal-to-noise ratio), "min-snr" (that, at most 5)
+    min_time: float = 0.1  # the weight stops growing below this time
     outside_weight: float = 0.1  # loss weight of pixels that the background already shows (1 = as much as the others)
     mask_weight: float = 0.5  # loss weight of the mask channel against one colour channel
     align_weight: float = 0.1  # weight of the term that ties mask, part and whole
@@ -70,6 +81,7 @@ class TrainingConfig:
     batch: int = 8  # windows per step
     learning_rate: float = 1e-3  # peak
     warmup: int = 50  # steps to the peak
+    decay: float = 0.4  # last share of the training in which the learning rate falls to zero; 0 = it stays
     weight_decay: float = 1e-2  # AdamW
     clip: float = 1.0  # largest gradient norm
     ema: float = 0.995  # decay of the averaged weights that generation uses
@@ -88,7 +100,7 @@ class GenerationConfig:
     """How pairs are made."""
 
     steps: int = 12  # solver steps
-    sampler: str = "dpmpp"  # "dpmpp" (second order) or "ddim"
+    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first) or "pndm" (linear multistep, the paper's)
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     attempts: int = 6  # tries per wanted pair before it counts as failed
@@ -130,6 +142,7 @@ class Config:
     quality: QualityConfig = field(default_factory=QualityConfig)
 
 
+SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {},  # the defaults: two CPU cores
     "small": {  # one GPU, windows up to 256 px
@@ -153,6 +166,66 @@ PRESETS: dict[str, dict[str, Any]] = {
         },
         "generation": {"steps": 20, "batch": 32},
     },
+    "sd15": {  # one GPU and a Stable Diffusion 1.5 checkpoint: windows of the product at 512 px, 20 steps
+        "model": {
+            "backbone": SD15,
+            "cells": 64,
+            "tokens": 2,
+            "saim_rank": 32,
+            "lora_rank": 32,
+        },
+        "diffusion": {"weighting": "min-snr", "min_time": 0.02, "rho": 0.5},
+        "training": {
+            "steps": 3000,
+            "minutes": 0,
+            "batch": 4,
+            "learning_rate": 2e-4,
+            "warmup": 100,
+            "ema": 0.995,
+            "checkpoint_every": 500,
+        },
+        "generation": {"steps": 20, "guidance": 2.0, "batch": 8},
+    },
+    "sd15-paper": {  # DualAnoDiff as published (see docs/method.md), one model per defect; for comparisons
+        "data": {"window": -1, "good_share": 0.0, "rotations": False, "brightness": 0.0},
+        "model": {
+            "backbone": SD15,
+            "cells": 64,
+            "tokens": 0,
+            "saim_rank": 0,
+            "lora_rank": 32,
+            "text_lora_rank": 32,
+            "widen": False,
+            "mask": "grey",
+            "prompt_whole": "a vfx with sks",
+            "prompt_part": "sks",
+            "prompt_good": "a vfx",
+        },
+        "diffusion": {
+            "weighting": "noise",
+            "min_time": 0.02,
+            "outside_weight": 1.0,
+            "align_weight": 0.0,
+            "token_dropout": 0.0,
+            "token_noise": 0.0,
+        },
+        "training": {
+            "steps": 5000,
+            "minutes": 0,
+            "batch": 4,
+            "learning_rate": 2e-5,
+            "warmup": 0,
+            "decay": 0.0,
+            "ema": 0.0,
+            "precision": "fp32",
+            "checkpoint_every": 500,
+        },
+        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0},
+    },
+}
+PRESETS["sd15-inpaint"] = {  # the same on the checkpoint that was trained to fill regions
+    **PRESETS["sd15"],
+    "model": {**PRESETS["sd15"]["model"], "backbone": "stable-diffusion-v1-5/stable-diffusion-inpainting"},
 }
 
 
@@ -302,7 +375,7 @@ def _check(config: Config) -> None:
 
     d, m, f, t, g, q = config.data, config.model, config.diffusion, config.training, config.generation, config.quality
     need("data.split", d.split in ("all", "third"), "all or third")
-    need("data.window", d.window == 0 or 16 <= d.window <= 1024, "0 (chosen from the data) or 16 to 1024 pixels")
+    need("data.window", d.window in (0, -1) or 16 <= d.window <= 1024, "0 (chosen from the data), -1 (whole pictures) or 16 to 1024 pixels")
     need("data.good_share", 0 <= d.good_share < 1, "at least 0 and less than 1")
     need("data.brightness", 0 <= d.brightness <= 0.5, "0 to 0.5")
     halvings = 2 ** (len(m.channels) - 1)
@@ -311,10 +384,18 @@ def _check(config: Config) -> None:
     need("model.layers", m.layers >= 1, "at least 1")
     need("model.attention_levels", 1 <= m.attention_levels <= len(m.channels), f"1 to {len(m.channels)}")
     need("model.head_dim", m.head_dim > 0 and all(c % m.head_dim == 0 for c in m.channels), "a divisor of every entry of model.channels")
-    need("model.tokens", m.tokens >= 1, "at least 1")
+    need("model.tokens", m.tokens >= (0 if m.backbone else 1), "at least 1, or 0 with a model.backbone")
+    need("model.lora_rank", m.lora_rank >= 0, "0 (none) or more")
+    need("model.text_lora_rank", m.text_lora_rank >= 0, "0 (none) or more")
+    need("model.mask", m.mask in ("cells", "grey"), "cells or grey")
     need("model.interaction", m.interaction in ("saim", "joint", "none"), "saim, joint or none")
     need("model.saim_rank", m.saim_rank >= 0, "0 (full rank) or more")
     need("diffusion.prediction", f.prediction in ("x", "v", "eps"), "x, v or eps")
+    if m.backbone:
+        need("diffusion.prediction", f.prediction == "x", "x with a model.backbone, whose own prediction is brought to it")
+        need("model.codec", m.codec == "unshuffle", "nothing with a model.backbone, which brings its own")
+        need("diffusion.align_weight", f.align_weight == 0 or m.mask == "cells", "0 with model.mask=grey, where no mask is predicted")
+    need("diffusion.weighting", f.weighting in ("velocity", "noise", "min-snr"), "velocity, noise or min-snr")
     need("diffusion.rho", 0 <= f.rho <= 1, "0 to 1")
     need("diffusion.min_time", 0 < f.min_time < 1, "more than 0 and less than 1")
     need("diffusion.token_dropout", 0 <= f.token_dropout < 1, "at least 0 and less than 1")
@@ -323,6 +404,7 @@ def _check(config: Config) -> None:
     need("training.steps", t.steps >= 1, "at least 1")
     need("training.batch", t.batch >= 1, "at least 1")
     need("training.learning_rate", t.learning_rate > 0, "more than 0")
+    need("training.decay", 0 <= t.decay <= 1, "0 to 1")
     need("training.ema", 0 <= t.ema < 1, "at least 0 and less than 1")
     need("training.minutes", t.minutes >= 0, "0 (no limit) or more")
     need("training.warmup", t.warmup >= 0, "at least 0")
@@ -333,7 +415,7 @@ def _check(config: Config) -> None:
     need("training.preview_every", t.preview_every >= 1, "at least 1")
     need("training.keep", t.keep >= 1, "at least 1")
     need("generation.steps", g.steps >= 1, "at least 1")
-    need("generation.sampler", g.sampler in ("dpmpp", "ddim"), "dpmpp or ddim")
+    need("generation.sampler", g.sampler in ("dpmpp", "ddim", "pndm"), "dpmpp, ddim or pndm")
     need("generation.guidance", g.guidance >= 0, "at least 0")
     need("generation.batch", g.batch >= 1, "at least 1")
     need("generation.attempts", g.attempts >= 1, "at least 1")

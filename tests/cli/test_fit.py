@@ -63,7 +63,7 @@ def test_json_is_all_that_is_printed(run: Callable[..., Any], calls: list[dict[s
     [
         (["--set", "training.stpes=5"], "training.stpes: no such configuration key. Did you mean training.steps?"),
         (["--set", "training.steps=0"], "training.steps: got 0, expected at least 1."),
-        (["--preset", "huge"], "preset: got 'huge', expected one of tiny, small."),
+        (["--preset", "huge"], "preset: got 'huge', expected one of tiny, small, sd15, sd15-paper, sd15-inpaint."),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file."),
     ],
 )

@@ -5,10 +5,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from diffusers import PNDMScheduler
 from torch import Tensor
 
-from flawsmith.diffusion.samplers import SAMPLERS, sample, sample_ddim, sample_dpmpp
+from flawsmith.diffusion.samplers import SAMPLERS, sample, sample_ddim, sample_dpmpp, sample_plms
 from flawsmith.diffusion.schedules import sampling_times
+from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 from flawsmith.errors import ConfigError
 
 MEAN, STD = 0.3, 0.4
@@ -92,7 +94,27 @@ def test_dpmpp_is_the_papers_algorithm() -> None:
     torch.testing.assert_close(sample_dpmpp(bent, x, times), expected)
 
 
-@pytest.mark.parametrize("solver", [sample_ddim, sample_dpmpp])
+@pytest.mark.parametrize("steps", [50, 100])
+def test_pndm_ends_where_the_library_s_does_on_stable_diffusion_s_schedule(steps: int) -> None:
+    config = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+    theirs = PNDMScheduler(**config, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False)
+    theirs.set_timesteps(steps)
+    schedule = VariancePreserving(config)
+    x = torch.linspace(-2, 2, 9, dtype=torch.float64)
+    state = x.clone()
+    for k in theirs.timesteps:
+        t = schedule.times_of(k).double()
+        ours = state / unit_variance(t)
+        noise = (ours - (1 - t) * gaussian(ours, float(t))) / t
+        state = theirs.step(noise, k, state).prev_sample
+    start = schedule.last
+    begin = x / unit_variance(torch.tensor(start, dtype=torch.float64))
+    ours = sample_plms(gaussian, begin, schedule.sampling_times(steps, 1.0))
+    torch.testing.assert_close(ours, state, atol=0.03, rtol=0)
+    assert (sample_ddim(gaussian, begin, schedule.sampling_times(steps, 1.0)) - ours).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("solver", [sample_ddim, sample_dpmpp, sample_plms])
 def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., Tensor]) -> None:
     seen: list[float] = []
 
@@ -106,5 +128,5 @@ def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., T
 
 
 def test_an_unknown_sampler_is_named() -> None:
-    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim or dpmpp"):
+    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim, dpmpp, pndm"):
         sample("heun", bent, torch.zeros(1), [1.0, 0.0])

@@ -62,6 +62,6 @@ def test_the_state_is_the_models_with_the_averaged_weights() -> None:
     average = Average(net, 0.5)
     net.first.weight.data += 1
     state = average.state(net)
-    assert set(state) == set(net.state_dict())
+    assert set(state) == set(net.state_dict()) - {"last.weight", "last.bias"}, "what is frozen is not kept with a run"
     assert torch.equal(state["first.weight"], average.weights["first.weight"]) and not torch.equal(state["first.weight"], net.first.weight)
-    assert torch.equal(state["last.weight"], net.last.weight) and "norm.running_mean" in state
+    assert "norm.running_mean" in state

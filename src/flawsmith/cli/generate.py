@@ -33,6 +33,7 @@ from flawsmith.files import read_lines
 @click.option("--dry-run", is_flag=True, help="Draw nothing: write OUT/plan.jsonl and OUT/plan.png, a sheet of outlines.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The same seed makes the same pairs.")
 @click.option("--start", type=click.IntRange(min=0), default=0, metavar="INDEX", help="Number of the first pair.  [default: 0]")
+@click.option("--backbone", default="", metavar="PATH", help="Where the pretrained network of the run lies now.  [default: where it lay]")
 @options.settings("one key of generation. or quality., such as generation.guidance=2")
 @options.overwrite
 @click.option("--resume", is_flag=True, help="Make what OUT still lacks.")
@@ -59,6 +60,7 @@ def generate(
     dry_run: bool,
     seed: int,
     start: int,
+    backbone: str,
     settings: tuple[str, ...],
     overwrite: bool,
     resume: bool,
@@ -79,7 +81,7 @@ def generate(
     # before the model is loaded, so that a misspelt key costs no wait
     config.override(config.Config(), settings, ("generation", "quality"))
     with options.resumable(lambda: (out / "pairs.jsonl").exists()):
-        generator = fs.load(run, device=device, threads=threads, settings=settings)
+        generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone)
         result = generator.generate(
             out,
             count,

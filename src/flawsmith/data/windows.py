@@ -42,11 +42,13 @@ def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, ...]], cells:
 def choose_grid(window: int, cells: int, sides: Sequence[int], sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
     """Return the side of the windows in pixels and that of their latent grid in cells, each as asked or, for 0, chosen.
 
-    The grid chosen has MAX_FACTOR pixels a cell, down to the smallest grid: small windows then cost less and get smoother outlines.
-    sides, sizes: as for `choose_window`.
+    A window of -1 holds whole pictures. The grid chosen has MAX_FACTOR pixels a cell, down to the smallest grid: small windows
+    then cost less and get smoother outlines. sides, sizes: as for `choose_window`.
     """
     least, most = CELLS
     step = cells or most
+    if window < 0:  # whole pictures
+        window = step * int(np.ceil(max((max(size[:2]) for size in sizes), default=step) / step))
     window = max(1, (window or choose_window(sides, sizes, step)) // step) * step
     return window, cells or min(max(least, window // MAX_FACTOR), most)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from flawsmith.diffusion.guidance import Denoise
@@ -31,14 +32,32 @@ def sample_dpmpp(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
     return x
 
 
+def sample_plms(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
+    """Return the clean state by the pseudo linear multistep solver (Liu et al. 2022, PNDM, eq. 12), of lower order in the first steps."""
+    seen: list[Tensor] = []  # the noise as it was predicted, the newest first
+    for t, s in zip(times[:-1], times[1:], strict=True):
+        clean = denoise(x, t)
+        if t < 1:  # at 1 the state is the noise
+            seen = [(x - (1 - t) * clean) / t, *seen[:3]]
+            noise = torch.stack([w * n for w, n in zip(ADAMS_BASHFORTH[len(seen)], seen, strict=True)]).sum(0)
+            clean = (x - t * noise) / (1 - t)
+            x = (1 - s) * clean + s * noise
+        else:
+            x = (1 - s) * clean + s * x
+    return x
+
+
+ADAMS_BASHFORTH = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
+
+
 def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
     """Return the clean state by the solver called `name`."""
     if name not in SAMPLERS:
-        raise ConfigError(f"generation.sampler: got {name!r}, expected {' or '.join(SAMPLERS)}.")
+        raise ConfigError(f"generation.sampler: got {name!r}, expected {', '.join(SAMPLERS)}.")
     return SAMPLERS[name](denoise, x, times)
 
 
-SAMPLERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp}
+SAMPLERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp, "pndm": sample_plms}
 
 
 def _half_log_snr(t: float) -> float:

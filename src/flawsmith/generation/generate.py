@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -44,16 +45,22 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)  # by part of the work
 
 
-def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = ()) -> "Generator":
-    """Return the generator of a RUN folder; `settings` are `generation.` and `quality.` keys such as "generation.guidance=2"."""
+def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = "") -> "Generator":
+    """Return the generator of a RUN folder; `settings` are `generation.` and `quality.` keys such as "generation.guidance=2".
+
+    backbone: where the pretrained network that the run was learned on lies now, if not where it did.
+    """
     run = Path(run)
     if not run.is_dir():
         raise RunError(f"{run}: there is no such folder; make it with `flawsmith fit DATA -o {run}`.")
     use_threads(threads)
-    model, config, product = load_model(run / "model" / "model.safetensors")
+    model, config, product = load_model(run / "model" / "model.safetensors", backbone)
     config = override(config, settings, ("generation", "quality"))
     library, limits = load_library(run / "model" / "library.safetensors"), load_limits(run / "model" / "limits.safetensors")
-    return Generator(run, model.to(choose_device(device)), config, product, library, limits)
+    where = choose_device(device)
+    if where != "cpu" and choose_precision(config.training.precision, where) == "bf16":
+        model.hold_frozen(torch.bfloat16)
+    return Generator(run, model.to(where), config, product, library, limits)
 
 
 class Generator:

@@ -85,16 +85,16 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     def denoise(x: Tensor, t: float) -> Tensor:
         parts = [_predict(model, x[..., tile.rows, tile.columns], t, known, config) for tile, known in zip(tiles, told, strict=True)]
         clean = merge(parts, tiles, background) * keep
-        if t > config.generation.shape_until:
+        if model.has_mask and t > config.generation.shape_until:
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         if tones is not None and t <= config.generation.tones and isinstance(model.codec, Unshuffle):
             clean = torch.cat([tones.settle_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
-        clean = _anchored(model, clean, background, onto, t, config.generation.anchor)
+        clean = _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
         return _with_severity(clean, background, severity, channels) if onto else clean
 
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
     x = (mix(background, noise, torch.tensor(start, device=device)) if onto else noise) * keep
-    times = sampling_times(config.generation.steps, start)
+    times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
     whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times))
     whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
     if tones is not None:
@@ -141,9 +141,8 @@ def _join(a: Condition, b: Condition) -> Condition:
     features = None
     if a.features is not None and b.features is not None:
         features = {name: torch.cat([value, b.features[name]]) for name, value in a.features.items()}
-    return Condition(
-        torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), torch.cat([a.pooled, b.pooled], dim=1), features
-    )
+    pooled = None if a.pooled is None or b.pooled is None else torch.cat([a.pooled, b.pooled], dim=1)
+    return Condition(torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), pooled, features)
 
 
 def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels: int) -> Tensor:
@@ -158,16 +157,23 @@ def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels
     return clean
 
 
-def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: bool, t: float, anchor: float) -> Tensor:
-    """Return the clean state with its three parts tied together, below the time `anchor`.
+def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:
+    """Return the clean state with its three parts tied together, below the time `anchor`. region: (B, 1, H, W); None = from nothing.
 
     Where the predicted mask is empty, the whole is held to the normal: the solver then spends its steps on a defect that fits this
     picture, instead of inventing the picture around it anew. Where the mask is sure, whole and part are set to their mean, so that
-    the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both.
+    the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both. A model whose
+    state has no mask is held to the normal outside the region, at every time: it was told of neither.
     """
+    channels = model.codec.channels
+    if not model.has_mask:
+        if region is None:
+            return clean
+        share = model.codec.spread(encode_mask(region, model.factor))
+        held = share * clean[0, :, :channels] + (1 - share) * background[0, :, :channels]
+        return torch.cat([held[None], clean[1:]])
     if t > anchor:
         return clean
-    channels = model.codec.channels
     cells = ((clean[-1, :, channels:] + 1) / 2).clamp(0, 1)
     whole = clean[0, :, :channels]
     clean = clean.clone()
@@ -176,7 +182,7 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, onto: bool, t
         part = clean[1, :, :channels]
         whole, part = whole + sure * (part - whole), part + sure * (whole - part)
         clean[1, :, :channels] = part
-    if onto:
+    if region is not None:
         near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 5, stride=1, padding=2)  # its border belongs to the defect
         share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
         whole = share * whole + (1 - share) * background[0, :, :channels]

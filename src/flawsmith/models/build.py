@@ -8,9 +8,12 @@ from torch import Tensor, nn
 
 from flawsmith.config import ModelConfig
 from flawsmith.data.sample import GOOD
+from flawsmith.diffusion.variance_preserving import VariancePreserving
 from flawsmith.models.codecs import Codec, decode_mask, encode_mask, open_codec
 from flawsmith.models.conditioning import TokenTable
 from flawsmith.models.dual_unet import DualUNet, Features
+from flawsmith.models.prompts import PromptTable
+from flawsmith.models.weights import load_backbone
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Condition:
 
     cells: Tensor  # (B, C, h, w) background and region
     tokens: Tensor  # (branches, B, T, D)
-    pooled: Tensor  # (branches, B, E)
+    pooled: Tensor | None  # (branches, B, E)
     features: Features | None  # background features for BCM
 
 
@@ -39,6 +42,9 @@ class DualModel(nn.Module):
     the mask cells of the other branch are zero at every time and count nowhere.
     """
 
+    schedule: VariancePreserving | None = None  # a pretrained network's own; None = times are chosen freely
+    base: str = ""  # digest of a pretrained network's weights
+
     def __init__(self, config: ModelConfig, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
@@ -48,7 +54,7 @@ class DualModel(nn.Module):
         self.state = self.codec.channels + self.factor**2  # channels of the state
         names = (GOOD, *shape.defects)
         time_width = 4 * config.channels[0]
-        self.tokens = TokenTable(names, config.tokens, config.token_dim, time_width)
+        self.tokens: TokenTable | PromptTable = TokenTable(names, config.tokens, config.token_dim, time_width)
         attention = [i >= len(config.channels) - config.attention_levels for i in range(len(config.channels))]
         unet = UNet2DConditionModel(
             sample_size=config.cells,
@@ -102,6 +108,14 @@ class DualModel(nn.Module):
         part = self.codec.decode(state[1, :, :channels]) if self.branches == 2 else whole * (mask > 0)
         return whole, part, mask
 
+    def hold_frozen(self, dtype: torch.dtype) -> None:
+        """Hold the weights of a pretrained network in `dtype`, half the memory for bfloat16; one of our own has none."""
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether the state has mask cells."""
+        return self.state > self.codec.channels
+
     def mask_of_state(self, state: Tensor) -> Tensor:
         """Return 1 for the state's elements that exist and 0 for the mask cells of the branch without a mask."""
         keep = torch.ones(self.branches, 1, self.state, 1, 1, device=state.device, dtype=state.dtype)
@@ -111,7 +125,15 @@ class DualModel(nn.Module):
 
 
 def build_model(config: ModelConfig, shape: Shape, seed: int) -> DualModel:
-    """Return a fresh model; its weights depend on `seed` alone, and no global generator is left changed."""
+    """Return a fresh model, on the backbone where `config` names one; its new weights depend on `seed` alone.
+
+    No global generator is left changed. Raises WeightsError for a backbone that is not there.
+    """
+    backbone = load_backbone(config.backbone) if config.backbone else None
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
-        return DualModel(config, shape)
+        if backbone is None:
+            return DualModel(config, shape)
+        from flawsmith.models.stable import StableModel  # which is made of what stands above
+
+        return StableModel(config, shape, backbone)

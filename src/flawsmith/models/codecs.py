@@ -53,12 +53,18 @@ class Unshuffle:
 
 
 class Autoencoder:
-    """A diffusers AutoencoderKL or AutoencoderTiny from a local folder, frozen."""
+    """A diffusers AutoencoderKL or AutoencoderTiny, frozen.
 
-    def __init__(self, model: Any, colours: int) -> None:
+    With a `factor` other than its own, pictures are enlarged (or made smaller) before it and brought back after it: a window of
+    128 pixels for a network that knows pictures of 512.
+    """
+
+    def __init__(self, model: Any, colours: int, factor: int = 0) -> None:
         self.model = model.eval().requires_grad_(False)
         config = model.config
-        self.factor = 2 ** (len(config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels) - 1)
+        blocks = config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels
+        self._own = 2 ** (len(blocks) - 1)  # the autoencoder's factor
+        self.factor = factor or self._own
         self.channels = config.latent_channels
         self._colours = colours
         self._scale = float(config.get("scaling_factor") or 1.0)
@@ -68,18 +74,28 @@ class Autoencoder:
         """Return the latents of pictures; grey pictures enter as three equal channels."""
         self.model.to(x.device)
         with torch.no_grad():
-            out = self.model.encode(x.expand(-1, 3, -1, -1))
-            z = out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latents
+            out = self.model.encode(_resized(x, self._own / self.factor).expand(-1, 3, -1, -1).to(self.model.dtype))
+            z = (out.latent_dist.mode() if hasattr(out, "latent_dist") else out.latents).float()
         return (z - self._shift) * self._scale
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the pictures of latents."""
-        x = self.model.to(z.device).decode(z / self._scale + self._shift).sample
+        self.model.to(z.device)
+        x = self.model.decode((z / self._scale + self._shift).to(self.model.dtype)).sample
+        x = _resized(x.float(), self.factor / self._own)
         return x if self._colours == 3 else x.mean(1, keepdim=True)
 
     def spread(self, cells: Tensor) -> Tensor:
         """Return the mask's mean in each cell, once per latent channel."""
         return cells.mean(1, keepdim=True).expand(-1, self.channels, -1, -1)
+
+
+def _resized(x: Tensor, scale: float) -> Tensor:
+    """Return pictures (B, C, H, W) enlarged (bicubic) or made smaller (mean over areas)."""
+    if scale == 1:
+        return x
+    size = [round(n * scale) for n in x.shape[-2:]]
+    return F.interpolate(x, size, mode="area") if scale < 1 else F.interpolate(x, size, mode="bicubic")
 
 
 def encode_mask(mask: Tensor, factor: int) -> Tensor:

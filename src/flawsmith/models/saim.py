@@ -1,5 +1,7 @@
 """How the two branches exchange information at one attention layer."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,7 +17,7 @@ class SAIM(nn.Module):
 
     def __init__(self, width: int, rank: int = 0) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
         self.enter = _linear(width, rank)
         self.query = _linear(width, rank)
         self.key = _linear(width, rank)
@@ -65,6 +67,15 @@ def zeroed(module: nn.Module) -> nn.Module:
     if last.bias is not None:
         nn.init.zeros_(last.bias)
     return module
+
+
+def zeroed_conv(channels_in: int, channels_out: int, kernel: Any, padding: Any) -> nn.Conv2d:
+    """Return a convolution whose weights are zero."""
+    conv = nn.Conv2d(channels_in, channels_out, kernel, padding=padding)
+    nn.init.zeros_(conv.weight)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
 
 
 def _linear(width: int, rank: int) -> nn.Module:

@@ -1,7 +1,7 @@
 """A trained model as one safetensors file that says everything needed to use it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from flawsmith.data.scale import PixelRange
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
 from flawsmith.models.build import DualModel, Shape, build_model
+from flawsmith.models.weights import load_trainable
 
 FORMAT = "flawsmith-2"
 
@@ -31,20 +32,25 @@ class Product:
     background: Background | None = None  # what surrounds the object, where the product has one
 
 
-def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int) -> None:
-    """Write weights with configuration and product in the file's header."""
+def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "") -> None:
+    """Write weights with configuration and product in the file's header. base: the digest of the backbone they belong to."""
     metadata = {
         "format": FORMAT,
         "version": flawsmith.__version__,
         "config": json.dumps(to_dict(config)),
         "product": json.dumps(asdict(product)),
         "step": str(step),
+        "base": base,
     }
     write_bytes(path, save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata=metadata))
 
 
-def load_model(path: Path) -> tuple[DualModel, Config, Product]:
-    """Return model (evaluation mode, CPU), configuration and product of a file that `save_model` wrote."""
+def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Product]:
+    """Return model (evaluation mode, CPU), configuration and product of a file that `save_model` wrote.
+
+    backbone: where the pretrained network lies now, if not where it did. Raises RunError for a file that cannot be used, or one that
+    belongs to another network, and WeightsError where that is not there.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -56,10 +62,17 @@ def load_model(path: Path) -> tuple[DualModel, Config, Product]:
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; fit again with this version of flawsmith.")
     config = from_dict(json.loads(metadata["config"]))
+    if backbone and config.model.backbone:
+        config = replace(config, model=replace(config.model, backbone=backbone))
     product = product_from(json.loads(metadata["product"]))
     model = build_model(config.model, product.shape, seed=0)
+    if model.base != metadata.get("base", ""):
+        raise RunError(
+            f"{path}: was learned on another network than {config.model.backbone}: its weights have the digest {model.base}, expected "
+            f"{metadata.get('base')}; name the checkpoint that it was learned on."
+        )
     try:
-        model.load_state_dict(weights)
+        load_trainable(model, weights)
     except RuntimeError as error:
         raise RunError(f"{path}: its weights are not those of its configuration ({error}); copy the RUN folder anew.") from error
     return model.eval().requires_grad_(False), config, product

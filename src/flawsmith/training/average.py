@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from flawsmith.models.weights import trainable
+
 
 class Average:
     """Exponential moving average of a model's trainable weights, with the decay growing from zero at the start."""
@@ -19,5 +21,5 @@ class Average:
         torch._foreach_lerp_(list(self.weights.values()), [current[name].detach() for name in self.weights], 1 - decay)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """Return the model's whole state with the averaged weights in it."""
-        return {**model.state_dict(), **self.weights}
+        """Return the model's state, without what is frozen, with the averaged weights in it."""
+        return {**trainable(model), **self.weights}

@@ -11,6 +11,7 @@ from torch import nn
 
 from flawsmith.errors import RunError
 from flawsmith.files import write_bytes
+from flawsmith.models.weights import load_trainable, trainable
 from flawsmith.training.average import Average
 
 
@@ -18,7 +19,7 @@ def save_checkpoint(
     folder: Path, step: int, model: nn.Module, average: Average, optimiser: torch.optim.Optimizer, facts: dict[str, Any], keep: int
 ) -> Path:
     """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep`; `facts` are plain values for the header."""
-    tensors = {f"model.{name}": p for name, p in model.state_dict().items()}
+    tensors = {f"model.{name}": p for name, p in trainable(model).items()}
     tensors |= {f"average.{name}": p for name, p in average.weights.items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
@@ -43,7 +44,7 @@ def load_checkpoint(path: Path, model: nn.Module, average: Average, optimiser: t
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
     except Exception as error:
         raise RunError(f"{path}: cannot be read ({error}); delete it to go on from the checkpoint before it.") from error
-    model.load_state_dict({name[6:]: t for name, t in tensors.items() if name.startswith("model.")})
+    load_trainable(model, {name[6:]: t for name, t in tensors.items() if name.startswith("model.")})
     for name, weight in average.weights.items():
         weight.copy_(tensors[f"average.{name}"])
     state: dict[int, dict[str, torch.Tensor]] = {}

@@ -23,6 +23,7 @@ from flawsmith.errors import RunError
 from flawsmith.files import append_line, check_output, prepare_output, read_lines, write_json, write_text
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
+from flawsmith.models.weights import count_trainable
 from flawsmith.quality.limits import save_limits
 from flawsmith.seeds import derive, torch_generator
 from flawsmith.training.average import Average
@@ -65,6 +66,8 @@ def fit(
     main, rank = accelerator.is_main_process, accelerator.process_index
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
+    if precision == "bf16" and where != "cpu":
+        model.hold_frozen(torch.bfloat16)
     begun_from = start_from(model, Path(config.training.init), config.model) if config.training.init and not resume else None
     if resume:
         _same_data(run, learned.record)
@@ -100,7 +103,7 @@ def fit(
         """Leave what --resume goes on from and what `generate` draws with."""
         facts = {"seconds": seconds, "logged": logged, "sums": sums}
         save_checkpoint(run / "checkpoints", step, model, average, optimiser, facts, config.training.keep)
-        save_model(run / "model" / "model.safetensors", average.state(model), config, learned.product, step)
+        save_model(run / "model" / "model.safetensors", average.state(model), config, learned.product, step, model.base)
 
     started = time.monotonic() - spent
     split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds
@@ -147,7 +150,7 @@ def fit(
             split["write"] += time.monotonic() - mark
     seconds = time.monotonic() - started
     result = {"run": str(run), "steps": step, "minutes": round(seconds / 60, 2), "window": learned.product.shape.window}
-    result |= {"parameters": sum(p.numel() for p in model.parameters()), "precision": precision, "device": str(accelerator.device)}
+    result |= {"parameters": count_trainable(model), "precision": precision, "device": str(accelerator.device)}
     if begun_from is not None:
         result |= {"init": begun_from}
     result |= {"seconds": {**{k: round(v, 2) for k, v in split.items()}, "total": round(time.monotonic() - begun, 2)}}
@@ -161,12 +164,13 @@ def fit(
 
 
 def _schedule(config: Config, step: int, seconds: float) -> float:
-    """Return the learning rate's share of its peak: a short rise, a plateau, and a fall to zero over the last 40 %."""
+    """Return the learning rate's share of its peak: a short rise, a plateau, and a fall to zero over the last part, training.decay."""
     limits = [(step + 1) / config.training.steps]
     if config.training.minutes > 0:
         limits.append(seconds / 60 / config.training.minutes)
     left = 1 - max(limits)
-    return min((step + 1) / config.training.warmup if config.training.warmup else 1.0, max(left, 0.0) / 0.4 + 1e-3, 1.0)
+    fall = max(left, 0.0) / config.training.decay + 1e-3 if config.training.decay else 1.0
+    return min((step + 1) / config.training.warmup if config.training.warmup else 1.0, fall, 1.0)
 
 
 def _time_is_up(config: Config, seconds: float, accelerator: Accelerator) -> bool:

@@ -7,34 +7,43 @@ import torch
 from flawsmith.config import ModelConfig
 from flawsmith.errors import RunError
 from flawsmith.models.build import DualModel
+from flawsmith.models.published import load_published
 from flawsmith.models.store import load_model
+from flawsmith.models.weights import trainable
 
 
 def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, int]:
     """Copy into `model` what fits of the weights in the RUN folder `run`; return how many weights were taken and how many were not.
 
     Everything between the layers that see pixels fits whatever the product; those layers too where colours and pixels per cell are
-    the same. The tokens of defects that both products name alike are taken, the others start anew. Raises RunError for a run
-    whose network has another form.
+    the same. The tokens of defects that both products name alike are taken, the others start anew. A file in the place of the folder
+    is a checkpoint of DualAnoDiff's public code. Raises RunError for a run whose network has another form.
     """
+    if run.is_file():
+        known = load_published(model, run)
+        return {"taken": known, "new": sum(w.numel() for w in trainable(model).values()) - known}
     other, theirs, _ = load_model(run / "model" / "model.safetensors")
-    for key in ("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "dual", "interaction", "saim_rank"):
+    for key in FORM:
         if getattr(theirs.model, key) != getattr(config, key):
             raise RunError(
                 f"{run}: cannot start from this run: its model.{key} is {getattr(theirs.model, key)}, this fit's {getattr(config, key)}. "
                 f"Use the run's preset and model.* settings (see {run / 'config.yaml'}), or another run."
             )
-    own, weights = model.state_dict(), other.state_dict()
-    taken = {name: w for name, w in weights.items() if name in own and own[name].shape == w.shape and name != ENTRIES}
+    own, weights = trainable(model), other.state_dict()
+    taken = {name: weights[name] for name, w in own.items() if name in weights and weights[name].shape == w.shape and name != ENTRIES}
     table = own[ENTRIES].clone()
     here, there = model.tokens, other.tokens
     for name in set(here.names) & set(there.names):
         table[here.names.index(name)] = weights[ENTRIES][there.names.index(name)]
     table[here.empty], table[here.background] = weights[ENTRIES][there.empty], weights[ENTRIES][there.background]
     with torch.no_grad():
-        model.load_state_dict({**own, **taken, ENTRIES: table})
+        model.load_state_dict({**taken, ENTRIES: table}, strict=False)
     count = sum(w.numel() for w in taken.values()) + table.numel()
     return {"taken": count, "new": sum(w.numel() for w in own.values()) - count}
 
 
+FORM = (  # what of model.* must be the same
+    *("backbone", "lora_rank", "text_lora_rank", "widen", "mask"),
+    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "dual", "interaction", "saim_rank"),
+)
 ENTRIES = "tokens.entries"

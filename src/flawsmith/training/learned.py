@@ -1,5 +1,6 @@
 """From a data folder to what a training starts from: pictures in memory, the product's facts, the hashes of what is learned."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from flawsmith.data.library import Example, collect
 from flawsmith.data.pairs import BUDGET, Pool, keep_normal
 from flawsmith.data.readers import load
 from flawsmith.data.record import describe
-from flawsmith.data.sample import Dataset, Sample
+from flawsmith.data.sample import Dataset, Item, Sample
 from flawsmith.data.scale import PixelRange, find_range
 from flawsmith.data.splits import strict_third
 from flawsmith.data.windows import bounding_box, choose_grid
@@ -40,7 +41,7 @@ def prepare(data: Dataset, config: Config) -> Learned:
 
     Raises DataError when a defect has no example to learn from or a file is bad.
     """
-    chosen = strict_third(data)[0] if config.data.split == "third" else data.defects
+    chosen = _asked(data, strict_third(data)[0] if config.data.split == "third" else data.defects, config.data.defects)
     for name, items in chosen.items():
         if not items:
             raise DataError(
@@ -54,7 +55,8 @@ def prepare(data: Dataset, config: Config) -> Learned:
     sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
     sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
     window, cells = choose_grid(config.data.window, config.model.cells, sides, sizes)
-    config = replace(config, model=replace(config.model, cells=cells))
+    called = config.model.product or (data.root.resolve().name if config.model.backbone else "")  # in prompts
+    config = replace(config, model=replace(config.model, cells=cells, product=called))
     share = BUDGET // max(1, len(data.normals))
     looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
     normals, small = [], []
@@ -78,6 +80,15 @@ def prepare(data: Dataset, config: Config) -> Learned:
     limits = calibrate(examples, normals, product, config)
     pool = Pool(normals, defects, config, window, colours, scale)
     return Learned(config, pool, product, examples, limits, describe(data, chosen, config.data.split))
+
+
+def _asked(data: Dataset, defects: Mapping[str, tuple[Item, ...]], names: str) -> dict[str, tuple[Item, ...]]:
+    """Return the defects that are named in data.defects, all for an empty text; raises DataError for one that is not there."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(defects)
+    for name in wanted:
+        if name not in defects:
+            raise DataError(f"{data.root}: data.defects names {name!r}; expected some of {', '.join(defects)}.")
+    return {name: defects[name] for name in defects if name in wanted}
 
 
 def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:

@@ -11,7 +11,7 @@ from flawsmith.diffusion.losses import alignment_loss, denoising_loss
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix, training_times
 from flawsmith.models.build import DualModel
-from flawsmith.models.codecs import encode_mask
+from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator
     """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
     device = batch.whole.device
     count = len(batch.ids)
-    t = training_times(count, config.time_mean, config.time_std, generator).to(device)
+    own = model.schedule  # a pretrained network's
+    t = (own.training_times(count, generator) if own else training_times(count, config.time_mean, config.time_std, generator)).to(device)
     dropped = torch.rand(count, generator=generator).to(device) < config.token_dropout
     ids = torch.where(dropped, model.tokens.empty, batch.ids)
     target = model.encode(batch.whole, batch.whole * batch.mask, 2 * batch.mask - 1)  # (branches, B, C, h, w)
@@ -51,18 +52,26 @@ def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator
     condition = model.condition(batch.whole * (1 - batch.region), batch.region, ids, jitter.to(device))
     output = model(noisy, t, condition).float()
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
-    denoise = denoising_loss(clean, target, t, _weight(model, batch, config) * keep, config.min_time).mean()
+    denoise = denoising_loss(clean, target, t, _weight(model, batch, config) * keep, config.min_time, config.weighting).mean()
     align = _alignment(model, batch, clean, t) if config.align_weight > 0 else denoise.new_zeros(())
     return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach())
 
 
 def _alignment(model: DualModel, batch: Batch, clean: Tensor, t: Tensor) -> Tensor:
-    whole, part, mask = model.decode(clean)
-    return alignment_loss(whole, part, mask, batch.mask, t).mean()
+    if isinstance(model.codec, Unshuffle):
+        whole, part, mask = model.decode(clean)
+        return alignment_loss(whole, part, mask, batch.mask, t).mean()
+    channels = model.codec.channels
+    cells = clean[-1, :, channels:]
+    grey = model.codec.encode(torch.zeros_like(batch.whole))  # to decode pictures would cost more than the network itself
+    whole, part = clean[0, :, :channels] - grey, clean[-1, :, :channels] - grey
+    seen = model.codec.spread(((cells + 1) / 2).clamp(0, 1))
+    return alignment_loss(whole, part, decode_mask(cells, model.factor), batch.mask, t, seen).mean()
 
 
 def _weight(model: DualModel, batch: Batch, config: DiffusionConfig) -> Tensor:
     """Return the loss weight of every element of the state, (1, B, C, h, w)."""
     pixels = config.outside_weight + (1 - config.outside_weight) * batch.region  # (B, 1, H, W)
     cells = encode_mask(pixels, model.factor)
-    return torch.cat([model.codec.spread(cells), config.mask_weight * cells], dim=1)[None]
+    parts = [model.codec.spread(cells), config.mask_weight * cells] if model.has_mask else [model.codec.spread(cells)]
+    return torch.cat(parts, dim=1)[None]

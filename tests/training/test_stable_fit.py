@@ -1,0 +1,110 @@
+"""A fit on a pretrained network from end to end: only the adapters are kept, and they go back onto that network alone."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from small_checkpoint import write_checkpoint
+
+from flawsmith.config import Config, from_dict, preset
+from flawsmith.data.readers import read
+from flawsmith.errors import ConfigError, DataError, RunError, WeightsError
+from flawsmith.generation.generate import load
+from flawsmith.training.fit import fit
+from flawsmith.training.learned import prepare
+
+MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
+# It learns too little to pass the checks.
+LOOSE = ("quality.agreement=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000", "generation.attempts=2")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("sd") / "plain")
+
+
+@pytest.fixture(scope="module")
+def configured(checkpoint: Path, tiny: Callable[..., Config]) -> Callable[..., Config]:
+    """Return the function that makes a configuration on the small checkpoint."""
+
+    def make(model: dict[str, Any] | None = None, **groups: dict[str, Any]) -> Config:
+        return tiny(model={**MODEL, "backbone": str(checkpoint), **(model or {})}, **groups)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def run(data8: Path, configured: Callable[..., Config], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run") / "run"
+    fit(data8, folder, configured(diffusion={"weighting": "min-snr"}), device="cpu", threads=1, quiet=True)
+    return folder
+
+
+def test_the_run_holds_the_adapters_and_whose_they_are(run: Path) -> None:
+    with safe_open(run / "model/model.safetensors", "pt") as file:
+        names, metadata = list(file.keys()), file.metadata()
+    assert names and not any(".unet." in name or ".text." in name for name in names)
+    assert len(metadata["base"]) == 16 and json.loads(metadata["config"])["model"]["product"] == "data80"
+    assert (run / "model/model.safetensors").stat().st_size < 400_000
+    assert [row["loss"] for row in map(json.loads, (run / "log.jsonl").read_text().splitlines())]
+
+
+def test_pairs_keep_every_pixel_outside_the_band_and_repeat(run: Path, data8: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        summary = load(run, device="cpu", threads=1, settings=LOOSE).generate(tmp_path / name, 2, seed=1, quiet=True)
+        assert summary.accepted == 2
+    rows = [json.loads(line) for line in (tmp_path / "a/pairs.jsonl").read_text().splitlines()]
+    for row in (row for row in rows if row["verdict"] == "accepted"):
+        image, mask = (cv2.imread(str(tmp_path / "a" / row[key]), cv2.IMREAD_UNCHANGED) for key in ("image", "mask"))
+        normal = cv2.imread(str(data8 / row["normal"]) if not Path(row["normal"]).is_absolute() else row["normal"], cv2.IMREAD_UNCHANGED)
+        near = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
+        assert mask.any() and np.array_equal(image[~near], normal[~near])
+        assert (tmp_path / "a" / row["image"]).read_bytes() == (tmp_path / "b" / row["image"]).read_bytes()
+
+
+def test_the_adapters_refuse_another_network_and_find_theirs_where_it_lies_now(run: Path, checkpoint: Path, tmp_path: Path) -> None:
+    other = write_checkpoint(tmp_path / "other", seed=1)
+    with pytest.raises(RunError, match=r"was learned on another network than .*other: its weights have the digest \w{16}, expected \w{16}"):
+        load(run, device="cpu", backbone=str(other))
+    moved = shutil.copytree(checkpoint, tmp_path / "moved")
+    assert load(run, device="cpu", backbone=str(moved)).config.model.backbone == str(moved)
+    with pytest.raises(WeightsError, match="there is no such folder"):
+        load(run, device="cpu", backbone=str(tmp_path / "gone"))
+
+
+def test_a_run_goes_on_where_it_stopped(data8: Path, configured: Callable[..., Config], tmp_path: Path) -> None:
+    short, long = ({"steps": n, "decay": 0.0, "checkpoint_every": 2} for n in (2, 4))
+    fit(data8, tmp_path / "whole", configured(training=long), device="cpu", threads=1, quiet=True)
+    fit(data8, tmp_path / "parts", configured(training=short), device="cpu", threads=1, quiet=True)
+    fit(data8, tmp_path / "parts", configured(training=long), resume=True, device="cpu", threads=1, quiet=True)
+    with safe_open(tmp_path / "whole/model/model.safetensors", "pt") as a, safe_open(tmp_path / "parts/model/model.safetensors", "pt") as b:
+        assert set(a.keys()) == set(b.keys()) and all(torch.equal(a.get_tensor(key), b.get_tensor(key)) for key in a.keys())  # noqa: SIM118
+
+
+def test_as_published_there_is_no_mask_channel_and_one_defect(data8: Path, checkpoint: Path, tmp_path: Path) -> None:
+    published = preset("sd15-paper")
+    assert (published.model.tokens, published.model.mask) == (0, "grey")
+    assert (published.diffusion.weighting, published.generation.steps) == ("noise", 100)
+    settings = {"model": {"backbone": str(checkpoint), "cells": 8, "saim_rank": 4}, "data": {"defects": "blob"}}
+    config = from_dict({**settings, "training": {"steps": 2, "batch": 2}, "generation": {"steps": 3}}, published)
+    fit(data8, tmp_path / "run", config, device="cpu", threads=1, quiet=True)
+    generator = load(tmp_path / "run", device="cpu", settings=LOOSE)
+    assert generator.product.shape.defects == ("blob",) and generator.product.shape.window >= 56, "whole pictures"
+    generator.generate(tmp_path / "out", 1, free=True, quiet=True)
+    assert len((tmp_path / "out/pairs.jsonl").read_text().splitlines()) >= 1
+
+
+def test_what_cannot_be_is_said_at_once(data8: Path, configured: Callable[..., Config]) -> None:
+    with pytest.raises(ConfigError, match=r"diffusion\.prediction: got 'v', expected x with a model\.backbone"):
+        configured(diffusion={"prediction": "v"})
+    with pytest.raises(ConfigError, match=r"diffusion\.align_weight: got 0\.1, expected 0 with model\.mask=grey"):
+        configured({"mask": "grey"})
+    with pytest.raises(DataError, match=r"data\.defects names 'rust'; expected some of blob, line"):
+        prepare(read(data8), configured(data={"defects": "blob, rust"}))
