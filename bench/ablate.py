@@ -32,6 +32,7 @@ from flawsmith.tasks.tallies import load_tally
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "default": ("two branches, SAIM, independent noise", ()),
     "single": ("one branch: the whole picture and its mask", ("model.dual=false",)),
+    "single-same-steps": ("one branch, for as many steps as two get done in the time", ("model.dual=false", "training.steps=1435")),
     "no-exchange": ("two branches that do not exchange anything", ("model.interaction=none",)),
     "joint": ("attention over both branches' tokens in place of SAIM", ("model.interaction=joint",)),
     "rho-0.5": ("noise of the branches correlated by 0.5", ("diffusion.rho=0.5",)),

@@ -85,6 +85,8 @@ class TrainingConfig:
     weight_decay: float = 1e-2  # AdamW
     clip: float = 1.0  # largest gradient norm
     ema: float = 0.995  # decay of the averaged weights that generation uses
+    checkpointing: bool = False  # compute inner values again for the gradients instead of keeping them: less memory, a third slower
+    optimiser: str = "adamw"  # "adamw", or "adamw8bit" (bitsandbytes, on a GPU), whose own memory is a quarter
     precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
     checkpoint_every: int = 250  # steps between checkpoints
     preview_every: int = 500  # steps between pictures of fixed seeds
@@ -404,6 +406,7 @@ def _check(config: Config) -> None:
     need("training.steps", t.steps >= 1, "at least 1")
     need("training.batch", t.batch >= 1, "at least 1")
     need("training.learning_rate", t.learning_rate > 0, "more than 0")
+    need("training.optimiser", t.optimiser in ("adamw", "adamw8bit"), "adamw or adamw8bit")
     need("training.decay", 0 <= t.decay <= 1, "0 to 1")
     need("training.ema", 0 <= t.ema < 1, "at least 0 and less than 1")
     need("training.minutes", t.minutes >= 0, "0 (no limit) or more")

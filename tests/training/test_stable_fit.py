@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from flawsmith.errors import ConfigError, DataError, RunError, WeightsError
 from flawsmith.generation.generate import load
 from flawsmith.training.fit import fit
 from flawsmith.training.learned import prepare
+from flawsmith.training.optimiser import build_optimiser
 
 MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
 # It learns too little to pass the checks.
@@ -108,3 +110,28 @@ def test_what_cannot_be_is_said_at_once(data8: Path, configured: Callable[..., C
         configured({"mask": "grey"})
     with pytest.raises(DataError, match=r"data\.defects names 'rust'; expected some of blob, line"):
         prepare(read(data8), configured(data={"defects": "blob, rust"}))
+
+
+def test_checkpointing_changes_memory_and_nothing_else(data8: Path, configured: Callable[..., Config], tmp_path: Path) -> None:
+    states = []
+    for on in (False, True):
+        config = configured({"bcm": True}, training={"steps": 3, "checkpointing": on})
+        fit(data8, tmp_path / str(on), config, device="cpu", threads=1, quiet=True)
+        with safe_open(tmp_path / str(on) / "model/model.safetensors", "pt") as file:
+            states.append({key: file.get_tensor(key) for key in file.keys()})  # noqa: SIM118
+    assert states[0].keys() == states[1].keys()
+    for key, value in states[0].items():
+        torch.testing.assert_close(value, states[1][key], atol=1e-5, rtol=1e-4)
+
+
+def test_bf16_has_no_nan(data8: Path, configured: Callable[..., Config], tmp_path: Path) -> None:
+    fit(data8, tmp_path / "run", configured(training={"precision": "bf16", "steps": 3}), device="cpu", threads=1, quiet=True)
+    rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert len(rows) == 3 and all(np.isfinite(row["loss"]) for row in rows)
+
+
+def test_an_optimiser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    config = from_dict({"training": {"optimiser": "adamw8bit"}}).training
+    with pytest.raises(ConfigError, match=r"adamw8bit: the package bitsandbytes cannot be imported .*; pip install bitsandbytes"):
+        build_optimiser(torch.nn.Linear(2, 2), config)

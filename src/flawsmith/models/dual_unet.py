@@ -34,7 +34,7 @@ class DualUNet(nn.Module):
         self.exchange = nn.ModuleDict()
         self.background = nn.ModuleDict()
         self._present = branches  # in the call under way
-        self._features: Features | None = None  # what BCM adds in the call under way
+        self._features: Features | None = None  # what BCM adds
         self._recorded: Features | None = None  # filled instead while the background picture itself goes through
         for name, layer in attention_layers(unet):
             key = name.replace(".", "/")  # ModuleDict keys hold no dots
@@ -60,17 +60,14 @@ class DualUNet(nn.Module):
         """
         if self.background and features is None:
             raise ValueError("DualUNet with BCM needs the background's features: call encode_background first.")
-        self._features = features
-        try:
-            y = self.unet(
-                x.flatten(0, 1),
-                t.repeat(x.shape[0]),
-                encoder_hidden_states=context.flatten(0, 1),
-                class_labels=None if pooled is None else pooled.flatten(0, 1),
-                return_dict=False,
-            )[0]
-        finally:
-            self._features = None
+        self._features = features  # kept until the next call: gradient checkpointing goes through the layers once more
+        y = self.unet(
+            x.flatten(0, 1),
+            t.repeat(x.shape[0]),
+            encoder_hidden_states=context.flatten(0, 1),
+            class_labels=None if pooled is None else pooled.flatten(0, 1),
+            return_dict=False,
+        )[0]
         return y.unflatten(0, (x.shape[0], -1))
 
     def encode_background(self, x: Tensor, context: Tensor, pooled: Tensor | None = None) -> Features:
@@ -84,11 +81,16 @@ class DualUNet(nn.Module):
 
     @contextmanager
     def _recording(self) -> Iterator[Features]:
+        checkpointing = self.unet.is_gradient_checkpointing  # which would go through the layers again when nothing is recorded
+        if checkpointing:
+            self.unet.disable_gradient_checkpointing()
         self._recorded, self._present = {}, 1
         try:
             yield self._recorded
         finally:
             self._recorded, self._present = None, self.branches
+            if checkpointing:
+                self.unet.enable_gradient_checkpointing()
 
     def _after(self, key: str) -> Any:
         """Return the forward hook of the attention layer called `key`."""

@@ -31,6 +31,7 @@ from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, s
 from flawsmith.training.initial import start_from
 from flawsmith.training.learned import prepare
 from flawsmith.training.objective import Objective
+from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.previews import Previews
 from flawsmith.training.progress import Progress, TensorBoard
 
@@ -66,6 +67,8 @@ def fit(
     main, rank = accelerator.is_main_process, accelerator.process_index
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
+    if config.training.checkpointing:
+        model.net.unet.enable_gradient_checkpointing()
     if precision == "bf16" and where != "cpu":
         model.hold_frozen(torch.bfloat16)
     begun_from = start_from(model, Path(config.training.init), config.model) if config.training.init and not resume else None
@@ -80,12 +83,7 @@ def fit(
     accelerator.wait_for_everyone()
 
     average = Average(model, config.training.ema)
-    optimiser = torch.optim.AdamW(
-        [p for p in model.parameters() if p.requires_grad],
-        lr=config.training.learning_rate,
-        weight_decay=config.training.weight_decay,
-        betas=(0.9, 0.99),
-    )
+    optimiser = build_optimiser(model, config.training)
     step, spent, logged = 0, 0.0, 0
     sums: dict[str, float] = {}  # of what is logged next
     newest = newest_checkpoint(run / "checkpoints")
