@@ -15,6 +15,8 @@ from flawsmith.config import from_dict
 from flawsmith.diffusion.variance_preserving import unit_variance
 from flawsmith.errors import ConfigError, WeightsError
 from flawsmith.models.build import DualModel, Shape, build_model
+from flawsmith.models.dual_unet import DualUNet
+from flawsmith.models.prompts import PromptTable
 from flawsmith.models.stable import mask_of_part
 from flawsmith.models.weights import KNOWN, Backbone, load_backbone, missing, trainable
 
@@ -212,3 +214,31 @@ def test_the_digest_tells_networks_apart_in_any_precision(checkpoint: Path, tmp_
     other = write_checkpoint(tmp_path / "other", seed=1)
     digests = [load_backbone(str(folder)).digest for folder in (checkpoint, half, other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+class Letters:
+    """A tokenizer without a vocabulary."""
+
+    model_max_length, bos_token_id, eos_token_id, pad_token_id = 77, 49406, 49407, 49407
+
+    def __call__(self, text: str, add_special_tokens: bool = True) -> dict[str, list[int]]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+
+def millions(modules: Any) -> float:
+    return round(sum(p.numel() for p in modules.parameters()) / 1e6, 2)
+
+
+def test_on_stable_diffusion_1_5_there_are_as_many_weights_as_published() -> None:
+    from diffusers import UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
+        dual = DualUNet(unet, 2, "saim", 0, 64, False, lora_rank=32)
+        text = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12))
+        prompts = PromptTable(text, Letters(), ("good", "crack"), [("a", "b")] * 4, 0, 32)
+        low_rank = DualUNet(UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8), 2, "saim", 32, 64, False, lora_rank=32)
+    assert round(sum(p.numel() for p in unet.parameters()) / 1e6, 1) == 859.5
+    assert (millions(dual.lora), millions(dual.exchange), millions(prompts.lora)) == (12.75, 124.08, 2.36)
+    assert millions(low_rank.exchange) < 10, "the preset sd15's SAIM"
