@@ -48,6 +48,7 @@ def merged(unet: UNet2DConditionModel, dual: DualUNet, branch: int) -> UNet2DCon
     for name, layer in attention_layers(plain):
         for part, linear in {"q": layer.to_q, "k": layer.to_k, "v": layer.to_v, "out": layer.to_out[0]}.items():
             lora = dual.lora[f"{name.replace('.', '/')}/{part}"]
+            assert isinstance(lora, LoRA)
             linear.weight.data += (lora.down[branch] @ lora.up[branch]).T
     return plain
 
@@ -72,7 +73,8 @@ def test_the_background_picture_goes_through_the_whole_branch_s_adapters(unet: U
     x, _, context = inputs()
     dual = filled(DualUNet(unet, 2, "none", 0, 16, True, lora_rank=4))
     found = dual.encode_background(x[0], context[0])
-    plain, expected = merged(unet, dual, 0), {}
+    plain = merged(unet, dual, 0)
+    expected: dict[str, torch.Tensor] = {}
     for name, layer in attention_layers(plain):
         if name.endswith("attn1"):
             key = name.replace(".", "/")
@@ -89,7 +91,7 @@ def test_only_the_adapters_of_a_frozen_network_learn(unet: UNet2DConditionModel)
     dual = filled(DualUNet(unet, 2, "none", 0, 16, False, lora_rank=4))
     x, t, context = inputs()
     dual(x, t, context)[0].square().sum().backward()
-    down = [lora.down.grad for lora in dual.lora.values()]
+    down = [parameter.grad for name, parameter in dual.lora.named_parameters() if name.endswith("down")]
     assert all(g is not None and g[0].abs().sum() > 0 and g[1].abs().sum() == 0 for g in down), "branch 1 had no part in it"
     assert all(p.grad is None for p in unet.parameters())
 

@@ -15,6 +15,7 @@ from flawsmith.config import Config, from_dict
 from flawsmith.errors import RunError
 from flawsmith.models.build import DualModel, Shape, build_model
 from flawsmith.models.dual_unet import attention_layers
+from flawsmith.models.prompts import PromptTable
 from flawsmith.models.published import load_published
 from flawsmith.models.weights import load_backbone
 from flawsmith.training.fit import fit
@@ -122,6 +123,7 @@ def test_the_text_encoder_s_adapters_are_those_merged_into_it(checkpoint: Path, 
             prefix = f"text_encoder.text_model.encoder.layers.{i}.self_attn.to_{part}_lora"
             getattr(layer.self_attn, linear).weight.data += weights[f"{prefix}.up.weight"] @ weights[f"{prefix}.down.weight"]
     with torch.no_grad():
+        assert isinstance(model.tokens, PromptTable)
         expected = backbone.text(input_ids=model.tokens.ids[1, 0][None]).last_hidden_state
         torch.testing.assert_close(model.tokens(torch.tensor([1]), 1)[0][0], expected, atol=1e-5, rtol=1e-4)
 

@@ -121,7 +121,7 @@ def test_noise_is_put_on_the_tokens_and_its_strength_is_the_configured_one(
     seen: list[Tensor] = []
     forward = m.tokens.forward
 
-    def spy(ids: Tensor, branches: int, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def spy(ids: Tensor, branches: int, noise: Tensor) -> tuple[Tensor, Tensor | None]:
         seen.append(noise)
         return forward(ids, branches, noise)
 

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from small_checkpoint import write_checkpoint
 
 from flawsmith.config import Config, from_dict, preset
+from flawsmith.data.image_files import read_image
 from flawsmith.data.readers import read
 from flawsmith.errors import ConfigError, DataError, RunError, WeightsError
 from flawsmith.generation.generate import load
@@ -64,8 +65,8 @@ def test_pairs_keep_every_pixel_outside_the_band_and_repeat(run: Path, data8: Pa
         assert summary.accepted == 2
     rows = [json.loads(line) for line in (tmp_path / "a/pairs.jsonl").read_text().splitlines()]
     for row in (row for row in rows if row["verdict"] == "accepted"):
-        image, mask = (cv2.imread(str(tmp_path / "a" / row[key]), cv2.IMREAD_UNCHANGED) for key in ("image", "mask"))
-        normal = cv2.imread(str(data8 / row["normal"]) if not Path(row["normal"]).is_absolute() else row["normal"], cv2.IMREAD_UNCHANGED)
+        pair = tmp_path / "a"
+        image, mask, normal = (read_image(path) for path in (pair / row["image"], pair / row["mask"], data8 / row["normal"]))
         near = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
         assert mask.any() and np.array_equal(image[~near], normal[~near])
         assert (tmp_path / "a" / row["image"]).read_bytes() == (tmp_path / "b" / row["image"]).read_bytes()
