@@ -44,6 +44,7 @@ class ModelConfig:
     interaction: str = "saim"  # how branches exchange information: "saim", "joint" or "none"
     saim_rank: int = 0  # rank of SAIM's linear layers; 0 = full rank
     bcm: bool = False  # background features enter the whole branch's self-attention (half as much work again)
+    bcm_form: str = "output"  # what they are added to: the layer's "output" (the paper) or its "keys" and values (its public code)
     lora_rank: int = 0  # with a backbone: rank of each branch's adapters on all attention layers; 0 = none
     text_lora_rank: int = 0  # with a backbone: rank of the text encoder's adapters; 0 = none
     widen: bool = True  # with a backbone: new channels tell it background and region; false = it is told the prompt alone
@@ -79,14 +80,17 @@ class TrainingConfig:
     steps: int = 4000  # optimiser steps at most
     minutes: float = 12.0  # wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out
     batch: int = 8  # windows per step
+    pieces: int = 1  # parts in which a batch goes through the network, one after the other: less memory
     learning_rate: float = 1e-3  # peak
     warmup: int = 50  # steps to the peak
     decay: float = 0.4  # last share of the training in which the learning rate falls to zero; 0 = it stays
     weight_decay: float = 1e-2  # AdamW
     clip: float = 1.0  # largest gradient norm
     ema: float = 0.995  # decay of the averaged weights that generation uses
+    latents: int = 0  # with an autoencoder: windows that are encoded once and drawn from in all steps; 0 = new ones at every step
     checkpointing: bool = False  # compute inner values again for the gradients instead of keeping them: less memory, a third slower
     optimiser: str = "adamw"  # "adamw", or "adamw8bit" (bitsandbytes, on a GPU), whose own memory is a quarter
+    memory: float = 0.0  # GB of device memory to stay within: checkpointing, pieces and optimiser are chosen for it; 0 = as they are set
     precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
     checkpoint_every: int = 250  # steps between checkpoints
     preview_every: int = 500  # steps between pictures of fixed seeds
@@ -391,6 +395,7 @@ def _check(config: Config) -> None:
     need("model.text_lora_rank", m.text_lora_rank >= 0, "0 (none) or more")
     need("model.mask", m.mask in ("cells", "grey"), "cells or grey")
     need("model.interaction", m.interaction in ("saim", "joint", "none"), "saim, joint or none")
+    need("model.bcm_form", m.bcm_form in ("output", "keys"), "output or keys")
     need("model.saim_rank", m.saim_rank >= 0, "0 (full rank) or more")
     need("diffusion.prediction", f.prediction in ("x", "v", "eps"), "x, v or eps")
     if m.backbone:
@@ -403,8 +408,11 @@ def _check(config: Config) -> None:
     need("diffusion.token_dropout", 0 <= f.token_dropout < 1, "at least 0 and less than 1")
     need("diffusion.token_noise", f.token_noise >= 0, "at least 0")
     need("diffusion.free_share", 0 <= f.free_share <= 1, "0 to 1")
+    need("training.latents", t.latents == 0 or (t.latents > 0 and (m.backbone or m.codec) != "unshuffle"), "0 without an autoencoder")
     need("training.steps", t.steps >= 1, "at least 1")
     need("training.batch", t.batch >= 1, "at least 1")
+    need("training.pieces", t.pieces >= 1 and t.batch % t.pieces == 0, f"a divisor of training.batch, {t.batch}")
+    need("training.memory", t.memory >= 0, "0 (no limit) or GB")
     need("training.learning_rate", t.learning_rate > 0, "more than 0")
     need("training.optimiser", t.optimiser in ("adamw", "adamw8bit"), "adamw or adamw8bit")
     need("training.decay", 0 <= t.decay <= 1, "0 to 1")

@@ -237,23 +237,22 @@ def test_tiles_see_their_own_part_of_the_canvas(tiny: Callable[..., Config], mon
     config = tiny()
     m, task = model(config), large()
     seen: list[torch.Tensor] = []
-    condition = m.condition
+    show = m.show
 
-    def spy(background: torch.Tensor, region: torch.Tensor, *rest: torch.Tensor) -> Condition:
-        seen.extend([background, region])
-        return condition(background, region, *rest)
+    def spy(background: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
+        seen.extend([m.codec.decode(background), region])
+        return show(background, region)
 
-    monkeypatch.setattr(m, "condition", spy)
+    monkeypatch.setattr(m, "show", spy)
     draw(m, [task], config, "fp32")
     assert task.normal is not None
     shown = np.where(task.region, 0, task.normal)
     tiles = cover(task.region, SIDE, m.factor)
-    assert len(tiles) > 3 and len(seen) == 4 * len(tiles), "with the defect's tokens and without"
+    assert len(tiles) > 3 and len(seen) == 2 * len(tiles)
     for i, tile in enumerate(tiles):
         rows, columns = tile.pixels(m.factor)
-        for j in (4 * i, 4 * i + 2):
-            assert np.array_equal(seen[j][0].numpy(), shown[:, rows, columns])
-            assert np.array_equal(seen[j + 1][0, 0].numpy(), task.region[rows, columns])
+        assert np.array_equal(seen[2 * i][0].numpy(), shown[:, rows, columns])
+        assert np.array_equal(seen[2 * i + 1][0, 0].numpy(), task.region[rows, columns])
 
 
 def test_every_tile_denoises_its_own_part_of_the_state(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -362,13 +361,13 @@ def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable
     assert np.abs(drawn[0].whole - drawn[1].whole).max() > 1e-4
     assert np.abs(drawn[0].whole - drawn[3].whole).mean() > np.abs(drawn[0].whole - drawn[1].whole).mean()
     seen: list[torch.Tensor | None] = []
-    condition = m.condition
+    tell = m.tell
 
-    def spy(background: torch.Tensor, region: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None) -> Condition:
+    def spy(cells: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None) -> Condition:
         seen.append(noise)
-        return condition(background, region, ids, noise)
+        return tell(cells, ids, noise)
 
-    monkeypatch.setattr(m, "condition", spy)
+    monkeypatch.setattr(m, "tell", spy)
     config = tiny(generation={"token_noise": 0.5})
     for task in (first, dataclasses.replace(first, seed=999), large()):
         draw(m, [task], config, "fp32")

@@ -56,12 +56,12 @@ def merged(unet: UNet2DConditionModel, dual: DualUNet, branch: int) -> UNet2DCon
 def test_fresh_adapters_are_the_plain_unet_bit_for_bit(unet: UNet2DConditionModel) -> None:
     x, t, context = inputs()
     expected = unet(x.flatten(0, 1), t.repeat(2), encoder_hidden_states=context.flatten(0, 1)).sample
-    assert torch.equal(DualUNet(unet, 2, "saim", 0, 16, False, lora_rank=4)(x, t, context).flatten(0, 1), expected)
+    assert torch.equal(DualUNet(unet, 2, "saim", 0, 16, "none", lora_rank=4)(x, t, context).flatten(0, 1), expected)
 
 
 def test_each_branch_is_the_network_with_its_own_adapters_merged(unet: UNet2DConditionModel) -> None:
     x, t, context = inputs()
-    dual = filled(DualUNet(unet, 2, "none", 0, 16, False, lora_rank=4))
+    dual = filled(DualUNet(unet, 2, "none", 0, 16, "none", lora_rank=4))
     found = dual(x, t, context)
     for branch in range(2):
         expected = merged(unet, dual, branch)(x[branch], t, encoder_hidden_states=context[branch]).sample
@@ -71,7 +71,7 @@ def test_each_branch_is_the_network_with_its_own_adapters_merged(unet: UNet2DCon
 
 def test_the_background_picture_goes_through_the_whole_branch_s_adapters(unet: UNet2DConditionModel) -> None:
     x, _, context = inputs()
-    dual = filled(DualUNet(unet, 2, "none", 0, 16, True, lora_rank=4))
+    dual = filled(DualUNet(unet, 2, "none", 0, 16, "output", lora_rank=4))
     found = dual.encode_background(x[0], context[0])
     plain = merged(unet, dual, 0)
     expected: dict[str, torch.Tensor] = {}
@@ -88,7 +88,7 @@ def test_the_background_picture_goes_through_the_whole_branch_s_adapters(unet: U
 
 def test_only_the_adapters_of_a_frozen_network_learn(unet: UNet2DConditionModel) -> None:
     unet.requires_grad_(False)
-    dual = filled(DualUNet(unet, 2, "none", 0, 16, False, lora_rank=4))
+    dual = filled(DualUNet(unet, 2, "none", 0, 16, "none", lora_rank=4))
     x, t, context = inputs()
     dual(x, t, context)[0].square().sum().backward()
     down = [parameter.grad for name, parameter in dual.lora.named_parameters() if name.endswith("down")]

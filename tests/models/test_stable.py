@@ -235,10 +235,10 @@ def test_on_stable_diffusion_1_5_there_are_as_many_weights_as_published() -> Non
 
     with torch.device("meta"):
         unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8)
-        dual = DualUNet(unet, 2, "saim", 0, 64, False, lora_rank=32)
+        dual = DualUNet(unet, 2, "saim", 0, 64, "none", lora_rank=32)
         text = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_hidden_layers=12, num_attention_heads=12))
         prompts = PromptTable(text, Letters(), ("good", "crack"), [("a", "b")] * 4, 0, 32)
-        low_rank = DualUNet(UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8), 2, "saim", 32, 64, False, lora_rank=32)
+        low_rank = DualUNet(UNet2DConditionModel(cross_attention_dim=768, attention_head_dim=8), 2, "saim", 32, 64, "none", lora_rank=32)
     assert round(sum(p.numel() for p in unet.parameters()) / 1e6, 1) == 859.5
     assert (millions(dual.lora), millions(dual.exchange), millions(prompts.lora)) == (12.75, 124.08, 2.36)
     assert millions(low_rank.exchange) < 10, "the preset sd15's SAIM"

@@ -12,6 +12,7 @@ from flawsmith.config import Config
 from flawsmith.data.pairs import Batch
 from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.models.build import Condition, DualModel, Shape, build_model
+from flawsmith.models.codecs import decode_mask
 from flawsmith.training.objective import Loss, objective
 
 SIDE = 32
@@ -84,15 +85,16 @@ def test_the_total_is_the_sum_of_its_parts(tiny: Callable[..., Config]) -> None:
 
 
 def spied(m: DualModel, monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Return a list that fills with (background, region, ids) of every call of `condition`."""
+    """Return a list that fills with (background, region, ids) of every call of `tell`."""
     seen: list[tuple[Tensor, Tensor, Tensor]] = []
-    condition = m.condition
+    tell = m.tell
 
-    def spy(background: Tensor, region: Tensor, ids: Tensor, *rest: Any) -> Condition:
-        seen.append((background, region, ids))
-        return condition(background, region, ids, *rest)
+    def spy(cells: Tensor, ids: Tensor, *rest: Any) -> Condition:
+        channels = m.codec.channels
+        seen.append((m.codec.decode(cells[:, :channels]), decode_mask(cells[:, channels:], m.factor), ids))
+        return tell(cells, ids, *rest)
 
-    monkeypatch.setattr(m, "condition", spy)
+    monkeypatch.setattr(m, "tell", spy)
     return seen
 
 

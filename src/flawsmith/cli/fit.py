@@ -21,6 +21,9 @@ from flawsmith.cli import options
 @options.overwrite
 @click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Steps at most (training.steps).")
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", help="Minutes at most (training.minutes).")
+@click.option(
+    "--memory", type=click.FloatRange(min=0, min_open=True), metavar="GB", help="Stay within so much device memory (training.memory)."
+)
 @click.option("--seed", type=int, metavar="S", help="Seed of weights, windows and noise (training.seed).")
 @options.device
 @options.threads
@@ -37,6 +40,7 @@ def fit(
     overwrite: bool,
     max_steps: int | None,
     max_minutes: float | None,
+    memory: float | None,
     seed: int | None,
     device: str,
     threads: int,
@@ -45,7 +49,7 @@ def fit(
 ) -> None:
     """Learn the product in DATA and its defects; write the model to RUN.
 
-    Later words win: the preset, then --config, then --set, then --max-steps, --max-minutes, --seed and --init.
+    Later words win: the preset, then --config, then --set, then --max-steps, --max-minutes, --memory, --seed and --init.
     The whole resolved configuration is saved as RUN/config.yaml.
     """
     if resume and overwrite:
@@ -53,7 +57,7 @@ def fit(
     if resume and file is None and (run / "config.yaml").exists():
         file = run / "config.yaml"  # a shorter command must not set the limits back to the preset's
     named: dict[str, object] = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
-    named |= {"training.init": None if init is None else str(init)}
+    named |= {"training.memory": memory, "training.init": None if init is None else str(init)}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
     resolved = config.resolve(preset, file, [*settings, *chosen])
     with options.resumable(lambda: (run / "config.yaml").exists()):

@@ -27,6 +27,14 @@ class Batch:
     region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
     ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`."""
+        return Batch(*(x.to(device, non_blocking=True) for x in (self.whole, self.mask, self.region, self.ids)))
+
+    def __getitem__(self, rows: slice) -> "Batch":
+        """Return some of the windows."""
+        return Batch(self.whole[rows], self.mask[rows], self.region[rows], self.ids[rows])
+
 
 class Pool:
     """The pictures of one product in memory, cut down to what windows can need."""
@@ -51,7 +59,11 @@ class Pool:
 
     def batch(self, seed: int, step: int, count: int) -> Batch:
         """Return the windows of one step; they depend on (seed, step) and nothing else."""
-        rows = [self._row(numpy_generator(seed, "window", step, i)) for i in range(count)]
+        return self.windows(seed, [("window", step, i) for i in range(count)])
+
+    def windows(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> Batch:
+        """Return a window for each key; it depends on (seed, key) and nothing else."""
+        rows = [self._row(numpy_generator(seed, *key)) for key in keys]
         whole, mask, region, ids = zip(*rows, strict=True)
         return Batch(
             torch.from_numpy(np.stack(whole)),

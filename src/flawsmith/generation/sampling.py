@@ -117,10 +117,11 @@ def _told(
     ids = torch.tensor([task.entry for task in tasks], device=device)
     size = model.tokens.entries.shape[1:]
     jitter = [config.generation.token_noise * torch.randn(size, generator=torch_generator(task.seed, "tokens")) for task in tasks]
-    condition = model.condition(shown, here, ids, torch.stack(jitter).to(device))
+    cells = model.show(model.codec.encode(shown), here)
+    condition = model.tell(cells, ids, torch.stack(jitter).to(device))
     if config.generation.guidance == 1:
         return condition, None
-    return condition, model.condition(shown, here, torch.full_like(ids, model.tokens.empty))
+    return condition, model.tell(cells, torch.full_like(ids, model.tokens.empty))
 
 
 def _predict(model: DualModel, x: Tensor, t: float, conditions: tuple[Condition, Condition | None], config: Config) -> Tensor:

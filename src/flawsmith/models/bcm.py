@@ -1,4 +1,4 @@
-"""How the background picture's features enter the whole branch at one self-attention layer."""
+"""How the background picture's features enter the whole branch at one self-attention layer: as in the paper, or as in its public code."""
 
 import torch
 from torch import Tensor, nn
@@ -26,3 +26,21 @@ class BCM(nn.Module):
         extra = self.gate * self.mlp(background)  # (B, N, C)
         rest = y.shape[0] - extra.shape[0]
         return y + torch.cat([extra, extra.new_zeros(rest, *extra.shape[1:])]) if rest else y + extra
+
+
+class KeyValueBCM(nn.Module):
+    """BCM as in DualAnoDiff's public code: branch 0 takes its keys and values from (1 - a) h + a MLP(h_b), a learned from 0.
+
+    h is what enters the layer, h_b what enters it for the background picture.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, h: Tensor, background: Tensor) -> Tensor:
+        """Return h with the background mixed into branch 0. h: (2B, N, C), or (B, N, C) with one branch; background: (B, N, C)."""
+        count = len(background)
+        mixed = torch.lerp(h[:count], self.mlp(background).to(h.dtype), self.gate.to(h.dtype))
+        return torch.cat([mixed, h[count:]])

@@ -68,7 +68,8 @@ class DualModel(nn.Module):
             cross_attention_dim=config.token_dim,
             class_embed_type="identity",
         )
-        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, config.bcm)
+        bcm = config.bcm_form if config.bcm else "none"
+        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm)
 
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
@@ -82,7 +83,14 @@ class DualModel(nn.Module):
         background: (B, C, H, W) in [-1, 1], 0 inside the region; region: (B, 1, H, W), 1 where the model may draw;
         ids: (B,) entries of the token table; noise: (B, T, D), added to the tokens.
         """
-        cells = torch.cat([self.codec.encode(background), encode_mask(region, self.factor)], dim=1)
+        return self.tell(self.show(self.codec.encode(background), region), ids, noise)
+
+    def show(self, background: Tensor, region: Tensor) -> Tensor:
+        """Return the cells (B, C, h, w) of the background's latents (B, channels, h, w) and the region (B, 1, H, W)."""
+        return torch.cat([background, encode_mask(region, self.factor)], dim=1)
+
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+        """Return what the network is told, with background and region as the cells of `show`; else as `condition`."""
         tokens, pooled = self.tokens(ids, self.branches, noise)
         features = None
         if self.net.background:
@@ -93,12 +101,14 @@ class DualModel(nn.Module):
 
     def encode(self, whole: Tensor, part: Tensor, mask: Tensor) -> Tensor:
         """Return the clean state. whole, part: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""
+        return self.join(self.codec.encode(whole), self.codec.encode(part) if self.branches == 2 else None, mask)
+
+    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
+        """Return the clean state of latents (B, channels, h, w), a single branch having no part, and a mask (B, 1, H, W), -1 or 1."""
         cells = encode_mask(mask, self.factor)
-        if self.branches == 1:
-            return torch.cat([self.codec.encode(whole), cells], dim=1)[None]
-        z0 = torch.cat([self.codec.encode(whole), torch.zeros_like(cells)], dim=1)
-        z1 = torch.cat([self.codec.encode(part), cells], dim=1)
-        return torch.stack([z0, z1])  # (2, B, C, h, w)
+        if part is None:
+            return torch.cat([whole, cells], dim=1)[None]
+        return torch.stack([torch.cat([whole, torch.zeros_like(cells)], dim=1), torch.cat([part, cells], dim=1)])  # (2, B, C, h, w)
 
     def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return whole, part (B, C, H, W) and mask (B, 1, H, W) of a clean state; a single branch's part is whole times mask."""

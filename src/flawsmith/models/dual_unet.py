@@ -10,7 +10,7 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 from flawsmith.models.adapters import LoRA, attach
-from flawsmith.models.bcm import BCM
+from flawsmith.models.bcm import BCM, KeyValueBCM
 from flawsmith.models.saim import SAIM, JointAttention
 
 Features = dict[str, Tensor]  # background features by self-attention layer, each (B, N, C)
@@ -24,9 +24,11 @@ class DualUNet(nn.Module):
     """
 
     def __init__(
-        self, unet: UNet2DConditionModel, branches: int, interaction: str, rank: int, head_dim: int, bcm: bool, lora_rank: int = 0
+        self, unet: UNet2DConditionModel, branches: int, interaction: str, rank: int, head_dim: int, bcm: str, lora_rank: int = 0
     ) -> None:
-        """interaction: "saim", "joint" or "none"; rank: of SAIM, 0 = full; lora_rank: of the branches' adapters, 0 = none."""
+        """interaction: "saim", "joint" or "none"; rank: of SAIM, 0 = full; bcm: "output" (paper), "keys" (public code) or "none";
+        lora_rank: of the branches' adapters, 0 = none.
+        """
         super().__init__()
         self.unet = unet
         self.branches = branches
@@ -44,8 +46,12 @@ class DualUNet(nn.Module):
                 self.exchange[key] = SAIM(width, rank)
             elif branches == 2 and interaction == "joint" and own:
                 self.exchange[key] = JointAttention(width, head_dim)
-            if bcm and own:
+            if bcm == "output" and own:
                 self.background[key] = BCM(width)
+            elif bcm == "keys" and own:
+                self.background[key] = KeyValueBCM(width)
+                for linear in (layer.to_k, layer.to_v):
+                    linear.register_forward_pre_hook(self._before(key))
             layer.register_forward_hook(self._after(key))
             for part, linear in _projections(layer).items() if lora_rank else ():
                 lora = LoRA(linear.in_features, linear.out_features, lora_rank, branches)
@@ -71,7 +77,7 @@ class DualUNet(nn.Module):
         return y.unflatten(0, (x.shape[0], -1))
 
     def encode_background(self, x: Tensor, context: Tensor, pooled: Tensor | None = None) -> Features:
-        """Return the self-attention outputs for a clean background picture; the same for every step of sampling.
+        """Return what BCM takes from the self-attention layers for a clean background picture; the same for every step of sampling.
 
         x: (B, C_in, h, w) at time 0; context: (B, T, D); pooled: (B, E).
         """
@@ -92,16 +98,28 @@ class DualUNet(nn.Module):
             if checkpointing:
                 self.unet.enable_gradient_checkpointing()
 
+    def _before(self, key: str) -> Any:
+        """Return the hook before the keys and values of the self-attention layer called `key`."""
+
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor] | None:
+            if self._recorded is not None or self._features is None:
+                return None
+            return (self.background[key](inputs[0], self._features[key]),)
+
+        return hook
+
     def _after(self, key: str) -> Any:
         """Return the forward hook of the attention layer called `key`."""
 
-        def hook(_module: nn.Module, _inputs: Any, y: Tensor) -> Tensor:
+        own = self.background[key] if key in self.background else nn.Identity()
+
+        def hook(_module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
             if self._recorded is not None:
                 if key in self.background:
-                    self._recorded[key] = y
+                    self._recorded[key] = y if isinstance(own, BCM) else inputs[0]
                 return y
-            if self._features is not None and key in self.background:
-                y = self.background[key](y, self._features[key])
+            if self._features is not None and isinstance(own, BCM):
+                y = own(y, self._features[key])
             return self.exchange[key](y) if key in self.exchange else y
 
         return hook

@@ -8,7 +8,7 @@ from flawsmith.config import ModelConfig
 from flawsmith.data.sample import GOOD
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 from flawsmith.models.build import Condition, DualModel, Shape
-from flawsmith.models.codecs import Autoencoder, encode_mask
+from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_unet import DualUNet
 from flawsmith.models.prompts import PromptTable, Templates
 from flawsmith.models.weights import Backbone
@@ -47,7 +47,8 @@ class StableModel(DualModel):
         self._inpaints = unet.config.in_channels == INPAINTING
         self._widened = config.widen
         known = self.codec.channels + self.factor**2 if config.widen else 0  # of background and region
-        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, config.bcm, config.lora_rank)
+        bcm = config.bcm_form if config.bcm else "none"
+        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm, config.lora_rank)
         self.wide = Widening(unet, self._mask_cells + known, self._mask_cells)
 
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
@@ -72,9 +73,8 @@ class StableModel(DualModel):
             clean = (noisy - times * picture) / (1 - times).clamp(min=1e-3)
         return torch.cat([clean, y[:, :, channels:]], dim=2) * self.mask_of_state(y)
 
-    def condition(self, background: Tensor, region: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
         """Return what the network is told; as in `DualModel`."""
-        cells = torch.cat([self.codec.encode(background), encode_mask(region, self.factor)], dim=1)
         tokens, _ = self.tokens(ids, self.branches, noise)
         features = None
         if self.net.background:
@@ -89,12 +89,11 @@ class StableModel(DualModel):
             features = self.net.encode_background(torch.cat(inputs, dim=1), own[0], None)
         return Condition(cells, tokens, None, features)
 
-    def encode(self, whole: Tensor, part: Tensor, mask: Tensor) -> Tensor:
-        """Return the clean state; as in `DualModel`."""
+    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
+        """Return the clean state of latents; as in `DualModel`."""
         if self._mask_cells:
-            return super().encode(whole, part, mask)
-        pictures = [whole, part][: self.branches]
-        return torch.stack([self.codec.encode(picture) for picture in pictures])
+            return super().join(whole, part, mask)
+        return torch.stack([latents for latents in (whole, part) if latents is not None])
 
     def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return whole, part (B, C, H, W) and mask (B, 1, H, W); without mask cells the mask is where the part is not grey."""

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,9 @@ from flawsmith.seeds import derive, torch_generator
 from flawsmith.training.average import Average
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
 from flawsmith.training.initial import start_from
+from flawsmith.training.latents import Encoded, KeptLatents
 from flawsmith.training.learned import prepare
+from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.previews import Previews
@@ -67,10 +70,15 @@ def fit(
     main, rank = accelerator.is_main_process, accelerator.process_index
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
-    if config.training.checkpointing:
-        model.net.unet.enable_gradient_checkpointing()
     if precision == "bf16" and where != "cpu":
         model.hold_frozen(torch.bfloat16)
+    needs: Memory | None = None
+    if config.training.memory or where != "cpu":
+        plan, needs = fit_into(model, config.training, precision)
+        config = replace(config, training=plan)
+    if config.training.checkpointing:
+        model.net.unet.enable_gradient_checkpointing()
+    size = config.training.batch // config.training.pieces  # windows that go through together
     begun_from = start_from(model, Path(config.training.init), config.model) if config.training.init and not resume else None
     if resume:
         _same_data(run, learned.record)
@@ -93,6 +101,7 @@ def fit(
         _forget_after(run / "log.jsonl", step)
     average.weights = {name: w.to(accelerator.device) for name, w in average.weights.items()}
     loss_of, optimiser = accelerator.prepare(Objective(model, config.diffusion), optimiser)
+    kept = KeptLatents(learned.pool, derive(seed, rank), config.training.latents) if config.training.latents else None
     previews = Previews(run / "previews", learned.pool, seed, precision)
     board = TensorBoard(run / "tensorboard") if config.training.tensorboard and main else None
     progress = Progress(config.training, quiet or not main)
@@ -107,26 +116,39 @@ def fit(
     split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds
     torn = False  # between two steps the state is whole
     model.train()
+    if needs and main and not quiet:
+        how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
+        progress.say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
     with progress, _kept_on_interrupt(lambda: None if torn or not main else keep(time.monotonic() - started)):
         while step < config.training.steps and not _time_is_up(config, time.monotonic() - started, accelerator):
             mark = time.monotonic()
-            batch = _to(learned.pool.batch(derive(seed, rank), step, config.training.batch), accelerator.device)
+            batch: Batch | Encoded
+            if kept is None:
+                batch = learned.pool.batch(derive(seed, rank), step, config.training.batch).to(accelerator.device)
+            else:
+                with accelerator.autocast():
+                    batch = kept.batch(model, step, config.training.batch, accelerator.device)
             split["data"] += time.monotonic() - mark
 
             mark = time.monotonic()
             rate = config.training.learning_rate * _schedule(config, step, time.monotonic() - started)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            loss = loss_of(batch, torch_generator(seed, "noise", rank, step))  # prepared by accelerate: under its autocast
-            accelerator.backward(loss.total)
+            generator = torch_generator(seed, "noise", rank, step)
+            seen: list[tuple[str, torch.Tensor]] = []
+            for first in range(0, config.training.batch, size):
+                loss = loss_of(batch[first : first + size], generator)  # prepared by accelerate: under its autocast
+                accelerator.backward(loss.total / config.training.pieces)
+                seen += [("loss", loss.total.detach()), ("denoise", loss.denoise), ("align", loss.align)]
             norm = accelerator.clip_grad_norm_(model.parameters(), config.training.clip)
             torn = True
             optimiser.step()
             optimiser.zero_grad()
             step += 1
             average.update(model, step)
-            for name, value in (("loss", loss.total), ("denoise", loss.denoise), ("align", loss.align), ("gradient", norm)):
-                sums[name] = sums.get(name, 0.0) + float(value.detach())
+            for name, value in seen:
+                sums[name] = sums.get(name, 0.0) + float(value) / config.training.pieces
+            sums["gradient"] = sums.get("gradient", 0.0) + float(norm.detach())
             torn = False
             split["model"] += time.monotonic() - mark
             _stop_on_nan(sums["loss"], step, run)
@@ -149,6 +171,8 @@ def fit(
     seconds = time.monotonic() - started
     result = {"run": str(run), "steps": step, "minutes": round(seconds / 60, 2), "window": learned.product.shape.window}
     result |= {"parameters": count_trainable(model), "precision": precision, "device": str(accelerator.device)}
+    if needs is not None:
+        result |= {"device_memory_gb": round(needs.total, 2)}
     if begun_from is not None:
         result |= {"init": begun_from}
     result |= {"seconds": {**{k: round(v, 2) for k, v in split.items()}, "total": round(time.monotonic() - begun, 2)}}
@@ -187,10 +211,6 @@ def _kept_on_interrupt(keep: Callable[[], None]) -> Iterator[None]:
     except KeyboardInterrupt:
         keep()
         raise
-
-
-def _to(batch: Batch, device: torch.device) -> Batch:
-    return Batch(*(getattr(batch, name).to(device, non_blocking=True) for name in ("whole", "mask", "region", "ids")))
 
 
 def _stop_on_nan(loss: float, step: int, run: Path) -> None:

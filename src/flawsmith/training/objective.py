@@ -12,6 +12,7 @@ from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix, training_times
 from flawsmith.models.build import DualModel
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
+from flawsmith.training.latents import Encoded, encode
 
 
 @dataclass(frozen=True)
@@ -31,47 +32,48 @@ class Objective(nn.Module):
         self.model = model
         self._config = config
 
-    def forward(self, batch: Batch, generator: torch.Generator) -> Loss:
+    def forward(self, batch: Batch | Encoded, generator: torch.Generator) -> Loss:
         """Return the loss of one batch."""
         return objective(self.model, batch, self._config, generator)
 
 
-def objective(model: DualModel, batch: Batch, config: DiffusionConfig, generator: torch.Generator) -> Loss:
+def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator) -> Loss:
     """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
-    device = batch.whole.device
-    count = len(batch.ids)
+    seen = batch if isinstance(batch, Encoded) else encode(model, batch)
+    device, count = seen.whole.device, len(seen.ids)
     own = model.schedule  # a pretrained network's
     t = (own.training_times(count, generator) if own else training_times(count, config.time_mean, config.time_std, generator)).to(device)
     dropped = torch.rand(count, generator=generator).to(device) < config.token_dropout
-    ids = torch.where(dropped, model.tokens.empty, batch.ids)
-    target = model.encode(batch.whole, batch.whole * batch.mask, 2 * batch.mask - 1)  # (branches, B, C, h, w)
+    ids = torch.where(dropped, model.tokens.empty, seen.ids)
+    target = model.join(seen.whole, seen.part, 2 * seen.mask - 1)  # (branches, B, C, h, w)
     keep = model.mask_of_state(target)
     noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
     noisy = mix(target, noise, t[None, :, None, None, None]) * keep
     jitter = config.token_noise * torch.randn(count, *model.tokens.entries.shape[1:], generator=generator)  # (B, T, D)
-    condition = model.condition(batch.whole * (1 - batch.region), batch.region, ids, jitter.to(device))
+    condition = model.tell(model.show(seen.background, seen.region), ids, jitter.to(device))
     output = model(noisy, t, condition).float()
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
-    denoise = denoising_loss(clean, target, t, _weight(model, batch, config) * keep, config.min_time, config.weighting).mean()
-    align = _alignment(model, batch, clean, t) if config.align_weight > 0 else denoise.new_zeros(())
+    denoise = denoising_loss(clean, target, t, _weight(model, seen.region, config) * keep, config.min_time, config.weighting).mean()
+    align = _alignment(model, seen.mask, clean, t) if config.align_weight > 0 else denoise.new_zeros(())
     return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach())
 
 
-def _alignment(model: DualModel, batch: Batch, clean: Tensor, t: Tensor) -> Tensor:
+def _alignment(model: DualModel, true_mask: Tensor, clean: Tensor, t: Tensor) -> Tensor:
     if isinstance(model.codec, Unshuffle):
         whole, part, mask = model.decode(clean)
-        return alignment_loss(whole, part, mask, batch.mask, t).mean()
+        return alignment_loss(whole, part, mask, true_mask, t).mean()
     channels = model.codec.channels
     cells = clean[-1, :, channels:]
-    grey = model.codec.encode(torch.zeros_like(batch.whole))  # to decode pictures would cost more than the network itself
+    grey = model.codec.encode(true_mask.new_zeros(1, model.shape.colours, *true_mask.shape[2:]))
+    # in latents: to decode them would cost more than the network
     whole, part = clean[0, :, :channels] - grey, clean[-1, :, :channels] - grey
     seen = model.codec.spread(((cells + 1) / 2).clamp(0, 1))
-    return alignment_loss(whole, part, decode_mask(cells, model.factor), batch.mask, t, seen).mean()
+    return alignment_loss(whole, part, decode_mask(cells, model.factor), true_mask, t, seen).mean()
 
 
-def _weight(model: DualModel, batch: Batch, config: DiffusionConfig) -> Tensor:
+def _weight(model: DualModel, region: Tensor, config: DiffusionConfig) -> Tensor:
     """Return the loss weight of every element of the state, (1, B, C, h, w)."""
-    pixels = config.outside_weight + (1 - config.outside_weight) * batch.region  # (B, 1, H, W)
+    pixels = config.outside_weight + (1 - config.outside_weight) * region  # (B, 1, H, W)
     cells = encode_mask(pixels, model.factor)
     parts = [model.codec.spread(cells), config.mask_weight * cells] if model.has_mask else [model.codec.spread(cells)]
     return torch.cat(parts, dim=1)[None]

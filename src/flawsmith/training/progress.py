@@ -26,6 +26,10 @@ class Progress:
         )
         self._task = self._bar.add_task("fit", total=1.0, step=0, loss="-", left="?")
 
+    def say(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._bar.console.print(text, highlight=False, soft_wrap=True)
+
     def update(self, step: int, seconds: float, loss: float) -> None:
         """Show how far the training is."""
         done = step / self._config.steps

@@ -1,0 +1,71 @@
+"""Training windows as the network sees them, and the kept ones that spare the autoencoder its work at every step."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flawsmith.data.pairs import Batch, Pool
+from flawsmith.models.build import DualModel
+from flawsmith.seeds import numpy_generator
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch whose pictures are latents, each (B, channels, h, w)."""
+
+    whole: Tensor
+    part: Tensor | None  # None with a single branch
+    background: Tensor  # the whole without what lies in the region
+    mask: Tensor  # (B, 1, H, W), 0 or 1
+    region: Tensor  # (B, 1, H, W), 0 or 1
+    ids: Tensor  # (B,)
+
+    def __getitem__(self, rows: slice) -> "Encoded":
+        """Return some of the windows."""
+        part = None if self.part is None else self.part[rows]
+        return Encoded(self.whole[rows], part, self.background[rows], self.mask[rows], self.region[rows], self.ids[rows])
+
+
+def encode(model: DualModel, batch: Batch) -> Encoded:
+    """Return the batch with its pictures encoded."""
+    code = model.codec.encode
+    part = code(batch.whole * batch.mask) if model.branches == 2 else None
+    return Encoded(code(batch.whole), part, code(batch.whole * (1 - batch.region)), batch.mask, batch.region, batch.ids)
+
+
+class KeptLatents:
+    """A fixed number of windows, each encoded when it is first drawn and kept in main memory from then on.
+
+    A frozen autoencoder's three passes a window cost about as much as the network's own work on it.
+    """
+
+    def __init__(self, pool: Pool, seed: int, count: int) -> None:
+        self._pool, self._seed = pool, seed
+        self._kept: list[Encoded | None] = [None] * count
+
+    def batch(self, model: DualModel, step: int, count: int, device: torch.device) -> Encoded:
+        """Return the windows of one step, on `device`: which ones depends on (seed, step) alone, what they show on (seed, their number)."""
+        chosen = numpy_generator(self._seed, "kept", step).integers(len(self._kept), size=count).tolist()
+        if fresh := sorted({i for i in chosen if self._kept[i] is None}):
+            encoded = encode(model, self._pool.windows(self._seed, [("kept", i) for i in fresh]).to(device))
+            for row, i in enumerate(fresh):
+                self._kept[i] = _to_keep(encoded[row : row + 1])
+        return _together([found for i in chosen if (found := self._kept[i]) is not None], device)
+
+
+def _to_keep(window: Encoded) -> Encoded:
+    """Return a window of its own in main memory, the mask and the region as bool."""
+    part = None if window.part is None else window.part.cpu().clone()
+    mask, region = window.mask.bool().cpu(), window.region.bool().cpu()
+    return Encoded(window.whole.cpu().clone(), part, window.background.cpu().clone(), mask, region, window.ids.cpu().clone())
+
+
+def _together(rows: list[Encoded], device: torch.device) -> Encoded:
+    """Return windows as one batch on `device`."""
+
+    def joined(name: str) -> Tensor:
+        return torch.cat([getattr(row, name) for row in rows]).to(device, non_blocking=True)
+
+    part = None if rows[0].part is None else joined("part")
+    return Encoded(joined("whole"), part, joined("background"), joined("mask").float(), joined("region").float(), joined("ids"))
