@@ -109,6 +109,7 @@ class GenerationConfig:
     sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first) or "pndm" (linear multistep, the paper's)
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
+    compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU
     attempts: int = 6  # tries per wanted pair before it counts as failed
     region_margin: float = 0.3  # how far the region reaches beyond the proposed defect, as a share of its thickness
     feather: int = 3  # width in pixels over which the picture returns to the normal
@@ -177,8 +178,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "backbone": SD15,
             "cells": 64,
             "tokens": 2,
-            "saim_rank": 32,
-            "lora_rank": 32,
+            "saim_rank": 8,
+            "lora_rank": 8,
         },
         "diffusion": {"weighting": "min-snr", "min_time": 0.02, "rho": 0.5},
         "training": {
@@ -188,6 +189,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 2e-4,
             "warmup": 100,
             "ema": 0.995,
+            "latents": 1024,
             "checkpoint_every": 500,
         },
         "generation": {"steps": 20, "guidance": 2.0, "batch": 8},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_checkpoint import write_checkpoint
+from small_checkpoint import write_checkpoint, write_single_file
 
 from flawsmith.config import from_dict
 from flawsmith.diffusion.variance_preserving import unit_variance
@@ -173,7 +173,7 @@ def test_a_checkpoint_without_a_mask_channel(checkpoint: Path) -> None:
 
 
 def test_what_is_missing_is_one_clear_error(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match=r"no-such: there is no such folder.*GB; licence CreativeML Open RAIL-M, commercial use allowed"):
         load_backbone(str(tmp_path / "no-such"))
     with pytest.raises(WeightsError, match=r"nobody/nothing: is not in the hub's cache and could not be fetched"):
@@ -242,3 +242,25 @@ def test_on_stable_diffusion_1_5_there_are_as_many_weights_as_published() -> Non
     assert round(sum(p.numel() for p in unet.parameters()) / 1e6, 1) == 859.5
     assert (millions(dual.lora), millions(dual.exchange), millions(prompts.lora)) == (12.75, 124.08, 2.36)
     assert millions(low_rank.exchange) < 10, "the preset sd15's SAIM"
+
+
+def test_one_file_is_the_same_backbone_as_its_folder(checkpoint: Path, tmp_path: Path) -> None:
+    path = write_single_file(checkpoint, tmp_path / "model.safetensors")
+    beside = tmp_path / "model"
+    for name in ("model_index.json", "tokenizer", "scheduler", "unet/config.json", "vae/config.json", "text_encoder/config.json"):
+        (beside / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (checkpoint / name).is_dir() else shutil.copy)(checkpoint / name, beside / name)
+    found, expected = load_backbone(str(path)), load_backbone(str(checkpoint))
+    assert found.digest == expected.digest
+    for part in ("unet", "vae", "text"):
+        ours, theirs = getattr(found, part).state_dict(), getattr(expected, part).state_dict()
+        assert ours.keys() == theirs.keys() and all(torch.equal(w, theirs[key]) for key, w in ours.items()), part
+    assert found.scheduler["beta_end"] == expected.scheduler["beta_end"]
+    assert found.tokenizer("a crack")["input_ids"] == expected.tokenizer("a crack")["input_ids"]
+
+
+def test_one_file_without_its_folder_says_what_is_missing(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    path = write_single_file(checkpoint, tmp_path / "alone.safetensors")
+    with pytest.raises(WeightsError, match=r"alone\.safetensors: cannot be loaded .* put the small files of its diffusers folder .*alone"):
+        load_backbone(str(path))

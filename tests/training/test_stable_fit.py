@@ -54,7 +54,7 @@ def test_the_run_holds_the_adapters_and_whose_they_are(run: Path) -> None:
     with safe_open(run / "model/model.safetensors", "pt") as file:
         names, metadata = list(file.keys()), file.metadata()
     assert names and not any(".unet." in name or ".text." in name for name in names)
-    assert len(metadata["base"]) == 16 and json.loads(metadata["config"])["model"]["product"] == "data80"
+    assert len(metadata["base"]) == len(metadata["data"]) == 16 and json.loads(metadata["config"])["model"]["product"] == "data80"
     assert (run / "model/model.safetensors").stat().st_size < 400_000
     assert [row["loss"] for row in map(json.loads, (run / "log.jsonl").read_text().splitlines())]
 

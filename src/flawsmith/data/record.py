@@ -1,5 +1,6 @@
 """RUN/data.json: the files that were learned from, with their hashes."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ def describe(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) -> 
         "normals": _rows(data.normals, data.root),
         "defects": {name: _rows(items, data.root) for name, items in chosen.items()},
     }
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    """Return 16 hex digits that tell what was learned from, wherever it lay."""
+    content = {key: record[key] for key in ("split", "normals", "defects")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_record(run: Path) -> dict[str, Any]:

@@ -60,6 +60,8 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     where = choose_device(device)
     if where != "cpu" and choose_precision(config.training.precision, where) == "bf16":
         model.hold_frozen(torch.bfloat16)
+    if config.generation.compile:
+        model.net.compile()
     return Generator(run, model.to(where), config, product, library, limits)
 
 

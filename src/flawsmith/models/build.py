@@ -49,7 +49,7 @@ class DualModel(nn.Module):
         super().__init__()
         self.shape = shape
         self.branches = 2 if config.dual else 1
-        self.codec: Codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours)
+        self.codec: Codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours, shape.window)
         self.factor = self.codec.factor
         self.state = self.codec.channels + self.factor**2  # channels of the state
         names = (GOOD, *shape.defects)

@@ -56,10 +56,11 @@ class Autoencoder:
     """A diffusers AutoencoderKL or AutoencoderTiny, frozen.
 
     With a `factor` other than its own, pictures are enlarged (or made smaller) before it and brought back after it: a window of
-    128 pixels for a network that knows pictures of 512.
+    128 pixels for a network that knows pictures of 512. Pictures go through one at a time, and an AutoencoderKL takes those larger than
+    `window` pixels in overlapping tiles of that size, so that a large canvas needs the memory of one window (AutoencoderTiny needs little).
     """
 
-    def __init__(self, model: Any, colours: int, factor: int = 0) -> None:
+    def __init__(self, model: Any, colours: int, window: int, factor: int = 0) -> None:
         self.model = model.eval().requires_grad_(False)
         config = model.config
         blocks = config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels
@@ -67,6 +68,11 @@ class Autoencoder:
         self.factor = factor or self._own
         self.channels = config.latent_channels
         self._colours = colours
+        cells = -(-window // self.factor)
+        model.enable_slicing()
+        if isinstance(model, diffusers.AutoencoderKL):
+            model.enable_tiling()
+            model.tile_sample_min_size, model.tile_latent_min_size = cells * self._own, cells
         self._scale = float(config.get("scaling_factor") or 1.0)
         self._shift = float(config.get("shift_factor") or 0.0)
 
@@ -108,7 +114,7 @@ def decode_mask(cells: Tensor, factor: int) -> Tensor:
     return F.pixel_shuffle(cells, factor)
 
 
-def open_codec(name: str, factor: int, colours: int) -> Codec:
+def open_codec(name: str, factor: int, colours: int, window: int) -> Codec:
     """Return the codec called `name`: "unshuffle", or a folder with a diffusers autoencoder."""
     if name == "unshuffle":
         return Unshuffle(factor, colours)
@@ -119,4 +125,4 @@ def open_codec(name: str, factor: int, colours: int) -> Codec:
     kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
     if kind not in ("AutoencoderKL", "AutoencoderTiny"):
         raise ConfigError(f"{folder}/config.json: got {kind}, expected AutoencoderKL or AutoencoderTiny.")
-    return Autoencoder(getattr(diffusers, kind).from_pretrained(folder, use_safetensors=True), colours)
+    return Autoencoder(getattr(diffusers, kind).from_pretrained(folder, use_safetensors=True), colours, window)

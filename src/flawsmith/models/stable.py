@@ -33,7 +33,7 @@ class StableModel(DualModel):
         self.shape, self.base = shape, backbone.digest
         self.branches = 2 if config.dual else 1
         cells = config.cells or unet.config.sample_size
-        self.codec = Autoencoder(backbone.vae, shape.colours, max(1, shape.window // cells))
+        self.codec = Autoencoder(backbone.vae, shape.colours, shape.window, max(1, shape.window // cells))
         self.factor = self.codec.factor
         self._mask_cells = self.factor**2 if config.mask == "cells" else 0
         self.state = self.codec.channels + self._mask_cells

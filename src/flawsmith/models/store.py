@@ -32,8 +32,13 @@ class Product:
     background: Background | None = None  # what surrounds the object, where the product has one
 
 
-def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "") -> None:
-    """Write weights with configuration and product in the file's header. base: the digest of the backbone they belong to."""
+def save_model(
+    path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "", data: str = ""
+) -> None:
+    """Write weights with configuration and product in the file's header.
+
+    base: the digest of the backbone they belong to, whose adapters are kept in 16 bits; data: the digest of what was learned from.
+    """
     metadata = {
         "format": FORMAT,
         "version": flawsmith.__version__,
@@ -41,8 +46,12 @@ def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: 
         "product": json.dumps(asdict(product)),
         "step": str(step),
         "base": base,
+        "data": data,
     }
-    write_bytes(path, save({name: w.detach().cpu().contiguous() for name, w in weights.items()}, metadata=metadata))
+    kept = {name: w.detach().cpu().contiguous() for name, w in weights.items()}
+    if base:
+        kept = {name: w.half() if w.is_floating_point() else w for name, w in kept.items()}
+    write_bytes(path, save(kept, metadata=metadata))
 
 
 def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Product]:

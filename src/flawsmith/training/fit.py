@@ -17,7 +17,7 @@ from flawsmith.config import Config, dump, from_dict, preset, resolve, to_dict
 from flawsmith.data.library import save_library
 from flawsmith.data.pairs import Batch
 from flawsmith.data.readers import read
-from flawsmith.data.record import read_record
+from flawsmith.data.record import digest_of, read_record
 from flawsmith.data.sample import Dataset
 from flawsmith.devices import choose_device, choose_precision, use_threads
 from flawsmith.errors import RunError
@@ -110,7 +110,8 @@ def fit(
         """Leave what --resume goes on from and what `generate` draws with."""
         facts = {"seconds": seconds, "logged": logged, "sums": sums}
         save_checkpoint(run / "checkpoints", step, model, average, optimiser, facts, config.training.keep)
-        save_model(run / "model" / "model.safetensors", average.state(model), config, learned.product, step, model.base)
+        path = run / "model" / "model.safetensors"
+        save_model(path, average.state(model), config, learned.product, step, model.base, digest_of(learned.record))
 
     started = time.monotonic() - spent
     split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds

@@ -44,6 +44,6 @@ def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, in
 
 FORM = (  # what of model.* must be the same
     *("backbone", "lora_rank", "text_lora_rank", "widen", "mask"),
-    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "dual", "interaction", "saim_rank"),
+    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "dual", "interaction", "saim_rank", "bcm_form"),
 )
 ENTRIES = "tokens.entries"
