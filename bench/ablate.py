@@ -1,6 +1,6 @@
 """What each part of the model is worth: one row of docs/ablations.md per switch, each a JSON file made by this command.
 
-    python bench/ablate.py DATA --rows default,single,no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
+    python bench/ablate.py DATA --rows default,dual,dual-no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
     python bench/ablate.py --table [-o docs/ablations]            the table of all rows that are there, as Markdown
 
 A row fits the few-shot part of DATA with its settings, generates, and trains the benefit report's detector on real + generated and on
@@ -29,14 +29,15 @@ from flawsmith.tasks.settings import GENERATED, REAL, Settings, protocol
 from flawsmith.tasks.stages import Place
 from flawsmith.tasks.tallies import load_tally
 
+DUAL = "model.dual=true"
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "default": ("two branches, SAIM, independent noise", ()),
-    "single": ("one branch: the whole picture and its mask", ("model.dual=false",)),
-    "single-same-steps": ("one branch, for as many steps as two get done in the time", ("model.dual=false", "training.steps=1435")),
-    "no-exchange": ("two branches that do not exchange anything", ("model.interaction=none",)),
-    "joint": ("attention over both branches' tokens in place of SAIM", ("model.interaction=joint",)),
-    "rho-0.5": ("noise of the branches correlated by 0.5", ("diffusion.rho=0.5",)),
-    "rho-0.9": ("noise of the branches correlated by 0.9", ("diffusion.rho=0.9",)),
+    "default": ("one branch: the whole picture and its mask", ()),
+    "fewer-steps": ("one branch, for as many steps as two get done in the time on pcb", ("training.steps=1435",)),
+    "dual": ("two branches, SAIM, independent noise", (DUAL,)),
+    "dual-no-exchange": ("two branches that do not exchange anything", (DUAL, "model.interaction=none")),
+    "dual-joint": ("attention over both branches' tokens in place of SAIM", (DUAL, "model.interaction=joint")),
+    "dual-rho-0.5": ("noise of the branches correlated by 0.5", (DUAL, "diffusion.rho=0.5")),
+    "dual-rho-0.9": ("noise of the branches correlated by 0.9", (DUAL, "diffusion.rho=0.9")),
     "no-alignment": ("without the alignment loss", ("diffusion.align_weight=0",)),
     "bcm": ("with background features (BCM)", ("model.bcm=true",)),
     "no-token-noise": ("no noise on the tokens, in training or sampling", ("diffusion.token_noise=0", "generation.token_noise=0")),
@@ -183,7 +184,7 @@ def main() -> None:
     """Make the rows that are not there yet, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--rows", default="default,single,no-exchange,rho-0.5,no-alignment")
+    parser.add_argument("--rows", default="default,dual,dual-no-exchange,dual-rho-0.5,no-alignment")
     parser.add_argument("--shots", default="3")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")

@@ -40,7 +40,7 @@ class ModelConfig:
     head_dim: int = 32  # channels per attention head
     tokens: int = 4  # learned tokens per defect; with a backbone they stand in its prompts, and may be none
     token_dim: int = 128  # width of a token
-    dual: bool = True  # two branches that exchange information; false = only the whole branch, with the mask
+    dual: bool = False  # two branches that exchange information; false = only the whole branch, with the mask: more steps a minute
     interaction: str = "saim"  # how branches exchange information: "saim", "joint" or "none"
     saim_rank: int = 0  # rank of SAIM's linear layers; 0 = full rank
     bcm: bool = False  # background features enter the whole branch's self-attention (half as much work again)
@@ -160,6 +160,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "attention_levels": 2,
             "head_dim": 64,
             "token_dim": 256,
+            "dual": True,
             "bcm": True,
         },
         "training": {
@@ -177,6 +178,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "backbone": SD15,
             "cells": 64,
+            "dual": True,
             "tokens": 2,
             "saim_rank": 8,
             "lora_rank": 8,
@@ -199,6 +201,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "backbone": SD15,
             "cells": 64,
+            "dual": True,
             "tokens": 0,
             "saim_rank": 0,
             "lora_rank": 32,

@@ -30,7 +30,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def settings(checkpoint: Path) -> dict[str, Any]:
     ranks = {"saim_rank": 0, "lora_rank": RANK, "text_lora_rank": RANK}
-    return {"model": {"backbone": str(checkpoint), "cells": 8, "tokens": 0, "widen": False, "mask": "grey", **ranks}}
+    return {"model": {"backbone": str(checkpoint), "cells": 8, "tokens": 0, "widen": False, "mask": "grey", "dual": True, **ranks}}
 
 
 def make(checkpoint: Path) -> DualModel:

@@ -34,8 +34,9 @@ def inpainting(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(checkpoint: Path, **model: Any) -> DualModel:
-    base = {"backbone": str(checkpoint), "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "text_lora_rank": 4, "product": "bottle"}
-    config = from_dict({"model": {**base, **model}, "diffusion": {"align_weight": 0}})
+    base = {"backbone": str(checkpoint), "product": "bottle", "dual": True, "cells": 8, "tokens": 2}
+    ranks = {"saim_rank": 4, "lora_rank": 4, "text_lora_rank": 4}
+    config = from_dict({"model": {**base, **ranks, **model}, "diffusion": {"align_weight": 0}})
     return build_model(config.model, Shape(("crack", "deep_blob"), 1, 32), 0).eval()
 
 

@@ -27,7 +27,7 @@ def make(tmp_path: Path) -> Make:
     checkpoint = write_checkpoint(tmp_path / "sd")
 
     def build(window: int = 64, **model: Any) -> DualModel:
-        small = {"backbone": str(checkpoint), "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "product": "part"}
+        small = {"backbone": str(checkpoint), "dual": True, "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "product": "part"}
         config = from_dict({"model": {**small, **model}, "diffusion": {"align_weight": 0.0}})
         return build_model(config.model, Shape(("crack",), 1, window), 0)
 
