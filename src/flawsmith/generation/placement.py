@@ -11,6 +11,7 @@ from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, in
 from flawsmith.errors import NoRoomError
 from flawsmith.generation.places import place_map, sample_places
 from flawsmith.generation.shapes import Size, propose
+from flawsmith.generation.surroundings import look_up, misfit
 
 FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
@@ -136,23 +137,17 @@ def context_cost(
 ) -> np.ndarray:
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
-    Mean squared difference over a ring around the defect, from which the share `even` of a difference in mean brightness is taken
-    away first (exposures vary); pixels outside the picture count as twice the example's variance. shown: the example's pixels that
-    are not mirrored ones.
+    Compared over a ring around the defect, as `misfit` says. shown: the example's pixels that are not mirrored ones.
     """
     rows, columns = np.nonzero(_ring(mask, shown))
     if len(rows) == 0:
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
     rows, columns = rows[thin], columns[thin]
-    values = _grey(example[rows, columns])  # (R,)
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
-    seen = (y >= 0) & (y < image.shape[0]) & (x >= 0) & (x < image.shape[1])
-    there = _grey(image[y.clip(0, image.shape[0] - 1), x.clip(0, image.shape[1] - 1)])  # (M, R)
-    gap = there - values
-    gap = gap - even * gap.mean(1, keepdims=True)
-    return np.where(seen, gap**2, 2 * values.var() + 1).mean(1)
+    there, seen = look_up(image, y, x)
+    return misfit(_grey(there), seen, _grey(example[rows, columns]), even, 1.0)
 
 
 def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:

@@ -9,6 +9,7 @@ from flawsmith.data.foreground import foreground
 from flawsmith.data.sample import Sample
 from flawsmith.errors import NoRoomError
 from flawsmith.generation.places import place_map, sample_places
+from flawsmith.generation.surroundings import look_up, misfit
 from flawsmith.tasks.baselines.material import Donor, Material, grey
 
 CANDIDATES = 384  # poses tried for each defect
@@ -91,23 +92,18 @@ def _lay(material: Material, donor: Donor, normal: Sample, view: np.ndarray, def
 def fit_costs(view: np.ndarray, donor: Donor, poses: Poses, even: float = 0.5) -> np.ndarray:
     """Return for each pose how unlike the donor's surroundings are to the picture's there, (M,).
 
-    view: the picture's grey values (H, W) in [-1, 1]. Mean squared difference, from which the share `even` of a difference in mean
-    brightness is taken away first (exposures vary); points outside the picture count as twice the variance of the surroundings.
+    view: the picture's grey values (H, W) in [-1, 1]; even: see `misfit`.
     """
     if len(donor.points) == 0:
         return np.zeros(len(poses.at))
-    there, seen = _surroundings(view, donor, poses)
-    gap = there - donor.values
-    gap = gap - even * gap.mean(1, keepdims=True)
-    return np.where(seen, gap**2, 2 * donor.values.var() + FLAT).mean(1)
+    return misfit(*look_up(view, *_around(donor, poses)), donor.values, even, FLAT)
 
 
-def _surroundings(view: np.ndarray, donor: Donor, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
-    """Return the picture's values where the donor's surroundings come to lie, (M, R), and whether those are in the picture."""
+def _around(donor: Donor, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and columns (M, R) of the picture where the donor's surroundings come to lie."""
     steps = _steps(poses.turns, donor.points - np.array(donor.anchor))  # (M, R, 2)
     y, x = np.moveaxis(np.rint(steps + poses.at[:, None]).astype(int), -1, 0)
-    seen = (y >= 0) & (y < view.shape[0]) & (x >= 0) & (x < view.shape[1])
-    return view[y.clip(0, view.shape[0] - 1), x.clip(0, view.shape[1] - 1)], seen
+    return y, x
 
 
 def _steps(turns: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -232,7 +228,7 @@ def _matched(laid: Laid, donor: Donor, pose: Poses, view: np.ndarray, g: np.rand
     The factor is the median over the points compared, so that a line which does not meet its like changes nothing.
     """
     gain = 1.0
-    there, seen = _surroundings(view, donor, pose)
+    there, seen = look_up(view, *_around(donor, pose))
     if seen.any():
         ratios = (there[0] + 1.1) / (donor.values + 1.1)  # shares of the range, and a little, since black by black is no ratio
         gain = float(np.clip(np.median(ratios[seen[0]]), 1 / EXPOSURE, EXPOSURE))
