@@ -110,16 +110,16 @@ class DualUNet(nn.Module):
 
     def _after(self, key: str) -> Any:
         """Return the forward hook of the attention layer called `key`."""
-
-        own = self.background[key] if key in self.background else nn.Identity()
+        takes = key in self.background
+        adds = takes and isinstance(self.background[key], BCM)  # the other form acts before the keys and values
 
         def hook(_module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
             if self._recorded is not None:
-                if key in self.background:
-                    self._recorded[key] = y if isinstance(own, BCM) else inputs[0]
+                if takes:
+                    self._recorded[key] = y if adds else inputs[0]
                 return y
-            if self._features is not None and isinstance(own, BCM):
-                y = own(y, self._features[key])
+            if self._features is not None and adds:
+                y = self.background[key](y, self._features[key])
             return self.exchange[key](y) if key in self.exchange else y
 
         return hook

@@ -35,7 +35,7 @@ class Progress:
         done = step / self._config.steps
         if self._config.minutes > 0:
             done = max(done, seconds / 60 / self._config.minutes)
-        left = seconds / done - seconds if done > 0 else 0.0
+        left = max(seconds / done - seconds, 0.0) if done > 0 else 0.0  # the last step may end after its time
         self._bar.update(self._task, completed=done, step=step, loss=f"{loss:.3f}", left=f"{int(left // 60)}:{int(left % 60):02d}")
 
     def __enter__(self) -> "Progress":
