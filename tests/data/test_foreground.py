@@ -251,6 +251,14 @@ def test_a_defect_reaches_as_far_from_the_object_as_most_real_ones(background: B
     assert known.reach("none") is None and known.reach("unheard of") is None
 
 
+def test_a_defects_pixels_go_as_far_as_in_the_real_picture_where_they_go_farthest(background: Background) -> None:
+    defects = {"on": [sample(0, 0), sample(-8, 4)], "out": [sample(0, 0), sample(5, 0, 16)], "far": [sample(50, 0)]}
+    known = measure_reaches(background, defects, EIGHT)
+    assert known.extent("on") == 0.0
+    assert known.extent("out") == pytest.approx(11 / 200, abs=0.01), "pixels of the square go 11 below the shaft, its centre 4"
+    assert known.extents["far"] > 0.1 and known.extent("far") is None, "it is not bound to the object"
+
+
 def test_pictures_that_do_not_show_the_object_tell_nothing_of_a_defect(background: Background) -> None:
     odd = Sample(store(np.full(SIZE, 0.2)), sample(0, 0).mask, "dent", None, Path("a.png"))
     assert measure_reaches(background, {"dent": [odd]}, EIGHT).reaches == {}

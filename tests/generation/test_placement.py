@@ -256,6 +256,32 @@ def test_a_defect_in_a_small_region_is_no_larger_than_the_region() -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
+def test_pixels_lie_within_their_extent_and_places_are_preferred_where_little_is_cut_off(how: str) -> None:
+    within, extent = np.zeros((120, 160), bool), np.zeros((120, 160), bool)
+    within[20:100, 20:140] = extent[20:100, 20:140] = True
+    whole = 0
+    for seed in range(20):
+        wish = Wish(within=within, extent=extent)
+        p = place(surface((120, 160)), [example(SHAPES["line"])], WINDOW, FACTOR, config(how), np.random.default_rng(seed), wish)
+        assert not (region_in_picture(p, extent.shape) & ~extent).any() and p.shape.any()
+        free = place(
+            surface((120, 160)), [example(SHAPES["line"])], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(within=within)
+        )
+        whole += p.shape.sum() >= 0.9 * free.shape.sum()
+    assert whole >= 15, "most defects lie where nothing of them is lost"
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_an_extent_that_leaves_nothing_of_a_defect_gives_way(how: str) -> None:
+    within, extent = np.zeros((120, 160), bool), np.zeros((120, 160), bool)
+    within[40:60, 40:60] = extent[110:, 150:] = True
+    for seed in range(5):
+        wish = Wish(within=within, extent=extent)
+        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), wish)
+        assert p.shape.any() and not (region_in_picture(p, extent.shape) & extent).any()
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_centres_lie_within_what_is_allowed_and_likely(how: str) -> None:
     image = surface((120, 160))
     within, likely = np.zeros((120, 160), bool), np.zeros((120, 160), np.float32)

@@ -244,7 +244,7 @@ def disc(i: int) -> np.ndarray:
 def background() -> Background:
     found = learn_background([disc(i) for i in range(4)], SCALE)
     assert found is not None
-    return replace(found, reaches={"dent": 0.0, "chip": 0.05, "dust": 0.3})
+    return replace(found, reaches={"dent": 0.0, "chip": 0.05, "dust": 0.3}, extents={"dent": 0.05, "chip": 0.0, "dust": 0.3})
 
 
 def test_the_users_masks_hold_for_every_defect(tmp_path: Path, normals: list[Path], save_picture: Save, background: Background) -> None:
@@ -267,7 +267,21 @@ def test_the_learned_object_holds_for_the_defects_that_were_on_it(background: Ba
     assert objects.mask_for(Path("a.png"), image, "dust") is None and objects.mask_for(Path("a.png"), image, "unknown") is None
 
 
+def test_the_pixels_of_a_defect_go_no_farther_from_the_learned_object_than_real_ones(
+    tmp_path: Path, normals: list[Path], save_picture: Save, background: Background
+) -> None:
+    objects = Foregrounds(None, background, SCALE, [])
+    far, near = (objects.extent_for(disc(7), defect) for defect in ("dent", "chip"))
+    assert far is not None and near is not None
+    assert far[40, 75] and not far[40, 82] and near[40, 70] and not near[40, 75]
+    assert objects.extent_for(disc(7), "dust") is None and objects.extent_for(disc(7), "unknown") is None, "they are not bound to it"
+    for name in "ab":
+        region(tmp_path / f"f/{name}.png", slice(3, 9), save_picture)
+    assert Foregrounds(tmp_path / "f", background, SCALE, normals).extent_for(disc(7), "chip") is None, "the user's masks are for centres"
+
+
 def test_without_masks_and_background_defects_may_be_anywhere() -> None:
+    assert Foregrounds(None, None, SCALE, []).extent_for(disc(0), "dent") is None
     assert Foregrounds(None, None, SCALE, []).mask_for(Path("a.png"), disc(0), "dent") is None
 
 

@@ -41,7 +41,7 @@ def test_a_model_comes_back_as_it_was(stored: Path, tiny: Callable[..., Config])
 
 @pytest.mark.parametrize("reaches", [{}, {"blob": 0.0, "line": 0.03}])
 def test_what_the_product_is_pictured_on_comes_back(reaches: dict[str, float], tiny: Callable[..., Config], tmp_path: Path) -> None:
-    background = Background((0.1, 0.2, 0.3), 0.01, 0.04, (0.2, 0.5), 0.8, reaches)
+    background = Background((0.1, 0.2, 0.3), 0.01, 0.04, (0.2, 0.5), 0.8, reaches, dict.fromkeys(reaches, 0.01))
     product = replace(PRODUCT, background=background)
     save_model(tmp_path / "model.safetensors", build_model(tiny().model, PRODUCT.shape, 3).state_dict(), tiny(), product, step=7)
     assert load_model(tmp_path / "model.safetensors")[2] == product

@@ -34,6 +34,7 @@ ALIKE = 4.0  # largest object over the smallest; one product under one camera do
 SPECK = 0.1  # of the largest piece: a smaller one is dropped
 OPEN = 0.01  # of the object: a hole at least this large through which the background is seen stays open
 MOST = 0.9  # share of a defect's real places that its reach takes in
+NEARLY = 0.98  # share of the pixels of a real defect that its extent takes in
 FIXED = 0.7  # mean overlap of the normals' objects with their common part from which the object is taken to lie in one pose
 REACH = 0.05  # of the longer side: a defect that occurs farther from the object is not bound to it
 
@@ -47,7 +48,8 @@ class Background:
     tolerance: float  # a pixel farther than this from its picture's smooth background is object
     share: tuple[float, float]  # least and largest share of a normal that is object
     overlap: float  # mean intersection over union of the normals' objects with what is object in most of them
-    reaches: dict[str, float] = field(default_factory=dict)  # of each defect: how far from the object, as a share of the longer side
+    reaches: dict[str, float] = field(default_factory=dict)  # of each defect: how far its centre is from the object, in longer sides
+    extents: dict[str, float] = field(default_factory=dict)  # and how far its pixels are
 
     @property
     def fixed(self) -> bool:
@@ -59,13 +61,18 @@ class Background:
         reach = self.reaches.get(defect)
         return reach if reach is not None and reach <= REACH else None
 
+    def extent(self, defect: str) -> float | None:
+        """Return how far from the object a defect's pixels may be, as a share of the longer side; None when they may be anywhere."""
+        return None if self.reach(defect) is None else self.extents.get(defect)
+
 
 def background_from(tree: Mapping[str, Any] | None) -> Background | None:
     """Return the Background that `dataclasses.asdict` turned into plain values; None for None."""
     if tree is None:
         return None
     low, high = tree["share"]
-    return Background(tuple(tree["colour"]), tree["noise"], tree["tolerance"], (low, high), tree["overlap"], dict(tree["reaches"]))
+    numbers = tree["noise"], tree["tolerance"], (low, high), tree["overlap"]
+    return Background(tuple(tree["colour"]), *numbers, dict(tree["reaches"]), dict(tree.get("extents", {})))
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
@@ -126,21 +133,28 @@ def foreground(image: np.ndarray, background: Background, scale: PixelRange, rea
 
 
 def measure_reaches(background: Background, defects: Mapping[str, Iterable[Sample]], scale: PixelRange) -> Background:
-    """Return the background with each defect's reach: MOST of its real centres are no farther from the object.
+    """Return the background with each defect's reach and extent: MOST of its real centres are no farther from the object, and in no
+    picture more than a few of its pixels.
 
-    defects: whole pictures with their masks, taken one at a time. A defect none of whose pictures shows the object gets no reach.
+    defects: whole pictures with their masks, taken one at a time. A defect none of whose pictures shows the object gets neither.
     """
-    distances = {name: [d for sample in samples for d in _distances(sample, background, scale)] for name, samples in defects.items()}
-    reaches = {name: round(float(np.quantile(values, MOST)), 4) for name, values in distances.items() if values}
-    return replace(background, reaches=reaches)
+    reaches, extents = {}, {}
+    for name, samples in defects.items():
+        distances = [found for sample in samples if (found := _distances(sample, background, scale)) is not None]
+        if distances:
+            reaches[name] = round(float(np.quantile([d for centres, _ in distances for d in centres], MOST)), 4)
+            extents[name] = round(max(farthest for _, farthest in distances), 4)
+    return replace(background, reaches=reaches, extents=extents)
 
 
-def _distances(sample: Sample, background: Background, scale: PixelRange) -> list[float]:
-    """Return how far the centre of each defect of a picture is from the object, as a share of the longer side."""
+def _distances(sample: Sample, background: Background, scale: PixelRange) -> tuple[list[float], float] | None:
+    """Return how far the centre of each defect of a picture is from the object, and nearly all their pixels, as shares of the longer
+    side; None when the object is not seen.
+    """
     assert sample.mask is not None
     found = _find(sample.image, background, scale)
-    if found is None or not found.any():
-        return []
+    if found is None or not found.any() or not sample.mask.any():
+        return None
     outside = distance_outside(found) / max(found.shape)
     distances = []
     parts = components(sample.mask)
@@ -150,7 +164,8 @@ def _distances(sample: Sample, background: Background, scale: PixelRange) -> lis
             row = int((box.top + box.height / 2) * found.shape[0] / part.shape[0])
             column = int((box.left + box.width / 2) * found.shape[1] / part.shape[1])
             distances.append(float(outside[row, column]))
-    return distances
+    rows, columns = (at * n // m for at, n, m in zip(np.nonzero(sample.mask), found.shape, sample.mask.shape, strict=True))
+    return distances, float(np.quantile(outside[rows, columns], NEARLY))
 
 
 def _find(image: np.ndarray, background: Background, scale: PixelRange) -> np.ndarray | None:

@@ -165,7 +165,8 @@ class Artist:
         background = self._product.background
         near = 0.0 if found is not None and background is not None and not background.fixed else None
         taken = [Box(*box) for flaw in attempt.flaws if (box := flaw.box())]
-        return Wish(region, within, likely, near, part.size, taken, self.tones is not None)
+        extent = wishes.foregrounds.extent_for(attempt.image, part.defect) if wishes.foregrounds and region is None else None
+        return Wish(region, within, likely, near, part.size, taken, self.tones is not None, extent)
 
     def finish(self, attempt: Attempt, spot: Spot, drawn: Drawn) -> None:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from flawsmith.config import Config
 from flawsmith.data.library import Example
-from flawsmith.data.windows import Box, bounding_box, distance_outside, grow, inside, thickness
+from flawsmith.data.windows import Box, bounding_box, cut, distance_outside, grow, inside, thickness
 from flawsmith.errors import NoRoomError
 from flawsmith.generation.places import place_map, sample_places
 from flawsmith.generation.shapes import Size, propose
@@ -25,6 +25,7 @@ SHIFT = 3  # pixels by which a place is moved each way to where it fits best
 EVEN = 0.5  # share of a difference in brightness that is forgiven
 RING = 12  # pixels around a defect whose look is compared
 APART = 8  # pixels at least between two defects put into one picture
+CUT_OFF = 0.1  # share of a shape that may lie beyond where the defect's pixels may be
 BEYOND = 0.25  # of its side: how far a defect that reaches the picture's border is continued outside
 
 Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
@@ -41,6 +42,7 @@ class Wish:
     size: Size | None = None
     taken: Sequence[Box] = field(default_factory=list)  # boxes of the picture that other defects have
     binarised: bool = False  # whether pictures have two tones: edges must meet, and a place that does not look like a real one is none
+    extent: np.ndarray | None = None  # (H, W) bool: where the defect's pixels may be
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _place(
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
     padded, beyond = _beyond(example, limit, wish)
     calm = choosy and _variance(example) > _flat(example)
+    best_found: tuple[float, np.ndarray, tuple[int, int], float | None] | None = None
     for turn, spot in order:
         joined, change = (0.0, CALM) if calm else (config.generation.joined, 1.0)
         shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
@@ -124,12 +127,23 @@ def _place(
         if beyond:
             row, column = _at_border((row, column), shape.shape, size, borders[turn], beyond)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
-        if not any(_meet(box, other, APART) for other in wish.taken):
+        if any(_meet(box, other, APART) for other in wish.taken):
+            continue
+        lost = 0.0 if wish.extent is None else _lost(shape, box, wish.extent)
+        if best_found is None or lost < best_found[0]:
+            best_found = lost, shape, (row, column), side
+        if lost <= CUT_OFF:
             break
-    else:
-        if wish.taken:
-            raise NoRoomError("no place is left for one more defect in this picture")
-    return _on_canvas(size, shape, (row, column), window, factor, config, wish, example.source, side)
+    if best_found is None:
+        raise NoRoomError("no place is left for one more defect in this picture")
+    _, shape, at, side = best_found
+    return _on_canvas(size, shape, at, window, factor, config, wish, example.source, side)
+
+
+def _lost(shape: np.ndarray, box: Box, extent: np.ndarray) -> float:
+    """Return the share of a shape, laid into a box of the picture, that lies in the picture and beyond where its pixels may be."""
+    visible = inside(box.top, box.left, box.height, box.width, extent.shape)
+    return float((shape & visible & ~cut(extent, box.top, box.left, box.height, box.width)).sum() / max(1, shape.sum()))
 
 
 def context_cost(
@@ -251,6 +265,8 @@ def _on_canvas(
     region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
     visible = inside(top, left, height, width, size)
     region &= visible
+    if wish.extent is not None and (region & (there := cut(wish.extent, top, left, height, width))).any():
+        region &= there
     if wish.region is not None:
         region = _restrict(region, wish.region, visible, top, left, window)
     for box in wish.taken:
@@ -301,8 +317,7 @@ def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None
 
 def _restrict(region: np.ndarray, allowed: np.ndarray, visible: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
     """Return the region inside `allowed`; all that is allowed here where it fits a window, or where the two do not meet."""
-    rows, columns = np.arange(top, top + region.shape[0]), np.arange(left, left + region.shape[1])
-    here = allowed[rows.clip(0, allowed.shape[0] - 1)[:, None], columns.clip(0, allowed.shape[1] - 1)[None]] & visible
+    here = cut(allowed, top, left, *region.shape) & visible
     whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= ALL * window
     return here if whole or not (region & here).any() else region & here
 

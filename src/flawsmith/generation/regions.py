@@ -149,6 +149,15 @@ class Foregrounds:
         """Whether the masks are the user's own."""
         return bool(self._masks)
 
+    def extent_for(self, image: np.ndarray, defect: str) -> np.ndarray | None:
+        """Return where the pixels of a `defect` may be in a normal (H, W, C) as stored, (H, W) bool; None for anywhere.
+
+        Only where the object was learned: no farther from it than those of real defects, so that glass does not break beyond its rim.
+        """
+        if self._masks or self._background is None or (extent := self._background.extent(defect)) is None:
+            return None
+        return foreground(image, self._background, self._scale, extent)
+
     def mask_for(self, normal: Path, image: np.ndarray, defect: str) -> np.ndarray | None:
         """Return where the centre of a `defect` may be on the object in a normal, (H, W) bool; None for anywhere.
 

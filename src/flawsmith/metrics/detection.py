@@ -85,7 +85,7 @@ def image_metrics(scores: Sequence[float], labels: Sequence[bool]) -> ImageMetri
         return ImageMetrics(None, None, None, None)
     precision, recall, thresholds = precision_recall_curve(label, score)
     f1 = 2 * precision[:-1] * recall[:-1] / np.maximum(precision[:-1] + recall[:-1], 1e-300)
-    where = len(f1) - 1 - int(np.argmax(f1[::-1]))  # the thresholds rise; of equal values the highest threshold
+    where = len(f1) - 1 - int(np.argmax(f1[::-1].round(12)))  # the thresholds rise; of equal values, up to rounding, the highest threshold
     return ImageMetrics(
         auroc=float(roc_auc_score(label, score)),
         ap=float(average_precision_score(label, score)),
