@@ -18,7 +18,9 @@ from flawsmith.config import Config, from_dict, preset
 from flawsmith.data.image_files import read_image
 from flawsmith.data.readers import read
 from flawsmith.errors import ConfigError, DataError, RunError, WeightsError
+from flawsmith.generation import generate
 from flawsmith.generation.generate import load
+from flawsmith.generation.sampling import Drawn, draw
 from flawsmith.training.fit import fit
 from flawsmith.training.learned import prepare
 from flawsmith.training.optimiser import build_optimiser
@@ -59,17 +61,41 @@ def test_the_run_holds_the_adapters_and_whose_they_are(run: Path) -> None:
     assert [row["loss"] for row in map(json.loads, (run / "log.jsonl").read_text().splitlines())]
 
 
-def test_pairs_keep_every_pixel_outside_the_band_and_repeat(run: Path, data8: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        summary = load(run, device="cpu", threads=1, settings=LOOSE).generate(tmp_path / name, 2, seed=1, quiet=True)
-        assert summary.accepted == 2
-    rows = [json.loads(line) for line in (tmp_path / "a/pairs.jsonl").read_text().splitlines()]
-    for row in (row for row in rows if row["verdict"] == "accepted"):
-        pair = tmp_path / "a"
-        image, mask, normal = (read_image(path) for path in (pair / row["image"], pair / row["mask"], data8 / row["normal"]))
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "pairs.jsonl").read_text().splitlines()]
+
+
+def check_untouched(out: Path, data: Path, count: int) -> None:
+    """Fail unless `count` accepted pairs have masks, and their normal's pixels everywhere but near them."""
+    accepted = [row for row in rows_of(out) if row["verdict"] == "accepted"]
+    assert len(accepted) == count
+    for row in accepted:
+        image, mask, normal = (read_image(path) for path in (out / row["image"], out / row["mask"], data / row["normal"]))
         near = cv2.dilate(mask, np.ones((9, 9), np.uint8)) > 0
         assert mask.any() and np.array_equal(image[~near], normal[~near])
-        assert (tmp_path / "a" / row["image"]).read_bytes() == (tmp_path / "b" / row["image"]).read_bytes()
+
+
+def test_pairs_keep_every_pixel_outside_the_band_and_are_the_same_in_any_batch(run: Path, data8: Path, tmp_path: Path) -> None:
+    for name, batch in (("a", 3), ("b", 1)):
+        settings = (*LOOSE, f"generation.batch={batch}")
+        assert load(run, device="cpu", threads=1, settings=settings).generate(tmp_path / name, 3, seed=1, quiet=True).accepted == 3
+    check_untouched(tmp_path / "a", data8, 3)
+    last = load(run, device="cpu", threads=1, settings=LOOSE).generate(tmp_path / "c", 1, seed=1, start=2, quiet=True)
+    assert last.accepted == 1
+    a, b, c = ({row["id"]: row for row in rows_of(tmp_path / name) if row["verdict"] == "accepted"} for name in "abc")
+    assert a.keys() == b.keys() and set(c) == {max(a)}
+    for key, row in a.items():
+        for kind in ("image", "mask"):
+            assert (tmp_path / "a" / row[kind]).read_bytes() == (tmp_path / "b" / b[key][kind]).read_bytes()
+            assert key not in c or (tmp_path / "a" / row[kind]).read_bytes() == (tmp_path / "c" / c[key][kind]).read_bytes()
+
+
+def test_a_model_that_learned_nothing_is_caught_by_the_checks(run: Path, tmp_path: Path) -> None:
+    summary = load(run, device="cpu", threads=1, settings=["generation.attempts=2"]).generate(tmp_path / "out", 2, seed=1, quiet=True)
+    rows = rows_of(tmp_path / "out")
+    assert summary.accepted < 2 and summary.rejected == sum(row["verdict"] == "rejected" for row in rows) >= 2
+    for row in rows:
+        assert (row["verdict"] == "accepted") == (not row["reasons"]) and (row["scores"] or row["reasons"])
 
 
 def test_the_adapters_refuse_another_network_and_find_theirs_where_it_lies_now(run: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -125,10 +151,23 @@ def test_checkpointing_changes_memory_and_nothing_else(data8: Path, configured: 
         torch.testing.assert_close(value, states[1][key], atol=1e-5, rtol=1e-4)
 
 
-def test_bf16_has_no_nan(data8: Path, configured: Callable[..., Config], tmp_path: Path) -> None:
-    fit(data8, tmp_path / "run", configured(training={"precision": "bf16", "steps": 3}), device="cpu", threads=1, quiet=True)
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_no_precision_has_nan_or_touches_the_rest_of_the_picture(
+    precision: str, data8: Path, configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Drawn] = []
+
+    def record(*args: Any) -> list[Drawn]:
+        drawn.extend(found := draw(*args))
+        return found
+
+    monkeypatch.setattr(generate, "draw", record)
+    fit(data8, tmp_path / "run", configured(training={"precision": precision, "steps": 3}), device="cpu", threads=1, quiet=True)
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert len(rows) == 3 and all(np.isfinite(row["loss"]) for row in rows)
+    load(tmp_path / "run", device="cpu", threads=1, settings=LOOSE).generate(tmp_path / "out", 2, seed=1, quiet=True)
+    check_untouched(tmp_path / "out", data8, 2)
+    assert drawn and all(np.isfinite(array).all() for one in drawn for array in (one.whole, one.part, one.mask))
 
 
 def test_an_optimiser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
