@@ -107,7 +107,7 @@ class GenerationConfig:
     """How pairs are made."""
 
     steps: int = 12  # solver steps
-    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first) or "pndm" (linear multistep, the paper's)
+    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first), "pndm" (the paper's multistep) or "renewed" (new noise every step)
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU
@@ -341,7 +341,7 @@ def _check(config: Config) -> None:
     need("training.preview_every", t.preview_every >= 1, "at least 1")
     need("training.keep", t.keep >= 1, "at least 1")
     need("generation.steps", g.steps >= 1, "at least 1")
-    need("generation.sampler", g.sampler in ("dpmpp", "ddim", "pndm"), "dpmpp, ddim or pndm")
+    need("generation.sampler", g.sampler in ("dpmpp", "ddim", "pndm", "renewed"), "dpmpp, ddim, pndm or renewed")
     need("generation.guidance", g.guidance >= 0, "at least 0")
     need("generation.batch", g.batch >= 1, "at least 1")
     need("generation.attempts", g.attempts >= 1, "at least 1")

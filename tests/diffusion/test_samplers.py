@@ -8,7 +8,7 @@ import torch
 from diffusers import PNDMScheduler
 from torch import Tensor
 
-from flawsmith.diffusion.samplers import SAMPLERS, sample, sample_ddim, sample_dpmpp, sample_plms
+from flawsmith.diffusion.samplers import RENEWED, SAMPLERS, SOLVERS, sample, sample_ddim, sample_dpmpp, sample_plms
 from flawsmith.diffusion.schedules import sampling_times
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 from flawsmith.errors import ConfigError
@@ -27,13 +27,18 @@ def bent(x: Tensor, t: float) -> Tensor:
     return torch.sin(2 * x) * (1 - t) + 0.1 * t
 
 
+def no_noise() -> Tensor:
+    """Stand for the source of fresh noise where none may be asked for."""
+    raise AssertionError("a solver asked for new noise")
+
+
 def error(name: str, times: list[float]) -> float:
     """Return the largest error at the last time: the probability-flow ODE leaves every quantile of a Gaussian where it is."""
     x = torch.linspace(-2, 2, 41, dtype=torch.float64)
     start, end = times[0], times[-1]
     z = (x - (1 - start) * MEAN) / math.sqrt((1 - start) ** 2 * STD**2 + start**2)
     there = (1 - end) * MEAN + math.sqrt((1 - end) ** 2 * STD**2 + end**2) * z
-    return (sample(name, gaussian, x, times) - there).abs().max().item()
+    return (sample(name, gaussian, x, times, no_noise) - there).abs().max().item()
 
 
 @pytest.mark.parametrize(("name", "order"), [("ddim", 1), ("dpmpp", 2)])
@@ -46,7 +51,7 @@ def test_the_error_falls_with_the_order_of_the_solver(name: str, order: int) -> 
         assert math.log2(coarse / fine) == pytest.approx(order, abs=0.1)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("start", [1.0, 0.7])
 def test_down_to_the_clean_picture_the_solution_is_the_exact_one(name: str, start: float) -> None:
     errors = [error(name, sampling_times(steps, start)) for steps in (64, 256)]
@@ -63,7 +68,8 @@ def test_the_second_order_is_better_at_the_steps_we_take() -> None:
 def test_a_denoiser_that_always_says_the_same_is_believed(name: str, steps: int) -> None:
     target = torch.full((3,), 0.7, dtype=torch.float64)
     times = sampling_times(steps, 1.0)
-    torch.testing.assert_close(sample(name, lambda x, t: target, torch.randn(3, dtype=torch.float64), times), target)
+    x = torch.randn(3, dtype=torch.float64)
+    torch.testing.assert_close(sample(name, lambda x, t: target, x, times, lambda: torch.randn_like(x)), target)
 
 
 @pytest.mark.parametrize("start", [1.0, 0.6])
@@ -127,6 +133,18 @@ def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., T
     assert seen == times[:-1] and result.isfinite().all()
 
 
+def test_renewed_keeps_what_was_predicted_and_none_of_the_noise() -> None:
+    g = torch.Generator().manual_seed(0)
+    noises = [torch.randn(7, generator=g, dtype=torch.float64) for _ in range(3)]
+    x = expected = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    times = [0.9, 0.7, 0.4, 0.1, 0.0]
+    for t, s, noise in zip(times, times[1:-1], noises, strict=False):
+        expected = (1 - s) * bent(expected, t) + s * noise
+    source = iter(noises)
+    torch.testing.assert_close(sample(RENEWED, bent, x, times, lambda: next(source)), bent(expected, 0.1))
+    assert next(source, None) is None, "one for every step but the last"
+
+
 def test_an_unknown_sampler_is_named() -> None:
-    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim, dpmpp, pndm"):
-        sample("heun", bent, torch.zeros(1), [1.0, 0.0])
+    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim, dpmpp, pndm, renewed"):
+        sample("heun", bent, torch.zeros(1), [1.0, 0.0], no_noise)

@@ -295,6 +295,20 @@ def test_centres_lie_within_what_is_allowed_and_likely(how: str) -> None:
         place(image, [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), Wish(within=within, likely=likely * ~within))
 
 
+def test_every_picture_s_defect_comes_as_often_and_its_larger_parts_more() -> None:
+    whole = dataclasses.replace(example(disc(6)), source="whole.png")
+    shapes = (disc(4), 70), (disc(1), 5), (disc(1), 5)
+    parts = [dataclasses.replace(example(shape), source="parts.png", area=area) for shape, area in shapes]
+    taken = {"whole.png": 0, "parts.png": 0}
+    large = 0
+    for seed in range(120):
+        p = place(surface((80, 80)), [*parts, whole], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed))
+        taken[p.source] += 1
+        large += p.source == "parts.png" and p.shape.sum() > 20
+    assert 40 <= taken["whole.png"] <= 80, "half of them, though it is one of four"
+    assert large >= 0.7 * taken["parts.png"], "seven eighths"
+
+
 def test_how_many_are_near_real_ones_can_be_said() -> None:
     image, examples = surface((200, 300)), [example(disc(), (0.2, 0.2))]
     near = [place(image, examples, WINDOW, FACTOR, config("uniform"), np.random.default_rng(i), Wish(near=1.0)) for i in range(20)]
@@ -310,7 +324,7 @@ def test_a_second_defect_keeps_off_the_first(how: str) -> None:
     for box in taken:
         full[box.top - 2 : box.top + box.height + 2, box.left - 2 : box.left + box.width + 2] = True
     found = 0
-    for seed in range(30):
+    for seed in range(40):
         try:
             p = place(surface(size), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(taken=taken))
         except NoRoomError:

@@ -50,7 +50,14 @@ def same(a: Drawn, b: Drawn) -> bool:
 
 @pytest.mark.parametrize("colours", [1, 3])
 @pytest.mark.parametrize(
-    "groups", [{}, {"model": {"dual": False}}, {"model": {"bcm": True, "interaction": "joint"}}, {"diffusion": {"rho": 0.7}}]
+    "groups",
+    [
+        {},
+        {"model": {"dual": False}},
+        {"model": {"bcm": True, "interaction": "joint"}},
+        {"diffusion": {"rho": 0.7}},
+        {"generation": {"sampler": "renewed"}, "diffusion": {"rho": 0.7}},
+    ],
 )
 def test_a_window_does_not_depend_on_its_neighbours(
     tiny: Callable[..., Config], groups: dict[str, dict[str, object]], colours: int

@@ -1,13 +1,27 @@
 """Solvers from noise to picture; each sees the network only as `denoise(state, time) -> clean state`."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from flawsmith.diffusion.guidance import Denoise
 from flawsmith.errors import ConfigError
+
+Fresh = Callable[[], Tensor]  # noise like that of the state, other noise at every call
+
+
+def sample_renewed(denoise: Denoise, x: Tensor, times: Sequence[float], fresh: Fresh) -> Tensor:
+    """Return the clean state by taking all noise anew at every step (Song et al. 2021, eq. 12 with the largest sigma).
+
+    What the network got wrong in one step does not come back as noise in the next: a network that learned for minutes draws defects less
+    pale and less blurred than by the deterministic solvers, a little less varied in brightness, and needs more steps.
+    """
+    for t, s in zip(times[:-1], times[1:], strict=True):
+        clean = denoise(x, t)
+        x = (1 - s) * clean + s * fresh() if s > 0 else clean
+    return x
 
 
 def sample_ddim(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
@@ -50,14 +64,18 @@ def sample_plms(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
 ADAMS_BASHFORTH = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
 
-def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
+def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], fresh: Fresh) -> Tensor:
     """Return the clean state by the solver called `name`."""
-    if name not in SAMPLERS:
+    if name == RENEWED:
+        return sample_renewed(denoise, x, times, fresh)
+    if name not in SOLVERS:
         raise ConfigError(f"generation.sampler: got {name!r}, expected {', '.join(SAMPLERS)}.")
-    return SAMPLERS[name](denoise, x, times)
+    return SOLVERS[name](denoise, x, times)
 
 
-SAMPLERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp, "pndm": sample_plms}
+SOLVERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp, "pndm": sample_plms}  # the same noise gives the same picture
+RENEWED = "renewed"
+SAMPLERS = (*SOLVERS, RENEWED)
 
 
 def _half_log_snr(t: float) -> float:

@@ -76,11 +76,23 @@ def place(
     """
     wish = wish or Wish()
     choosy = wish.binarised and config.generation.placement == "context" and wish.region is None and wish.likely is None
-    for i in g.permutation(len(examples)) if choosy else g.integers(len(examples), size=1):
+    count = len(examples) if choosy else 1
+    for i in g.choice(len(examples), size=count, replace=False, p=_chances(examples)):
         placed = _place(image, examples[int(i)], examples, window, factor, config, g, wish, choosy)
         if placed is not None:
             return placed
     raise NoRoomError("no place in this picture looks like the surroundings of a real defect of this kind")
+
+
+def _chances(examples: Sequence[Example]) -> np.ndarray:
+    """Return how often each example's shape is taken, (N,): each real picture as often as the others, of its parts the larger ones more.
+
+    Else the fragments of one long crack, which end at the picture's border, would be most of all cracks.
+    """
+    areas = np.array([max(1, example.area) for example in examples], float)
+    pictures = [example.source for example in examples]
+    totals = {name: sum(a for a, own in zip(areas, pictures, strict=True) if own == name) for name in pictures}
+    return np.array([a / totals[name] for a, name in zip(areas, pictures, strict=True)]) / len(totals)
 
 
 def _place(

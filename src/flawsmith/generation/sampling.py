@@ -76,8 +76,12 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     proposed = encode_mask(2 * shape.float() - 1, model.factor)  # (B, factor^2, h, w)
     given = torch.tensor([task.shape is not None for task in tasks], device=device)[:, None, None, None]
     size = (background.shape[0], *background.shape[2:])  # of one canvas
-    noises = [joint_noise(size, config.diffusion.rho, torch_generator(task.seed, "noise")) for task in tasks]
-    noise = torch.stack(noises, dim=1).to(device)
+    sources = [torch_generator(task.seed, "noise") for task in tasks]
+
+    def fresh() -> Tensor:
+        return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
+
+    noise = fresh()
     tiles = _tiles(model, tasks[0])
     told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
@@ -93,9 +97,9 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         return _with_severity(clean, background, severity, channels) if onto else clean
 
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
-    x = (mix(background, noise, torch.tensor(start, device=device)) if onto else noise) * keep
+    x = mix(background * keep, noise, torch.tensor(start, device=device)) if onto else noise
     times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
-    whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times))
+    whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times, fresh))
     whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
     if tones is not None:
         whole_array = np.stack([tones.settle(x) for x in whole_array])
