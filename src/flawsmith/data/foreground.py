@@ -133,8 +133,7 @@ def foreground(image: np.ndarray, background: Background, scale: PixelRange, rea
 
 
 def measure_reaches(background: Background, defects: Mapping[str, Iterable[Sample]], scale: PixelRange) -> Background:
-    """Return the background with each defect's reach and extent: MOST of its real centres are no farther from the object, and in no
-    picture more than a few of its pixels.
+    """Return the background with how far from the object each defect's centres (MOST of them) and pixels (NEARLY all in any picture) are.
 
     defects: whole pictures with their masks, taken one at a time. A defect none of whose pictures shows the object gets neither.
     """
@@ -148,8 +147,9 @@ def measure_reaches(background: Background, defects: Mapping[str, Iterable[Sampl
 
 
 def _distances(sample: Sample, background: Background, scale: PixelRange) -> tuple[list[float], float] | None:
-    """Return how far the centre of each defect of a picture is from the object, and nearly all their pixels, as shares of the longer
-    side; None when the object is not seen.
+    """Return how far the centre of each defect of a picture is from the object, and nearly all of their pixels; None without an object.
+
+    As shares of the longer side.
     """
     assert sample.mask is not None
     found = _find(sample.image, background, scale)
