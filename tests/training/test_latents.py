@@ -18,7 +18,7 @@ from flawsmith.seeds import torch_generator
 from flawsmith.training.fit import fit
 from flawsmith.training.latents import KeptLatents, encode
 from flawsmith.training.learned import Learned, prepare
-from flawsmith.training.objective import objective
+from flawsmith.training.objective import _weight, objective
 
 CPU = torch.device("cpu")
 
@@ -73,6 +73,15 @@ def test_the_loss_does_not_care_who_encoded(learned: Learned) -> None:
     model, batch = built(learned), learned.pool.batch(0, 0, 3)
     found = [objective(model, b, learned.config.diffusion, torch_generator(0, "noise")).total for b in (batch, encode(model, batch))]
     assert torch.equal(found[0], found[1]) and found[0] > 0
+
+
+def test_the_mask_weighs_as_much_against_latents_as_against_pixels(learned: Learned, tiny: Callable[..., Config], data8: Path) -> None:
+    for model, config in ((built(learned), learned.config), (built(pixels := prepare(read(data8), tiny())), pixels.config)):
+        everywhere = torch.ones(1, 1, learned.product.shape.window, learned.product.shape.window)
+        weight = _weight(model, everywhere, config.diffusion)[0, 0]  # (C, h, w)
+        channels = model.codec.channels
+        mask, picture = weight[channels:].sum().item(), weight[:channels].sum().item()
+        assert mask / picture == pytest.approx(config.diffusion.mask_weight / model.shape.colours)
 
 
 def test_a_single_branch_has_no_part(settings: Callable[..., Config], data8: Path) -> None:

@@ -72,8 +72,12 @@ def _alignment(model: DualModel, true_mask: Tensor, clean: Tensor, t: Tensor) ->
 
 
 def _weight(model: DualModel, region: Tensor, config: DiffusionConfig) -> Tensor:
-    """Return the loss weight of every element of the state, (1, B, C, h, w)."""
+    """Return the loss weight of every element of the state, (1, B, C, h, w).
+
+    The mask has a cell for every pixel, latents have fewer channels than pixels: each cell counts less by as much.
+    """
     pixels = config.outside_weight + (1 - config.outside_weight) * region  # (B, 1, H, W)
     cells = encode_mask(pixels, model.factor)
-    parts = [model.codec.spread(cells), config.mask_weight * cells] if model.has_mask else [model.codec.spread(cells)]
+    share = model.codec.channels / (model.shape.colours * model.factor**2)  # 1 for pixels
+    parts = [model.codec.spread(cells), config.mask_weight * share * cells] if model.has_mask else [model.codec.spread(cells)]
     return torch.cat(parts, dim=1)[None]
