@@ -154,7 +154,8 @@ def pretrained(steps: int, device: str) -> Callable[[], Backbone]:
 def settings(name: str, defects: str) -> Config:
     """Return a preset for whole pictures of this size and the defects named."""
     ours = {"data": {"window": -1, "defects": defects, "good_share": 0.0}, "model": {"cells": 8}, "training": {"batch": BATCH}}
-    return from_dict({**ours, "generation": {"guidance": 1.0}}, preset(name))
+    same = {"diffusion": {"rho": 0.0}, "generation": {"guidance": 1.0}}  # correlated noise would tell each branch of the other's
+    return from_dict({**ours, **same}, preset(name))
 
 
 @torch.no_grad()
