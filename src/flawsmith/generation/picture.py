@@ -19,6 +19,7 @@ from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
+from flawsmith.generation.tint import tinted
 from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
@@ -172,6 +173,8 @@ class Artist:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""
         scale, colours, feather = self._product.scale, self._product.shape.colours, self._config.generation.feather
         placement = spot.placement
+        if self.tones is None:  # binarised pictures have no other colours
+            drawn = tinted(drawn, placement.region, self._config.generation, spot.task.seed)
         if attempt.image is None:
             mask = extract(drawn.mask, placement.region)
             attempt.image = scale.to_pixels(drawn.whole, colours)

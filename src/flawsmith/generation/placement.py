@@ -194,9 +194,7 @@ def _flat(example: Example) -> float:
     return FLAT * (float(np.ptp(_grey(example.image))) / 2) ** 2
 
 
-def _example_cost(
-    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float
-) -> np.ndarray:
+def _example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
     shown = None if example.shown is None else _turned(example.shown, *turn)
     if any(border):
