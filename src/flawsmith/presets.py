@@ -84,7 +84,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "precision": "fp32",
             "checkpoint_every": 500,
         },
-        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0},
+        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "tinted": 0.0},
     },
 }
 PRESETS["sd15-inpaint"] = {  # the same on the checkpoint that was trained to fill regions

@@ -1,36 +1,31 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
-from flawsmith.config import GenerationConfig
+from flawsmith.config import GenerationConfig, preset
 from flawsmith.generation.sampling import Drawn
-from flawsmith.generation.tint import COMMON, tinted
+from flawsmith.generation.tint import COMMON, choose_tint, tinted
 
 SIDE = 32
 MASK = np.zeros((SIDE, SIDE), bool)
 MASK[10:20, 8:22] = True
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
+GREENER = np.array([-0.05, 0.1, 0.02])
 
 
-def drawn(colours: int, value: float = 0.0) -> Drawn:
+def drawn(value: float = 0.0) -> Drawn:
     g = np.random.default_rng(0)
-    whole = (value + g.uniform(-0.1, 0.1, (colours, SIDE, SIDE))).astype(np.float32)
+    whole = (value + g.uniform(-0.1, 0.1, (3, SIDE, SIDE))).astype(np.float32)
     return Drawn(whole, whole * MASK, MASK.astype(np.float32))
 
 
-def shifts(spread: float, share: float = 1.0) -> GenerationConfig:
-    return GenerationConfig(feather=3, tint=spread, tinted=share)
-
-
-def shift_of(before: Drawn, after: Drawn) -> np.ndarray:
-    return (after.whole - before.whole)[:, MASK]
-
-
-@pytest.mark.parametrize("colours", [1, 3])
-def test_a_defect_is_shifted_as_a_whole_and_keeps_its_texture(colours: int) -> None:
-    before = drawn(colours)
-    after = tinted(before, EVERYWHERE, shifts(0.1), 5)
-    shift = shift_of(before, after)
-    assert np.ptp(shift, axis=1).max() < 1e-5 and np.abs(shift).min() > 1e-3
+def test_a_defect_is_shifted_as_a_whole_and_keeps_its_texture() -> None:
+    before = drawn()
+    after = tinted(before, EVERYWHERE, GREENER, 3)
+    np.testing.assert_allclose((after.whole - before.whole)[:, MASK], np.repeat(2 * GREENER[:, None], MASK.sum(), 1), atol=1e-6)
     assert after.mask is before.mask
     np.testing.assert_array_equal(after.part[:, MASK], after.whole[:, MASK])
     assert not after.part[:, ~MASK].any()
@@ -39,46 +34,58 @@ def test_a_defect_is_shifted_as_a_whole_and_keeps_its_texture(colours: int) -> N
 def test_nothing_changes_beyond_the_feather_or_the_region() -> None:
     region = EVERYWHERE.copy()
     region[:, 22:] = False
-    before = drawn(3)
-    after = tinted(before, region, shifts(0.1), 5)
+    before = drawn()
+    after = tinted(before, region, GREENER, 3)
     near = np.zeros_like(MASK)
     near[6:24, 4:22] = True
     np.testing.assert_array_equal(after.whole[:, ~near], before.whole[:, ~near])
     assert (after.whole != before.whole)[:, 12:18, 6].all()  # within the feather
 
 
-def test_shifts_have_the_spread_and_are_correlated_between_colours() -> None:
-    before = drawn(3)
-    found = np.array([shift_of(before, tinted(before, EVERYWHERE, shifts(0.05), seed)).mean(1) for seed in range(600)]) / 2
-    assert found.std(0) == pytest.approx(0.05, rel=0.1)
-    assert abs(found.mean(0)).max() < 0.01
-    assert np.corrcoef(found.T)[0, 1:] == pytest.approx(COMMON, abs=0.07)
-    grey = drawn(1)
-    one = np.array([shift_of(grey, tinted(grey, EVERYWHERE, shifts(0.05), seed)).mean() for seed in range(600)]) / 2
-    assert one.std() == pytest.approx(0.05, rel=0.1)
-
-
-def test_the_seed_alone_decides() -> None:
-    before = drawn(3)
-    first, again, other = (tinted(before, EVERYWHERE, shifts(0.1), seed) for seed in (5, 5, 6))
-    np.testing.assert_array_equal(first.whole, again.whole)
-    assert (first.whole != other.whole).any()
-
-
 def test_values_stay_in_the_range() -> None:
-    lights = [tinted(drawn(3, 0.85), EVERYWHERE, shifts(0.5), seed) for seed in range(20)]
-    assert max(light.whole.max() for light in lights) == 1.0
-    assert min(light.whole.min() for light in lights) >= -1.0
+    assert tinted(drawn(0.95), EVERYWHERE, np.full(3, 0.3), 3).whole.max() == 1.0
+    assert tinted(drawn(-0.95), EVERYWHERE, np.full(3, -0.3), 3).whole.min() == -1.0
 
 
-def test_without_a_spread_or_a_defect_nothing_changes() -> None:
-    before = drawn(3)
-    assert tinted(before, EVERYWHERE, shifts(0.0), 5) is before
-    empty = Drawn(before.whole, before.part, np.zeros((SIDE, SIDE), np.float32))
-    assert tinted(empty, EVERYWHERE, shifts(0.1), 5) is empty
+def test_tints_have_the_spread_and_are_correlated_between_colours() -> None:
+    config = GenerationConfig(tint=0.05, tinted=1.0)
+    found = np.array([choose_tint(config, 3, seed) for seed in range(800)], dtype=float)
+    assert found.std(0) == pytest.approx(0.05, rel=0.1)
+    assert abs(found.mean(0)).max() < 0.008
+    assert np.corrcoef(found.T)[[0, 0, 1], [1, 2, 2]] == pytest.approx(COMMON, abs=0.07)
+    grey = np.array([choose_tint(config, 1, seed) for seed in range(800)], dtype=float)
+    assert grey.shape == (800, 1) and grey.std() == pytest.approx(0.05, rel=0.1)
 
 
-def test_the_share_of_tinted_defects() -> None:
-    before = drawn(3)
-    count = sum(tinted(before, EVERYWHERE, shifts(0.1, 0.3), seed) is not before for seed in range(400))
-    assert 90 <= count <= 150
+def test_the_share_of_tinted_defects_and_the_seed() -> None:
+    config = GenerationConfig(tint=0.1, tinted=0.3)
+    tints = [choose_tint(config, 3, seed) for seed in range(500)]
+    assert 120 <= sum(tint is not None for tint in tints) <= 180
+    for seed, tint in enumerate(tints[:20]):
+        np.testing.assert_array_equal(tint, choose_tint(config, 3, seed))
+    assert choose_tint(GenerationConfig(tint=0.1, tinted=0.0), 3, 0) is None
+    assert choose_tint(GenerationConfig(tint=0.0, tinted=1.0), 3, 0) is None
+
+
+def test_the_published_method_tints_nothing() -> None:
+    assert preset("sd15-paper").generation.tinted == 0
+
+
+@pytest.mark.usefixtures("loud")
+def test_pairs_tell_their_tint_and_show_it(run8: Path, tmp_path: Path, save_picture: Callable[..., Path], pairs: Any) -> None:
+    onto = pairs.folder(tmp_path / "onto", (60, 70), "uint8", 1, save_picture)
+    pictures, tints = {}, []
+    for share in (0, 1):
+        generator = pairs.loose(run8, f"generation.tinted={share}", "generation.tint=0.1", "generation.placement=uniform")
+        assert generator.generate(tmp_path / str(share), 6, onto=onto, quiet=True).accepted == 6
+        rows = pairs.rows(tmp_path / str(share))
+        pictures[share] = [(pairs.plain(tmp_path / str(share) / row["image"]).astype(float), row) for row in rows if row["image"]]
+        tints.append([part["tint"] for row in rows for part in row["parts"]])
+    assert set(tints[0]) == {None} and None not in tints[1]
+    for (plain, one), (shifted, other) in zip(*pictures.values(), strict=True):
+        top, left, height, width = one["parts"][0]["box"]
+        middle = (slice(top + height // 2 - 1, top + height // 2 + 2), slice(left + width // 2 - 1, left + width // 2 + 2))
+        change = (shifted - plain)[middle]
+        free = (plain[middle] > 0) & (plain[middle] < 255) & (shifted[middle] > 0) & (shifted[middle] < 255)
+        assert one["normal"] == other["normal"] and free.any()
+        assert np.abs(change[free] - 255 * other["parts"][0]["tint"][0]).max() < 2, "grey levels: both are rounded"

@@ -19,7 +19,7 @@ from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
-from flawsmith.generation.tint import tinted
+from flawsmith.generation.tint import choose_tint, tinted
 from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
@@ -57,6 +57,7 @@ class Flaw:
     mask: np.ndarray  # (H, W) bool of the canvas
     verdict: Verdict
     crop: Crop | None  # None when nothing was drawn
+    tint: np.ndarray | None = None  # (C,) by how much its colours were shifted, in shares of the value range
 
     def box(self) -> list[int] | None:
         """Return [top, left, height, width] of the mask in pixels of the picture."""
@@ -106,6 +107,7 @@ class Attempt:
                     "shape": "invented" if spot.task.shape is None else "given",
                     "source": spot.placement.source,
                     "severity": spot.part.severity,
+                    "tint": None if flaw.tint is None else [round(float(value), 4) for value in flaw.tint],
                     "scores": flaw.verdict.scores,
                     "reasons": flaw.verdict.reasons,
                 }
@@ -173,8 +175,9 @@ class Artist:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""
         scale, colours, feather = self._product.scale, self._product.shape.colours, self._config.generation.feather
         placement = spot.placement
-        if self.tones is None:  # binarised pictures have no other colours
-            drawn = tinted(drawn, placement.region, self._config.generation, spot.task.seed)
+        tint = choose_tint(self._config.generation, colours, spot.task.seed) if self.tones is None else None  # binarised have no others
+        if tint is not None:
+            drawn = tinted(drawn, placement.region, tint, feather)
         if attempt.image is None:
             mask = extract(drawn.mask, placement.region)
             attempt.image = scale.to_pixels(drawn.whole, colours)
@@ -195,7 +198,7 @@ class Artist:
             finding = Finding(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
             paste(attempt.image, image, placement.top, placement.left)
         verdict = self._checks.judge(finding)
-        attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None))
+        attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
         attempt.reasons += verdict.reasons
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot) -> np.ndarray:

@@ -13,17 +13,26 @@ from flawsmith.seeds import numpy_generator
 COMMON = 0.7  # of the variance that all colours share: brightness varies more than hue
 
 
-def tinted(drawn: Drawn, region: np.ndarray, config: GenerationConfig, seed: int) -> Drawn:
-    """Return the canvas with the defect's colours shifted by normal deviates, or, for the share that is not tinted, as it is.
+def choose_tint(config: GenerationConfig, colours: int, seed: int) -> np.ndarray | None:
+    """Return how far each colour of a defect is shifted, (C,) in shares of the value range; None for the share that is not tinted.
 
-    region: (H, W) bool, where was drawn. The defect's own texture and the surroundings stay; what leaves the range is clipped.
+    Normal deviates with the standard deviation `generation.tint`, correlated between the colours by COMMON.
     """
-    g, mask = numpy_generator(seed, "tint"), extract(drawn.mask, region)
-    if g.random() >= config.tinted or config.tint == 0 or not mask.any():
-        return drawn
-    colours = len(drawn.whole)
+    g = numpy_generator(seed, "tint")
+    if g.random() >= config.tinted or config.tint == 0:
+        return None
     common = COMMON if colours > 1 else 1.0
-    shift = np.sqrt(common) * g.standard_normal() + np.sqrt(1 - common) * g.standard_normal(colours)  # (C,)
-    shift = (2 * config.tint * shift).astype(np.float32)[:, None, None]  # of the range -1 to 1
-    whole = (drawn.whole + shift * band(mask, region, config.feather)).clip(-1, 1)
+    deviates = np.sqrt(common) * g.standard_normal() + np.sqrt(1 - common) * g.standard_normal(colours)
+    return config.tint * deviates
+
+
+def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int) -> Drawn:
+    """Return the canvas with the defect's colours shifted by `tint` (C,).
+
+    region: (H, W) bool, where was drawn; feather: pixels over which the shift ends beyond the mask. The defect's own texture and the
+    surroundings stay; what leaves the value range is clipped.
+    """
+    mask = extract(drawn.mask, region)
+    shift = 2 * tint.astype(np.float32)[:, None, None]  # of the range -1 to 1
+    whole = (drawn.whole + shift * band(mask, region, feather)).clip(-1, 1)
     return replace(drawn, whole=whole, part=np.where(mask, whole, drawn.part))
