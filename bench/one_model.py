@@ -218,6 +218,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--plot", type=Path, help="a picture of the curves; needs matplotlib")
     args = parser.parse_args()
+    if args.plot:
+        import matplotlib  # noqa: F401  (rather now than after the training)
     device = choose_device(args.device)
     use_threads(args.threads)
     copy = pretrained(args.pretrain, device)
@@ -252,7 +254,6 @@ def draw(path: Path, at: list[int], together: list[float], apart: list[float]) -
     axes.plot(at, together, label="sd15: one model for all five")
     axes.set_xlabel("optimiser steps of all fits together")
     axes.set_ylabel("error of the predicted noise at defects")
-    axes.set_yscale("log")
     axes.legend()
     figure.savefig(path, dpi=110)
 
