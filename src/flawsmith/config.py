@@ -120,7 +120,7 @@ class GenerationConfig:
     tones: float = 0.5  # of binarised pictures: below this time, values that they never show are moved to those they do; 0 = never
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
     tint: float = 0.06  # standard deviation of the shift of a tinted defect's colours, as a share of the value range
-    tinted: float = 0.5  # share of defects in other colours than the few learned ones; binarised pictures have none
+    tinted: float = 0.5  # share of defects in other colours than the few learned ones; grey and binarised pictures have none
     invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
     joined: float = 0.1  # share of proposed shapes that are two real ones joined
     canvas: int = 4  # a defect larger than a window is drawn on a canvas of at most this many windows a side

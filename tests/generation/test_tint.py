@@ -8,6 +8,7 @@ import pytest
 from flawsmith.config import GenerationConfig, preset
 from flawsmith.generation.sampling import Drawn
 from flawsmith.generation.tint import COMMON, choose_tint, tinted
+from flawsmith.models.store import load_model
 
 SIDE = 32
 MASK = np.zeros((SIDE, SIDE), bool)
@@ -53,8 +54,10 @@ def test_tints_have_the_spread_and_are_correlated_between_colours() -> None:
     assert found.std(0) == pytest.approx(0.05, rel=0.1)
     assert abs(found.mean(0)).max() < 0.008
     assert np.corrcoef(found.T)[[0, 0, 1], [1, 2, 2]] == pytest.approx(COMMON, abs=0.07)
-    grey = np.array([choose_tint(config, 1, seed) for seed in range(800)], dtype=float)
-    assert grey.shape == (800, 1) and grey.std() == pytest.approx(0.05, rel=0.1)
+
+
+def test_grey_pictures_are_not_tinted() -> None:
+    assert all(choose_tint(GenerationConfig(tint=0.1, tinted=1.0), 1, seed) is None for seed in range(20))
 
 
 def test_the_share_of_tinted_defects_and_the_seed() -> None:
@@ -72,11 +75,12 @@ def test_the_published_method_tints_nothing() -> None:
 
 
 @pytest.mark.usefixtures("loud")
-def test_pairs_tell_their_tint_and_show_it(run8: Path, tmp_path: Path, save_picture: Callable[..., Path], pairs: Any) -> None:
-    onto = pairs.folder(tmp_path / "onto", (60, 70), "uint8", 1, save_picture)
-    pictures, tints = {}, []
+def test_pairs_tell_their_tint_and_show_it(run16: Path, tmp_path: Path, save_picture: Callable[..., Path], pairs: Any) -> None:
+    onto = pairs.folder(tmp_path / "onto", (60, 70), "uint16", 3, save_picture)
+    pictures, tints, compared = {}, [], 0
+    scale = load_model(run16 / "model" / "model.safetensors")[2].scale
     for share in (0, 1):
-        generator = pairs.loose(run8, f"generation.tinted={share}", "generation.tint=0.1", "generation.placement=uniform")
+        generator = pairs.loose(run16, f"generation.tinted={share}", "generation.tint=0.1", "generation.placement=uniform")
         assert generator.generate(tmp_path / str(share), 6, onto=onto, quiet=True).accepted == 6
         rows = pairs.rows(tmp_path / str(share))
         pictures[share] = [(pairs.plain(tmp_path / str(share) / row["image"]).astype(float), row) for row in rows if row["image"]]
@@ -85,7 +89,11 @@ def test_pairs_tell_their_tint_and_show_it(run8: Path, tmp_path: Path, save_pict
     for (plain, one), (shifted, other) in zip(*pictures.values(), strict=True):
         top, left, height, width = one["parts"][0]["box"]
         middle = (slice(top + height // 2 - 1, top + height // 2 + 2), slice(left + width // 2 - 1, left + width // 2 + 2))
-        change = (shifted - plain)[middle]
-        free = (plain[middle] > 0) & (plain[middle] < 255) & (shifted[middle] > 0) & (shifted[middle] < 255)
-        assert one["normal"] == other["normal"] and free.any()
-        assert np.abs(change[free] - 255 * other["parts"][0]["tint"][0]).max() < 2, "grey levels: both are rounded"
+        low, high = scale.low, scale.high
+        inner = [(low < picture[middle]) & (picture[middle] < high) for picture in (plain, shifted)]
+        free = (inner[0] & inner[1]).all(-1)  # no colour was clipped
+        change = (shifted - plain)[middle][free][:, ::-1] / (high - low)  # read as blue, green, red
+        assert one["normal"] == other["normal"]
+        np.testing.assert_allclose(change, np.broadcast_to(other["parts"][0]["tint"], change.shape), atol=0.003)
+        compared += len(change)
+    assert compared > 6

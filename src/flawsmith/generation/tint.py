@@ -1,4 +1,4 @@
-"""Other colours than the few learned ones: a drawn defect made brighter, darker or more coloured as a whole."""
+"""Other colours than the few learned ones: a drawn defect of a colour picture is shifted as a whole."""
 
 from dataclasses import replace
 
@@ -16,13 +16,13 @@ COMMON = 0.7  # of the variance that all colours share: brightness varies more t
 def choose_tint(config: GenerationConfig, colours: int, seed: int) -> np.ndarray | None:
     """Return how far each colour of a defect is shifted, (C,) in shares of the value range; None for the share that is not tinted.
 
-    Normal deviates with the standard deviation `generation.tint`, correlated between the colours by COMMON.
+    Normal deviates with the standard deviation `generation.tint`, correlated between the colours by COMMON. Grey pictures are never
+    tinted: brightness is all that a defect is seen by there, and a dark crack would become a bright one.
     """
     g = numpy_generator(seed, "tint")
-    if g.random() >= config.tinted or config.tint == 0:
+    if colours == 1 or g.random() >= config.tinted or config.tint == 0:
         return None
-    common = COMMON if colours > 1 else 1.0
-    deviates = np.sqrt(common) * g.standard_normal() + np.sqrt(1 - common) * g.standard_normal(colours)
+    deviates = np.sqrt(COMMON) * g.standard_normal() + np.sqrt(1 - COMMON) * g.standard_normal(colours)
     return config.tint * deviates
 
 
