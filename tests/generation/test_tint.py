@@ -97,3 +97,9 @@ def test_pairs_tell_their_tint_and_show_it(run16: Path, tmp_path: Path, save_pic
         np.testing.assert_allclose(change, np.broadcast_to(other["parts"][0]["tint"], change.shape), atol=0.003)
         compared += len(change)
     assert compared > 6
+
+
+def test_a_window_without_a_defect_stays_as_it_is() -> None:
+    before = drawn()
+    empty = Drawn(before.whole, before.part, np.zeros((SIDE, SIDE), np.float32))
+    np.testing.assert_array_equal(tinted(empty, EVERYWHERE, GREENER, 3).whole, before.whole)
