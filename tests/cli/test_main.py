@@ -124,8 +124,9 @@ main(["check", "x", "--json"])
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
 def test_a_real_ctrl_c_ends_with_130() -> None:
     code = """
-import time, flawsmith
+import signal, time, flawsmith
 from flawsmith.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 def wait(_):
     print("waiting", flush=True)
     time.sleep(30)
