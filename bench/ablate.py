@@ -48,6 +48,7 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "given-shapes": ("all shapes from warped real ones", ("generation.invented=0",)),
     "invented-shapes": ("all shapes invented by the model", ("generation.invented=1",)),
     "no-tones": ("tones that real pictures lack are kept", ("generation.tones=0",)),
+    "no-detail": ("fine structure as the model draws it", ("generation.detail=0",)),
     "no-tint": ("defects keep the colours they were drawn in", ("generation.tinted=0",)),
     "no-anchor": ("the surroundings of the mask are not held to the normal", ("generation.anchor=0",)),
     "no-guidance": ("without guidance", ("generation.guidance=1",)),

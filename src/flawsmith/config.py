@@ -119,6 +119,7 @@ class GenerationConfig:
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
     tones: float = 0.5  # of binarised pictures: below this time, values that they never show are moved to those they do; 0 = never
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
+    detail: float = 0.17  # what is finer than this share of a real defect's side is that of real ones; 0 = as the model drew it
     tint: float = 0.06  # standard deviation of the shift of a tinted defect's colours, as a share of the value range
     tinted: float = 0.5  # share of defects in other colours than the few learned ones; grey and binarised pictures have none
     invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
@@ -353,6 +354,7 @@ def _check(config: Config) -> None:
     need("generation.anchor", 0 <= g.anchor <= 1, "0 to 1")
     need("generation.tones", 0 <= g.tones <= 1, "0 to 1")
     need("generation.token_noise", g.token_noise >= 0, "at least 0")
+    need("generation.detail", 0 <= g.detail <= 1, "0 to 1")
     need("generation.tint", 0 <= g.tint <= 0.5, "0 to 0.5")
     need("generation.tinted", 0 <= g.tinted <= 1, "0 to 1")
     need("generation.invented", 0 <= g.invented <= 1, "0 to 1")

@@ -47,7 +47,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "latents": 1024,
             "checkpoint_every": 500,
         },
-        "generation": {"steps": 20, "guidance": 2.0, "batch": 8},
+        "generation": {"steps": 20, "guidance": 2.0, "batch": 8, "detail": 0.0},  # a pretrained network knows fine structure
     },
     "sd15-paper": {  # DualAnoDiff as published (see docs/method.md), one model per defect; for comparisons
         "data": {"window": -1, "good_share": 0.0, "rotations": False, "brightness": 0.0},
@@ -84,7 +84,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "precision": "fp32",
             "checkpoint_every": 500,
         },
-        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "tinted": 0.0},
+        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "detail": 0.0, "tinted": 0.0},
     },
 }
 PRESETS["sd15-inpaint"] = {  # the same on the checkpoint that was trained to fill regions

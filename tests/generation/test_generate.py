@@ -127,7 +127,7 @@ def test_picture_17_is_the_same_however_it_is_made(
     wishes: dict[str, Any], run8: Path, tmp_path: Path, pairs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     strict_by_chance(monkeypatch)
-    settings = ["generation.attempts=6"]
+    settings = ["generation.attempts=20"]
 
     def make(name: str, first: int, count: int, batch: int, **more: Any) -> dict[str, Any]:
         generator = pairs.loose(run8, *settings, f"generation.batch={batch}")

@@ -1,6 +1,6 @@
 """One attempt at one pair: its defects placed, drawn, blended in and judged one after the other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ from flawsmith.data.tones import find_tones
 from flawsmith.data.windows import Box, bounding_box, cut, paste
 from flawsmith.errors import NoRoomError
 from flawsmith.generation.blending import band, blend
+from flawsmith.generation.detail import Detail, choose_sigma
 from flawsmith.generation.grain import match_grain
 from flawsmith.generation.placement import Placement, Wish, place
 from flawsmith.generation.plan import Part, Wanted
 from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.generation.sampling import Drawn, Task
 from flawsmith.generation.tint import choose_tint, tinted
+from flawsmith.generation.turns import ways_to_turn
 from flawsmith.masks.align import refine
 from flawsmith.masks.extract import extract
 from flawsmith.models.build import DualModel
@@ -175,18 +177,22 @@ class Artist:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""
         scale, colours, feather = self._product.scale, self._product.shape.colours, self._config.generation.feather
         placement = spot.placement
+        normal = None
+        if attempt.image is not None:
+            normal = cut(attempt.image, placement.top, placement.left, *placement.region.shape)
+            drawn = replace(drawn, whole=self._with_grain(drawn, normal, spot))
+        if (detail := self._details.get(spot.part.defect)) is not None:
+            drawn = detail.give(drawn, placement.region, spot.task.normal, spot.part.severity, spot.task.seed)
         tint = choose_tint(self._config.generation, colours, spot.task.seed) if self.tones is None else None  # binarised have no others
         if tint is not None:
             drawn = tinted(drawn, placement.region, tint, feather)
-        if attempt.image is None:
+        if attempt.image is None or normal is None:
             mask = extract(drawn.mask, placement.region)
             attempt.image = scale.to_pixels(drawn.whole, colours)
             finding = Finding(attempt.image, None, mask, spot.part.defect, whole=drawn.whole, part=drawn.part)
         else:
-            normal = cut(attempt.image, placement.top, placement.left, *placement.region.shape)
             own = normal.shape[2] - (normal.shape[2] in (2, 4))
-            whole = self._with_grain(drawn, normal, spot)
-            whole = whole if self.tones is None else self.tones.settle(whole)  # grain is made of tones between
+            whole = drawn.whole if self.tones is None else self.tones.settle(drawn.whole)  # grain is made of tones between
             change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)
             image = blend(normal, whole, band(mask, placement.region, feather), scale)
@@ -210,6 +216,15 @@ class Artist:
         picture = np.ascontiguousarray((drawn.whole.transpose(1, 2, 0) + 1) / 2)
         matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target)
         return (2 * matched - 1).transpose(2, 0, 1)
+
+    @cached_property
+    def _details(self) -> dict[str, Detail]:
+        """The fine structure of the real defects of each kind; empty where it is as the model draws it."""
+        share, turns = self._config.generation.detail, ways_to_turn(self._config.data)
+        if share == 0:
+            return {}
+        scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
+        return {name: Detail(own, choose_sigma(own, share, factor), turns, scale, colours) for name, own in self._library.items()}
 
     @cached_property
     def _grains(self) -> dict[str, list[float]]:

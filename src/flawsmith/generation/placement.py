@@ -12,6 +12,7 @@ from flawsmith.errors import NoRoomError
 from flawsmith.generation.places import place_map, sample_places
 from flawsmith.generation.shapes import Size, propose
 from flawsmith.generation.surroundings import look_up, misfit
+from flawsmith.generation.turns import turned, ways_to_turn
 
 FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
@@ -115,7 +116,7 @@ def _place(
     within = wish.region if wish.within is None else wish.within
     count = THOROUGH if wish.binarised else CANDIDATES
     spots = sample_places(place_map(size, examples, within, wish.likely, near), size, count, g, within)
-    turns = _ways_to_turn(config)
+    turns = ways_to_turn(config.data)
     borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
         even = 0.0 if wish.binarised else EVEN
@@ -196,11 +197,11 @@ def _flat(example: Example) -> float:
 
 def _example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
-    shown = None if example.shown is None else _turned(example.shown, *turn)
+    shown = None if example.shown is None else turned(example.shown, *turn)
     if any(border):
-        shape = _turned(example.shape, *turn).shape
+        shape = turned(example.shape, *turn).shape
         spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return context_cost(image, _turned(example.image, *turn), _turned(example.mask, *turn), spots, shown, even)
+    return context_cost(image, turned(example.image, *turn), turned(example.mask, *turn), spots, shown, even)
 
 
 def _shifted(
@@ -216,7 +217,7 @@ def _shifted(
 
 
 def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
-    """Return the sides (top, left, bottom, right) that are reached after `_turned`."""
+    """Return the sides (top, left, bottom, right) that are reached after `turned`."""
     top, left, bottom, right = border
     sides = [top, right, bottom, left] if mirror else [top, left, bottom, right]
     for _ in range(turn):  # a quarter turn against the clock: the right side comes to the top
@@ -299,18 +300,6 @@ def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]
     low = np.minimum(np.array(shape), np.array(size[:2])) // 2
     row, column = np.clip(spot, low, np.array(size[:2]) - 1 - low)
     return int(row), int(column)
-
-
-def _ways_to_turn(config: Config) -> list[tuple[int, bool]]:
-    """Return the ways to mirror and turn an array as training windows were, each different one once: quarter turns, mirrored."""
-    ways = [(k, flip) for k in (range(4) if config.data.rotations else (0,)) for flip in ((False, True) if config.data.flips else (False,))]
-    if config.data.flips and not config.data.rotations:
-        ways += [(2, False), (2, True)]  # mirroring both ways is a half turn
-    return ways
-
-
-def _turned(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
-    return np.rot90(array[:, ::-1] if mirror else array, turn)
 
 
 def _corner(centre: int, window: int, size: int) -> int:

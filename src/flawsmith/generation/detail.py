@@ -1,0 +1,156 @@
+"""Detail finer than a small network learns in minutes: what the model drew is filled with the fine structure of real defects."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from flawsmith.data.library import Example
+from flawsmith.data.scale import PixelRange
+from flawsmith.data.windows import grow
+from flawsmith.generation.sampling import Drawn
+from flawsmith.generation.turns import turned
+from flawsmith.masks.extract import extract
+from flawsmith.seeds import numpy_generator
+
+FINEST = 1.5  # pixels: the least sigma; finer than that is grain, which generation/grain.py sees to
+CELLS = 2  # of the network's grid: the greatest sigma
+BORDER = 3  # pixels beyond a real defect's mask from which blocks are taken, too
+BLOCKS = 24000  # at most, of one kind of defect
+NEAREST = 20  # blocks that are tried where one is needed
+MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
+COMPONENTS = 48  # numbers by which blocks are compared
+
+
+class Detail:
+    """The fine structure of the real defects of one kind, in blocks, to be laid onto what the model drew.
+
+    Image quilting with a target (Efros and Freeman 2001, "Image quilting for texture synthesis and transfer"): the drawn defect keeps
+    everything coarser than a Gaussian of `sigma` pixels. What is finer comes from blocks of real defects that look alike at the
+    coarse scale and in their mask, and fit the blocks beside them where they overlap. Blocks are a few pixels larger than 2 sigma and
+    smaller than a defect, so that the whole is new; the check for copies sees the result.
+    """
+
+    def __init__(
+        self, examples: Sequence[Example], sigma: float, turns: Sequence[tuple[int, bool]], scale: PixelRange, colours: int
+    ) -> None:
+        """examples: of one kind; sigma: pixels; turns: quarter turns and whether mirrored, as in `generation.turns`."""
+        self.sigma = sigma
+        self._half = round(sigma) + 2
+        self._overlap = max(2, self._side // 3 - 1)
+        ramp = np.clip((np.minimum(np.arange(self._side), np.arange(self._side)[::-1]) + 1) / (self._overlap + 1), 0, 1)
+        self._weight = (ramp[:, None] * ramp)[..., None].astype(np.float32)
+        self._fine: list[np.ndarray] = []  # (H, W, C) of every example and turn, with room for a half block around
+        self._where = np.zeros((0, 3), np.int64)  # picture, row and column of every block's first pixel
+        known = [self._take(example, turn, mirror, scale, colours) for example in examples for turn, mirror in turns]
+        if known:
+            self._learn(*(np.concatenate(parts) for parts in zip(*known, strict=True)))
+
+    @property
+    def _side(self) -> int:
+        return 2 * self._half + 1
+
+    def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int) -> Drawn:
+        """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
+
+        region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter.
+        """
+        mask = extract(drawn.mask, region)
+        if not mask.any() or not len(self._where):
+            return drawn
+        whole = np.ascontiguousarray(drawn.whole.transpose(1, 2, 0))
+        coarse = self._coarse(whole)
+        fine = self._quilt(coarse, mask, seed)
+        if severity != 1:
+            own = np.zeros_like(fine)
+            if normal is not None:
+                surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
+                own = surface - self._coarse(surface)
+            fine = own + severity * (fine - own)
+        inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+        share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
+        new = (whole + share * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
+        new = np.where(mask, new, drawn.whole).astype(np.float32)
+        return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
+
+    def _coarse(self, picture: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(picture, (0, 0), self.sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)
+
+    def _take(self, example: Example, turn: int, mirror: bool, scale: PixelRange, colours: int) -> tuple[np.ndarray, np.ndarray]:
+        """Keep one example, turned, and return where its blocks are (N, 3) and what they are compared by (N, D)."""
+        picture = np.ascontiguousarray(turned(scale.to_model(example.image, colours).transpose(1, 2, 0), turn, mirror))
+        mask = np.ascontiguousarray(turned(example.mask, turn, mirror))
+        near = grow(mask, BORDER)
+        if example.shown is not None:  # what is mirrored at a picture's border is no real defect
+            near &= turned(example.shown, turn, mirror)
+        rows, columns = np.nonzero(near)
+        coarse = self._coarse(picture)
+        number = len(self._fine)
+        self._fine.append(self._padded(picture - coarse))
+        return np.stack([np.full(len(rows), number), rows, columns], axis=1), self._features(coarse, mask, rows, columns)
+
+    def _learn(self, where: np.ndarray, features: np.ndarray) -> None:
+        """Keep a share of the blocks and the principal components of what they are compared by."""
+        if len(where) > BLOCKS:
+            kept = np.sort(numpy_generator(0, "detail", len(where)).permutation(len(where))[:BLOCKS])
+            where, features = where[kept], features[kept]
+        self._where, self._mean = where, features.mean(0)
+        centred = features - self._mean
+        self._axes = np.linalg.eigh(centred.T @ centred)[1][:, -COMPONENTS:]
+        self._known = centred @ self._axes  # (N, COMPONENTS)
+        self._lengths = (self._known**2).sum(1)
+
+    def _padded(self, picture: np.ndarray) -> np.ndarray:
+        return np.pad(picture, ((self._half, self._half), (self._half, self._half), *((0, 0),) * (picture.ndim - 2)), mode="symmetric")
+
+    def _features(self, coarse: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return every second pixel of the blocks around the pixels (rows, columns), coarse picture and mask, (N, D)."""
+        both = self._padded(np.dstack([coarse, MASK * mask.astype(np.float32)]))
+        blocks = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
+        return blocks[rows, columns, :, ::2, ::2].reshape(len(rows), -1)
+
+    def _quilt(self, coarse: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+        """Return the fine structure (H, W, C) for a coarse picture (H, W, C), real wherever the mask is."""
+        step, half = self._side - self._overlap, self._half
+        start = numpy_generator(seed, "detail").integers(step, size=2)
+        lines = [np.arange(int(a) - step, length + step, step) for a, length in zip(start, mask.shape, strict=True)]
+        rows, columns = (np.unique(line.clip(0, length - 1)) for line, length in zip(lines, mask.shape, strict=True))
+        grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        needed = cv2.dilate(mask.astype(np.uint8), np.ones((self._side, self._side), np.uint8)) > 0
+        grid = grid[needed[grid[:, 0], grid[:, 1]]]
+        height, width, colours = coarse.shape
+        sums = np.zeros((height + 2 * half, width + 2 * half, colours), np.float32)
+        weights = np.zeros((*sums.shape[:2], 1), np.float32)
+        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(coarse, mask, *grid.T)), strict=True):
+            here = (slice(row, row + self._side), slice(column, column + self._side))
+            blocks, there = self._cut(indexes), weights[here]
+            misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
+            best = int(np.argmin(distances + misfit.sum((1, 2, 3))))
+            sums[here] += self._weight * blocks[best]
+            weights[here] += self._weight
+        return (sums / np.maximum(weights, 1e-6))[half:-half, half:-half]
+
+    def _cut(self, indexes: np.ndarray) -> np.ndarray:
+        """Return the fine structure of blocks (N, side, side, C)."""
+        places = self._where[indexes]
+        return np.stack([self._fine[i][row : row + self._side, column : column + self._side] for i, row, column in places])
+
+    def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return for each row (N, D) the blocks that look most alike at the coarse scale, and their squared distances."""
+        found = []
+        for some in np.array_split((features - self._mean) @ self._axes, max(1, len(features) // 256)):
+            distances = (some**2).sum(1, keepdims=True) - 2 * some @ self._known.T + self._lengths
+            count = min(NEAREST, distances.shape[1])
+            indexes = np.argpartition(distances, count - 1, axis=1)[:, :count]
+            found += [(own, row[own]) for own, row in zip(indexes, distances, strict=True)]
+        return found
+
+
+def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> float:
+    """Return where the fine structure begins, in pixels: a share of the real defects' median side, the root of the area.
+
+    factor: pixels a cell of the network's grid. At least FINEST, and at most CELLS cells: the network knows about what is coarser.
+    """
+    side = float(np.median([np.sqrt(example.area) for example in examples])) if examples else 0.0
+    return float(np.clip(share * side, FINEST, max(FINEST, CELLS * factor)))
