@@ -62,8 +62,8 @@ def test_a_smooth_defect_gets_the_structure_of_a_real_one(colours: int) -> None:
     after = detail(example(80 + STRIPES * np.ones(SIDE), colours=colours), colours=colours).give(before, EVERYWHERE, None, 1.0, 0)
     assert fine(before.whole)[INNER].std() < 0.5
     assert fine(after.whole)[INNER].std() == pytest.approx(30, rel=0.1)
-    rows = fine(after.whole)[24, 14:34]
-    assert rows.std() < 3, "stripes go on from block to block"
+    inner = fine(after.whole)[16:32, 16:32]
+    assert steps(inner, 1) < steps(inner, 0) / 4, "stripes mostly go on from block to block"
 
 
 def test_what_is_coarse_stays() -> None:

@@ -18,6 +18,7 @@ FINEST = 1.5  # pixels: the least sigma; finer than that is grain, which generat
 CELLS = 2  # of the network's grid: the greatest sigma
 BORDER = 3  # pixels beyond a real defect's mask from which blocks are taken, too
 BLOCKS = 24000  # at most, of one kind of defect
+ALIKE = 0.5  # of sigma: the blur through which blocks are compared
 NEAREST = 20  # blocks that are tried where one is needed
 MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
 COMPONENTS = 48  # numbers by which blocks are compared
@@ -27,8 +28,8 @@ class Detail:
     """The fine structure of the real defects of one kind, in blocks, to be laid onto what the model drew.
 
     Image quilting with a target (Efros and Freeman 2001, "Image quilting for texture synthesis and transfer"): the drawn defect keeps
-    everything coarser than a Gaussian of `sigma` pixels. What is finer comes from blocks of real defects that look alike at the
-    coarse scale and in their mask, and fit the blocks beside them where they overlap. Blocks are a few pixels larger than 2 sigma and
+    everything coarser than a Gaussian of `sigma` pixels. What is finer comes from blocks of real defects that look alike, through half
+    that blur and in their mask, and fit the blocks beside them where they overlap. Blocks are a few pixels larger than 2 sigma and
     smaller than a defect, so that the whole is new; the check for copies sees the result.
     """
 
@@ -60,22 +61,19 @@ class Detail:
         if not mask.any() or not len(self._where):
             return drawn
         whole = np.ascontiguousarray(drawn.whole.transpose(1, 2, 0))
-        coarse = self._coarse(whole)
-        fine = self._quilt(coarse, mask, seed)
+        coarse = _blurred(whole, self.sigma)
+        fine = self._quilt(_blurred(whole, ALIKE * self.sigma), mask, seed)
         if severity != 1:
             own = np.zeros_like(fine)
             if normal is not None:
                 surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
-                own = surface - self._coarse(surface)
+                own = surface - _blurred(surface, self.sigma)
             fine = own + severity * (fine - own)
         inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
         share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
         new = (whole + share * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
         new = np.where(mask, new, drawn.whole).astype(np.float32)
         return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
-
-    def _coarse(self, picture: np.ndarray) -> np.ndarray:
-        return cv2.GaussianBlur(picture, (0, 0), self.sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)
 
     def _take(self, example: Example, turn: int, mirror: bool, scale: PixelRange, colours: int) -> tuple[np.ndarray, np.ndarray]:
         """Keep one example, turned, and return where its blocks are (N, 3) and what they are compared by (N, D)."""
@@ -85,10 +83,10 @@ class Detail:
         if example.shown is not None:  # what is mirrored at a picture's border is no real defect
             near &= turned(example.shown, turn, mirror)
         rows, columns = np.nonzero(near)
-        coarse = self._coarse(picture)
         number = len(self._fine)
-        self._fine.append(self._padded(picture - coarse))
-        return np.stack([np.full(len(rows), number), rows, columns], axis=1), self._features(coarse, mask, rows, columns)
+        self._fine.append(self._padded(picture - _blurred(picture, self.sigma)))
+        where = np.stack([np.full(len(rows), number), rows, columns], axis=1)
+        return where, self._features(_blurred(picture, ALIKE * self.sigma), mask, rows, columns)
 
     def _learn(self, where: np.ndarray, features: np.ndarray) -> None:
         """Keep a share of the blocks and the principal components of what they are compared by."""
@@ -104,14 +102,14 @@ class Detail:
     def _padded(self, picture: np.ndarray) -> np.ndarray:
         return np.pad(picture, ((self._half, self._half), (self._half, self._half), *((0, 0),) * (picture.ndim - 2)), mode="symmetric")
 
-    def _features(self, coarse: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return every second pixel of the blocks around the pixels (rows, columns), coarse picture and mask, (N, D)."""
-        both = self._padded(np.dstack([coarse, MASK * mask.astype(np.float32)]))
+    def _features(self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return every second pixel of the blocks around the pixels (rows, columns), blurred picture and mask, (N, D)."""
+        both = self._padded(np.dstack([picture, MASK * mask.astype(np.float32)]))
         blocks = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
         return blocks[rows, columns, :, ::2, ::2].reshape(len(rows), -1)
 
-    def _quilt(self, coarse: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
-        """Return the fine structure (H, W, C) for a coarse picture (H, W, C), real wherever the mask is."""
+    def _quilt(self, blurred: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+        """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
         step, half = self._side - self._overlap, self._half
         start = numpy_generator(seed, "detail").integers(step, size=2)
         lines = [np.arange(int(a) - step, length + step, step) for a, length in zip(start, mask.shape, strict=True)]
@@ -119,10 +117,10 @@ class Detail:
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
         needed = cv2.dilate(mask.astype(np.uint8), np.ones((self._side, self._side), np.uint8)) > 0
         grid = grid[needed[grid[:, 0], grid[:, 1]]]
-        height, width, colours = coarse.shape
+        height, width, colours = blurred.shape
         sums = np.zeros((height + 2 * half, width + 2 * half, colours), np.float32)
         weights = np.zeros((*sums.shape[:2], 1), np.float32)
-        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(coarse, mask, *grid.T)), strict=True):
+        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(blurred, mask, *grid.T)), strict=True):
             here = (slice(row, row + self._side), slice(column, column + self._side))
             blocks, there = self._cut(indexes), weights[here]
             misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
@@ -137,7 +135,7 @@ class Detail:
         return np.stack([self._fine[i][row : row + self._side, column : column + self._side] for i, row, column in places])
 
     def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Return for each row (N, D) the blocks that look most alike at the coarse scale, and their squared distances."""
+        """Return for each row (N, D) the blocks that look most alike, and their squared distances."""
         found = []
         for some in np.array_split((features - self._mean) @ self._axes, max(1, len(features) // 256)):
             distances = (some**2).sum(1, keepdims=True) - 2 * some @ self._known.T + self._lengths
@@ -154,3 +152,7 @@ def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> floa
     """
     side = float(np.median([np.sqrt(example.area) for example in examples])) if examples else 0.0
     return float(np.clip(share * side, FINEST, max(FINEST, CELLS * factor)))
+
+
+def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)
