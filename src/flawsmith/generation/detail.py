@@ -42,11 +42,11 @@ class Detail:
         self._overlap = max(2, self._side // 3 - 1)
         ramp = np.clip((np.minimum(np.arange(self._side), np.arange(self._side)[::-1]) + 1) / (self._overlap + 1), 0, 1)
         self._weight = (ramp[:, None] * ramp)[..., None].astype(np.float32)
-        self._fine: list[np.ndarray] = []  # (H, W, C) of every example and turn, with room for a half block around
-        self._where = np.zeros((0, 3), np.int64)  # picture, row and column of every block's first pixel
-        known = [self._take(example, turn, mirror, scale, colours) for example in examples for turn, mirror in turns]
-        if known:
-            self._learn(*(np.concatenate(parts) for parts in zip(*known, strict=True)))
+        self._turns = list(turns)
+        self._fine: list[np.ndarray] = []  # (H, W, C) of every example, with room for half a block around
+        self._where = _kept(_places(examples, self._turns))
+        if len(self._where):
+            self._learn(examples, scale, colours)
 
     @property
     def _side(self) -> int:
@@ -75,38 +75,34 @@ class Detail:
         new = np.where(mask, new, drawn.whole).astype(np.float32)
         return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
 
-    def _take(self, example: Example, turn: int, mirror: bool, scale: PixelRange, colours: int) -> tuple[np.ndarray, np.ndarray]:
-        """Keep one example, turned, and return where its blocks are (N, 3) and what they are compared by (N, D)."""
-        picture = np.ascontiguousarray(turned(scale.to_model(example.image, colours).transpose(1, 2, 0), turn, mirror))
-        mask = np.ascontiguousarray(turned(example.mask, turn, mirror))
-        near = grow(mask, BORDER)
-        if example.shown is not None:  # what is mirrored at a picture's border is no real defect
-            near &= turned(example.shown, turn, mirror)
-        rows, columns = np.nonzero(near)
-        number = len(self._fine)
-        self._fine.append(self._padded(picture - _blurred(picture, self.sigma)))
-        where = np.stack([np.full(len(rows), number), rows, columns], axis=1)
-        return where, self._features(_blurred(picture, ALIKE * self.sigma), mask, rows, columns)
-
-    def _learn(self, where: np.ndarray, features: np.ndarray) -> None:
-        """Keep a share of the blocks and the principal components of what they are compared by."""
-        if len(where) > BLOCKS:
-            kept = np.sort(numpy_generator(0, "detail", len(where)).permutation(len(where))[:BLOCKS])
-            where, features = where[kept], features[kept]
-        self._where, self._mean = where, features.mean(0)
-        centred = features - self._mean
-        self._axes = np.linalg.eigh(centred.T @ centred)[1][:, -COMPONENTS:]
-        self._known = centred @ self._axes  # (N, COMPONENTS)
+    def _learn(self, examples: Sequence[Example], scale: PixelRange, colours: int) -> None:
+        """Keep the examples' fine structure, and of every block the principal components of what it is compared by."""
+        found = []
+        for number, example in enumerate(examples):
+            picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
+            self._fine.append(self._padded(picture - _blurred(picture, self.sigma)))
+            blurred = _blurred(picture, ALIKE * self.sigma)
+            for i, turn in enumerate(self._turns):
+                own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
+                found.append(self._features(blurred, example.mask, own[:, 2], own[:, 3], *turn))
+        features = np.concatenate(found)
+        self._mean = features.mean(0)
+        features -= self._mean
+        self._axes = np.linalg.eigh(features.T @ features)[1][:, -COMPONENTS:]
+        self._known = features @ self._axes  # (N, COMPONENTS)
         self._lengths = (self._known**2).sum(1)
 
     def _padded(self, picture: np.ndarray) -> np.ndarray:
         return np.pad(picture, ((self._half, self._half), (self._half, self._half), *((0, 0),) * (picture.ndim - 2)), mode="symmetric")
 
-    def _features(self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return every second pixel of the blocks around the pixels (rows, columns), blurred picture and mask, (N, D)."""
+    def _features(
+        self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray, turn: int = 0, mirror: bool = False
+    ) -> np.ndarray:
+        """Return every second pixel of the blocks around the pixels (rows, columns), blurred picture and mask, turned, (N, D)."""
         both = self._padded(np.dstack([picture, MASK * mask.astype(np.float32)]))
-        blocks = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
-        return blocks[rows, columns, :, ::2, ::2].reshape(len(rows), -1)
+        windows = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
+        blocks = windows[rows, columns].transpose(2, 3, 1, 0)  # (side, side, C, N)
+        return turned(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
 
     def _quilt(self, blurred: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
@@ -131,8 +127,11 @@ class Detail:
 
     def _cut(self, indexes: np.ndarray) -> np.ndarray:
         """Return the fine structure of blocks (N, side, side, C)."""
-        places = self._where[indexes]
-        return np.stack([self._fine[i][row : row + self._side, column : column + self._side] for i, row, column in places])
+        blocks = []
+        for number, turn, row, column in self._where[indexes]:
+            block = self._fine[number][row : row + self._side, column : column + self._side]
+            blocks.append(turned(block, *self._turns[turn]))
+        return np.stack(blocks)
 
     def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return for each row (N, D) the blocks that look most alike, and their squared distances."""
@@ -152,6 +151,27 @@ def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> floa
     """
     side = float(np.median([np.sqrt(example.area) for example in examples])) if examples else 0.0
     return float(np.clip(share * side, FINEST, max(FINEST, CELLS * factor)))
+
+
+def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> np.ndarray:
+    """Return the blocks there are: example, turn, and the row and column of the middle before turning, (N, 4)."""
+    found = [np.zeros((0, 4), np.int64)]
+    for number, example in enumerate(examples):
+        near = grow(example.mask, BORDER)
+        if example.shown is not None:  # what is mirrored at a picture's border is no real defect
+            near &= example.shown
+        pixels = np.arange(near.size).reshape(near.shape)
+        for i, turn in enumerate(turns):
+            rows, columns = np.divmod(turned(pixels, *turn)[turned(near, *turn)], near.shape[1])
+            found.append(np.stack([np.full(len(rows), number), np.full(len(rows), i), rows, columns], axis=1))
+    return np.concatenate(found)
+
+
+def _kept(places: np.ndarray) -> np.ndarray:
+    """Return all places, or BLOCKS of them."""
+    if len(places) <= BLOCKS:
+        return places
+    return places[np.sort(numpy_generator(0, "detail", len(places)).permutation(len(places))[:BLOCKS])]
 
 
 def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
