@@ -48,3 +48,10 @@ def test_one_that_is_near_or_too_thin_is_left_alone() -> None:
     thin = np.zeros_like(mask)
     thin[30, 20:40] = True
     assert match_grain(drawn, normal, thin, -3.0) is drawn
+
+
+def test_grain_is_only_taken_away_where_none_may_be_added() -> None:
+    normal, drawn, mask = surface(2.0)
+    assert match_grain(drawn, normal, mask, 0.0, adds=False) is drawn
+    normal, drawn, mask = surface(0)
+    np.testing.assert_array_equal(match_grain(drawn, normal, mask, -1.0, adds=False), match_grain(drawn, normal, mask, -1.0))

@@ -10,15 +10,15 @@ SHARES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of the surroundings' own grain that
 CLOSE = 0.1  # in log2: near enough
 
 
-def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, target: float) -> np.ndarray:
+def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, target: float, adds: bool = True) -> np.ndarray:
     """Return the drawn canvas (H, W, C) blurred a little or with grain added, so that `grain` inside the mask comes near `target`.
 
-    drawn, normal: shares of the value range; mask: (H, W) bool; target: a real defect's log2 ratio. A canvas that is near, or too
-    thin to say, is returned as it is. What is added is what the normal has here beyond its smooth part, so it is the camera's own
-    grain and the surface's own texture.
+    drawn, normal: shares of the value range; mask: (H, W) bool; target: a real defect's log2 ratio; adds: whether grain may be added.
+    A canvas that is near, or too thin to say, is returned as it is. What is added is what the normal has here beyond its smooth
+    part, so it is the camera's own grain and the surface's own texture.
     """
     now = grain(np.where(mask[..., None], drawn, normal), mask)
-    if now is None or abs(now - target) <= CLOSE:
+    if now is None or abs(now - target) <= CLOSE or (now < target and not adds):
         return drawn
     if now > target:
         tries = [_blurred(drawn, sigma) for sigma in SIGMAS]

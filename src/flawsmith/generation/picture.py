@@ -180,9 +180,11 @@ class Artist:
         normal = None
         if attempt.image is not None:
             normal = cut(attempt.image, placement.top, placement.left, *placement.region.shape)
-            drawn = replace(drawn, whole=self._with_grain(drawn, normal, spot))
+            drawn = self._with_grain(drawn, normal, spot)
         if (detail := self._details.get(spot.part.defect)) is not None:
             drawn = detail.give(drawn, placement.region, spot.task.normal, spot.part.severity, spot.task.seed)
+            if normal is not None:
+                drawn = self._with_grain(drawn, normal, spot, adds=False)
         tint = choose_tint(self._config.generation, colours, spot.task.seed) if self.tones is None else None  # binarised have no others
         if tint is not None:
             drawn = tinted(drawn, placement.region, tint, feather)
@@ -207,15 +209,15 @@ class Artist:
         attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
         attempt.reasons += verdict.reasons
 
-    def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot) -> np.ndarray:
-        """Return the drawn whole (C, H, W) with the grain of one of the real defects of this kind."""
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot, adds: bool = True) -> Drawn:
+        """Return the canvas with the grain of one of the real defects of this kind; not adds: no more than the grainiest has."""
         real, mask = self._grains[spot.part.defect], extract(drawn.mask, spot.placement.region)
         if not real or not mask.any():
-            return drawn.whole
-        target = real[int(numpy_generator(spot.task.seed, "grain").integers(len(real)))]
+            return drawn
+        target = real[int(numpy_generator(spot.task.seed, "grain").integers(len(real)))] if adds else max(real)
         picture = np.ascontiguousarray((drawn.whole.transpose(1, 2, 0) + 1) / 2)
-        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target)
-        return (2 * matched - 1).transpose(2, 0, 1)
+        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target, adds)
+        return replace(drawn, whole=(2 * matched - 1).transpose(2, 0, 1))
 
     @cached_property
     def _details(self) -> dict[str, Detail]:
