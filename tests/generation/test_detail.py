@@ -149,6 +149,15 @@ def test_any_canvas_and_any_defect_is_covered(shape: tuple[int, int], sigma: flo
     assert (after.whole != before.whole)[0, mask].mean() > 0.95
 
 
+def test_of_many_blocks_a_share_of_every_example_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flawsmith.generation.detail.BLOCKS", 300)
+    monkeypatch.setattr("flawsmith.generation.detail.MANY", 2)
+    own = detail(*[example(80 + STRIPES * np.ones(SIDE))] * 3)
+    counts = np.bincount(own._where[:, 0])
+    assert counts.sum() == 300 and counts.min() > 60
+    assert fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0).whole)[INNER].std() == pytest.approx(30, rel=0.15)
+
+
 def test_where_the_fine_structure_begins() -> None:
     real = [replace(example(DISC * 1.0), area=area) for area in (100, 400, 90000)]
     assert choose_sigma(real, 0.2, 4) == pytest.approx(4.0)  # a fifth of 20 px

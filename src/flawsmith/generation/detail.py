@@ -18,6 +18,7 @@ FINEST = 1.5  # pixels: the least sigma; finer than that is grain, which generat
 CELLS = 2  # of the network's grid: the greatest sigma
 BORDER = 3  # pixels beyond a real defect's mask from which blocks are taken, too
 BLOCKS = 24000  # at most, of one kind of defect
+MANY = 64  # times as many are looked at to choose from
 ALIKE = 0.5  # of sigma: the blur through which blocks are compared
 NEAREST = 20  # blocks that are tried where one is needed
 MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
@@ -154,8 +155,9 @@ def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> floa
 
 
 def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> np.ndarray:
-    """Return the blocks there are: example, turn, and the row and column of the middle before turning, (N, 4)."""
+    """Return the blocks there are: example, turn, and the row and column of the middle before turning, (N, 4); not all of very many."""
     found = [np.zeros((0, 4), np.int64)]
+    most = max(1, MANY * BLOCKS // max(1, len(examples) * len(turns)))
     for number, example in enumerate(examples):
         near = grow(example.mask, BORDER)
         if example.shown is not None:  # what is mirrored at a picture's border is no real defect
@@ -163,6 +165,8 @@ def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> n
         pixels = np.arange(near.size).reshape(near.shape)
         for i, turn in enumerate(turns):
             rows, columns = np.divmod(turned(pixels, *turn)[turned(near, *turn)], near.shape[1])
+            some = slice(None, None, max(1, -(-len(rows) // most)))
+            rows, columns = rows[some], columns[some]
             found.append(np.stack([np.full(len(rows), number), np.full(len(rows), i), rows, columns], axis=1))
     return np.concatenate(found)
 
