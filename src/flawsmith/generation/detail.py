@@ -9,6 +9,7 @@ import numpy as np
 from flawsmith.data.library import Example
 from flawsmith.data.scale import PixelRange
 from flawsmith.data.windows import grow
+from flawsmith.generation.grain import blurred
 from flawsmith.generation.sampling import Drawn
 from flawsmith.generation.turns import turned
 from flawsmith.masks.extract import extract
@@ -51,6 +52,7 @@ class Detail:
 
     @property
     def _side(self) -> int:
+        """The side of a block in pixels."""
         return 2 * self._half + 1
 
     def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int) -> Drawn:
@@ -62,13 +64,13 @@ class Detail:
         if not mask.any() or not len(self._where):
             return drawn
         whole = np.ascontiguousarray(drawn.whole.transpose(1, 2, 0))
-        coarse = _blurred(whole, self.sigma)
-        fine = self._quilt(_blurred(whole, ALIKE * self.sigma), mask, seed)
+        coarse = blurred(whole, self.sigma)
+        fine = self._quilt(blurred(whole, ALIKE * self.sigma), mask, seed)
         if severity != 1:
             own = np.zeros_like(fine)
             if normal is not None:
                 surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
-                own = surface - _blurred(surface, self.sigma)
+                own = surface - blurred(surface, self.sigma)
             fine = own + severity * (fine - own)
         inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
         share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
@@ -81,11 +83,11 @@ class Detail:
         found = []
         for number, example in enumerate(examples):
             picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
-            self._fine.append(self._padded(picture - _blurred(picture, self.sigma)))
-            blurred = _blurred(picture, ALIKE * self.sigma)
+            self._fine.append(self._padded(picture - blurred(picture, self.sigma)))
+            seen = blurred(picture, ALIKE * self.sigma)
             for i, turn in enumerate(self._turns):
                 own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
-                found.append(self._features(blurred, example.mask, own[:, 2], own[:, 3], *turn))
+                found.append(self._features(seen, example.mask, own[:, 2], own[:, 3], *turn))
         features = np.concatenate(found)
         self._mean = features.mean(0)
         features -= self._mean
@@ -94,7 +96,8 @@ class Detail:
         self._lengths = (self._known**2).sum(1)
 
     def _padded(self, picture: np.ndarray) -> np.ndarray:
-        return np.pad(picture, ((self._half, self._half), (self._half, self._half), *((0, 0),) * (picture.ndim - 2)), mode="symmetric")
+        """Return a picture (H, W, C) with half a block more on every side, mirrored."""
+        return np.pad(picture, ((self._half, self._half), (self._half, self._half), (0, 0)), mode="symmetric")
 
     def _features(
         self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray, turn: int = 0, mirror: bool = False
@@ -105,7 +108,7 @@ class Detail:
         blocks = windows[rows, columns].transpose(2, 3, 1, 0)  # (side, side, C, N)
         return turned(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
 
-    def _quilt(self, blurred: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+    def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
         step, half = self._side - self._overlap, self._half
         start = numpy_generator(seed, "detail").integers(step, size=2)
@@ -114,10 +117,10 @@ class Detail:
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
         needed = cv2.dilate(mask.astype(np.uint8), np.ones((self._side, self._side), np.uint8)) > 0
         grid = grid[needed[grid[:, 0], grid[:, 1]]]
-        height, width, colours = blurred.shape
+        height, width, colours = seen.shape
         sums = np.zeros((height + 2 * half, width + 2 * half, colours), np.float32)
         weights = np.zeros((*sums.shape[:2], 1), np.float32)
-        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(blurred, mask, *grid.T)), strict=True):
+        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(seen, mask, *grid.T)), strict=True):
             here = (slice(row, row + self._side), slice(column, column + self._side))
             blocks, there = self._cut(indexes), weights[here]
             misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
@@ -176,7 +179,3 @@ def _kept(places: np.ndarray) -> np.ndarray:
     if len(places) <= BLOCKS:
         return places
     return places[np.sort(numpy_generator(0, "detail", len(places)).permutation(len(places))[:BLOCKS])]
-
-
-def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)

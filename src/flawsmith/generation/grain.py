@@ -21,9 +21,9 @@ def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, target:
     if now is None or abs(now - target) <= CLOSE or (now < target and not adds):
         return drawn
     if now > target:
-        tries = [_blurred(drawn, sigma) for sigma in SIGMAS]
+        tries = [blurred(drawn, sigma) for sigma in SIGMAS]
     else:
-        own = normal - _blurred(normal, 1.0)
+        own = normal - blurred(normal, 1.0)
         limit = 3 * np.median(np.abs(own), axis=(0, 1)) / 0.6745  # beyond it are edges, not grain
         tries = [drawn + share * np.clip(own, -limit, limit) for share in SHARES]
     best, gap = drawn, abs(now - target)
@@ -36,5 +36,6 @@ def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, target:
     return best.astype(np.float32)
 
 
-def _blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
+    """Return a picture (H, W, C) through a Gaussian of `sigma` pixels, mirrored at its border."""
     return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)
