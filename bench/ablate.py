@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from flawsmith.data.readers import read
-from flawsmith.files import read_lines, write_json
+from flawsmith.benchmark import stages
+from flawsmith.benchmark.jobs import Job, read_result, run_jobs
+from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, protocol
+from flawsmith.benchmark.results import WHAT, numbers
+from flawsmith.benchmark.stages import Place
+from flawsmith.benchmark.tallies import load_tally
+from flawsmith.core.files import read_lines, write_json
+from flawsmith.dataset.reading import read
 from flawsmith.metrics.statistics import bootstrap
-from flawsmith.tasks import stages
-from flawsmith.tasks.jobs import Job, read_result, run_jobs
-from flawsmith.tasks.results import WHAT, numbers
-from flawsmith.tasks.settings import GENERATED, REAL, Settings, protocol
-from flawsmith.tasks.stages import Place
-from flawsmith.tasks.tallies import load_tally
 
 DUAL = "model.dual=true"
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {

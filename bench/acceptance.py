@@ -3,7 +3,7 @@
     python bench/acceptance.py RUN OUT [OUT ...]
 
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
-all: attempts, share accepted, and over the accepted pairs the agreement of mask and change (flawsmith.masks.align.agreement: median
+all: attempts, share accepted, and over the accepted pairs the agreement of mask and change (flawsmith.compositing.mask_refinement.agreement: median
 and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
 where the blend has ended; `rejects` how often each check said no.
 """
@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from flawsmith.data.image_files import read_image, read_mask
-from flawsmith.data.windows import distance_outside
-from flawsmith.files import read_lines
-from flawsmith.masks.align import agreement
+from flawsmith.compositing.change import change_map
+from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.core.files import read_lines
+from flawsmith.dataset.windows import distance_outside
+from flawsmith.images.files import read_image, read_mask
 from flawsmith.models.store import load_model
-from flawsmith.quality.checks import change_map
 
 
 def main() -> None:

@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 from machine import describe
 
-from flawsmith.data.image_files import read_image, read_mask
-from flawsmith.data.library import load_library
-from flawsmith.data.windows import cut
-from flawsmith.files import read_lines, write_bytes
-from flawsmith.generation.blending import band, blend
-from flawsmith.generation.generate import Generator, load
-from flawsmith.masks.align import agreement
-from flawsmith.quality.checks import change_map
+from flawsmith.compositing.blending import band, blend
+from flawsmith.compositing.change import change_map
+from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.core.files import read_lines, write_bytes
+from flawsmith.dataset.windows import cut
+from flawsmith.generation.generator import Generator, load
+from flawsmith.images.files import read_image, read_mask
+from flawsmith.product.exemplars import load_library
 from flawsmith.quality.verdict import Finding
 from flawsmith.reports.drawing import encode, outline, to_display
 from flawsmith.reports.sheets import contact_sheet

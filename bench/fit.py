@@ -14,9 +14,9 @@ from pathlib import Path
 from drawn import write_drawn
 from machine import describe, forward_gflop, matmul_rate
 
-from flawsmith.config import resolve
+from flawsmith.config.resolve import resolve
 from flawsmith.models.store import load_model
-from flawsmith.training.fit import fit
+from flawsmith.training.loop import fit
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from drawn import write_drawn
 from machine import describe, forward_gflop, matmul_rate
 
-from flawsmith.config import resolve
-from flawsmith.generation.generate import load
-from flawsmith.training.fit import fit
+from flawsmith.config.resolve import resolve
+from flawsmith.generation.generator import load
+from flawsmith.training.loop import fit
 
 
 def main() -> None:

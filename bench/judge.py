@@ -6,7 +6,7 @@ DATA is what flawsmith was fitted on (the strict third of it); each OUT is a fol
 With --judge FILE the trained judge is written there, or read from there when the file exists, so that one training serves
 several OUT folders of one product; without OUT it is only trained and checked.
 
-What it learns from: the test side of the strict split (flawsmith.data.splits) and the held-out normals, `test/good`. The
+What it learns from: the test side of the strict split (flawsmith.dataset.splits) and the held-out normals, `test/good`. The
 normals that the generator learned from join only when fewer than FEW_NORMALS held-out ones are left to learn from. A quarter
 of every defect and of the held-out normals, by whole groups, is kept aside: the judge's own results on these real
 pictures stand beside those on the pairs, as no pair can be judged better than that. Its threshold, one number, is chosen there.
@@ -32,22 +32,22 @@ from machine import describe
 from safetensors import safe_open
 from safetensors.torch import save
 
-from flawsmith.data.direction import has_direction
-from flawsmith.data.image_files import read_image, read_mask
-from flawsmith.data.readers import load, read
-from flawsmith.data.sample import GOOD, Dataset, Item
-from flawsmith.data.splits import strict_third
-from flawsmith.data.windows import components, grow
-from flawsmith.devices import use_threads
-from flawsmith.errors import FileError
-from flawsmith.files import content_hash, read_lines, write_bytes
+from flawsmith.benchmark.detectors.crops import SIDE
+from flawsmith.benchmark.detectors.networks import UNet, build_network
+from flawsmith.benchmark.detectors.segment import Training, anomaly_map, train_segmenter
+from flawsmith.benchmark.labelled import learned_pictures
+from flawsmith.compositing.change import overlap
+from flawsmith.core.devices import use_threads
+from flawsmith.core.errors import FileError
+from flawsmith.core.files import content_hash, read_lines, write_bytes
+from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.sample import GOOD, Dataset, Item
+from flawsmith.dataset.splits import strict_third
+from flawsmith.dataset.windows import components, grow
+from flawsmith.images.files import read_image, read_mask
 from flawsmith.metrics.detection import pixel_metrics
-from flawsmith.quality.checks import overlap
-from flawsmith.seeds import derive, numpy_generator
-from flawsmith.tasks.crops import SIDE
-from flawsmith.tasks.labelled import learned_pictures
-from flawsmith.tasks.networks import UNet, build_network
-from flawsmith.tasks.segment import Training, anomaly_map, train_segmenter
+from flawsmith.product.direction import has_direction
 
 NEAR = 2  # pixels between our mask and a part of the judge's that is taken as its answer to it
 COVERED = 0.25  # share of our mask that must be marked

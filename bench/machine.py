@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from flawsmith.models.build import DualModel
+from flawsmith.models.dual_model import DualModel
 
 
 def matmul_rate(precision: str, device: str = "cpu", size: int = 2048, seconds: float = 2.0) -> float:

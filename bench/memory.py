@@ -55,8 +55,8 @@ def prepare(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     from drawn import write_normals, write_spotted
     from machine import describe
 
-    from flawsmith.config import resolve
-    from flawsmith.training.fit import fit
+    from flawsmith.config.resolve import resolve
+    from flawsmith.training.loop import fit
 
     relaxed = "quality.margin=1e9"  # belongs to learning, which measures the real defects
     config = resolve("tiny", None, [f"training.steps={args.steps}", "training.preview_every=1000000", relaxed])
@@ -69,7 +69,7 @@ def prepare(args: argparse.Namespace, folder: str) -> dict[str, Any]:
 
 def measure(args: argparse.Namespace, folder: str, size: str) -> dict[str, Any]:
     """Generate onto the pictures of one size and return the peak of the resident memory, and what was made."""
-    from flawsmith.generation.generate import load
+    from flawsmith.generation.generator import load
 
     generator = load(Path(folder) / "run", device="cpu", threads=args.threads, settings=[*RELAXED, *args.settings])
     loaded = _peak()
@@ -84,9 +84,9 @@ def _look(out: Path) -> dict[str, Any]:
     """Return how large the defects are and where pictures differ from their normals, from the files."""
     import numpy as np
 
-    from flawsmith.data.image_files import read_image, read_mask
-    from flawsmith.data.windows import bounding_box, grow
-    from flawsmith.files import read_lines
+    from flawsmith.core.files import read_lines
+    from flawsmith.dataset.windows import bounding_box, grow
+    from flawsmith.images.files import read_image, read_mask
 
     sides, inside, outside = [], [], 0
     for row in read_lines(out / "pairs.jsonl"):

@@ -25,18 +25,19 @@ from sd import SCHEDULE, Letters
 from torch.nn import functional as F
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from flawsmith.config import Config, from_dict, preset
-from flawsmith.data.readers import read
-from flawsmith.devices import choose_device, use_threads
+from flawsmith.config.resolve import from_dict, preset
+from flawsmith.config.schema import Config
+from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.seeds import torch_generator
+from flawsmith.dataset.reading import read
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
-from flawsmith.models.build import Shape
-from flawsmith.models.stable import StableModel
-from flawsmith.models.weights import Backbone
-from flawsmith.seeds import torch_generator
+from flawsmith.models.backbones.stable import StableModel
+from flawsmith.models.backbones.weights import Backbone
+from flawsmith.product.shape import Shape
 from flawsmith.training.latents import Encoded, encode
-from flawsmith.training.learned import Learned, prepare
 from flawsmith.training.objective import objective
 from flawsmith.training.optimiser import build_optimiser
+from flawsmith.training.prepare import Learned, prepare
 
 SIDE = 64  # pixels of a picture
 DEFECTS = ("scratch", "spot", "ring", "stain", "chip")

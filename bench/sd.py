@@ -27,15 +27,17 @@ from machine import describe, matmul_rate
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from flawsmith.config import Config, from_dict, preset
-from flawsmith.data.pairs import Batch
-from flawsmith.devices import choose_device, choose_precision, use_threads
-from flawsmith.generation.sampling import Task, draw
-from flawsmith.models.build import Shape
-from flawsmith.models.stable import StableModel
-from flawsmith.models.weights import Backbone, count_trainable
-from flawsmith.seeds import torch_generator
+from flawsmith.config.resolve import from_dict, preset
+from flawsmith.config.schema import Config
+from flawsmith.core.devices import choose_device, choose_precision, use_threads
+from flawsmith.core.seeds import torch_generator
+from flawsmith.models.backbones.stable import StableModel
+from flawsmith.models.backbones.weights import Backbone, count_trainable
+from flawsmith.product.shape import Shape
+from flawsmith.synthesis.sampling import draw
+from flawsmith.synthesis.task import Task
 from flawsmith.training.objective import objective
+from flawsmith.training.pool import Batch
 
 SCHEDULE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 

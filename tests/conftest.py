@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.config import Config, from_dict
+from flawsmith.config.resolve import from_dict
+from flawsmith.config.schema import Config
 
 SIZE = (48, 56)  # height and width of the drawn pictures
 WINDOW = 32
@@ -104,7 +105,7 @@ def data16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def learn(data: Path, run: Path, config: Config) -> Path:
-    from flawsmith.training.fit import fit
+    from flawsmith.training.loop import fit
 
     fit(data, run, config, device="cpu", threads=1, quiet=True)
     return run

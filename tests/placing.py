@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from flawsmith.config import Config, DataConfig, GenerationConfig
-from flawsmith.data.library import Example
-from flawsmith.generation.placement import Placement
+from flawsmith.config.schema import Config, DataConfig, GenerationConfig
+from flawsmith.placement.search import Placement
+from flawsmith.product.exemplars import Example
 
 WINDOW, FACTOR = 32, 4
 HOW = ["context", "position", "uniform"]

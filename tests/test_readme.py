@@ -103,7 +103,7 @@ def test_the_make_targets_exist() -> None:
 
 
 def test_every_key_and_path_the_readme_names_exists() -> None:
-    from flawsmith.config import resolve
+    from flawsmith.config.resolve import resolve
 
     for key, value in re.findall(r"--set ([a-z_]+\.[a-z_]+)=(\w+)", README):
         resolve(settings=[f"{key}={value}"])

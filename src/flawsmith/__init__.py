@@ -9,29 +9,31 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from flawsmith.config import Config, preset, resolve
-    from flawsmith.data.check import check
-    from flawsmith.data.readers import read
-    from flawsmith.generation.generate import load
-    from flawsmith.metrics.evaluate import evaluate
-    from flawsmith.tasks.benefit import benefit
-    from flawsmith.training.fit import fit
+from flawsmith.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from flawsmith.config.resolve import preset, resolve
+    from flawsmith.config.schema import Config
+    from flawsmith.dataset.check import check
+    from flawsmith.dataset.reading import read
+    from flawsmith.generation.generator import load
+    from flawsmith.training.loop import fit
+    from flawsmith.workflows.benefit import benefit
+    from flawsmith.workflows.evaluate import evaluate
+
 __all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load", "preset", "read", "resolve"]
 
 # Imported on first use, so that `import flawsmith` and `flawsmith --help` cost nothing.
 _HOMES = {
-    "Config": "flawsmith.config",
-    "benefit": "flawsmith.tasks.benefit",
-    "check": "flawsmith.data.check",
-    "evaluate": "flawsmith.metrics.evaluate",
-    "fit": "flawsmith.training.fit",
-    "load": "flawsmith.generation.generate",
-    "preset": "flawsmith.config",
-    "read": "flawsmith.data.readers",
-    "resolve": "flawsmith.config",
+    "Config": "flawsmith.config.schema",
+    "benefit": "flawsmith.workflows.benefit",
+    "check": "flawsmith.dataset.check",
+    "evaluate": "flawsmith.workflows.evaluate",
+    "fit": "flawsmith.training.loop",
+    "load": "flawsmith.generation.generator",
+    "preset": "flawsmith.config.resolve",
+    "read": "flawsmith.dataset.reading",
+    "resolve": "flawsmith.config.resolve",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flawsmith.tasks.settings import protocol
+from flawsmith.benchmark.protocol import protocol
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flawsmith.data.image_files import write_image, write_mask
+from flawsmith.images.files import write_image, write_mask
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flawsmith import doctor
-from flawsmith.config import PRESETS
-from flawsmith.models.weights import KNOWN
+from flawsmith.config.presets import PRESETS
+from flawsmith.models.backbones.weights import KNOWN
+from flawsmith.workflows import doctor
 
 
 def test_as_text(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flawsmith.errors import DataError
+from flawsmith.core.errors import DataError
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from flawsmith import config
+from flawsmith.config.resolve import dump, resolve
+from flawsmith.config.schema import Config
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_what_is_typed_reaches_fit(run: Callable[..., Any], calls: list[dict[str
     (call,) = calls
     settings = ["training.batch=6", "training.steps=13", "training.minutes=1.5", "training.seed=7"]
     settings += ["training.warmup=3", "training.init=OTHER"]
-    assert call.pop("config") == config.resolve("small", None, settings)
+    assert call.pop("config") == resolve("small", None, settings)
     assert call == {
         "data": Path("DATA"),
         "run": Path("RUN"),
@@ -49,7 +50,7 @@ def test_what_is_typed_reaches_fit(run: Callable[..., Any], calls: list[dict[str
 
 def test_without_options_the_defaults_are_used(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
     result = run("fit", "DATA", "-o", "my run")
-    assert calls[0]["config"] == config.Config() and calls[0]["quiet"] is False
+    assert calls[0]["config"] == Config() and calls[0]["quiet"] is False
     assert "flawsmith generate 'my run' -o OUT --count 30" in result.stdout
 
 
@@ -80,8 +81,8 @@ def test_resume_and_overwrite_exclude_each_other(run: Callable[..., Any], calls:
 
 
 def test_resume_keeps_the_limits_of_the_run(run: Callable[..., Any], calls: list[dict[str, Any]], tmp_path: Path) -> None:
-    own = config.resolve("small", None, ["training.steps=77", "training.minutes=3"])
-    (tmp_path / "config.yaml").write_text(config.dump(own))
+    own = resolve("small", None, ["training.steps=77", "training.minutes=3"])
+    (tmp_path / "config.yaml").write_text(dump(own))
     run("fit", "DATA", "-o", tmp_path, "--resume")
     run("fit", "DATA", "-o", tmp_path, "--resume", "--max-steps", 99)
     assert calls[0]["config"] == own and calls[0]["resume"] is True
@@ -93,7 +94,7 @@ def test_ctrl_c_says_how_to_go_on(run: Callable[..., Any], replace: Callable[[st
 
     def fit(*_: Any, **__: Any) -> None:
         folder.mkdir()
-        (folder / "config.yaml").write_text(config.dump(config.Config()))
+        (folder / "config.yaml").write_text(dump(Config()))
         raise KeyboardInterrupt
 
     replace("fit", fit)

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 import flawsmith
 from flawsmith.cli.main import COMMANDS, main
-from flawsmith.errors import DataError
+from flawsmith.core.errors import DataError
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(flawsmith.__file__).parents[1])}
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.data.image_files import image_size, read_image, read_mask
+from flawsmith.core.errors import DataError, FlawsmithError, OutputExistsError
 from flawsmith.demo import cells
 from flawsmith.demo.cells import Shape
-from flawsmith.errors import DataError, FlawsmithError, OutputExistsError
+from flawsmith.images.files import image_size, read_image, read_mask
 
 KINDS = ("crack", "inactive")
 needs_pictures = pytest.mark.skipif(importlib.util.find_spec("elpv_dataset") is None, reason="elpv-dataset is not installed")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import flawsmith
-from flawsmith import config
-from flawsmith.data.image_files import write_image, write_mask
+from flawsmith.config.resolve import resolve
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import DataError, OutputExistsError
 from flawsmith.demo import run as demo
-from flawsmith.errors import DataError, OutputExistsError
+from flawsmith.images.files import write_image, write_mask
 
 
 def cell(seed: int) -> np.ndarray:
@@ -39,7 +40,7 @@ class Fake:
     """Stands for `fit`, `load` and the generator; notes what it was asked for."""
 
     def __init__(self) -> None:
-        self.config = config.Config()
+        self.config = Config()
         self.asked: dict[str, Any] = {}
         self.stop_at_fit = False
 
@@ -113,7 +114,7 @@ def test_the_settings_are_valid_and_reach_the_training(quick: bool, fake: Fake, 
 
 
 def test_quick_takes_less_of_everything() -> None:
-    full = config.resolve(settings=[f"{key}={value}" for key, value in demo.DEMO_SETTINGS.items()])
+    full = resolve(settings=[f"{key}={value}" for key, value in demo.DEMO_SETTINGS.items()])
     for key, value in demo.QUICK_SETTINGS.items():
         group, name = key.split(".")
         assert value < getattr(getattr(full, group), name), key

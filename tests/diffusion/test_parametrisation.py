@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from flawsmith.core.errors import ConfigError
 from flawsmith.diffusion.parametrisation import PREDICTIONS, to_clean
-from flawsmith.errors import ConfigError
 
 TIMES = [0.001, 0.05, 0.3, 0.5, 0.9, 0.98]
 

@@ -8,10 +8,10 @@ import torch
 from diffusers import PNDMScheduler
 from torch import Tensor
 
+from flawsmith.core.errors import ConfigError
 from flawsmith.diffusion.samplers import RENEWED, SAMPLERS, SOLVERS, sample, sample_ddim, sample_dpmpp, sample_plms
 from flawsmith.diffusion.schedules import sampling_times
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
-from flawsmith.errors import ConfigError
 
 MEAN, STD = 0.3, 0.4
 

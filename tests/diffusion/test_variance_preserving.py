@@ -4,8 +4,8 @@ import pytest
 import torch
 from diffusers import DDPMScheduler
 
+from flawsmith.core.errors import ConfigError
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
-from flawsmith.errors import ConfigError
 
 SD = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 

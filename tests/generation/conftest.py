@@ -13,11 +13,11 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.data.windows import bounding_box
-from flawsmith.generation import generate as module
-from flawsmith.generation.generate import Generator, Summary, load
-from flawsmith.generation.sampling import Drawn, Task
+from flawsmith.dataset.windows import bounding_box
+from flawsmith.generation import generator as module
+from flawsmith.generation.generator import Generator, Summary, load
 from flawsmith.quality.limits import load_limits
+from flawsmith.synthesis.task import Drawn, Task
 
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
 KEYS |= {"region", "model", "settings"}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from flawsmith.config import Config
-from flawsmith.data.image_files import read_image
-from flawsmith.generation.generate import load
-from flawsmith.training.fit import fit
+from flawsmith.config.schema import Config
+from flawsmith.generation.generator import load
+from flawsmith.images.files import read_image
+from flawsmith.training.loop import fit
 
 LOOSE = ("quality.agreement=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000")
 

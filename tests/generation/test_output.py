@@ -12,9 +12,9 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from flawsmith.data.pitch import Pitch, read_pitch
-from flawsmith.errors import DataError, OutputExistsError
-from flawsmith.generation.generate import Summary
+from flawsmith.core.errors import DataError, OutputExistsError
+from flawsmith.generation.generator import Summary
+from flawsmith.images.pitch import Pitch, read_pitch
 
 # resume and overwrite
 
@@ -104,9 +104,7 @@ def test_a_folder_of_something_else_is_left_alone(options: dict[str, bool], run8
 
 @pytest.mark.usefixtures("loud")
 @pytest.mark.parametrize(("name", "kind"), [("a.jpg", "JPEG"), ("a.tif", "TIFF"), ("a.bmp", "BMP"), ("a.png", "PNG")])
-def test_every_format_of_a_normal_gives_a_png_with_its_pixel_pitch(
-    name: str, kind: str, run8: Path, tmp_path: Path, pairs: Any
-) -> None:
+def test_every_format_of_a_normal_gives_a_png_with_its_pixel_pitch(name: str, kind: str, run8: Path, tmp_path: Path, pairs: Any) -> None:
     (tmp_path / "onto").mkdir()
     normal = np.random.default_rng(0).integers(60, 160, (48, 56), np.uint8)
     Image.fromarray(normal).save(tmp_path / "onto" / name, dpi=(508, 254))

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flawsmith.errors import ConfigError, DataError
+from flawsmith.core.errors import ConfigError, DataError
+from flawsmith.core.seeds import derive
 from flawsmith.generation.plan import (
     COMBINED,
     MOST_PARTS,
@@ -24,8 +25,7 @@ from flawsmith.generation.plan import (
     parse_severity,
     plan_row,
 )
-from flawsmith.generation.shapes import Size, parse_size
-from flawsmith.seeds import derive
+from flawsmith.placement.shapes import Size, parse_size
 
 DEFECTS = ["blob", "line", "stain"]
 NORMALS = [Path(f"{i}.png") for i in range(7)]

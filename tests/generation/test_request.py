@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flawsmith.data.scale import PixelRange
-from flawsmith.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
 from flawsmith.generation.plan import Part
 from flawsmith.generation.request import Request, prepare
-from flawsmith.generation.shapes import Size
-from flawsmith.models.build import Shape
-from flawsmith.models.store import Product
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.placement.shapes import Size
+from flawsmith.product.product import Product
+from flawsmith.product.shape import Shape
 
 PRODUCT = Product(Shape(("blob", "line"), 1, 32), PixelRange(0.0, 255.0, "uint8"), 0.02, {})
 

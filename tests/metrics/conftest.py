@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flawsmith.data.image_files import read_image, write_image, write_mask
+from flawsmith.images.files import read_image, write_image, write_mask
 
 
 class Small:

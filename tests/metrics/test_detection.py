@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flawsmith.data.windows import components
-from flawsmith.errors import DataError
+from flawsmith.core.errors import DataError
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.windows import components
 from flawsmith.metrics.detection import Counts, PixelMetrics, average_precision, image_metrics, pixel_metrics, pro, regions
-from flawsmith.seeds import numpy_generator
 
 
 def drawn(seed: int, levels: int, sizes: Sequence[tuple[int, int]] = ((5, 7), (6, 4), (3, 3))) -> tuple[list[np.ndarray], list[np.ndarray]]:

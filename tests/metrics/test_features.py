@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from flawsmith.errors import ConfigError, FlawsmithError
-from flawsmith.files import content_hash
+from flawsmith.core.errors import ConfigError, FlawsmithError
+from flawsmith.core.files import content_hash
 from flawsmith.metrics import features
 from flawsmith.metrics.features import Offline, load_extractor, rgb, squeeze
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flawsmith.errors import FlawsmithError
+from flawsmith.core.errors import FlawsmithError
 from flawsmith.metrics import paper
 from flawsmith.metrics.features import Offline, load_extractor
 from flawsmith.metrics.ic_distance import MapDistance, load_perceptual

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flawsmith.errors import DataError
+from flawsmith.core.errors import DataError
+from flawsmith.core.seeds import numpy_generator
 from flawsmith.metrics.detection import image_metrics, pixel_metrics
 from flawsmith.metrics.statistics import (
     Estimate,
@@ -23,7 +24,6 @@ from flawsmith.metrics.statistics import (
     t_quantile,
     tally,
 )
-from flawsmith.seeds import numpy_generator
 
 Drawn = tuple[list[np.ndarray], list[np.ndarray], list[float], list[str], list[str]]
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, AutoencoderTiny
 
-from flawsmith.errors import ConfigError
+from flawsmith.core.errors import ConfigError
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask, open_codec
 
 

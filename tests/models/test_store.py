@@ -10,12 +10,14 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from flawsmith.config import Config
-from flawsmith.data.foreground import Background
-from flawsmith.data.scale import PixelRange
-from flawsmith.errors import RunError
-from flawsmith.models.build import Shape, build_model
-from flawsmith.models.store import Product, load_model, save_model
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import RunError
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.models.build import build_model
+from flawsmith.models.store import load_model, save_model
+from flawsmith.product.foreground import Background
+from flawsmith.product.product import Product
+from flawsmith.product.shape import Shape
 
 PRODUCT = Product(Shape(("blob", "line"), 1, 32), PixelRange(3.0, 250.0, "uint8"), 0.01, {"blob": (20, 60), "line": (10, 40)})
 

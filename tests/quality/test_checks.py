@@ -6,22 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import grow
-from flawsmith.generation.blending import band
-from flawsmith.quality.checks import (
-    apparent_change,
-    change_map,
-    fill,
-    grain,
-    measure,
-    outside,
-    overlap,
-    seams,
-    shape_scores,
-    shares,
-    visibility,
-)
+from flawsmith.compositing.blending import band
+from flawsmith.compositing.change import change_map, overlap
+from flawsmith.compositing.roughness import grain
+from flawsmith.dataset.windows import grow
+from flawsmith.images.filling import fill
+from flawsmith.images.pixel_range import PixelRange, shares
+from flawsmith.quality.checks import apparent_change, measure, outside, seams, shape_scores, visibility
 
 SIZE = (72, 96)
 

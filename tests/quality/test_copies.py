@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flawsmith.data.library import collect
-from flawsmith.data.sample import Sample
-from flawsmith.data.scale import PixelRange
+from flawsmith.dataset.sample import Sample
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.exemplars import collect
 from flawsmith.quality.copies import HIGHEST, LOWEST, MARGIN, Crop, closest, copy_threshold, crop, crop_of, leave_one_out, similarities
 
 

@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.config import Config, ConfigError, QualityConfig, resolve
-from flawsmith.data.library import Example
-from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import bounding_box, grow
-from flawsmith.errors import RunError
-from flawsmith.models.build import Shape
-from flawsmith.models.store import Product
+from flawsmith.config.resolve import resolve
+from flawsmith.config.schema import Config, QualityConfig
+from flawsmith.core.errors import ConfigError, RunError
+from flawsmith.dataset.windows import bounding_box, grow
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.exemplars import Example
+from flawsmith.product.product import Product
+from flawsmith.product.shape import Shape
 from flawsmith.quality.checks import measure, shape_scores
 from flawsmith.quality.limits import Limit, Limits, calibrate, load_limits, save_limits
 from flawsmith.quality.looks import Bank, look_scores

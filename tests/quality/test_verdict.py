@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flawsmith.config import Config, QualityConfig
-from flawsmith.data.library import Example
-from flawsmith.data.readers import read
-from flawsmith.data.windows import grow
-from flawsmith.generation.blending import band, blend
-from flawsmith.models.store import Product
+from flawsmith.compositing.blending import band, blend
+from flawsmith.config.schema import Config, QualityConfig
+from flawsmith.dataset.reading import read
+from flawsmith.dataset.windows import grow
+from flawsmith.product.exemplars import Example
+from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limit, Limits
 from flawsmith.quality.verdict import Checks, Finding
 from flawsmith.reports.verdicts import MEANINGS, kind
-from flawsmith.training.learned import prepare
+from flawsmith.training.prepare import prepare
 
 S = 32
 OFF = {"visible": 0.0, "change": 0.001, "agreement": 0.0, "outside": 1.0, "duplicate": 1.0}

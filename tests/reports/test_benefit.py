@@ -16,22 +16,22 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from flawsmith.data.image_files import read_image, write_image, write_mask
-from flawsmith.data.readers import load
-from flawsmith.files import write_json
+from flawsmith.benchmark import stages
+from flawsmith.benchmark.detectors.segment import Training
+from flawsmith.benchmark.jobs import run_jobs
+from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, Settings
+from flawsmith.benchmark.results import collect
+from flawsmith.benchmark.stages import Place, defects_of, masks_of, measure_maps
+from flawsmith.core.files import write_json
+from flawsmith.dataset.reading import load
+from flawsmith.images.files import read_image, write_image, write_mask
 from flawsmith.metrics.statistics import tally
 from flawsmith.reports.benefit import print_benefit, step_commands, write_benefit_report
 from flawsmith.reports.comparison import RECALLS, precision_at_recalls, precision_block
 from flawsmith.reports.examples import ranked, specimens
 from flawsmith.reports.gains import Verdict, best_baseline, best_of, known, verdict_of
 from flawsmith.reports.intrinsic import intrinsic_section
-from flawsmith.tasks import stages
-from flawsmith.tasks.benefit import jobs_of_learning, jobs_of_test
-from flawsmith.tasks.jobs import run_jobs
-from flawsmith.tasks.results import collect
-from flawsmith.tasks.segment import Training
-from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, Settings
-from flawsmith.tasks.stages import Place, defects_of, masks_of, measure_maps
+from flawsmith.workflows.benefit import jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from flawsmith.data.image_files import write_image, write_mask
-from flawsmith.data.sample import Item
+from flawsmith.dataset.sample import Item
+from flawsmith.images.files import write_image, write_mask
 from flawsmith.reports import evaluation
 from flawsmith.reports.evaluation import NONE, evaluation_page, print_tables, tables
 

@@ -14,8 +14,8 @@ import pytest
 from html_page import Page
 from PIL import Image
 
-from flawsmith.data.image_files import write_image
-from flawsmith.data.library import Example, save_library
+from flawsmith.images.files import write_image
+from flawsmith.product.exemplars import Example, save_library
 from flawsmith.reports import html
 from flawsmith.reports.drawing import encode
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.data.image_files import write_image
-from flawsmith.data.library import Example, collect, save_library
-from flawsmith.data.sample import Sample
-from flawsmith.files import read_lines
+from flawsmith.core.files import read_lines
+from flawsmith.dataset.sample import Sample
+from flawsmith.images.files import write_image
+from flawsmith.product.exemplars import Example, collect, save_library
 from flawsmith.reports import marks
 
 

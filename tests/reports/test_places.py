@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.data.image_files import write_image
-from flawsmith.files import read_lines
+from flawsmith.core.files import read_lines
+from flawsmith.images.files import write_image
 from flawsmith.reports import places
 from flawsmith.reports.marks import Mark
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawsmith.data.image_files import write_image
+from flawsmith.images.files import write_image
 from flawsmith.reports import sheets
 from flawsmith.reports.drawing import OUTLINE
 

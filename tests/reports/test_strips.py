@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.data.windows import Box
-from flawsmith.files import read_lines
+from flawsmith.core.files import read_lines
+from flawsmith.dataset.windows import Box
 from flawsmith.reports import strips
 from flawsmith.reports.drawing import OUTLINE
 

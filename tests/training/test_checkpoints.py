@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from flawsmith.errors import RunError
-from flawsmith.training.average import Average
+from flawsmith.core.errors import RunError
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
+from flawsmith.training.ema import Average
 
 Parts = tuple[nn.Module, Average, torch.optim.Optimizer]
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from flawsmith.config import Config
-from flawsmith.errors import RunError
-from flawsmith.models.build import Shape, build_model
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import RunError
+from flawsmith.models.build import build_model
 from flawsmith.models.store import load_model
-from flawsmith.training.fit import fit
+from flawsmith.product.shape import Shape
 from flawsmith.training.initial import start_from
+from flawsmith.training.loop import fit
 
 
 def test_what_fits_is_taken_and_the_rest_is_new(run8: Path) -> None:

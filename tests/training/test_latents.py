@@ -10,15 +10,17 @@ import pytest
 import torch
 from small_checkpoint import write_checkpoint
 
-from flawsmith.config import Config, from_dict
-from flawsmith.data.readers import read
-from flawsmith.errors import ConfigError
-from flawsmith.models.build import DualModel, build_model
-from flawsmith.seeds import torch_generator
-from flawsmith.training.fit import fit
+from flawsmith.config.resolve import from_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError
+from flawsmith.core.seeds import torch_generator
+from flawsmith.dataset.reading import read
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import KeptLatents, encode
-from flawsmith.training.learned import Learned, prepare
+from flawsmith.training.loop import fit
 from flawsmith.training.objective import _weight, objective
+from flawsmith.training.prepare import Learned, prepare
 
 CPU = torch.device("cpu")
 

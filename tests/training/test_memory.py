@@ -10,13 +10,16 @@ import pytest
 import torch
 from small_checkpoint import write_checkpoint
 
-from flawsmith.config import Config, from_dict
-from flawsmith.data.pairs import Batch
-from flawsmith.errors import ConfigError
-from flawsmith.models.build import DualModel, Shape, build_model
-from flawsmith.training.fit import fit
+from flawsmith.config.resolve import from_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.shape import Shape
+from flawsmith.training.loop import fit
 from flawsmith.training.memory import activations, estimate, fit_into
 from flawsmith.training.objective import Loss
+from flawsmith.training.pool import Batch
 
 Make = Callable[..., DualModel]
 
@@ -108,10 +111,8 @@ class Plain(torch.nn.Module):
         return Loss(loss, loss.detach(), loss.detach())
 
 
-def test_pieces_add_up_to_the_batch(
-    tiny: Callable[..., Config], data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flawsmith.training.fit.Objective", Plain)
+def test_pieces_add_up_to_the_batch(tiny: Callable[..., Config], data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flawsmith.training.loop.Objective", Plain)
     rows = []
     for pieces in (1, 2, 4):
         config = tiny(training={"steps": 3, "batch": 4, "pieces": pieces})

@@ -8,12 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from flawsmith.config import Config
-from flawsmith.data.pairs import Batch
+from flawsmith.config.schema import Config
 from flawsmith.diffusion.parametrisation import PREDICTIONS
-from flawsmith.models.build import Condition, DualModel, Shape, build_model
+from flawsmith.models.build import build_model
 from flawsmith.models.codecs import decode_mask
+from flawsmith.models.dual_model import Condition, DualModel
+from flawsmith.product.shape import Shape
 from flawsmith.training.objective import Loss, objective
+from flawsmith.training.pool import Batch
 
 SIDE = 32
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from flawsmith.config import Config
-from flawsmith.data.image_files import read_image
-from flawsmith.data.readers import read
-from flawsmith.models.build import DualModel, build_model
-from flawsmith.training.average import Average
-from flawsmith.training.learned import Learned, prepare
+from flawsmith.config.schema import Config
+from flawsmith.dataset.reading import read
+from flawsmith.images.files import read_image
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.training.ema import Average
+from flawsmith.training.prepare import Learned, prepare
 from flawsmith.training.previews import ROWS, Previews
 
 

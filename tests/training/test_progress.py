@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from flawsmith.config import TrainingConfig
-from flawsmith.errors import ConfigError
+from flawsmith.config.schema import TrainingConfig
+from flawsmith.core.errors import ConfigError
 from flawsmith.training.progress import Progress, TensorBoard
 
 

@@ -14,16 +14,18 @@ import torch
 from safetensors import safe_open
 from small_checkpoint import write_checkpoint
 
-from flawsmith.config import Config, from_dict, preset
-from flawsmith.data.image_files import read_image
-from flawsmith.data.readers import read
-from flawsmith.errors import ConfigError, DataError, RunError, WeightsError
-from flawsmith.generation import generate
-from flawsmith.generation.generate import load
-from flawsmith.generation.sampling import Drawn, draw
-from flawsmith.training.fit import fit
-from flawsmith.training.learned import prepare
+from flawsmith.config.resolve import from_dict, preset
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError, DataError, RunError, WeightsError
+from flawsmith.dataset.reading import read
+from flawsmith.generation import generator as generate
+from flawsmith.generation.generator import load
+from flawsmith.images.files import read_image
+from flawsmith.synthesis.sampling import draw
+from flawsmith.synthesis.task import Drawn
+from flawsmith.training.loop import fit
 from flawsmith.training.optimiser import build_optimiser
+from flawsmith.training.prepare import prepare
 
 MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
 # It learns too little to pass the checks.

@@ -8,7 +8,7 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
-from flawsmith.config import resolve
+from flawsmith.config.resolve import resolve
 
 
 @click.command()
@@ -73,8 +73,8 @@ def benefit(
     detectors on each, and tries them on the rest. --protocol quick: a small detector on native crops, for two processor cores; full: more
     of everything, for a GPU; paper: as published, 1000 pairs per defect and detectors trained on pairs alone.
     """
-    from flawsmith.devices import choose_device
-    from flawsmith.tasks import settings as s
+    from flawsmith.benchmark import protocol as s
+    from flawsmith.core.devices import choose_device
 
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")

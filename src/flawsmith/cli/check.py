@@ -21,7 +21,7 @@ def check(data: Path, as_json: bool) -> None:
     if as_json:
         options.print_json(report.to_dict())
     else:
-        from flawsmith.data.check import lines
+        from flawsmith.dataset.check import lines
 
         click.echo("\n".join(lines(report)))
     if report.bad:

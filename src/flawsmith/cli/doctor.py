@@ -12,7 +12,7 @@ def doctor(as_json: bool) -> None:
 
     Nothing is downloaded.
     """
-    from flawsmith.doctor import examine, lines
+    from flawsmith.workflows.doctor import examine, lines
 
     found = examine()
     if as_json:

@@ -6,14 +6,15 @@ from pathlib import Path
 import click
 
 import flawsmith as fs
-from flawsmith import config
 from flawsmith.cli import options
+from flawsmith.config.presets import PRESETS
+from flawsmith.config.resolve import resolve
 
 
 @click.command()
 @click.argument("data", type=options.path)
 @click.option("-o", "--output", "run", type=options.path, required=True, metavar="RUN", help="The folder for the model and its log.")
-@click.option("--preset", metavar="NAME", help=f"Where to start from: {', '.join(config.PRESETS)}.  [default: tiny]")
+@click.option("--preset", metavar="NAME", help=f"Where to start from: {', '.join(PRESETS)}.  [default: tiny]")
 @click.option("--config", "file", type=options.path, metavar="FILE", help="A YAML file over the preset, such as another RUN's config.yaml.")
 @options.settings("one key of the configuration, such as training.batch=8")
 @click.option("--init", type=options.path, metavar="RUN", help="Start from the weights of another product's RUN (training.init).")
@@ -59,7 +60,7 @@ def fit(
     named: dict[str, object] = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
     named |= {"training.memory": memory, "training.init": None if init is None else str(init)}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
-    resolved = config.resolve(preset, file, [*settings, *chosen])
+    resolved = resolve(preset, file, [*settings, *chosen])
     with options.resumable(lambda: (run / "config.yaml").exists()):
         result = fs.fit(
             data, run, config=resolved, resume=resume, overwrite=overwrite, device=device, threads=threads, quiet=quiet or as_json

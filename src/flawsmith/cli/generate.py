@@ -5,9 +5,10 @@ from pathlib import Path
 import click
 
 import flawsmith as fs
-from flawsmith import config
 from flawsmith.cli import options
-from flawsmith.files import read_lines
+from flawsmith.config.resolve import override
+from flawsmith.config.schema import Config
+from flawsmith.core.files import read_lines
 
 
 @click.command()
@@ -79,7 +80,7 @@ def generate(
     if free and onto:
         raise click.UsageError("--free makes the whole picture, --onto needs a normal: give one of them.")
     # before the model is loaded, so that a misspelt key costs no wait
-    config.override(config.Config(), settings, ("generation", "quality"))
+    override(Config(), settings, ("generation", "quality"))
     with options.resumable(lambda: (out / "pairs.jsonl").exists()):
         generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone)
         result = generator.generate(

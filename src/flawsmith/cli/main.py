@@ -6,8 +6,8 @@ import importlib
 
 import click
 
-from flawsmith import __version__
-from flawsmith.errors import FlawsmithError
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.version import __version__
 
 # name: (module, function, what --help says); a command's module is imported only when the command runs
 COMMANDS = {

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from flawsmith.data.image_files import write_mask
-from flawsmith.data.sample import GOOD
-from flawsmith.errors import DataError, FlawsmithError
-from flawsmith.files import prepare_output, write_bytes
+from flawsmith.core.errors import DataError, FlawsmithError
+from flawsmith.core.files import prepare_output, write_bytes
+from flawsmith.dataset.sample import GOOD
+from flawsmith.images.files import write_mask
 
 HELD_OUT = 24  # good cells at the end of normals.txt that nothing is learned from
 

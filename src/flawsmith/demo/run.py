@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import flawsmith as fs
-from flawsmith import config
+from flawsmith.config.resolve import resolve
+from flawsmith.core.errors import DataError
+from flawsmith.core.files import prepare_output, read_lines, write_json
 from flawsmith.demo.cells import write_cells
-from flawsmith.errors import DataError
-from flawsmith.files import prepare_output, read_lines, write_json
 from flawsmith.reports.html import write_report
 from flawsmith.reports.sheets import write_sheet
 
@@ -56,7 +56,7 @@ def run_demo(folder: Path, quick: bool = False, overwrite: bool = False, threads
         if found.bad:
             raise DataError(f"{data}: the demo's own data has problems: {found.problems[0]}")
     with _stage("3/4  learning what cracks and inactive areas look like", "fit", seconds, quiet):
-        resolved = config.resolve("tiny", None, [f"{key}={json.dumps(value)}" for key, value in settings.items()])
+        resolved = resolve("tiny", None, [f"{key}={json.dumps(value)}" for key, value in settings.items()])
         fs.fit(data, run, config=resolved, threads=threads, quiet=quiet)
     with _stage(f"4/4  drawing {COUNT} new defects onto good cells it has not seen", "generate", seconds, quiet):
         onto = data / "test" / "good"

@@ -3,7 +3,7 @@
 from torch import Tensor
 from torch.nn import functional as F
 
-from flawsmith.errors import ConfigError
+from flawsmith.core.errors import ConfigError
 
 POOL = 4  # pixels
 SNR = 5.0  # most that a time counts with "min-snr"

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from flawsmith.errors import ConfigError
+from flawsmith.core.errors import ConfigError
 
 
 def to_clean(output: Tensor, noisy: Tensor, t: Tensor, prediction: str, least: float = 1e-3) -> Tensor:

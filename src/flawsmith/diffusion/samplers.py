@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from flawsmith.core.errors import ConfigError
 from flawsmith.diffusion.guidance import Denoise
-from flawsmith.errors import ConfigError
 
 Fresh = Callable[[], Tensor]  # noise like that of the state, other noise at every call
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from flawsmith.errors import ConfigError
+from flawsmith.core.errors import ConfigError
 
 
 class VariancePreserving:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from flawsmith.data.image_files import read_image, read_mask, read_pitch, type_of, write_image, write_mask
-from flawsmith.data.windows import cut
-from flawsmith.errors import OutputExistsError
-from flawsmith.files import append_line, read_lines, write_bytes, write_text
-from flawsmith.generation.picture import Attempt
+from flawsmith.core.errors import OutputExistsError
+from flawsmith.core.files import append_line, read_lines, write_bytes, write_text
+from flawsmith.dataset.windows import cut
+from flawsmith.generation.attempt import Attempt
 from flawsmith.generation.plan import Plan, plan_row
+from flawsmith.images.files import read_image, read_mask, read_pitch, type_of, write_image, write_mask
 from flawsmith.quality.copies import MARGIN, Crop
 from flawsmith.quality.select import features, pick
 from flawsmith.quality.verdict import Checks, Finding

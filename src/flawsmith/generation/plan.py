@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flawsmith.data.folders import entries
-from flawsmith.data.image_files import type_of
-from flawsmith.errors import ConfigError, DataError, FlawsmithError
-from flawsmith.generation.regions import Regions, parse_box
-from flawsmith.generation.shapes import Size, parse_size
-from flawsmith.seeds import derive, numpy_generator
+from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.formats.folders import entries
+from flawsmith.images.files import type_of
+from flawsmith.placement.regions import Regions, parse_box
+from flawsmith.placement.shapes import Size, parse_size
 
 COMBINED = "combined"  # the defect folder of pictures with several kinds, as in MVTec AD
 MOST_PARTS = 16  # defects in one picture
@@ -195,9 +195,7 @@ _PART_KEYS = ("defect", "region", "size", "severity")
 _KEYS = ("normal", *_PART_KEYS, "seed", "parts")
 
 
-def _read_row(
-    line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int
-) -> tuple[Path | None, tuple[Part, ...], int]:
+def _read_row(line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int) -> tuple[Path | None, tuple[Part, ...], int]:
     """Return normal, parts and seed of one row; raises FlawsmithError for what cannot be used."""
     try:
         row = json.loads(line)

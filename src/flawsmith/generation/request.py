@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flawsmith.data.image_files import bit_depth
-from flawsmith.errors import ConfigError, DataError
-from flawsmith.generation.picture import Wishes
+from flawsmith.core.errors import ConfigError, DataError
+from flawsmith.generation.attempt import Wishes
 from flawsmith.generation.plan import Asked, Plan, PlanFile, choose_defects, list_pictures, parse_per_image, parse_severity
-from flawsmith.generation.regions import Foregrounds, PlaceMap, Regions, parse_box
-from flawsmith.generation.shapes import parse_size
-from flawsmith.models.store import Product
+from flawsmith.images.files import bit_depth
+from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
+from flawsmith.placement.shapes import parse_size
+from flawsmith.product.product import Product
 
 Name = str | Path
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.errors import DataError, FlawsmithError
+from flawsmith.core.errors import DataError, FlawsmithError
 
 PRO_LIMIT = 0.3  # the false positive rate up to which PRO is integrated, as in the literature
 

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from flawsmith.errors import ConfigError, FlawsmithError
-from flawsmith.files import content_hash
+from flawsmith.core.errors import ConfigError, FlawsmithError
+from flawsmith.core.files import content_hash
 
 KINDS = ("auto", "offline", "paper")
 CHUNK = 8  # pictures at a time; memory, and no part of any result

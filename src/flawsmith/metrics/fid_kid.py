@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flawsmith.seeds import numpy_generator
+from flawsmith.core.seeds import numpy_generator
 
 SUBSET = 1000  # pictures of a subset; smaller sets are taken whole
 SUBSETS = 100

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flawsmith.core.seeds import numpy_generator
 from flawsmith.metrics.features import SIDE, Extractor, Offline, check_kind
-from flawsmith.seeds import numpy_generator
 
 FINEST = 1  # level of the feature maps to begin with; the one before shows little but the camera's grain
 SPLITS = 50  # of the real pictures in two halves

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flawsmith.seeds import numpy_generator
+from flawsmith.core.seeds import numpy_generator
 
 
 def inception_score(logits: np.ndarray, splits: int = 1, seed: int = 0) -> tuple[float, float]:

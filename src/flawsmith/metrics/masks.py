@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.data.library import centre
-from flawsmith.data.windows import ROOM, bounding_box, components, cut
-from flawsmith.errors import FlawsmithError
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.dataset.windows import ROOM, bounding_box, components, cut
+from flawsmith.product.exemplars import centre
 from flawsmith.quality.checks import shape_scores
 
 SMALLEST, LARGEST, STEP = 32, 224, 8  # sides of windows in pixels

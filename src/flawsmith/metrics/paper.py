@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flawsmith.errors import FlawsmithError
-from flawsmith.files import content_hash
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.files import content_hash
 
 LPIPS_SIDE = 256  # pixels; the published IC-LPIPS squeezes every picture into this square
 

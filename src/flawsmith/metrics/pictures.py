@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flawsmith.config import QualityConfig
-from flawsmith.data.image_files import bit_depth, image_size, read_image
-from flawsmith.data.readers import load
-from flawsmith.data.sample import Item, Sample
-from flawsmith.data.scale import PixelRange, find_range
-from flawsmith.errors import DataError, FileError
-from flawsmith.files import read_lines
-from flawsmith.masks.align import agreement
+from flawsmith.compositing.change import change_map
+from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.config.schema import QualityConfig
+from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.files import read_lines
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.reading import load
+from flawsmith.dataset.sample import Item, Sample
+from flawsmith.images.files import bit_depth, image_size, read_image
+from flawsmith.images.pixel_range import PixelRange, find_range, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
 from flawsmith.metrics.ic_distance import Perceptual
 from flawsmith.metrics.masks import Shape, describe, psnr_outside, separate, ssim_outside, window, window_side
-from flawsmith.quality.checks import change_map, shares
 from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, leave_one_out
-from flawsmith.seeds import numpy_generator
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl
 MOST = 200  # pictures of a kind that distances are taken of, and as many defects

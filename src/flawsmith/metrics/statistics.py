@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flawsmith.data.sample import GOOD
-from flawsmith.errors import DataError
+from flawsmith.core.errors import DataError
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.sample import GOOD
 from flawsmith.metrics.detection import Counts, auroc, average_precision, f1_max, image_metrics, pixel_metrics, pro, regions
-from flawsmith.seeds import numpy_generator
 
 BINS = 4096  # of scores, per picture; half follow the defects' pixels and half the others
 RESAMPLES = 1000

@@ -1,137 +1,11 @@
 """From configuration to model, in one step."""
 
-from dataclasses import dataclass
-
 import torch
-from diffusers import UNet2DConditionModel
-from torch import Tensor, nn
 
-from flawsmith.config import ModelConfig
-from flawsmith.data.sample import GOOD
-from flawsmith.diffusion.variance_preserving import VariancePreserving
-from flawsmith.models.codecs import Codec, decode_mask, encode_mask, open_codec
-from flawsmith.models.conditioning import TokenTable
-from flawsmith.models.dual_unet import DualUNet, Features
-from flawsmith.models.prompts import PromptTable
-from flawsmith.models.weights import load_backbone
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a model was built for."""
-
-    defects: tuple[str, ...]  # names without "good"
-    colours: int  # 1 or 3
-    window: int  # side in pixels of the square it sees
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What the network is told beside the noisy state; made once per window, the same at every step."""
-
-    cells: Tensor  # (B, C, h, w) background and region
-    tokens: Tensor  # (branches, B, T, D)
-    pooled: Tensor | None  # (branches, B, E)
-    features: Features | None  # background features for BCM
-
-
-class DualModel(nn.Module):
-    """The whole network: codec, tokens and `DualUNet`.
-
-    The state it denoises is (branches, B, C, h, w): picture latents, then mask cells. The last branch denoises the mask;
-    the mask cells of the other branch are zero at every time and count nowhere.
-    """
-
-    schedule: VariancePreserving | None = None  # a pretrained network's own; None = times are chosen freely
-    base: str = ""  # digest of a pretrained network's weights
-
-    def __init__(self, config: ModelConfig, shape: Shape) -> None:
-        super().__init__()
-        self.shape = shape
-        self.branches = 2 if config.dual else 1
-        self.codec: Codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours, shape.window)
-        self.factor = self.codec.factor
-        self.state = self.codec.channels + self.factor**2  # channels of the state
-        names = (GOOD, *shape.defects)
-        time_width = 4 * config.channels[0]
-        self.tokens: TokenTable | PromptTable = TokenTable(names, config.tokens, config.token_dim, time_width)
-        attention = [i >= len(config.channels) - config.attention_levels for i in range(len(config.channels))]
-        unet = UNet2DConditionModel(
-            sample_size=config.cells,
-            in_channels=2 * self.state,
-            out_channels=self.state,
-            block_out_channels=config.channels,
-            layers_per_block=config.layers,
-            down_block_types=["CrossAttnDownBlock2D" if has else "DownBlock2D" for has in attention],
-            up_block_types=["CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attention)],
-            attention_head_dim=[c // config.head_dim for c in config.channels],  # diffusers reads this as the number of heads
-            cross_attention_dim=config.token_dim,
-            class_embed_type="identity",
-        )
-        bcm = config.bcm_form if config.bcm else "none"
-        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm)
-
-    def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
-        x = torch.cat([state, condition.cells.expand(self.branches, -1, -1, -1, -1)], dim=2)
-        y = self.net(x, 1000 * t, condition.tokens, condition.pooled, condition.features)
-        return y * self.mask_of_state(y)
-
-    def condition(self, background: Tensor, region: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
-        """Return what the network is told.
-
-        background: (B, C, H, W) in [-1, 1], 0 inside the region; region: (B, 1, H, W), 1 where the model may draw;
-        ids: (B,) entries of the token table; noise: (B, T, D), added to the tokens.
-        """
-        return self.tell(self.show(self.codec.encode(background), region), ids, noise)
-
-    def show(self, background: Tensor, region: Tensor) -> Tensor:
-        """Return the cells (B, C, h, w) of the background's latents (B, channels, h, w) and the region (B, 1, H, W)."""
-        return torch.cat([background, encode_mask(region, self.factor)], dim=1)
-
-    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
-        """Return what the network is told, with background and region as the cells of `show`; else as `condition`."""
-        tokens, pooled = self.tokens(ids, self.branches, noise)
-        features = None
-        if self.net.background:
-            bare = torch.cat([cells[:, : self.codec.channels], torch.zeros_like(cells[:, self.codec.channels :])], dim=1)
-            own, own_pooled = self.tokens(torch.full_like(ids, self.tokens.background), 1)
-            features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], own_pooled[0])
-        return Condition(cells, tokens, pooled, features)
-
-    def encode(self, whole: Tensor, part: Tensor, mask: Tensor) -> Tensor:
-        """Return the clean state. whole, part: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""
-        return self.join(self.codec.encode(whole), self.codec.encode(part) if self.branches == 2 else None, mask)
-
-    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
-        """Return the clean state of latents (B, channels, h, w), a single branch having no part, and a mask (B, 1, H, W), -1 or 1."""
-        cells = encode_mask(mask, self.factor)
-        if part is None:
-            return torch.cat([whole, cells], dim=1)[None]
-        return torch.stack([torch.cat([whole, torch.zeros_like(cells)], dim=1), torch.cat([part, cells], dim=1)])  # (2, B, C, h, w)
-
-    def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return whole, part (B, C, H, W) and mask (B, 1, H, W) of a clean state; a single branch's part is whole times mask."""
-        channels = self.codec.channels
-        whole = self.codec.decode(state[0, :, :channels])
-        mask = decode_mask(state[-1, :, channels:], self.factor)
-        part = self.codec.decode(state[1, :, :channels]) if self.branches == 2 else whole * (mask > 0)
-        return whole, part, mask
-
-    def hold_frozen(self, dtype: torch.dtype) -> None:
-        """Hold the weights of a pretrained network in `dtype`, half the memory for bfloat16; one of our own has none."""
-
-    @property
-    def has_mask(self) -> bool:
-        """Whether the state has mask cells."""
-        return self.state > self.codec.channels
-
-    def mask_of_state(self, state: Tensor) -> Tensor:
-        """Return 1 for the state's elements that exist and 0 for the mask cells of the branch without a mask."""
-        keep = torch.ones(self.branches, 1, self.state, 1, 1, device=state.device, dtype=state.dtype)
-        if self.branches == 2:
-            keep[0, :, self.codec.channels :] = 0
-        return keep
+from flawsmith.config.schema import ModelConfig
+from flawsmith.models.backbones.weights import load_backbone
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.shape import Shape
 
 
 def build_model(config: ModelConfig, shape: Shape, seed: int) -> DualModel:
@@ -144,6 +18,6 @@ def build_model(config: ModelConfig, shape: Shape, seed: int) -> DualModel:
         torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
         if backbone is None:
             return DualModel(config, shape)
-        from flawsmith.models.stable import StableModel  # which is made of what stands above
+        from flawsmith.models.backbones.stable import StableModel  # which is made of what stands above
 
         return StableModel(config, shape, backbone)

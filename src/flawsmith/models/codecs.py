@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from flawsmith.errors import ConfigError
+from flawsmith.core.errors import ConfigError
 
 
 class Codec(Protocol):

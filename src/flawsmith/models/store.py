@@ -1,47 +1,34 @@
 """A trained model as one safetensors file that says everything needed to use it."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-import flawsmith
-from flawsmith.config import Config, from_dict, to_dict
-from flawsmith.data.foreground import Background, background_from
-from flawsmith.data.scale import PixelRange
-from flawsmith.errors import RunError
-from flawsmith.files import write_bytes
-from flawsmith.models.build import DualModel, Shape, build_model
-from flawsmith.models.weights import load_trainable
+from flawsmith.config.resolve import from_dict, to_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import write_bytes
+from flawsmith.models.backbones.weights import load_trainable
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.product import Product, product_from
+from flawsmith.version import __version__
 
 FORMAT = "flawsmith-2"
 
 
-@dataclass(frozen=True)
-class Product:
-    """What a model knows of the product beside its weights."""
-
-    shape: Shape
-    scale: PixelRange
-    noise: float  # typical difference of neighbouring pixels in normals, as a share of the value range
-    areas: dict[str, tuple[int, int]]  # least and largest mask of each defect in pixels
-    background: Background | None = None  # what surrounds the object, where the product has one
-
-
-def save_model(
-    path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "", data: str = ""
-) -> None:
+def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "", data: str = "") -> None:
     """Write weights with configuration and product in the file's header.
 
     base: the digest of the backbone they belong to, whose adapters are kept in 16 bits; data: the digest of what was learned from.
     """
     metadata = {
         "format": FORMAT,
-        "version": flawsmith.__version__,
+        "version": __version__,
         "config": json.dumps(to_dict(config)),
         "product": json.dumps(asdict(product)),
         "step": str(step),
@@ -85,10 +72,3 @@ def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Produ
     except RuntimeError as error:
         raise RunError(f"{path}: its weights are not those of its configuration ({error}); copy the RUN folder anew.") from error
     return model.eval().requires_grad_(False), config, product
-
-
-def product_from(tree: dict[str, Any]) -> Product:
-    """Return the Product that `dataclasses.asdict` turned into plain values."""
-    shape = Shape(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
-    areas = {name: (int(a), int(b)) for name, (a, b) in tree["areas"].items()}
-    return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas, background_from(tree.get("background")))

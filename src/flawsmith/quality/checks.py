@@ -7,46 +7,12 @@ mask (H, W) bool, the defect; others (H, W) bool or None, further defects in the
 import cv2
 import numpy as np
 
-from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import bounding_box, components, distance_outside, grow, thickness
+from flawsmith.compositing.margins import BLEED, FEW, NEAR
+from flawsmith.compositing.roughness import grain
+from flawsmith.dataset.windows import around, bounding_box, components, distance_outside, grow, thickness
+from flawsmith.images.filling import fill
 
-NEAR = 8  # pixels: how far around a mask its surroundings reach
-FEW = 12  # fewest pixels that a statistic is taken over
-STEP = 1 / 255  # one grey level of 8 bits: smaller differences are not called structure
-BLEED = 2  # pixels that a defect may show beyond its labelled mask
 FAINT = 0.02  # gradient per pixel, as a share of the value range: a weaker border is not noticed
-
-
-def shares(image: np.ndarray, scale: PixelRange, colours: int) -> np.ndarray:
-    """Return a stored picture (H, W, C) as (H, W, colours) float32 in shares of the value range, without alpha."""
-    return (scale.to_model(image, colours).transpose(1, 2, 0) + 1) / 2
-
-
-def change_map(image: np.ndarray, normal: np.ndarray, span: float) -> np.ndarray:
-    """Return how much each pixel differs from the normal, as a share of the value range: the largest over the colours.
-
-    image, normal: (H, W, C) as stored; span: stored values between black and white of this product. Result: (H, W) float32.
-    """
-    return np.abs(image.astype(np.float32) - normal.astype(np.float32)).max(-1) / np.float32(span)
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the intersection over union of two masks (H, W) bool; 0 when both are empty."""
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 0.0
-
-
-def fill(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return the picture with the mask's pixels replaced by a smooth continuation of what is around them.
-
-    Push-pull (Gortler et al. 1996): the known pixels are averaged level by level into a pyramid, and each unknown pixel takes the
-    value of the finest level that knows one, interpolated. A mask that covers all leaves the picture as it is.
-    """
-    if not mask.any() or mask.all():
-        return picture.copy()
-    known = (~mask).astype(np.float32)[..., None]
-    filled = _push_pull(picture * known, known)
-    return np.where(mask[..., None], filled, picture).astype(np.float32)
 
 
 def apparent_change(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
@@ -101,7 +67,7 @@ def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarra
     """
     if not mask.any() or mask.all():
         return {}
-    rows, columns = _around(mask, feather + NEAR + 4)
+    rows, columns = around(mask, feather + NEAR + 4)
     picture, mask = picture[rows, columns], mask[rows, columns]
     distance = distance_outside(mask)
     free = np.ones_like(mask) if others is None else ~grow(others[rows, columns], BLEED)
@@ -117,24 +83,6 @@ def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarra
     return {name: (value + FAINT) / (texture + FAINT) for name, value in found.items() if value is not None}
 
 
-def grain(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> float | None:
-    """Return log2 of how rough the inside of the mask is against its surroundings: 0 alike, 1 twice as rough, -1 half; None when too thin.
-
-    Roughness: mean |Laplacian| of the grey picture with the kernel of Immerkaer 1996, over pixels whose 3 x 3 neighbours all belong.
-    """
-    rows, columns = _around(mask, BLEED + NEAR + 2) if mask.any() else (slice(None), slice(None))
-    picture, mask = picture[rows, columns], mask[rows, columns]
-    hidden = mask if others is None else mask | others[rows, columns]
-    inner = cv2.erode(np.pad(mask, 1).astype(np.uint8), np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
-    outer = (distance_outside(hidden) > BLEED + 1) & (distance_outside(mask) <= BLEED + 1 + NEAR)
-    inner[[0, -1]] = inner[:, [0, -1]] = outer[[0, -1]] = outer[:, [0, -1]] = False
-    if inner.sum() < FEW or outer.sum() < FEW:
-        return None
-    kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
-    detail = np.abs(cv2.filter2D(np.ascontiguousarray(picture.mean(-1, dtype=np.float32)), -1, kernel))
-    return float(np.log2((detail[inner].mean() + STEP / 2) / (detail[outer].mean() + STEP / 2)))
-
-
 def measure(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarray | None = None) -> dict[str, float]:
     """Return all that one picture says: visible (`apparent_change`), seam and halo (`seams`) and grain.
 
@@ -146,27 +94,6 @@ def measure(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndar
         scores |= seams(picture, mask, feather, others)
     roughness = grain(picture, mask, others)
     return scores if roughness is None else {**scores, "grain": roughness}
-
-
-def _push_pull(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return values / weights (H, W, C) where the weights (H, W, 1) are 1, and the coarser levels' where they are less."""
-    mean = values / np.maximum(weights, 1e-6)
-    if min(weights.shape[:2]) <= 1 or weights.min() >= 1:
-        return mean
-    low = cv2.pyrDown(np.concatenate([values, weights], axis=-1))
-    share = np.minimum(1, 4 * low[..., -1:])  # a quarter of the pixels known is enough
-    coarse = _push_pull(low[..., :-1] / np.maximum(low[..., -1:], 1e-6) * share, share)
-    size = (weights.shape[1], weights.shape[0])
-    up = cv2.pyrUp(coarse, dstsize=size).reshape(values.shape)
-    share = np.minimum(weights, 1)
-    return share * mean + (1 - share) * up
-
-
-def _around(mask: np.ndarray, room: int) -> tuple[slice, slice]:
-    """Return the rows and columns of the non-empty mask's box and `room` pixels around it."""
-    box = bounding_box(mask)
-    rows = slice(max(0, box.top - room), box.top + box.height + room)
-    return rows, slice(max(0, box.left - room), box.left + box.width + room)
 
 
 def _gradients(picture: np.ndarray, mask: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.data.library import Example, centre
-from flawsmith.data.scale import PixelRange
-from flawsmith.data.windows import Box, bounding_box, cut
+from flawsmith.dataset.windows import Box, bounding_box, cut
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.exemplars import Example, centre
 
 MARGIN = 3  # pixels kept around the box, so that a mask grown by a pixel still finds picture under it
 LARGEST = 48  # a longer crop is shrunk to this side first, in pixels

@@ -11,17 +11,19 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from flawsmith.config import Config
-from flawsmith.data.library import Example
-from flawsmith.data.pairs import augment
-from flawsmith.data.tones import find_tones
-from flawsmith.data.windows import cut, grow
-from flawsmith.errors import RunError
-from flawsmith.files import write_bytes
-from flawsmith.models.store import Product
-from flawsmith.quality.checks import apparent_change, grain, measure, seams, shape_scores, shares, visibility
+from flawsmith.compositing.roughness import grain
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import write_bytes
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.augment import augment
+from flawsmith.dataset.windows import cut, grow
+from flawsmith.images.pixel_range import shares
+from flawsmith.product.binarised import find_tones
+from flawsmith.product.exemplars import Example
+from flawsmith.product.product import Product
+from flawsmith.quality.checks import apparent_change, measure, seams, shape_scores, visibility
 from flawsmith.quality.looks import Bank, banks, look_scores
-from flawsmith.seeds import numpy_generator
 
 POOLED = 5  # a kind with fewer examples borrows what the other kinds show
 MOST = 48  # examples per kind that are measured
@@ -131,9 +133,7 @@ def save_limits(path: Path, limits: Limits) -> None:
     """Write the limits as one safetensors file with the numbers in its header."""
     rows = {defect: {name: asdict(limit) for name, limit in own.items()} for defect, own in limits.kinds.items()}
     units = {name: bank.unit for name, bank in limits.references.items()}
-    tensors = {
-        f"{name}.{part}": np.ascontiguousarray(getattr(bank, part)) for name, bank in limits.references.items() for part in BANK
-    }
+    tensors = {f"{name}.{part}": np.ascontiguousarray(getattr(bank, part)) for name, bank in limits.references.items() for part in BANK}
     write_bytes(path, save(tensors, metadata={"limits": json.dumps(rows), "units": json.dumps(units)}))
 
 

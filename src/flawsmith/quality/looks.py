@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.data.windows import grow
-from flawsmith.quality.checks import BLEED, STEP, fill
+from flawsmith.compositing.margins import BLEED, STEP
+from flawsmith.dataset.windows import grow
+from flawsmith.images.filling import fill
 
 ACROSS = 4  # patches across a window; neighbours overlap by half
 CELLS = 6  # a patch is seen as CELLS x CELLS mean values

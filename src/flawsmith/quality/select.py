@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flawsmith.data.windows import bounding_box
+from flawsmith.dataset.windows import bounding_box
 from flawsmith.quality.copies import Crop
 
 THUMBNAIL = 12  # side in pixels of the picture whose pattern is described

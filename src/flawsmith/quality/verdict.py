@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flawsmith.config import QualityConfig
-from flawsmith.data.library import Example
-from flawsmith.data.windows import Box, bounding_box, distance_outside
-from flawsmith.masks.align import agreement, agreement_free
-from flawsmith.models.store import Product
-from flawsmith.quality.checks import apparent_change, change_map, grain, outside, seams, shape_scores, shares, visibility
+from flawsmith.compositing.change import change_map
+from flawsmith.compositing.mask_refinement import agreement, agreement_free
+from flawsmith.compositing.roughness import grain
+from flawsmith.config.schema import QualityConfig
+from flawsmith.dataset.windows import Box, bounding_box, distance_outside
+from flawsmith.images.pixel_range import shares
+from flawsmith.product.exemplars import Example
+from flawsmith.product.product import Product
+from flawsmith.quality.checks import apparent_change, outside, seams, shape_scores, visibility
 from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, crop_of, leave_one_out
 from flawsmith.quality.limits import Limits
 from flawsmith.quality.looks import look_scores

@@ -8,8 +8,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from flawsmith.errors import FlawsmithError
-from flawsmith.files import write_text
+from flawsmith.benchmark.jobs import read_result
+from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL
+from flawsmith.benchmark.stages import Place
+from flawsmith.benchmark.tallies import load_tally
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.files import write_text
 from flawsmith.reports import comparison
 from flawsmith.reports.charts import text
 from flawsmith.reports.drawing import jpeg_link
@@ -33,10 +37,6 @@ from flawsmith.reports.intrinsic import intrinsic_section
 from flawsmith.reports.page import facts_table, note, page, table
 from flawsmith.reports.plots import signed
 from flawsmith.reports.verdicts import terminal_table
-from flawsmith.tasks.jobs import read_result
-from flawsmith.tasks.settings import GENERATED, NEAREST, REAL
-from flawsmith.tasks.stages import Place
-from flawsmith.tasks.tallies import load_tally
 
 STEPS = {  # folders or files of a repetition's results, and what was done there
     "fitted": "Fits",

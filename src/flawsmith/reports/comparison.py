@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, made_of
 from flawsmith.metrics.statistics import Tally
 from flawsmith.reports.charts import text
 from flawsmith.reports.gains import (
@@ -26,7 +27,6 @@ from flawsmith.reports.gains import (
 )
 from flawsmith.reports.page import note, table
 from flawsmith.reports.plots import Curve, Gain, curve_plot, forest_plot, signed
-from flawsmith.tasks.settings import GENERATED, NEAREST, REAL, made_of
 
 STILL = 0.02  # of pixel AP in the last part of a training: more than this is called still rising
 RECALLS = np.linspace(0.005, 1, 200)  # where precision is read off

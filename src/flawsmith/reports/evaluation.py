@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from flawsmith.data.image_files import read_mask
-from flawsmith.data.sample import Item
-from flawsmith.data.windows import bounding_box
+from flawsmith.dataset.sample import Item
+from flawsmith.dataset.windows import bounding_box
+from flawsmith.images.files import read_mask
 from flawsmith.metrics.masks import NAMES, separate
 from flawsmith.metrics.pictures import masks_by_kind, rows_of
 from flawsmith.reports.charts import number, score_histogram, text
@@ -199,9 +199,7 @@ def _nearest(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
     return note(_COPIES_NOTE) + _strips(ranked, out, rows, told) if ranked else ""
 
 
-def _strips(
-    pairs: Sequence[Mapping[str, Any]], out: Path, rows: Sequence[dict[str, Any]], told: Callable[[Mapping[str, Any]], str]
-) -> str:
+def _strips(pairs: Sequence[Mapping[str, Any]], out: Path, rows: Sequence[dict[str, Any]], told: Callable[[Mapping[str, Any]], str]) -> str:
     """Return the strips of some pairs, in their order, each with what is told of the pair."""
     known = {row["id"]: row for row in rows}
     figures = []

@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from flawsmith.data.image_files import read_image, read_mask
-from flawsmith.data.readers import load
-from flawsmith.data.sample import GOOD, Item
-from flawsmith.data.windows import bounding_box, components
-from flawsmith.files import read_lines
+from flawsmith.benchmark.detectors.segment import anomaly_map
+from flawsmith.benchmark.jobs import read_result
+from flawsmith.benchmark.labelled import resized
+from flawsmith.benchmark.protocol import REAL
+from flawsmith.benchmark.stages import Place, defects_of, load_column
+from flawsmith.core.files import read_lines
+from flawsmith.dataset.reading import load
+from flawsmith.dataset.sample import GOOD, Item
+from flawsmith.dataset.windows import bounding_box, components
+from flawsmith.images.files import read_image, read_mask
 from flawsmith.reports.drawing import crop, fit, limits, outline, square, to_display, view
 from flawsmith.reports.sheets import pairs_there, turns
 from flawsmith.reports.strips import RULE
-from flawsmith.tasks.jobs import read_result
-from flawsmith.tasks.labelled import resized
-from flawsmith.tasks.segment import anomaly_map
-from flawsmith.tasks.settings import REAL
-from flawsmith.tasks.stages import Place, defects_of, load_column
 
 TILE = 256  # pixels a side of an example's pictures
 SMALL = 128  # pixels a side of a made or learned defect

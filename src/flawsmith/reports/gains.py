@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flawsmith.benchmark.protocol import GENERATED, REAL, THIRD, made_of
 from flawsmith.reports.plots import signed
-from flawsmith.tasks.settings import GENERATED, REAL, THIRD, made_of
 
 Result = Mapping[str, Any]  # what `tasks.benefit.benefit` returns
 Rows = Mapping[str, Any]  # one of its "tables"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from flawsmith.files import read_lines, write_text
+from flawsmith.core.files import read_lines, write_text
 from flawsmith.reports.charts import loss_curve, pie, score_histogram, size_histogram, slice_colour, text
 from flawsmith.reports.drawing import jpeg_link
 from flawsmith.reports.marks import Mark, generated_marks, real_marks

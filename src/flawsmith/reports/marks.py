@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from flawsmith.data.image_files import image_size, read_mask
-from flawsmith.data.library import Example, centre, load_library
-from flawsmith.data.record import read_record
-from flawsmith.data.windows import Box, bounding_box
-from flawsmith.errors import FlawsmithError
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.dataset.record import read_record
+from flawsmith.dataset.windows import Box, bounding_box
+from flawsmith.images.files import image_size, read_mask
+from flawsmith.product.exemplars import Example, centre, load_library
 from flawsmith.reports.drawing import pool
 from flawsmith.reports.sheets import pairs_there
 

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from flawsmith.data.image_files import image_size, read_image
-from flawsmith.errors import FlawsmithError
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.images.files import image_size, read_image
 from flawsmith.reports.drawing import FAINT, limits, pool, ramp, shrink, to_display, without_alpha
 from flawsmith.reports.marks import Mark
 from flawsmith.reports.sheets import normal_of

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flawsmith.data.windows import Box, bounding_box
+from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.reports.drawing import OUTLINE, WHOLE, limits, outline, pool, shrink, to_display, without_alpha
 from flawsmith.reports.sheets import contact_sheet, shorten
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flawsmith.data.image_files import image_size, read_image, read_mask
-from flawsmith.files import read_lines, write_bytes
+from flawsmith.core.files import read_lines, write_bytes
+from flawsmith.images.files import image_size, read_image, read_mask
 from flawsmith.reports.drawing import FAINT, INK, PAPER, WHOLE, Frame, crop, encode, fit, limits, outline, shrink, to_display, view
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from flawsmith.data.image_files import read_mask
-from flawsmith.data.windows import Box
+from flawsmith.dataset.windows import Box
+from flawsmith.images.files import read_mask
 from flawsmith.reports.drawing import Frame, crop, outline, ramp, square
 from flawsmith.reports.marks import Part, parts_of
 from flawsmith.reports.sheets import affordable, pairs_there, read_views, turns

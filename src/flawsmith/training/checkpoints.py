@@ -9,10 +9,10 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import nn
 
-from flawsmith.errors import RunError
-from flawsmith.files import write_bytes
-from flawsmith.models.weights import load_trainable, trainable
-from flawsmith.training.average import Average
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import write_bytes
+from flawsmith.models.backbones.weights import load_trainable, trainable
+from flawsmith.training.ema import Average
 
 
 def save_checkpoint(

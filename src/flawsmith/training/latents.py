@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from flawsmith.data.pairs import Batch, Pool
-from flawsmith.models.build import DualModel
-from flawsmith.seeds import numpy_generator
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.models.dual_model import DualModel
+from flawsmith.training.pool import Batch, Pool
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from flawsmith.config import TrainingConfig
-from flawsmith.errors import ConfigError
-from flawsmith.models.build import DualModel
+from flawsmith.config.schema import TrainingConfig
+from flawsmith.core.errors import ConfigError
+from flawsmith.models.backbones.weights import count_trainable
 from flawsmith.models.codecs import Autoencoder
-from flawsmith.models.weights import count_trainable
+from flawsmith.models.dual_model import DualModel
 
 RESERVE = 0.7  # GB that the driver and the libraries take for themselves
 SPARE = 1.1  # what fragments and temporary values add to activations

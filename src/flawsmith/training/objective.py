@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from flawsmith.config import DiffusionConfig
-from flawsmith.data.pairs import Batch
+from flawsmith.config.schema import DiffusionConfig
 from flawsmith.diffusion.losses import alignment_loss, denoising_loss
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix, training_times
-from flawsmith.models.build import DualModel
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
+from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import Encoded, encode
+from flawsmith.training.pool import Batch
 
 
 @dataclass(frozen=True)

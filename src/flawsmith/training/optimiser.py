@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from flawsmith.config import TrainingConfig
-from flawsmith.errors import ConfigError
+from flawsmith.config.schema import TrainingConfig
+from flawsmith.core.errors import ConfigError
 
 BETAS = (0.9, 0.99)
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from flawsmith.config import Config
-from flawsmith.data.image_files import write_image
-from flawsmith.data.pairs import Pool
-from flawsmith.generation.sampling import Task, draw
-from flawsmith.models.build import DualModel
-from flawsmith.seeds import derive, numpy_generator
-from flawsmith.training.average import Average
+from flawsmith.config.schema import Config
+from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.images.files import write_image
+from flawsmith.models.dual_model import DualModel
+from flawsmith.synthesis.sampling import draw
+from flawsmith.synthesis.task import Task
+from flawsmith.training.ema import Average
+from flawsmith.training.pool import Pool
 
 ROWS = 6
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from flawsmith.config import TrainingConfig
-from flawsmith.errors import ConfigError
+from flawsmith.config.schema import TrainingConfig
+from flawsmith.core.errors import ConfigError
 
 
 class Progress:

@@ -1,0 +1,123 @@
+"""Folders of baseline pairs in the layout of `generate`, so that whatever reads those reads these."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from flawsmith.benchmark.baselines.copy_paste import copy_paste
+from flawsmith.benchmark.baselines.cutpaste import cutpaste
+from flawsmith.benchmark.baselines.material import Material, gather
+from flawsmith.benchmark.baselines.perlin import perlin
+from flawsmith.benchmark.baselines.poisson import poisson
+from flawsmith.core.errors import ConfigError, DataError, NoRoomError
+from flawsmith.core.files import append_line, check_output, prepare_output, write_text
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.reading import load
+from flawsmith.dataset.sample import Dataset, Item, Sample
+from flawsmith.dataset.windows import bounding_box
+from flawsmith.generation.plan import Asked
+from flawsmith.images.files import read_pitch, type_of, write_image, write_mask
+
+TRIES = 8  # normals tried for one pair
+KEPT = 64  # normals kept in memory
+
+Make = Callable[[Material, Sample, str, np.random.Generator], Sample]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A classical way to make pairs."""
+
+    make: Make  # (material, normal, defect, generator) to a pair
+    labelled: bool  # whether it uses labelled defects, and its pairs have their names; else its pairs have the baseline's
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "copy-paste": Baseline(copy_paste, labelled=True),
+    "poisson": Baseline(poisson, labelled=True),
+    "perlin": Baseline(perlin, labelled=False),
+    "cutpaste": Baseline(cutpaste, labelled=False),
+}
+
+
+class Pictures(Sequence[Sample]):
+    """Pictures on disk that are decoded when they are asked for; a few are kept."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+        self._load = lru_cache(maxsize=KEPT)(load)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Pictures": ...
+    def __getitem__(self, index: int | slice) -> "Sample | Pictures":
+        return Pictures(self._items[index]) if isinstance(index, slice) else self._load(self._items[index])
+
+
+def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, overwrite: bool = False) -> dict[str, Any]:
+    """Write `count` pairs in all, the learned defects in turn, into the folder `out`; return what was made.
+
+    learn: all that is looked at. Pair k depends on the seed, on k and on `learn`, not on the other pairs. Pairs of baselines that use
+    no labelled defects have the baseline's name for a defect. Raises ConfigError for an unknown name, DataError where `learn` has too
+    little, OutputExistsError as `files.prepare_output` does; an `out` that was begun and left has fewer rows than asked for.
+    """
+    if name not in BASELINES:
+        raise ConfigError(f"baseline {name!r}: expected one of {', '.join(BASELINES)}.")
+    if count < 1:
+        raise ConfigError(f"baseline {name!r}: got {count} pairs to make, expected at least 1.")
+    baseline = BASELINES[name]
+    if not learn.normals:
+        raise DataError(f"{learn.root}: has no normals to put defects into; add pictures under train/good.")
+    if baseline.labelled and not any(learn.defects.values()):
+        raise DataError(f"{learn.root}: has no labelled defects, which {name} pastes; add some, or use perlin or cutpaste.")
+    check_output(out, overwrite, [item.image for item in learn.normals])
+    defects = {key: [load(item) for item in items] for key, items in learn.defects.items() if items} if baseline.labelled else {}
+    pictures = Pictures(learn.normals)
+    material = gather(defects, pictures)
+    asked = Asked(sorted(defects) or [name], [item.image for item in learn.normals], seed)
+    places = {item.image: i for i, item in enumerate(learn.normals)}
+    prepare_output(out, overwrite)
+    write_text(out / "pairs.jsonl", "")
+    made: dict[str, int] = {}
+    for index in range(count):
+        row = _write_pair(name, asked, index, material, pictures, places, out)
+        append_line(out / "pairs.jsonl", json.dumps(row))
+        made[row["defect"]] = made.get(row["defect"], 0) + 1
+    return {"baseline": name, "accepted": count, "defects": made, "seed": seed, "normals": len(learn.normals)}
+
+
+def _write_pair(
+    name: str, asked: Asked, index: int, material: Material, pictures: Pictures, places: Mapping[Path, int], out: Path
+) -> dict[str, Any]:
+    """Write one pair's files and return its row; a normal without room gives way to another."""
+    for attempt in range(TRIES):
+        wanted = asked(index, attempt)
+        assert wanted.normal is not None
+        normal = pictures[places[wanted.normal]]
+        if attempt == TRIES - 1:
+            material = replace(material, choosy=False)
+        try:
+            pair = BASELINES[name].make(material, normal, wanted.defect, numpy_generator(wanted.seed, name))
+            break
+        except NoRoomError:
+            if attempt == TRIES - 1:
+                raise
+    assert pair.mask is not None and wanted.normal is not None
+    image, mask = f"test/{wanted.defect}/{wanted.id}.png", f"ground_truth/{wanted.defect}/{wanted.id}_mask.png"
+    pitch = read_pitch(wanted.normal)
+    write_image(out / image, pair.image, pitch)
+    write_mask(out / mask, pair.mask, pitch)
+    box = bounding_box(pair.mask)
+    row: dict[str, Any] = {"id": wanted.id, "attempt": wanted.attempt, "defect": wanted.defect, "image": image, "mask": mask}
+    row |= {"verdict": "accepted", "reasons": [], "scores": {}, "seed": wanted.seed, "normal": str(wanted.normal), "model": name}
+    row |= {"source_format": type_of(wanted.normal), "region": [box.top, box.left, box.height, box.width]}
+    return row | {"size": list(pair.image.shape[:2])}

@@ -1,0 +1,125 @@
+"""What the classical baselines work with: the few real defects cut out with their surroundings, and what the normals show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from flawsmith.core.errors import DataError
+from flawsmith.dataset.sample import Sample
+from flawsmith.dataset.windows import bounding_box, distance_outside, grow
+from flawsmith.images.pixel_range import PixelRange, find_range
+from flawsmith.product.binarised import Tones, find_tones
+from flawsmith.product.direction import has_direction
+from flawsmith.product.exemplars import REACHED, Example, collect, separate
+from flawsmith.product.foreground import LOOKED_AT, Background, foreground, learn_background, measure_reaches, shrink
+
+RING = 12  # pixels around a defect whose look is compared
+POINTS = 240  # of them that are compared, at most
+AROUND = 64  # pixels around a defect in which the product's tones are looked for
+
+Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
+
+
+@dataclass(frozen=True)
+class Donor:
+    """One real defect to paste, cut out with RING pixels around; coordinates are rows and columns of the cut."""
+
+    image: np.ndarray  # (C, h, w) float32 in [-1, 1]
+    mask: np.ndarray  # (h, w) bool
+    anchor: tuple[int, int]  # what comes to lie on the place chosen: the defect's middle, or the object's where all objects lie alike
+    border: Sides  # the picture's border that the defect reaches; the cut ends there
+    points: np.ndarray  # (R, 2) int, pixels of the surroundings
+    values: np.ndarray  # (R,) float32, their grey values in [-1, 1]
+
+
+@dataclass(frozen=True)
+class Material:
+    """The learned part of a product."""
+
+    donors: Mapping[str, Sequence[Donor]]  # by defect
+    places: Mapping[str, Sequence[Example]]  # by defect: where the real ones were
+    normals: Sequence[Sample]
+    scale: PixelRange
+    background: Background | None  # where the object is; None where it cannot be told
+    directed: bool  # whether a quarter turn makes the surface look like none of the product
+    tones: Tones | None  # of a product with binarised pictures, those it has; None for any other
+    choosy: bool = True  # whether a binarised normal is refused in which no defect's surroundings are found
+
+    @property
+    def fixed(self) -> bool:
+        """Whether one object lies alike in all pictures."""
+        return self.background is not None and self.background.fixed
+
+    def object_mask(self, normal: Sample) -> np.ndarray | None:
+        """Return where the object is in a picture, (H, W) bool; None for everywhere."""
+        if self.background is None:
+            return None
+        found = foreground(normal.image, self.background, self.scale)
+        return found if found.any() else None
+
+    def object_middle(self, picture: Sample) -> tuple[int, int]:
+        """Return the row and column of the middle of the object's bounding box, or of the picture."""
+        found = self.object_mask(picture)
+        if found is None:
+            return picture.image.shape[0] // 2, picture.image.shape[1] // 2
+        box = bounding_box(found)
+        return box.top + box.height // 2, box.left + box.width // 2
+
+
+def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -> Material:
+    """Return the material that the labelled pictures, by defect, and the normals give.
+
+    Only LOOKED_AT normals are looked at here. Raises DataError without normals, and where 8 and 16 bits are mixed.
+    """
+    if not len(normals):
+        raise DataError("the learned part has no normals to put defects into; add pictures under train/good.")
+    flawed = [sample for name in sorted(defects) for sample in defects[name]]
+    chosen = sorted(set(np.linspace(0, len(normals) - 1, LOOKED_AT).round().astype(int).tolist()))
+    pictures = [normals[i].image for i in chosen]
+    types = {image.dtype.name for image in (*pictures, *(s.image for s in flawed))}
+    if len(types) > 1:
+        raise DataError(f"the learned pictures are {' and '.join(sorted(types))}, expected one depth; bring all to 8 or to 16 bits.")
+    colours = max(3 if image.shape[2] >= 3 else 1 for image in (*pictures, *(s.image for s in flawed)))
+    scale = find_range([*pictures, *(s.image for s in flawed)])
+    background = learn_background([shrink(image) for image in pictures], scale)
+    if background is not None:
+        background = measure_reaches(background, defects, scale)
+    places = {name: collect({name: list(samples)}, AROUND) for name, samples in defects.items()}
+    tones = find_tones([example for name in sorted(places) for example in places[name]], scale, colours)
+    material = Material({}, places, normals, scale, background, has_direction(pictures), tones)
+    donors = {name: [d for sample in samples for d in _donors(sample, material, colours)] for name, samples in defects.items()}
+    return replace(material, donors=donors)
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    """Return the mean over the colours of (C, ...), (...) float32."""
+    return picture.mean(0, dtype=np.float32)
+
+
+def _donors(sample: Sample, material: Material, colours: int) -> list[Donor]:
+    """Return the separate defects of a picture, specks with the largest; all together where the object lies alike everywhere."""
+    assert sample.mask is not None
+    middle = material.object_middle(sample) if material.fixed else None
+    parts = [sample.mask] if material.fixed else separate(sample.mask)
+    return [_cut(sample, part, middle, material.scale, colours) for part in parts]
+
+
+def _cut(sample: Sample, part: np.ndarray, middle: tuple[int, int] | None, scale: PixelRange, colours: int) -> Donor:
+    """Return one defect, (H, W) bool, of a picture as a donor; middle: of the object it is laid by, None for its own."""
+    assert sample.mask is not None
+    box, (height, width) = bounding_box(part), part.shape
+    row, column = middle or (box.top + box.height // 2, box.left + box.width // 2)
+    bottom, right = box.top + box.height, box.left + box.width
+    rows = slice(max(0, box.top - RING - 1), min(height, bottom + RING + 1))
+    columns = slice(max(0, box.left - RING - 1), min(width, right + RING + 1))
+    image = scale.to_model(sample.image[rows, columns], colours)
+    mask = part[rows, columns]
+    border = (box.top <= REACHED, box.left <= REACHED, bottom >= height - REACHED, right >= width - REACHED)
+    distance = distance_outside(mask)
+    others = sample.mask[rows, columns] & ~mask
+    around = (distance > 1) & (distance <= RING) & ~(grow(others, 2) if others.any() else others)
+    points = np.argwhere(around)
+    points = points[np.linspace(0, len(points) - 1, min(len(points), POINTS)).astype(int)]
+    values = grey(image)[points[:, 0], points[:, 1]]
+    return Donor(image, mask, (row - rows.start, column - columns.start), border, points, values)

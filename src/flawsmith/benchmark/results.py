@@ -1,0 +1,151 @@
+"""From what the jobs left to tables: means over seeds, intervals, gains and the verdict in words."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from flawsmith.benchmark.jobs import read_result
+from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL
+from flawsmith.benchmark.stages import Place, classified_kinds
+from flawsmith.benchmark.tallies import load_tally, of_defect
+from flawsmith.metrics.statistics import Estimate, Tally, bootstrap, bootstrap_means
+
+WHAT = "test part"  # every column is resampled alike, so that differences are paired
+
+
+def collect(places: Sequence[Place]) -> dict[str, Any]:
+    """Return the tables of every number of shots."""
+    tables = []
+    for shots in places[0].settings.shots:
+        own = [place for place in places if place.shots == shots]
+        tables.append({"shots": shots, "counts": _counts(own[0]), **_detection(own), **_classification(own), **_intrinsic(own)})
+    nearest = read_result(places[0].tested(NEAREST))
+    estimates = bootstrap([load_tally(places[0].tested(NEAREST).with_suffix(".npz"))], what=WHAT)
+    return {"tables": tables, "nearest": {"metrics": {k: numbers(e) for k, e in estimates.items()}, "defects": nearest["defects"]}}
+
+
+def numbers(estimate: Estimate, seeds: Sequence[float] | None = None) -> dict[str, Any]:
+    """Return a value with the ends of its 95 % interval, and the seeds' own values where they are given."""
+    low, high = estimate.interval()
+    found: dict[str, Any] = {"value": estimate.value, "low": low, "high": high}
+    return found if seeds is None else {**found, "seeds": list(seeds)}
+
+
+def _counts(place: Place) -> dict[str, Any]:
+    parts = place.parts()
+    named = {"learn": parts.learn, "validation": parts.validation, "test": parts.test}
+    counts: dict[str, Any] = {
+        which: {name: len(items) for name, items in part.defects.items()} | {"good": len(part.normals) + len(part.held_out_normals)}
+        for which, part in named.items()
+    }
+    return counts
+
+
+def _detection(places: Sequence[Place]) -> dict[str, Any]:
+    """Return the rows of the detection table, one per column, and the verdict."""
+    columns = places[0].settings.columns
+    found = {column: [read_result(place.tested(column)) for place in places] for column in columns}
+    tallies = {column: [load_tally(place.tested(column).with_suffix(".npz")) for place in places] for column in columns}
+    overall = {column: bootstrap(tallies[column], what=WHAT) for column in columns}
+    rows = []
+    for column in columns:
+        gains = {} if column == REAL else {k: numbers(e - overall[REAL][k]) for k, e in overall[column].items()}
+        seeds = {k: [result["metrics"][k] for result in found[column]] for k in overall[column]}
+        rows.append(
+            {
+                "column": column,
+                "share": found[column][0]["share"],
+                "metrics": {k: numbers(e, seeds[k]) for k, e in overall[column].items()},
+                "gains": gains,
+                "defects": _by_defect(found, tallies, column),
+                "curve": _curve(places, column, found[column][0]["share"]),
+            }
+        )
+    return {"detection": rows, "verdict": _verdict(overall)}
+
+
+def _by_defect(found: dict[str, Any], tallies: dict[str, list[Tally]], column: str) -> dict[str, Any]:
+    """Return each defect's metrics with intervals, and its gain over real defects alone."""
+    rows: dict[str, Any] = {}
+    for name in found[column][0]["defects"]:
+        estimates = {}
+        for which in {REAL, column}:
+            own = [
+                of_defect(tally, name, {k: v for k, v in result["defects"][name].items() if v is not None})
+                for tally, result in zip(tallies[which], found[which], strict=True)
+            ]
+            estimates[which] = bootstrap(own, what=WHAT)
+        mine = estimates[column]
+        rows[name] = {k: numbers(e) for k, e in mine.items()}
+        if column != REAL:
+            rows[name]["gain"] = {k: numbers(e - estimates[REAL][k]) for k, e in mine.items()}
+    return rows
+
+
+def _curve(places: Sequence[Place], column: str, share: float) -> list[list[dict[str, Any]]]:
+    """Return each seed's metrics on the validation part as its training went on."""
+    return [read_result(place.trained(column, share))["curve"] for place in places]
+
+
+def _verdict(overall: dict[str, dict[str, Estimate]], metric: str = "pixel_ap") -> dict[str, Any]:
+    """Return whether generated pairs help, in numbers and in a sentence."""
+    column = f"{REAL} + {GENERATED}"
+    if column not in overall or metric not in overall[column]:
+        return {}
+    gain = overall[column][metric] - overall[REAL][metric]
+    others = [name for name in overall if name.startswith(f"{REAL} + ") and name != column]
+    best = max(others, key=lambda name: overall[name][metric].value) if others else None
+    low, high = gain.interval()
+    word = "helps" if low > 0 else "hurts" if high < 0 else "no gain"
+    told = {
+        "helps": "Generated pairs help",
+        "hurts": "Generated pairs hurt",
+        "no gain": "No gain is shown: the interval of the difference holds zero",
+    }[word]
+    amount = f"{100 * gain.value:+.1f} points of pixel AP over real defects alone (95 % interval {100 * low:+.1f} to {100 * high:+.1f})"
+    sentence = f"{told}: {amount}."
+    result = {"word": word, "gain": numbers(gain)}
+    if best is not None:
+        over = overall[column][metric] - overall[best][metric]
+        result |= {"best_baseline": best, "over_best_baseline": numbers(over)}
+        a, b = over.interval()
+        sentence += f" Over the best baseline, {best}: {100 * over.value:+.1f} points ({100 * a:+.1f} to {100 * b:+.1f})."
+    return {**result, "sentence": sentence}
+
+
+def _classification(places: Sequence[Place]) -> dict[str, Any]:
+    """Return the rows of the classification table."""
+    rows: list[dict[str, Any]] = []
+    base: tuple[Estimate, Estimate] | None = None
+    for made in classified_kinds(places[0]):
+        found = [read_result(place.classified(made)) for place in places]
+        truth, units = found[0]["truth"], found[0]["units"]
+        right = np.array([[a == t for a, t in zip(f["answers"], truth, strict=True)] for f in found], float)
+        estimates = bootstrap_means(right, truth, units, what=WHAT)
+        row = {
+            "column": found[0]["column"],
+            "network": found[0]["network"],
+            "accuracy": numbers(estimates[0], right.mean(1).tolist()),
+            "mean_accuracy": numbers(estimates[1]),
+            "confusion": _confusion(truth, [f["answers"] for f in found]),
+        }
+        if base is None:
+            base = estimates
+        else:
+            row["gain"] = {"accuracy": numbers(estimates[0] - base[0]), "mean_accuracy": numbers(estimates[1] - base[1])}
+        rows.append(row)
+    return {"classification": rows}
+
+
+def _confusion(truth: Sequence[str], answers: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return the names and counts[true][answered], over all seeds."""
+    names = sorted({*truth, *(a for each in answers for a in each)})
+    counts = Counter((t, a) for each in answers for t, a in zip(truth, each, strict=True))
+    return {"names": names, "counts": [[counts[t, a] for a in names] for t in names]}
+
+
+def _intrinsic(places: Sequence[Place]) -> dict[str, Any]:
+    """Return what `evaluate` says of each kind of made pairs, by seed."""
+    return {"intrinsic": {name: [read_result(place.measured(name)) for place in places] for name in places[0].settings.made}}

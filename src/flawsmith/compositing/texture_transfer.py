@@ -1,0 +1,181 @@
+"""Detail finer than a small network learns in minutes: what the model drew is filled with the fine structure of real defects."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from flawsmith.compositing.extract import extract
+from flawsmith.compositing.noise_matching import blurred
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.dihedral import turned
+from flawsmith.dataset.windows import grow
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.exemplars import Example
+from flawsmith.synthesis.task import Drawn
+
+FINEST = 1.5  # pixels: the least sigma; finer than that is grain, which compositing/noise_matching.py sees to
+CELLS = 2  # of the network's grid: the greatest sigma
+BORDER = 3  # pixels beyond a real defect's mask from which blocks are taken, too
+BLOCKS = 24000  # at most, of one kind of defect
+MANY = 64  # times as many are looked at to choose from
+ALIKE = 0.5  # of sigma: the blur through which blocks are compared
+NEAREST = 20  # blocks that are tried where one is needed
+MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
+COMPONENTS = 48  # numbers by which blocks are compared
+
+
+class Detail:
+    """The fine structure of the real defects of one kind, in blocks, to be laid onto what the model drew.
+
+    Image quilting with a target (Efros and Freeman 2001, "Image quilting for texture synthesis and transfer"): the drawn defect keeps
+    everything coarser than a Gaussian of `sigma` pixels. What is finer comes from blocks of real defects that look alike, through half
+    that blur and in their mask, and fit the blocks beside them where they overlap. Blocks are a few pixels larger than 2 sigma and
+    smaller than a defect, so that the whole is new; the check for copies sees the result.
+    """
+
+    def __init__(
+        self, examples: Sequence[Example], sigma: float, turns: Sequence[tuple[int, bool]], scale: PixelRange, colours: int
+    ) -> None:
+        """examples: of one kind; sigma: pixels; turns: quarter turns and whether mirrored, as in `generation.turns`."""
+        self.sigma = sigma
+        self._half = round(sigma) + 2
+        self._overlap = max(2, self._side // 3 - 1)
+        ramp = np.clip((np.minimum(np.arange(self._side), np.arange(self._side)[::-1]) + 1) / (self._overlap + 1), 0, 1)
+        self._weight = (ramp[:, None] * ramp)[..., None].astype(np.float32)
+        self._turns = list(turns)
+        self._fine: list[np.ndarray] = []  # (H, W, C) of every example, with room for half a block around
+        self._where = _kept(_places(examples, self._turns))
+        if len(self._where):
+            self._learn(examples, scale, colours)
+
+    @property
+    def _side(self) -> int:
+        """The side of a block in pixels."""
+        return 2 * self._half + 1
+
+    def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int) -> Drawn:
+        """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
+
+        region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter.
+        """
+        mask = extract(drawn.mask, region)
+        if not mask.any() or not len(self._where):
+            return drawn
+        whole = np.ascontiguousarray(drawn.whole.transpose(1, 2, 0))
+        coarse = blurred(whole, self.sigma)
+        fine = self._quilt(blurred(whole, ALIKE * self.sigma), mask, seed)
+        if severity != 1:
+            own = np.zeros_like(fine)
+            if normal is not None:
+                surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
+                own = surface - blurred(surface, self.sigma)
+            fine = own + severity * (fine - own)
+        inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+        share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
+        new = (whole + share * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
+        new = np.where(mask, new, drawn.whole).astype(np.float32)
+        return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
+
+    def _learn(self, examples: Sequence[Example], scale: PixelRange, colours: int) -> None:
+        """Keep the examples' fine structure, and of every block the principal components of what it is compared by."""
+        found = []
+        for number, example in enumerate(examples):
+            picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
+            self._fine.append(self._padded(picture - blurred(picture, self.sigma)))
+            seen = blurred(picture, ALIKE * self.sigma)
+            for i, turn in enumerate(self._turns):
+                own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
+                found.append(self._features(seen, example.mask, own[:, 2], own[:, 3], *turn))
+        features = np.concatenate(found)
+        self._mean = features.mean(0)
+        features -= self._mean
+        self._axes = np.linalg.eigh(features.T @ features)[1][:, -COMPONENTS:]
+        self._known = features @ self._axes  # (N, COMPONENTS)
+        self._lengths = (self._known**2).sum(1)
+
+    def _padded(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture (H, W, C) with half a block more on every side, mirrored."""
+        return np.pad(picture, ((self._half, self._half), (self._half, self._half), (0, 0)), mode="symmetric")
+
+    def _features(
+        self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray, turn: int = 0, mirror: bool = False
+    ) -> np.ndarray:
+        """Return every second pixel of the blocks around the pixels (rows, columns), blurred picture and mask, turned, (N, D)."""
+        both = self._padded(np.dstack([picture, MASK * mask.astype(np.float32)]))
+        windows = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
+        blocks = windows[rows, columns].transpose(2, 3, 1, 0)  # (side, side, C, N)
+        return turned(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
+
+    def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+        """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
+        step, half = self._side - self._overlap, self._half
+        start = numpy_generator(seed, "detail").integers(step, size=2)
+        lines = [np.arange(int(a) - step, length + step, step) for a, length in zip(start, mask.shape, strict=True)]
+        rows, columns = (np.unique(line.clip(0, length - 1)) for line, length in zip(lines, mask.shape, strict=True))
+        grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        needed = cv2.dilate(mask.astype(np.uint8), np.ones((self._side, self._side), np.uint8)) > 0
+        grid = grid[needed[grid[:, 0], grid[:, 1]]]
+        height, width, colours = seen.shape
+        sums = np.zeros((height + 2 * half, width + 2 * half, colours), np.float32)
+        weights = np.zeros((*sums.shape[:2], 1), np.float32)
+        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(seen, mask, *grid.T)), strict=True):
+            here = (slice(row, row + self._side), slice(column, column + self._side))
+            blocks, there = self._cut(indexes), weights[here]
+            misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
+            best = int(np.argmin(distances + misfit.sum((1, 2, 3))))
+            sums[here] += self._weight * blocks[best]
+            weights[here] += self._weight
+        return (sums / np.maximum(weights, 1e-6))[half:-half, half:-half]
+
+    def _cut(self, indexes: np.ndarray) -> np.ndarray:
+        """Return the fine structure of blocks (N, side, side, C)."""
+        blocks = []
+        for number, turn, row, column in self._where[indexes]:
+            block = self._fine[number][row : row + self._side, column : column + self._side]
+            blocks.append(turned(block, *self._turns[turn]))
+        return np.stack(blocks)
+
+    def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return for each row (N, D) the blocks that look most alike, and their squared distances."""
+        found = []
+        for some in np.array_split((features - self._mean) @ self._axes, max(1, len(features) // 256)):
+            distances = (some**2).sum(1, keepdims=True) - 2 * some @ self._known.T + self._lengths
+            count = min(NEAREST, distances.shape[1])
+            indexes = np.argpartition(distances, count - 1, axis=1)[:, :count]
+            found += [(own, row[own]) for own, row in zip(indexes, distances, strict=True)]
+        return found
+
+
+def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> float:
+    """Return where the fine structure begins, in pixels: a share of the real defects' median side, the root of the area.
+
+    factor: pixels a cell of the network's grid. At least FINEST, and at most CELLS cells: the network knows about what is coarser.
+    """
+    side = float(np.median([np.sqrt(example.area) for example in examples])) if examples else 0.0
+    return float(np.clip(share * side, FINEST, max(FINEST, CELLS * factor)))
+
+
+def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> np.ndarray:
+    """Return the blocks there are: example, turn, and the row and column of the middle before turning, (N, 4); not all of very many."""
+    found = [np.zeros((0, 4), np.int64)]
+    most = max(1, MANY * BLOCKS // max(1, len(examples) * len(turns)))
+    for number, example in enumerate(examples):
+        near = grow(example.mask, BORDER)
+        if example.shown is not None:  # what is mirrored at a picture's border is no real defect
+            near &= example.shown
+        pixels = np.arange(near.size).reshape(near.shape)
+        for i, turn in enumerate(turns):
+            rows, columns = np.divmod(turned(pixels, *turn)[turned(near, *turn)], near.shape[1])
+            some = slice(None, None, max(1, -(-len(rows) // most)))
+            rows, columns = rows[some], columns[some]
+            found.append(np.stack([np.full(len(rows), number), np.full(len(rows), i), rows, columns], axis=1))
+    return np.concatenate(found)
+
+
+def _kept(places: np.ndarray) -> np.ndarray:
+    """Return all places, or BLOCKS of them."""
+    if len(places) <= BLOCKS:
+        return places
+    return places[np.sort(numpy_generator(0, "detail", len(places)).permutation(len(places))[:BLOCKS])]

@@ -1,0 +1,113 @@
+"""Writing without loss: temporary file, fsync, `os.replace`; nothing is overwritten unasked."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from flawsmith.core.errors import OutputExistsError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the whole new one, never a part."""
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write the pieces one after the other as `write_bytes` writes its content; one at a time is held."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            for piece in pieces:
+                stream.write(piece)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON atomically."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a log and flush it; an interrupted write can spoil only the last line."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+        stream.flush()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a JSON-lines file; a half-written last line is dropped."""
+    rows = []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            if number != len(lines) - 1:
+                raise
+    return rows
+
+
+def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise OutputExistsError unless `folder` may be written to: it changes nothing, so ask it before the long work.
+
+    A folder that holds anything needs `overwrite`, and must be one that flawsmith wrote (it has a file this program leaves);
+    none of the `inputs` may lie in it.
+    """
+    for path in inputs:
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise OutputExistsError(f"{path}: lies in the output folder {folder}; name an output folder of its own.")
+    if folder.exists() and not folder.is_dir():
+        raise OutputExistsError(f"{folder}: is a file; name a folder to write to.")
+    if folder.exists() and any(folder.iterdir()):
+        if not overwrite:
+            raise OutputExistsError(f"{folder}: is not empty; nothing was written. Name another folder, or add --overwrite to replace it.")
+        if not any((folder / name).exists() for name in OUR_FILES):
+            raise OutputExistsError(
+                f"{folder}: --overwrite replaces only folders that flawsmith wrote (with one of "
+                f"{', '.join(OUR_FILES)}), and this is none. Name another folder, or empty it yourself."
+            )
+
+
+def prepare_output(folder: Path, overwrite: bool) -> None:
+    """Make `folder` an empty folder. Raises as `check_output` does, and then changes nothing."""
+    check_output(folder, overwrite)
+    if folder.exists():
+        for entry in folder.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def content_hash(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+# one of these marks a folder that flawsmith wrote
+OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

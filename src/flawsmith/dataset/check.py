@@ -1,0 +1,311 @@
+"""One pass over a data folder: every bad file by name, and what the good ones hold."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from flawsmith.core.errors import FileError
+from flawsmith.dataset.reading import EMPTY_MASK, mask_trouble
+from flawsmith.dataset.splits import duplicates
+from flawsmith.dataset.windows import bounding_box, choose_grid
+from flawsmith.formats.folders import Problem
+from flawsmith.formats.scan import Scan, scan
+from flawsmith.images.files import SUFFIXES, orientation, read_image, read_mask, type_of
+
+SHRUNK, ENCODED = 512, 8  # what latent diffusion does to a picture: both sides to 512 pixels, then 8 pixels to a latent cell
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The least, the middle and the largest of some numbers."""
+
+    least: float
+    median: float
+    most: float
+
+
+@dataclass(frozen=True)
+class DefectSummary:
+    """What the usable pictures of one kind of defect hold."""
+
+    pictures: int  # that can be read and have a usable mask
+    groups: int  # physical parts among them; a picture without a group is a part of its own
+    spots: Spread  # connected marked areas in a mask
+    area: Spread  # marked pixels of a mask
+    cells: Spread  # the same in latent cells of the window
+    box: Spread  # longer side in pixels of the box around everything marked in a mask
+    vanish: tuple[str, ...]  # pictures whose defect fills half of no latent cell of the window
+    vanish_shrunk: float  # share of pictures where that would be so after shrinking to 512 pixels and encoding by 8
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `check` found."""
+
+    root: Path
+    normals: int
+    held_out_normals: int
+    groups: int  # physical parts that groups.csv names
+    heights: tuple[int, int] | None  # least and largest, in pixels; None when no picture could be read
+    widths: tuple[int, int] | None
+    depths: dict[int, int]  # bits a channel: how many pictures
+    channels: dict[int, int]  # channels: how many pictures
+    window: int  # side in pixels of the windows for training; 0 when there is no usable defect to choose it by
+    factor: float  # pixels along the side of a latent cell of such a window
+    summary: dict[str, DefectSummary]  # by defect; only those with a usable picture
+    problems: tuple[Problem, ...]  # what must be mended, sorted by path
+    warnings: tuple[Problem, ...]  # what should be looked at
+
+    @property
+    def bad(self) -> bool:
+        """Whether anything must be mended."""
+        return bool(self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as values that JSON can hold."""
+        numbers = {key: {str(k): n for k, n in getattr(self, key).items()} for key in ("depths", "channels")}
+        return {**asdict(self), **numbers, "root": str(self.root), "bad": self.bad}
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A usable mask."""
+
+    picture: Path
+    size: tuple[int, int]  # (H, W) of the picture
+    spots: int
+    shape: np.ndarray  # the mask, cut to the box around what is marked
+
+
+@dataclass
+class _Seen:
+    """What decoding every file brought up."""
+
+    shapes: dict[Path, tuple[int, ...]] = field(default_factory=dict)  # (H, W, C) of each readable picture
+    depths: dict[Path, int] = field(default_factory=dict)  # bits a channel of each readable picture
+    marks: dict[str, list[_Mark]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+def check(path: Path | str, window: int = 0, cells: int = 0) -> Report:
+    """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
+
+    window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
+    Raises DataError only where nothing can be looked at: no such folder, no known layout.
+    """
+    found = scan(path)
+    seen = _look(found)
+    sides = [max(mark.shape.shape) for marks in seen.marks.values() for mark in marks]
+    learned = seen.shapes.keys() - set(found.held_out_normals)
+    window, cells = choose_grid(window, cells, sides, [(seen.shapes[p][0], seen.shapes[p][1]) for p in learned])
+    factor = window / cells
+    summary = {name: _summarise(found, marks, factor) for name, marks in seen.marks.items()}
+    warnings = [
+        *found.warnings,
+        *seen.warnings,
+        *_mixed(found, seen.depths, "bits a channel"),
+        *_mixed(found, {path: shape[2] for path, shape in seen.shapes.items()}, "channels"),
+        *_turned(found, seen),
+        *_copies(found, seen.shapes),
+        *_shared_groups(found),
+        *_vanishing(found, summary, window),
+    ]
+    heights, widths = ([shape[axis] for shape in seen.shapes.values()] for axis in (0, 1))
+    return Report(
+        root=found.root,
+        normals=len(found.normals),
+        held_out_normals=len(found.held_out_normals),
+        groups=len(set(found.groups.values())),
+        heights=(min(heights), max(heights)) if heights else None,
+        widths=(min(widths), max(widths)) if widths else None,
+        depths=dict(sorted(Counter(seen.depths.values()).items())),
+        channels=dict(sorted(Counter(shape[2] for shape in seen.shapes.values()).items())),
+        window=window,
+        factor=factor,
+        summary=summary,
+        problems=tuple(sorted((*found.problems, *found.stale_rows, *seen.problems), key=lambda p: p.path)),
+        warnings=tuple(sorted(warnings, key=lambda p: p.path)),
+    )
+
+
+def lines(report: Report) -> list[str]:
+    """Return the report as plain text, problems last."""
+    text = [f"{report.root}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
+    if report.heights and report.widths:
+        size = f"{_range(report.heights)} x {_range(report.widths)} px (height x width)"
+        depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
+        text.append(f"  pictures  {size}, {depths} bit, {channels} {'channel' if channels == '1' else 'channels'}")
+    if report.groups:
+        text.append(f"  groups    {report.groups} physical parts")
+    if report.summary:
+        text.append(f"  window    {report.window} px, {report.factor:g} px to a latent cell")
+        text += ["", *(f"  {row}".rstrip() for row in _table(report)), "  Numbers are least / median / largest over pictures."]
+    for title, rows in (("Warnings", report.warnings), ("Problems", report.problems)):
+        if rows:
+            text += ["", f"{title} ({len(rows)})", *(f"  {row}" for row in rows)]
+    return [*text, "", f"{len(report.problems)} to mend." if report.bad else "Nothing to mend."]
+
+
+def fills_a_cell(mask: np.ndarray, height: float, width: float) -> bool:
+    """Return whether some cell of height x width pixels, wherever it lies, is at least half covered by the mask (H, W).
+
+    A defect that fills none fades when pixels are averaged into cells: one 3 pixels wide in cells of 31 leaves a tenth of its contrast.
+    """
+    rows, columns = max(1, round(height)), max(1, round(width))
+    padded = np.pad(mask, ((rows, rows), (columns, columns))).astype(np.float32)
+    return bool(cv2.boxFilter(padded, -1, (columns, rows), normalize=False).max() * 2 >= rows * columns)
+
+
+def _look(found: Scan) -> _Seen:
+    """Decode every file and return what came up."""
+    seen = _Seen()
+    for picture in found.pictures():
+        image = _decode(read_image, picture, found, seen)
+        if image is not None:
+            seen.shapes[picture] = image.shape
+            seen.depths[picture] = 8 * image.itemsize
+    for name, pairs in found.defects.items():
+        for picture, path in pairs:
+            mask = _decode(read_mask, path, found, seen)
+            shape = seen.shapes.get(picture)
+            if mask is None:
+                continue
+            trouble = mask_trouble(mask.shape, picture, shape) if shape else None
+            if not mask.any():
+                trouble = EMPTY_MASK
+            elif mask.all():
+                message = "marks every pixel of the picture. Check that the defect is marked and not everything."
+                seen.warnings.append(Problem(found.name(path), message))
+            if trouble:
+                seen.problems.append(Problem(found.name(path), trouble))
+            elif shape:
+                seen.marks.setdefault(name, []).append(_measure(picture, mask))
+    for path in found.lone_masks:
+        _decode(read_mask, path, found, seen)
+    return seen
+
+
+def _decode(read: Callable[[Path], np.ndarray], path: Path, found: Scan, seen: _Seen) -> np.ndarray | None:
+    """Return what `read` returns, or None when the file cannot be used; what is wrong goes to the problems."""
+    kind, suffix = type_of(path), path.suffix
+    if kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
+        right = next(s for s, k in SUFFIXES.items() if k == kind)
+        message = f"has the wrong suffix: it is a {kind}, not a {SUFFIXES[suffix.lower()]}. Rename it {path.stem}{right}."
+        seen.problems.append(Problem(found.name(path), message))
+    try:
+        return read(path)
+    except FileError as error:
+        seen.problems.append(Problem(found.name(path), error.what))
+        return None
+
+
+def _measure(picture: Path, mask: np.ndarray) -> _Mark:
+    box = bounding_box(mask)
+    shape = mask[box.top : box.top + box.height, box.left : box.left + box.width].copy()
+    labels = cv2.connectedComponentsWithStats(shape.astype(np.uint8), connectivity=8)[0]
+    return _Mark(picture, (mask.shape[0], mask.shape[1]), labels - 1, shape)  # label 0 is what is not marked
+
+
+def _summarise(found: Scan, marks: Sequence[_Mark], factor: float) -> DefectSummary:
+    areas = [int(mark.shape.sum()) for mark in marks]
+    shrunk = [fills_a_cell(mark.shape, *(ENCODED * side / SHRUNK for side in mark.size)) for mark in marks]
+    return DefectSummary(
+        pictures=len(marks),
+        groups=len({found.groups.get(mark.picture, mark.picture) for mark in marks}),
+        spots=_spread([mark.spots for mark in marks]),
+        area=_spread(areas),
+        cells=_spread([round(area / factor**2, 2) for area in areas]),
+        box=_spread([max(mark.shape.shape) for mark in marks]),
+        vanish=tuple(found.name(mark.picture) for mark in marks if not fills_a_cell(mark.shape, factor, factor)),
+        vanish_shrunk=1 - sum(shrunk) / len(marks),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(min(values), float(np.median(values)), max(values))
+
+
+def _mixed(found: Scan, values: dict[Path, int], what: str) -> list[Problem]:
+    """Return a warning for each value that some pictures have and most others have not."""
+    counts = Counter(values.values()).most_common()
+    warnings = []
+    for value, _ in counts[1:]:
+        odd = [found.name(path) for path, own in values.items() if own == value]
+        message = f"pictures with {value} {what}, where most have {counts[0][0]}: {len(odd)} ({_some(odd)}). Convert them alike."
+        warnings.append(Problem(".", message))
+    return warnings
+
+
+def _turned(found: Scan, seen: _Seen) -> list[Problem]:
+    masked = [mark.picture for marks in seen.marks.values() for mark in marks]
+    turned = [found.name(picture) for picture in masked if orientation(picture) != 1]
+    if not turned:
+        return []
+    message = f"pictures of defects that are stored turned or mirrored (EXIF) and used upright: {len(turned)} ({_some(turned)})."
+    return [Problem(".", f"{message} Check that their masks were drawn on the upright picture.")]
+
+
+def _copies(found: Scan, readable: Iterable[Path]) -> list[Problem]:
+    """Return a warning for each set of pictures with the same content."""
+    roles = {picture: name for name, pairs in found.defects.items() for picture, _ in pairs}
+    roles |= dict.fromkeys(found.held_out_normals, "held-out normals") | dict.fromkeys(found.normals, "normals")
+    warnings = []
+    for same in duplicates(readable):
+        uses = sorted({roles.get(path, "no mask") for path in same})
+        others = _some([found.name(path) for path in same[1:]])
+        advice = f"They are in {' and '.join(uses)}: keep the one that is right." if len(uses) > 1 else "Keep one of them."
+        warnings.append(Problem(found.name(same[0]), f"has the same content as {others}. {advice}"))
+    return warnings
+
+
+def _shared_groups(found: Scan) -> list[Problem]:
+    learned, unseen = ({found.groups[p] for p in side if p in found.groups} for side in (found.normals, found.held_out_normals))
+    shared = sorted(learned & unseen)
+    if not shared:
+        return []
+    message = f"groups among both the normals and the held-out normals: {len(shared)} ({_some(shared)}). Keep each on one side."
+    return [Problem("groups.csv", message)]
+
+
+def _vanishing(found: Scan, summary: dict[str, DefectSummary], window: int) -> list[Problem]:
+    warnings = []
+    for name, defect in summary.items():
+        if defect.vanish:
+            message = f"defects that fill half of no latent cell in windows of {window} px: {len(defect.vanish)} of {defect.pictures}"
+            warnings.append(Problem(name, f"{message} ({_some(defect.vanish)}). Choose a smaller data.window, or leave them out."))
+    return warnings
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _table(report: Report) -> list[str]:
+    head = ["defect", "pictures", "parts", "spots", "area px", "latent cells", "box px", "vanish", f"vanish at {SHRUNK} px / {ENCODED}"]
+    rows = [head] + [
+        [
+            name,
+            str(d.pictures),
+            str(d.groups),
+            *(_spread_text(spread) for spread in (d.spots, d.area, d.cells, d.box)),
+            str(len(d.vanish)),
+            f"{d.vanish_shrunk:.0%}",
+        ]
+        for name, d in report.summary.items()
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _spread_text(spread: Spread) -> str:
+    return " / ".join(f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in (spread.least, spread.median, spread.most))
+
+
+def _range(ends: tuple[int, int]) -> str:
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}-{ends[1]}"

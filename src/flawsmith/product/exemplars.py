@@ -1,0 +1,120 @@
+"""The real defects a model learned from, kept beside it: their shapes, their surroundings and where they were."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import write_bytes
+from flawsmith.dataset.sample import Sample
+from flawsmith.dataset.windows import Box, bounding_box, components, cut, inside
+
+REACHED = 2  # pixels: a mask that comes this near to the picture's border reaches it
+
+
+@dataclass(frozen=True)
+class Example:
+    """One real defect."""
+
+    defect: str
+    image: np.ndarray  # (S, S, C) the window centred on it, as stored in the picture
+    mask: np.ndarray  # (S, S) bool, the defect inside that window
+    shape: np.ndarray  # (h, w) bool, the defect's mask cut to its bounding box; may be larger than the window
+    place: tuple[float, float]  # row and column of its centre as a share of the picture's height and width
+    area: int  # pixels of the mask
+    source: str  # file name
+    others: np.ndarray | None = None  # (S, S) bool, further defects of the picture in that window; None = none
+    shown: np.ndarray | None = None  # (S, S) bool, the window's pixels that lie in the picture; None = all
+    border: tuple[bool, bool, bool, bool] = (False,) * 4  # the picture's border that the defect reaches: top, left, bottom, right
+
+
+def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
+    """Return one example per separate defect of every picture; specks of under a tenth of the largest go with it."""
+    examples = []
+    for name, samples in defects.items():
+        for sample in samples:
+            assert sample.mask is not None
+            for part in separate(sample.mask):
+                box = bounding_box(part)
+                row, column = centre(part, box, window)
+                top, left = row - window // 2, column - window // 2
+                shown = inside(top, left, window, window, part.shape)  # what is mirrored at the border is no second defect
+                examples.append(
+                    Example(
+                        defect=name,
+                        image=cut(sample.image, top, left, window),
+                        mask=cut(part, top, left, window) & shown,
+                        shape=part[box.top : box.top + box.height, box.left : box.left + box.width],
+                        place=(row / part.shape[0], column / part.shape[1]),
+                        area=int(part.sum()),
+                        source=sample.source.name,
+                        others=cut(sample.mask & ~part, top, left, window) & shown,
+                        shown=shown,
+                        border=(
+                            box.top <= REACHED,
+                            box.left <= REACHED,
+                            box.top + box.height >= part.shape[0] - REACHED,
+                            box.left + box.width >= part.shape[1] - REACHED,
+                        ),
+                    )
+                )
+    return examples
+
+
+def separate(mask: np.ndarray) -> list[np.ndarray]:
+    """Return the separate defects of a mask (H, W) bool, the largest first; specks of under a tenth of it go with one that is alone."""
+    parts = components(mask)
+    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
+    return large if len(large) > 1 else [mask]
+
+
+def save_library(path: Path, examples: list[Example]) -> None:
+    """Write the examples as one safetensors file."""
+    tensors, rows = {}, []
+    for i, e in enumerate(examples):
+        image = e.image if e.image.dtype == np.uint8 else e.image.view(np.int16)  # safetensors has no common uint16
+        tensors[f"{i}.image"] = torch.from_numpy(np.ascontiguousarray(image))
+        tensors[f"{i}.mask"] = torch.from_numpy(np.ascontiguousarray(e.mask))
+        tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
+        tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
+        tensors[f"{i}.shown"] = torch.from_numpy(np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown))
+        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border})
+    write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
+
+
+def load_library(path: Path) -> list[Example]:
+    """Return the examples of a file that `save_library` wrote; raises RunError when it is missing or spoiled."""
+    try:
+        with safe_open(path, framework="np") as file:
+            rows = json.loads(file.metadata()["examples"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+        return [_example(arrays, i, row) for i, row in enumerate(rows)]
+    except FileNotFoundError:
+        raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None
+    except Exception as error:
+        raise RunError(f"{path}: cannot be read ({error}); fit again, or copy the RUN folder anew.") from error
+
+
+def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Example:
+    image = arrays[f"{i}.image"]
+    image = image.view(np.uint16) if image.dtype == np.int16 else image
+    mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
+    others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
+    shown, border = arrays.get(f"{i}.shown"), tuple(row.get("border", (False,) * 4))
+    return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
+
+
+def centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:
+    """Return the centre of the box, or for a defect larger than the window its pixel nearest to that centre."""
+    row, column = box.top + box.height // 2, box.left + box.width // 2
+    if box.side <= window:
+        return row, column
+    rows, columns = np.nonzero(mask)
+    nearest = int(np.argmin((rows - row) ** 2 + (columns - column) ** 2))
+    return int(rows[nearest]), int(columns[nearest])

@@ -1,0 +1,174 @@
+"""From noise to windows: whole, part and mask, with nothing of files or places."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flawsmith.config.schema import Config
+from flawsmith.core.seeds import torch_generator
+from flawsmith.diffusion.guidance import guided
+from flawsmith.diffusion.parametrisation import to_clean
+from flawsmith.diffusion.samplers import sample
+from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
+from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
+from flawsmith.models.dual_model import Condition, DualModel
+from flawsmith.product.binarised import Tones
+from flawsmith.synthesis.task import Drawn, Task
+from flawsmith.synthesis.tiles import Tile, cover, merge
+
+STEP_SHARE = 1 / 3  # of the severity in one solver step, as an exponent; measured
+
+
+@torch.inference_mode()
+def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, tones: Tones | None = None) -> list[Drawn]:
+    """Return the canvases of `tasks`, in their order, each depending on its own task alone; `tones`: the product's, None for any.
+
+    On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
+    different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one kind, size and
+    tiling go through together.
+    """
+    device = next(model.parameters()).device
+    groups: dict[object, list[int]] = {}
+    for i, task in enumerate(tasks):
+        alike = (task.normal is None, task.region.shape, *_tiles(model, task))
+        groups.setdefault(i if device.type == "cpu" else alike, []).append(i)
+    drawn: dict[int, Drawn] = {}
+    for group in groups.values():
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device, tones), strict=True))
+    return [drawn[i] for i in range(len(tasks))]
+
+
+def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, tones: Tones | None) -> list[Drawn]:
+    """Return the canvases of tasks that are all onto a normal or all from nothing, and alike in size and tiles."""
+    height, width = tasks[0].region.shape
+    onto = tasks[0].normal is not None
+    empty = np.zeros((model.shape.colours, height, width), np.float32)
+    normal = torch.from_numpy(np.stack([empty if task.normal is None else task.normal for task in tasks])).to(device)
+    region = torch.from_numpy(np.stack([task.region for task in tasks])[:, None].astype(np.float32)).to(device)
+    severity = torch.tensor([task.severity for task in tasks], device=device)[:, None, None, None]
+    background = model.encode(normal, torch.zeros_like(normal), -torch.ones_like(region))  # (branches, B, C, h, w)
+    keep = model.mask_of_state(background)
+    shape = torch.from_numpy(np.stack([task.region if task.shape is None else task.shape for task in tasks])[:, None]).to(device)
+    proposed = encode_mask(2 * shape.float() - 1, model.factor)  # (B, factor^2, h, w)
+    given = torch.tensor([task.shape is not None for task in tasks], device=device)[:, None, None, None]
+    size = (background.shape[0], *background.shape[2:])  # of one canvas
+    sources = [torch_generator(task.seed, "noise") for task in tasks]
+
+    def fresh() -> Tensor:
+        return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
+
+    noise = fresh()
+    tiles = _tiles(model, tasks[0])
+    told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
+    channels = model.codec.channels
+
+    def denoise(x: Tensor, t: float) -> Tensor:
+        parts = [_predict(model, x[..., tile.rows, tile.columns], t, known, config) for tile, known in zip(tiles, told, strict=True)]
+        clean = merge(parts, tiles, background) * keep
+        if model.has_mask and t > config.generation.shape_until:
+            clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
+        if tones is not None and t <= config.generation.tones and isinstance(model.codec, Unshuffle):
+            clean = torch.cat([tones.settle_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
+        clean = _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
+        return _with_severity(clean, background, severity, channels) if onto else clean
+
+    start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
+    x = mix(background * keep, noise, torch.tensor(start, device=device)) if onto else noise
+    times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
+    whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times, fresh))
+    whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
+    if tones is not None:
+        whole_array = np.stack([tones.settle(x) for x in whole_array])
+    arrays = (whole_array, part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
+    return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
+
+
+def _tiles(model: DualModel, task: Task) -> list[Tile]:
+    return cover(task.region, model.shape.window, model.factor)
+
+
+def _told(
+    model: DualModel, normal: Tensor, region: Tensor, tasks: list[Task], tile: Tile, config: Config
+) -> tuple[Condition, Condition | None]:
+    """Return the conditions of one tile with the defects' tokens, and with the empty ones where guidance needs them."""
+    device = normal.device
+    rows, columns = tile.pixels(model.factor)
+    shown, here = (normal * (1 - region))[..., rows, columns], region[..., rows, columns]
+    ids = torch.tensor([task.entry for task in tasks], device=device)
+    size = model.tokens.entries.shape[1:]
+    jitter = [config.generation.token_noise * torch.randn(size, generator=torch_generator(task.seed, "tokens")) for task in tasks]
+    cells = model.show(model.codec.encode(shown), here)
+    condition = model.tell(cells, ids, torch.stack(jitter).to(device))
+    if config.generation.guidance == 1:
+        return condition, None
+    return condition, model.tell(cells, torch.full_like(ids, model.tokens.empty))
+
+
+def _predict(model: DualModel, x: Tensor, t: float, conditions: tuple[Condition, Condition | None], config: Config) -> Tensor:
+    """Return the guided clean state; both halves of the guidance go through the network in one batch."""
+    condition, unconditional = conditions
+    count = x.shape[1]
+    if unconditional is None:
+        times = torch.full((count,), t, device=x.device)
+        return to_clean(model(x, times, condition).float(), x, times[None, :, None, None, None], config.diffusion.prediction)
+    both = torch.cat([x, x], dim=1)
+    times = torch.full((2 * count,), t, device=x.device)
+    output = model(both, times, _join(condition, unconditional)).float()
+    clean = to_clean(output, both, times[None, :, None, None, None], config.diffusion.prediction)
+    return guided(clean[:, :count], clean[:, count:], config.generation.guidance)
+
+
+def _join(a: Condition, b: Condition) -> Condition:
+    features = None
+    if a.features is not None and b.features is not None:
+        features = {name: torch.cat([value, b.features[name]]) for name, value in a.features.items()}
+    pooled = None if a.pooled is None or b.pooled is None else torch.cat([a.pooled, b.pooled], dim=1)
+    return Condition(torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), pooled, features)
+
+
+def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels: int) -> Tensor:
+    """Return the clean state with the whole moved further from the normal, or less far, than the network wants to go.
+
+    Guidance whose negative is the normal picture itself, which --onto knows exactly: normal + w (whole - normal). What one step makes
+    fainter the next step sees fainter, so the steps add up; w = severity ** STEP_SHARE leaves about `severity` times the change.
+    """
+    whole = background[0, :, :channels] + severity**STEP_SHARE * (clean[0, :, :channels] - background[0, :, :channels])
+    clean = clean.clone()
+    clean[0, :, :channels] = torch.where(severity == 1, clean[0, :, :channels], whole)  # the same bits when it is off
+    return clean
+
+
+def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:
+    """Return the clean state with its three parts tied together, below the time `anchor`. region: (B, 1, H, W); None = from nothing.
+
+    Where the predicted mask is empty, the whole is held to the normal: the solver then spends its steps on a defect that fits this
+    picture, instead of inventing the picture around it anew. Where the mask is sure, whole and part are set to their mean, so that
+    the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both. A model whose
+    state has no mask is held to the normal outside the region, at every time: it was told of neither.
+    """
+    channels = model.codec.channels
+    if not model.has_mask:
+        if region is None:
+            return clean
+        share = model.codec.spread(encode_mask(region, model.factor))
+        held = share * clean[0, :, :channels] + (1 - share) * background[0, :, :channels]
+        return torch.cat([held[None], clean[1:]])
+    if t > anchor:
+        return clean
+    cells = ((clean[-1, :, channels:] + 1) / 2).clamp(0, 1)
+    whole = clean[0, :, :channels]
+    clean = clean.clone()
+    if model.branches == 2:
+        sure = model.codec.spread(((cells - 0.5) * 2).clamp(0, 1)) / 2
+        part = clean[1, :, :channels]
+        whole, part = whole + sure * (part - whole), part + sure * (whole - part)
+        clean[1, :, :channels] = part
+    if region is not None:
+        near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 5, stride=1, padding=2)  # its border belongs to the defect
+        share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
+        whole = share * whole + (1 - share) * background[0, :, :channels]
+    clean[0, :, :channels] = whole
+    return clean

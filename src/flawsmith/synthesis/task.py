@@ -1,0 +1,26 @@
+"""What the model is to draw on one canvas, and what it drew."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Task:
+    """One canvas to draw: a window of the model's, or a larger one, with sides that are multiples of the model's factor."""
+
+    normal: np.ndarray | None  # (C, H, W) float32 in [-1, 1]: the background; None = from nothing
+    region: np.ndarray  # (H, W) bool: where the model may draw
+    shape: np.ndarray | None  # (H, W) bool: the proposed defect; None = the model invents its own
+    entry: int  # of the token table: 0 good, 1.. the defects
+    seed: int
+    severity: float = 1.0  # how far the defect is from the normal: 1 as learned, less fainter, more stronger
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One canvas as drawn."""
+
+    whole: np.ndarray  # (C, H, W) float32, about -1 to 1
+    part: np.ndarray  # (C, H, W) float32, 0 outside the defect
+    mask: np.ndarray  # (H, W) float32, 0 to 1

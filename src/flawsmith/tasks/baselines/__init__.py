@@ -1,1 +1,0 @@
-"""Classical ways to make defects, for comparison: copy-paste, Poisson-blended paste, Perlin textures, CutPaste."""

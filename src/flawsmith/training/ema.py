@@ -1,0 +1,25 @@
+"""The moving average of the weights, which generation uses."""
+
+import torch
+from torch import Tensor, nn
+
+from flawsmith.models.backbones.weights import trainable
+
+
+class Average:
+    """Exponential moving average of a model's trainable weights, with the decay growing from zero at the start."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move the average towards the weights after step number `step` (from 1)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        current = dict(model.named_parameters())
+        torch._foreach_lerp_(list(self.weights.values()), [current[name].detach() for name in self.weights], 1 - decay)
+
+    def state(self, model: nn.Module) -> dict[str, Tensor]:
+        """Return the model's state, without what is frozen, with the averaged weights in it."""
+        return {**trainable(model), **self.weights}

@@ -1,0 +1,155 @@
+"""Training pairs: windows of real pictures with their masks, the regions to draw in and what the network is told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from flawsmith.config.schema import Config
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.augment import augment
+from flawsmith.dataset.sample import Sample
+from flawsmith.dataset.windows import Box, bounding_box, cut, grow, thickness, window_around
+from flawsmith.images.pixel_range import PixelRange
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows for one step of training."""
+
+    whole: Tensor  # (B, C, H, W) in [-1, 1]
+    mask: Tensor  # (B, 1, H, W), 0 or 1
+    region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
+    ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on `device`."""
+        return Batch(*(x.to(device, non_blocking=True) for x in (self.whole, self.mask, self.region, self.ids)))
+
+    def __getitem__(self, rows: slice) -> "Batch":
+        """Return some of the windows."""
+        return Batch(self.whole[rows], self.mask[rows], self.region[rows], self.ids[rows])
+
+
+class Pool:
+    """The pictures of one product in memory, cut down to what windows can need."""
+
+    def __init__(
+        self,
+        normals: Sequence[np.ndarray],
+        defects: Mapping[str, Sequence[Sample]],
+        config: Config,
+        window: int,
+        colours: int,
+        scale: PixelRange,
+    ) -> None:
+        self.names = tuple(defects)
+        self._config = config
+        self._window = window
+        self._colours = colours
+        self._scale = scale
+        self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
+        self._normals = list(normals)
+        self._shapes = [s.mask for samples in self._defects.values() for s in samples]
+
+    def batch(self, seed: int, step: int, count: int) -> Batch:
+        """Return the windows of one step; they depend on (seed, step) and nothing else."""
+        return self.windows(seed, [("window", step, i) for i in range(count)])
+
+    def windows(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> Batch:
+        """Return a window for each key; it depends on (seed, key) and nothing else."""
+        rows = [self._row(numpy_generator(seed, *key)) for key in keys]
+        whole, mask, region, ids = zip(*rows, strict=True)
+        return Batch(
+            torch.from_numpy(np.stack(whole)),
+            torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
+            torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),
+            torch.tensor(ids),
+        )
+
+    def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Return a normal window (C, H, W) in [-1, 1], a region (H, W), a real defect's shape in it and that defect's entry."""
+        kind = index % len(self.names)
+        samples = self._defects[self.names[kind]]
+        mask = samples[g.integers(len(samples))].mask
+        assert mask is not None
+        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
+        shape = cut(mask, top, left, self._window)
+        image = self._normals[g.integers(len(self._normals))]
+        spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
+        image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
+        return self._scale.to_model(image, self._colours), grow(shape, 3), shape, kind + 1
+
+    def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        side = self._window
+        if g.random() < self._config.data.good_share:
+            kind, picture = 0, self._normals[g.integers(len(self._normals))]
+            spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
+            top, left = window_around(spot, side, picture.shape[:2], g)
+            image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
+            region = random_region(self._borrowed_shape(g), g)
+        else:
+            kind = int(g.integers(len(self.names))) + 1
+            samples = self._defects[self.names[kind - 1]]
+            sample = samples[g.integers(len(samples))]
+            assert sample.mask is not None
+            top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)
+            image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
+            region = random_region(mask, g)
+        if g.random() < self._config.diffusion.free_share:
+            region = np.ones_like(region)  # no background is shown
+        image, mask, region = augment(image, mask, region, self._config.data.flips, self._config.data.rotations, g)
+        whole = self._scale.to_model(image, self._colours)
+        spread = self._config.data.brightness
+        whole = whole * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
+        return whole.clip(-1.2, 1.2), mask, region, kind
+
+    def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
+        """Return a real defect's mask, somewhere in a window, to mask a normal with."""
+        mask = self._shapes[g.integers(len(self._shapes))]
+        assert mask is not None
+        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
+        mask = cut(mask, top, left, self._window)
+        return np.roll(mask, tuple(g.integers(-self._window // 4, self._window // 4, 2)), (0, 1))
+
+
+def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
+    """Return a region (H, W) bool that holds `mask`.
+
+    Mostly the mask grown by up to its thickness, so that the region tells the shape; now and then grown wide, or rounded out to
+    an ellipse or a box as a user would draw it.
+    """
+    if not mask.any():
+        return mask.copy()
+    box = bounding_box(mask)
+    if g.random() < 0.75:
+        return grow(mask, 1 + g.random() * max(4.0, thickness(mask)))
+    radius = 1 + g.random() ** 2 * max(4.0, 0.5 * box.side)
+    if g.random() < 0.5:
+        return grow(mask, radius)
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    dy = np.abs(rows - (box.top + (box.height - 1) / 2)) / (box.height / 2 + radius)
+    dx = np.abs(columns - (box.left + (box.width - 1) / 2)) / (box.width / 2 + radius)
+    shape = dy**2 + dx**2 <= 2 if g.random() < 0.5 else np.maximum(dy, dx) <= 1
+    return shape | grow(mask, 1)
+
+
+def _target(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
+    """Return what the window should hold: the whole defect if it fits, else a random pixel of it."""
+    box = bounding_box(mask)
+    if box.side <= side * 0.9:
+        return box
+    pixels = np.flatnonzero(mask)
+    row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
+    return Box(row, column, 1, 1)
+
+
+def _trim(sample: Sample, window: int) -> Sample:
+    """Return the sample cut to what windows around its defect can show."""
+    assert sample.mask is not None
+    box = bounding_box(sample.mask)
+    rows = slice(max(0, box.top - window), box.top + box.height + window)
+    columns = slice(max(0, box.left - window), box.left + box.width + window)
+    return Sample(sample.image[rows, columns].copy(), sample.mask[rows, columns].copy(), sample.defect, sample.group, sample.source)

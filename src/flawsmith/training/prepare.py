@@ -1,0 +1,120 @@
+"""From a data folder to what a training starts from: pictures in memory, the product's facts, the hashes of what is learned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import DataError
+from flawsmith.dataset.memory import BUDGET, keep_normal
+from flawsmith.dataset.reading import load
+from flawsmith.dataset.record import describe
+from flawsmith.dataset.sample import Dataset, Item, Sample
+from flawsmith.dataset.splits import strict_third
+from flawsmith.dataset.windows import bounding_box, choose_grid
+from flawsmith.images.files import bit_depth, image_size
+from flawsmith.images.pixel_range import PixelRange, find_range
+from flawsmith.product.direction import has_direction
+from flawsmith.product.exemplars import Example, collect
+from flawsmith.product.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
+from flawsmith.product.product import Product
+from flawsmith.product.shape import Shape
+from flawsmith.quality.limits import Limits, calibrate
+from flawsmith.training.pool import Pool
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What a training starts from."""
+
+    config: Config  # as given, but for what the pictures decide
+    pool: Pool
+    product: Product
+    examples: list[Example]
+    limits: Limits  # what the checks allow, from these real defects
+    record: dict[str, Any]  # for data.json
+
+
+def prepare(data: Dataset, config: Config) -> Learned:
+    """Return the pictures of `data` ready for training with `config`.
+
+    Raises DataError when a defect has no example to learn from or a file is bad.
+    """
+    chosen = _asked(data, strict_third(data)[0] if config.data.split == "third" else data.defects, config.data.defects)
+    for name, items in chosen.items():
+        if not items:
+            raise DataError(
+                f"{data.root}: defect {name!r} has {len(data.defects[name])} pictures, too few for data.split=third (a third, rounded "
+                "down, by group). Add pictures, or use --set data.split=all."
+            )
+    if not chosen:
+        raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
+    defects = {name: [load(item) for item in items] for name, items in chosen.items()}
+    flawed = [s for samples in defects.values() for s in samples]
+    sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
+    sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
+    window, cells = choose_grid(config.data.window, config.model.cells, sides, sizes)
+    called = config.model.product or (data.root.resolve().name if config.model.backbone else "")  # in prompts
+    config = replace(config, model=replace(config.model, cells=cells, product=called))
+    share = BUDGET // max(1, len(data.normals))
+    looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
+    normals, small = [], []
+    for item in data.normals:
+        normal = load(item)
+        normals += keep_normal(normal, window, share)
+        if item.image in looked_at:
+            small.append(shrink(normal.image))
+    pictures = normals + [s.image for s in flawed]
+    colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
+    _check_depths(data, defects, pictures)
+    scale = find_range(pictures)
+    examples = collect(defects, window)
+    areas = {name: _range([e.area for e in examples if e.defect == name]) for name in defects}
+    background = learn_background(small, scale)
+    if background is not None:
+        background = measure_reaches(background, defects, scale)
+    product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
+    if config.data.rotations and has_direction(normals):
+        config = replace(config, data=replace(config.data, rotations=False))
+    limits = calibrate(examples, normals, product, config)
+    pool = Pool(normals, defects, config, window, colours, scale)
+    return Learned(config, pool, product, examples, limits, describe(data, chosen, config.data.split))
+
+
+def _asked(data: Dataset, defects: Mapping[str, tuple[Item, ...]], names: str) -> dict[str, tuple[Item, ...]]:
+    """Return the defects that are named in data.defects, all for an empty text; raises DataError for one that is not there."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(defects)
+    for name in wanted:
+        if name not in defects:
+            raise DataError(f"{data.root}: data.defects names {name!r}; expected some of {', '.join(defects)}.")
+    return {name: defects[name] for name in defects if name in wanted}
+
+
+def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:
+    """Raise DataError when 8-bit and 16-bit pictures are mixed: they have no range of values in common."""
+    if len({picture.dtype for picture in pictures}) > 1:
+        deep = [item.image for item in data.normals if bit_depth(item.image) == 16]
+        deep += [s.source for samples in defects.values() for s in samples if s.image.dtype == np.uint16]
+        raise DataError(f"{deep[0]}: has 16 bits per channel, but other pictures of this product have 8; bring all to one depth.")
+
+
+def _range(values: list[int]) -> tuple[int, int]:
+    return min(values), max(values)
+
+
+def _noise(normals: list[np.ndarray], colours: int, scale: PixelRange) -> float:
+    """Return the typical noise of normals as a share of the value range: the median of |Laplacian| / 6 / 0.6745 over pixels.
+
+    The kernel with weights 1, -2, 4 has norm 6 on independent noise (Immerkaer 1996); the median ignores edges.
+    """
+    values = []
+    for image in normals[:20]:
+        x = scale.to_model(image, colours).mean(0) / 2  # [-1, 1] spans two units: a share of the range
+        if min(x.shape) < 3:
+            continue
+        d = x[:-2] - 2 * x[1:-1] + x[2:]
+        d = d[:, :-2] - 2 * d[:, 1:-1] + d[:, 2:]
+        values.append(float(np.median(np.abs(d))) / 6 / 0.6745)
+    return float(np.median(values)) if values else 0.0

@@ -1,0 +1,117 @@
+"""What this machine can run: devices, memory, versions, optional parts, and which pretrained weights are here."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flawsmith.core.devices import choose_precision
+from flawsmith.metrics.paper import inception_trouble, lpips_trouble
+from flawsmith.models.backbones.weights import KNOWN, find_in_cache
+from flawsmith.version import __version__
+
+PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "opencv-python-headless")
+EXTRAS = {  # name: a module that it brings
+    "sd": "transformers",
+    "metrics": "efficientnet_lite_pytorch",
+    "paper-metrics": "torch_fidelity",
+    "demo": "elpv_dataset",
+    "tensorboard": "tensorboard",
+}
+
+
+def examine() -> dict[str, Any]:
+    """Return what was found, as plain values; sizes in GB (10^9 bytes). Nothing is downloaded or written."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    gpus = [_gpu(i) for i in range(torch.cuda.device_count())]
+    device = "cuda" if gpus else "mps" if torch.backends.mps.is_available() else "cpu"
+    return {
+        "flawsmith": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": cores,
+        "memory": _memory(),
+        "free_disk": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
+        "gpus": gpus,
+        "device": device,
+        "precision": choose_precision("auto", device),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "extras": {name: find_spec(module) is not None for name, module in EXTRAS.items()},
+        "extractors": {"Inception (FID, KID, IS)": inception_trouble(), "LPIPS": lpips_trouble()},  # None = ready
+        "weights": [_weights(i) for i in range(len(KNOWN))],
+        "presets": _presets(gpus),
+    }
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Return the report as text for a terminal."""
+    gpus = ", ".join(f"{gpu['name']} ({gpu['memory']:g} GB)" for gpu in found["gpus"]) or "none"
+    memory = "unknown" if found["memory"] is None else f"{found['memory']:g} GB"
+    packages = ", ".join(f"{name} {version or 'missing'}" for name, version in found["packages"].items())
+    text = [
+        f"flawsmith {found['flawsmith']}, Python {found['python']}, {found['system']}",
+        f"  processor   {found['cores']} cores, memory {memory}, free disk {found['free_disk']:g} GB",
+        f"  GPU         {gpus}; work runs on {found['device']} in {found['precision']}",
+        f"  packages    {packages}",
+    ]
+    for name, there in found["extras"].items():
+        install = "installed" if there else f'not installed: pip install "flawsmith[{name}]"'
+        text.append(f"  extra       {name}: {install}")
+    for name, trouble in found["extractors"].items():
+        text.append(f"  extractor   {name}: {'ready' if trouble is None else trouble}")
+    for row in found["weights"]:
+        where = f"found in {row['folder']}" if row["folder"] else f"not here ({row['size']:g} GB to fetch)"
+        text.append(f"  weights     {row['name']}: {where}; licence {row['licence']}, commercial use {row['commercial']}")
+    text += [f"  preset      {name}: {why}" for name, why in found["presets"].items()]
+    return text
+
+
+def _presets(gpus: list[dict[str, Any]]) -> dict[str, str]:
+    """Return for each preset what stands in its way here."""
+    here = {known.channels: folder for known in KNOWN if (folder := find_in_cache(known.name))}
+    sd = "" if find_spec("transformers") else 'needs pip install "flawsmith[sd]"'
+    gpu = "" if gpus else "needs a GPU to be of use"
+
+    def state(*needs: str) -> str:
+        return "; ".join(need for need in needs if need) or "ready"
+
+    plain, inpaint = ("" if n in here else "weights are fetched, or named as model.backbone" for n in (4, 9))
+    return {
+        "tiny": "ready",
+        "small": state(gpu),
+        "sd15": state(sd, gpu, plain),
+        "sd15-inpaint": state(sd, gpu, inpaint),
+        "sd15-paper": state(sd, gpu, plain),
+    }
+
+
+def _weights(index: int) -> dict[str, Any]:
+    known = KNOWN[index]
+    folder = find_in_cache(known.name)
+    row: dict[str, Any] = {"name": known.name, "folder": str(folder) if folder else None, "size": known.size}
+    return row | {"licence": known.licence, "commercial": known.commercial, "channels": known.channels}
+
+
+def _gpu(index: int) -> dict[str, Any]:
+    facts = torch.cuda.get_device_properties(index)
+    return {"name": facts.name, "memory": round(facts.total_memory / 1e9, 1)}
+
+
+def _memory() -> float | None:
+    """Return the machine's memory in GB, None where the system does not say."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,79 @@
+"""The segmenter learns, is the same again, and answers pictures of any size."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import flawsmith.benchmark.detectors.segment as segment
+from flawsmith.benchmark.detectors.networks import build_network
+from flawsmith.benchmark.detectors.segment import Training, anomaly_map, picture_score, segmentation_loss, train_segmenter
+from flawsmith.benchmark.labelled import learned_pictures
+from flawsmith.dataset.reading import load, read
+from flawsmith.metrics.detection import pixel_metrics
+
+QUICK = Training(steps=40, step_pixels=8 * 32 * 32, good_share=0.3)
+
+
+def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_generators: None) -> None:
+    data = read(data8)
+    learned, unseen = data.defects["blob"][:3], data.defects["blob"][3:]
+    steps = []
+    model = train_segmenter(
+        learned_pictures([*learned, *data.normals], 1, 32), [], QUICK, 32, 0, look=lambda step, m: steps.append(step), looks=2
+    )
+    samples = [load(item) for item in (*unseen, *data.held_out_normals)]
+    masks = [np.zeros(s.image.shape[:2], bool) if s.mask is None else s.mask for s in samples]
+    maps = [anomaly_map(model, s.image, 1) for s in samples]
+    assert (pixel_metrics(maps, masks).ap or 0) > 0.6
+    assert steps == [20, 40]
+    scores = [picture_score(m) for m in maps]
+    assert min(scores[: len(unseen)]) > max(scores[len(unseen) :])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(data8: Path) -> None:
+    data = read(data8)
+    pictures = learned_pictures([*data.defects["line"][:2], *data.normals], 1, 32)
+    made = learned_pictures(data.defects["blob"][:2], 1, 32)
+    few = Training(steps=3, step_pixels=2 * 32 * 32)
+    one, two, other = (train_segmenter(pictures, made, few, 32, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[k], two[k]) for k in one) and not all(torch.equal(one[k], other[k]) for k in one)
+    without = train_segmenter(pictures, [], few, 32, 1).state_dict()
+    assert not all(torch.equal(one[k], without[k]) for k in one)  # made pairs take part
+
+
+@pytest.mark.parametrize("name", ["small", "draem"])
+@pytest.mark.parametrize("colours", [1, 3])
+def test_networks_give_a_logit_per_pixel(name: str, colours: int) -> None:
+    model = build_network(name, colours, 0).eval()
+    with torch.no_grad():
+        assert model(torch.zeros(1, colours, 64, 96)).shape == (1, 1, 64, 96)
+    count = sum(p.numel() for p in model.parameters())
+    assert round(count / 1e6, 1) == (1.8 if name == "small" else 31.4)
+
+
+def test_pictures_of_any_size_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_network("small", 1, 0).eval()
+    image = np.random.default_rng(0).integers(0, 255, (70, 101, 1)).astype(np.uint8)
+    whole = anomaly_map(model, image, 1)
+    assert whole.shape == (70, 101) and whole.dtype == np.float32
+    monkeypatch.setattr(segment, "TILE", 64)
+    tiled = anomaly_map(model, image, 1)  # tiles see as much as they need, but for what is farther than the margin
+    assert np.abs(tiled - whole).max() < 0.05
+    assert anomaly_map(model, image.repeat(3, 2), 1).shape == (70, 101)  # grey stored as colours
+
+
+def test_the_loss_falls_with_the_right_answer() -> None:
+    mask = torch.zeros(1, 1, 8, 8)
+    mask[..., 2:5, 2:5] = 1
+    good, bad = 12 * (mask - 0.5), -12 * (mask - 0.5)
+    assert segmentation_loss(good, mask) < 0.02 < 1 < segmentation_loss(bad, mask)
+
+
+def test_a_picture_scores_by_its_hundred_highest_pixels() -> None:
+    anomaly = np.zeros((20, 20), np.float32)
+    anomaly.ravel()[:100] = 2
+    assert picture_score(anomaly) == 2 and picture_score(anomaly[:2, :2]) == 2
+    anomaly[0, 0] = 100
+    assert picture_score(anomaly) == pytest.approx(2.98)

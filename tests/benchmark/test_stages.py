@@ -1,0 +1,61 @@
+"""The pieces of the experiment by themselves: what is said when a generator makes nothing, and where things lie."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flawsmith.generation.generator as generate
+from flawsmith.benchmark import stages
+from flawsmith.benchmark.protocol import Settings
+from flawsmith.benchmark.stages import Place, slug
+from flawsmith.benchmark.tallies import load_tally, of_defect, save_tally
+from flawsmith.core.errors import RunError
+
+
+def place(tmp_path: Path, data: Path, **settings: Any) -> Place:
+    return Place(data, tmp_path / "report", "1", 0, Settings(shots=("1",), **settings), threads=1)
+
+
+def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def generate(self, out: Path, count: int, **options: Any) -> Any:
+            out.mkdir(parents=True)
+            (out / "pairs.jsonl").write_text(json.dumps({"id": "000000", "verdict": "failed"}) + "\n")
+            return SimpleNamespace(accepted=0, rejected=5, failed=count, reasons=Counter(seam=2, visible=9))
+
+    monkeypatch.setattr(generate, "load", lambda *a, **k: Failing())
+    monkeypatch.setattr(Place, "parts", lambda self: SimpleNamespace(learn=SimpleNamespace(defects={"blob": (), "line": ()})))
+    with pytest.raises(RunError, match=r"none of 6 wanted pairs passed the checks; what they found most: visible \(9\), seam \(2\)"):
+        stages.make_generated(place(tmp_path, data8, pairs=3))
+
+
+def test_columns_have_files_of_their_own(data8: Path, tmp_path: Path) -> None:
+    names = [slug(column) for column in Settings().columns]
+    assert len(set(names)) == len(names) and all(" " not in name for name in names)
+    one = place(tmp_path, data8)
+    assert one.trained("real + poisson", 0.3) != one.trained("real + poisson", 0.6) != one.chosen("real + poisson")
+    assert one.tested("real").is_relative_to(one.folder) and one.folder.is_relative_to(tmp_path / "report")
+
+
+def test_a_tally_comes_back_from_disk_and_is_cut_to_a_defect(tmp_path: Path) -> None:
+    from flawsmith.metrics.statistics import bootstrap, tally
+
+    g = np.random.default_rng(0)
+    names = ["crack", "dent", "good", "crack", "good"]
+    masks = [np.zeros((12, 12), bool) for _ in names]
+    for mask, name in zip(masks, names, strict=True):
+        mask[3:6, 3:6] = name != "good"
+    maps = [g.normal(0, 1, (12, 12)).astype(np.float32) + mask for mask in masks]
+    before = tally(maps, masks, [float(m.max()) for m in maps], names, [str(i) for i in range(5)])
+    save_tally(tmp_path / "x.npz", before)
+    after = load_tally(tmp_path / "x.npz")
+    assert (after.names, after.units, after.exact) == (before.names, before.units, before.exact)
+    assert np.array_equal(after.counts.overlap, before.counts.overlap) and np.array_equal(after.scores, before.scores)
+    cracks = of_defect(after, "crack", {"pixel_ap": 0.5})
+    assert cracks.names == ("crack", "good", "crack", "good") and cracks.counts.defect.sum() == 18
+    assert set(bootstrap([cracks], resamples=20)) == {"pixel_ap"}

@@ -1,0 +1,197 @@
+"""The configuration: what wins, what is refused, and that it survives being written."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flawsmith.config.presets import PRESETS
+from flawsmith.config.resolve import dump, from_dict, override, preset, resolve, to_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError
+
+
+def test_defaults_are_the_tiny_preset() -> None:
+    assert resolve() == Config() == preset("tiny")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid_and_carries_its_name(name: str) -> None:
+    assert preset(name).preset == name
+
+
+def test_settings_win_over_the_file_and_the_file_over_the_preset(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("preset: small\ntraining: {batch: 7, steps: 70}\n")
+    resolved = resolve(None, file, ["training.steps=9"])
+    small = preset("small")
+    assert (resolved.training.steps, resolved.training.batch) == (9, 7)
+    assert resolved.training.warmup == small.training.warmup != Config().training.warmup
+    assert resolved.model == small.model
+
+
+def test_a_named_preset_wins_over_the_one_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("preset: small\n")
+    assert resolve("tiny", file) == preset("tiny")
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "empty.yaml"
+    file.write_text("")
+    assert resolve(None, file) == Config()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_dump_is_taken_back(name: str, tmp_path: Path) -> None:
+    changed = resolve(name, None, ["training.learning_rate=3e-5", "model.saim_rank=8", "data.flips=false"])
+    file = tmp_path / "config.yaml"
+    file.write_text(dump(changed))
+    assert resolve(None, file) == changed
+    assert from_dict(to_dict(changed)) == changed
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.floats(1e-9, 1.0), st.booleans(), st.lists(st.sampled_from([32, 64, 96, 160]), min_size=1, max_size=3))
+def test_dump_is_taken_back_for_any_values(steps: int, rate: float, flips: bool, channels: list[int]) -> None:
+    base = Config()
+    changed = dataclasses.replace(
+        base,
+        training=dataclasses.replace(base.training, steps=steps, learning_rate=rate),
+        data=dataclasses.replace(base.data, flips=flips),
+        model=dataclasses.replace(base.model, channels=tuple(channels), attention_levels=1),
+    )
+    assert from_dict(yaml.safe_load(dump(changed))) == changed
+
+
+@pytest.mark.parametrize(
+    ("setting", "nearest"),
+    [
+        ("training.step=5", "training.steps"),
+        ("training.learningrate=1", "training.learning_rate"),
+        ("model.chanels=[32]", "model.channels"),
+        ("generation.guidence=2", "generation.guidance"),
+        ("trainng.steps=5", r"Did you mean training\?"),
+        ("steps=5", r"\.steps"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(setting: str, nearest: str) -> None:
+    with pytest.raises(ConfigError, match=rf"no such configuration key.*{nearest}"):
+        resolve(settings=[setting])
+
+
+def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("quality: {agrement: 0.5}\n")
+    with pytest.raises(ConfigError, match=r"quality\.agrement.*quality\.agreement"):
+        resolve(None, file)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("training.steps=many", "expected a whole number"),
+        ("training.steps=1.5", "expected a whole number"),
+        ("training.steps=true", "expected a whole number"),
+        ("training.learning_rate=fast", "expected a number"),
+        ("data.flips=1", "expected true or false"),
+        ("model.codec=3", "expected text"),
+        ("model.channels=64", "expected a list of whole numbers"),
+        ("model.channels=[]", "expected a list of whole numbers"),
+        ("training=5", "expected a group of keys"),
+        ("training.steps", "expected KEY=VALUE"),
+        ("training.steps=[1", "not YAML"),
+        ("preset=huge", "expected one of tiny, small"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        resolve(settings=[setting])
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "data.split=half",
+        "data.window=8",
+        "data.good_share=1",
+        "data.brightness=-0.1",
+        "model.cells=30",
+        "model.channels=[48]",
+        "model.attention_levels=4",
+        "model.head_dim=48",
+        "model.interaction=sometimes",
+        "model.saim_rank=-1",
+        "diffusion.prediction=y",
+        "diffusion.rho=1.1",
+        "diffusion.min_time=0",
+        "diffusion.token_dropout=1",
+        "training.steps=0",
+        "training.minutes=-1",
+        "training.batch=0",
+        "training.learning_rate=0",
+        "training.learning_rate=.nan",
+        "training.warmup=-1",
+        "training.clip=0",
+        "training.ema=1",
+        "training.log_every=0",
+        "training.precision=fp8",
+        "training.keep=0",
+        "generation.steps=0",
+        "generation.sampler=magic",
+        "generation.start=0",
+        "generation.placement=anywhere",
+        "quality.change=0",
+        "diffusion.token_noise=-1",
+        "diffusion.free_share=2",
+        "generation.feather=-1",
+        "generation.shape_until=1.1",
+        "generation.anchor=-0.1",
+        "generation.token_noise=-0.1",
+        "generation.invented=2",
+        "generation.joined=-1",
+        "generation.canvas=0",
+        "quality.agreement=1.5",
+        "quality.outside=-0.1",
+        "quality.duplicate=1.1",
+        "quality.margin=-1",
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_key(setting: str) -> None:
+    key = setting.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"{key}: got .*, expected "):
+        resolve(settings=[setting])
+
+
+def test_numbers_that_yaml_reads_as_text_are_understood() -> None:
+    assert resolve(settings=["training.learning_rate=1e-4"]).training.learning_rate == 1e-4
+    assert resolve(settings=["training.learning_rate=1"]).training.learning_rate == 1.0
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "just text", "a: [", b"\xff\xfe\x00"])
+def test_a_file_that_is_no_configuration_is_refused_by_name(content: str | bytes, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigError, match=r"mine\.yaml"):
+        resolve(None, file)
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such"):
+        resolve(None, tmp_path / "nowhere.yaml")
+
+
+def test_override_keeps_the_rest() -> None:
+    base = resolve("small", None, ["training.batch=3"])
+    changed = override(base, ["generation.steps=5", "quality.agreement=0.1"], ("generation", "quality"))
+    assert (changed.generation.steps, changed.quality.agreement) == (5, 0.1)
+    assert (changed.training, changed.model, changed.preset) == (base.training, base.model, "small")
+
+
+@pytest.mark.parametrize("setting", ["model.cells=16", "training.steps=5", "preset=small"])
+def test_override_refuses_other_groups(setting: str) -> None:
+    with pytest.raises(ConfigError, match=r"expected one of generation\.\*, quality\.\*"):
+        override(Config(), [setting], ("generation", "quality"))

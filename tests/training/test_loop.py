@@ -1,0 +1,423 @@
+"""`fit`: what it leaves, how it goes on after an interruption, and what it refuses."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from flawsmith.config.resolve import to_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
+from flawsmith.core.files import content_hash
+from flawsmith.models.store import load_model
+from flawsmith.product.exemplars import load_library
+from flawsmith.quality.limits import load_limits
+from flawsmith.training.ema import Average
+from flawsmith.training.loop import fit
+from flawsmith.training.pool import Batch, Pool
+
+Tiny = Callable[..., Config]
+
+
+def go(data: Path, run: Path, config: Config | None, **options: Any) -> dict[str, Any]:
+    return fit(data, run, config, device="cpu", threads=1, quiet=True, **options)
+
+
+def log(run: Path) -> list[dict[str, Any]]:
+    """Return the rows of the log without the seconds."""
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "model/model.safetensors")
+
+
+def same_weights(a: Path, b: Path) -> bool:
+    one, other = weights(a), weights(b)
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Killed(BaseException):
+    """The process is gone, with no time to tidy up."""
+
+
+def on_batch(step: int, act: Callable[[Batch], Batch], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `act` have the windows of step number `step` (from 1) before the training."""
+    draw = Pool.batch
+    monkeypatch.setattr(Pool, "batch", lambda pool, seed, at, count: (act if at == step - 1 else _as_is)(draw(pool, seed, at, count)))
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch
+
+
+def cut_off_at(step: int, monkeypatch: pytest.MonkeyPatch, error: type[BaseException] = Killed) -> None:
+    """Let the training end with `error` while it takes step number `step` (from 1)."""
+
+    def interrupt(_: Batch) -> Batch:
+        raise error
+
+    on_batch(step, interrupt, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def six(data8: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six steps that was never interrupted. Read only."""
+    run = tmp_path_factory.mktemp("six") / "run"
+    go(data8, run, tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}))
+    return run
+
+
+# what it leaves
+
+
+def test_a_run_has_everything_the_contract_names(six: Path, tiny: Tiny, data8: Path) -> None:
+    config = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4})
+    assert yaml.safe_load((six / "config.yaml").read_text()) == to_dict(config), "fully resolved"
+    model, learned, product = load_model(six / "model/model.safetensors")
+    assert learned == config and product.shape.defects == ("blob", "line")
+    assert not model.training and not any(p.requires_grad for p in model.parameters())
+    assert [path.name for path in sorted((six / "checkpoints").iterdir())] == ["step-0000003.safetensors", "step-0000006.safetensors"]
+    assert [path.name for path in sorted((six / "previews").iterdir())] == ["step-0000004.png", "step-0000006.png"]
+    assert {e.defect for e in load_library(six / "model/library.safetensors")} == {"blob", "line"}
+    assert load_limits(six / "model/limits.safetensors").kinds.keys() == {"blob", "line"}
+    record = json.loads((six / "data.json").read_text())
+    everything = [*record["normals"], *(row for rows in record["defects"].values() for row in rows)]
+    assert len(everything) == 5 + 12 and all(row["sha256"] == content_hash(data8 / row["image"]) for row in everything)
+
+
+def test_the_log_has_a_row_for_every_few_steps(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    rows = log(six)
+    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
+    for row in rows:
+        assert {"loss", "denoise", "align", "gradient", "learning_rate"} <= set(row) and all(np.isfinite(v) for v in row.values())
+    rates = [row["learning_rate"] for row in rows]
+    assert rates[0] < rates[1] == max(rates) == pytest.approx(3e-3), "two steps of rise"
+    assert rates[-1] < 0.1 * rates[1], "and a fall to nearly zero"
+    go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 100, "log_every": 4}))
+    few = log(tmp_path / "run")
+    assert [row["step"] for row in few] == [4, 6]
+    for row, part in zip(few, (rows[:4], rows[4:]), strict=True):
+        assert row["loss"] == pytest.approx(np.mean([r["loss"] for r in part]), abs=1e-4), "the mean since the last row"
+
+
+def test_the_saved_model_is_the_average_and_not_the_last_step(six: Path) -> None:
+    checkpoint = load_file(six / "checkpoints/step-0000006.safetensors")
+    for name, value in weights(six).items():
+        assert torch.equal(value, checkpoint[f"average.{name}"])
+    assert any(not torch.equal(value, checkpoint[f"model.{name}"]) for name, value in weights(six).items())
+
+
+def test_the_same_seed_gives_the_same_model(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    settings = {"steps": 6, "checkpoint_every": 100, "preview_every": 100}  # how often something is saved does not matter
+    go(data8, tmp_path / "again", tiny(training=settings))
+    assert same_weights(tmp_path / "again", six)
+    go(data8, tmp_path / "other", tiny(training=settings | {"seed": 1}))
+    assert not same_weights(tmp_path / "other", six)
+
+
+def test_every_step_has_its_own_noise(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = Pool.batch
+    monkeypatch.setattr(Pool, "batch", lambda pool, seed, _step, count: draw(pool, seed, 0, count))
+    go(data8, tmp_path / "run", tiny(training={"steps": 4, "learning_rate": 1e-9, "preview_every": 100}))
+    assert len({round(row["denoise"], 3) for row in log(tmp_path / "run")}) == 4, "with the same windows and the same weights"
+
+
+def test_every_step_has_its_own_windows(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    for step in (1, 2, 3):
+        on_batch(step, lambda batch: seen.append(batch.whole.clone()) or batch, monkeypatch)  # type: ignore[func-returns-value]
+    go(data8, tmp_path / "run", tiny(training={"steps": 3, "preview_every": 100}))
+    assert len(seen) == 3 and not any(torch.equal(a, b) for a, b in zip(seen, seen[1:], strict=False))
+
+
+def test_the_loss_falls(run8: Path) -> None:
+    losses = [row["loss"] for row in log(run8)]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+def test_the_third_is_learned_from_and_nothing_else(data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    go(data8, tmp_path / "run", tiny(data={"split": "third"}, training={"steps": 1}))
+    record = json.loads((tmp_path / "run/data.json").read_text())
+    learned = {name: [row["sha256"] for row in rows] for name, rows in record["defects"].items()}
+    assert learned == {name: [content_hash(data8 / f"test/{name}/{i:03}.png") for i in range(2)] for name in ("blob", "line")}
+    unseen = {content_hash(data8 / f"test/{name}/{i:03}.png") for name in ("blob", "line") for i in range(2, 6)}
+    unseen |= {content_hash(path) for path in (data8 / "test/good").iterdir()}
+    assert not unseen & {row["sha256"] for row in record["normals"]} and not unseen & set(sum(learned.values(), []))
+    sources = {(e.defect, e.source) for e in load_library(tmp_path / "run/model/library.safetensors")}
+    assert sources <= {(name, f"{i:03}.png") for name in ("blob", "line") for i in range(2)}
+
+
+def test_minutes_are_a_limit_too(data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    result = go(data8, tmp_path / "run", tiny(training={"steps": 1000, "minutes": 0.5 / 60}))
+    assert result["steps"] < 1000
+    assert load_model(tmp_path / "run/model/model.safetensors")
+
+
+@pytest.mark.usefixtures("untouched_generators")
+def test_training_touches_no_global_generator(data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    go(data8, tmp_path / "run", tiny(training={"steps": 1}))
+
+
+def test_global_generators_do_not_matter(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    state = torch.get_rng_state()
+    try:
+        torch.manual_seed(123)
+        go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 100, "preview_every": 100}))
+    finally:
+        torch.set_rng_state(state)
+    assert same_weights(tmp_path / "run", six)
+
+
+def test_each_run_of_a_process_has_its_own_precision(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    results = [
+        go(data8, tmp_path / f"{i}", tiny(training={"steps": 1, "precision": precision}))
+        for i, precision in enumerate(("bf16", "fp32", "bf16"))
+    ]
+    assert [result["precision"] for result in results] == ["bf16", "fp32", "bf16"]
+    assert same_weights(tmp_path / "0", tmp_path / "2") and not same_weights(tmp_path / "0", tmp_path / "1")
+
+
+# going on
+
+
+@pytest.mark.parametrize("step", [4, 6])  # right after the checkpoint of step 3; and with rows in the log beyond it
+def test_an_interrupted_training_goes_on_as_if_it_had_never_stopped(
+    step: int, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    cut_off_at(step, monkeypatch)
+    with pytest.raises(Killed):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert [row["step"] for row in log(run)] == list(range(1, step))
+    if step == 6:
+        with (run / "log.jsonl").open("a") as stream:
+            stream.write('{"step": 6, "lo')  # cut off in the middle of a line
+    result = go(data8, run, config, resume=True)
+    assert result["steps"] == 6
+    assert same_weights(run, six)
+    assert log(run) == log(six)
+    ours, theirs = (load_file(r / "checkpoints/step-0000006.safetensors") for r in (run, six))
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours), "optimiser and all"
+
+
+def test_a_training_stopped_by_ctrl_c_keeps_what_it_has_learned(
+    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    cut_off_at(6, monkeypatch, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert (run / "checkpoints/step-0000005.safetensors").is_file()
+    assert load_model(run / "model/model.safetensors")[1] == config, "it can be used as it is"
+    go(data8, run, config, resume=True)
+    assert same_weights(run, six) and log(run) == log(six)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(torch.optim.AdamW, "zero_grad"), (Average, "update")])
+def test_ctrl_c_in_the_middle_of_a_step_keeps_no_half_step(
+    owner: type, name: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    act, calls = getattr(owner, name), []
+
+    def interrupt(*args: Any, **options: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 5:  # the weights have moved, and what comes after has not
+            raise KeyboardInterrupt
+        return act(*args, **options)
+
+    monkeypatch.setattr(owner, name, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-0000003.safetensors"]
+    go(data8, run, config, resume=True)
+    assert same_weights(run, six) and log(run) == log(six)
+
+
+def test_a_row_of_the_log_is_the_mean_over_an_interruption_too(
+    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 100, "log_every": 2}), tmp_path / "run"
+    cut_off_at(4, monkeypatch)
+    with pytest.raises(Killed):
+        go(data8, run, config)
+    monkeypatch.undo()
+    go(data8, run, config, resume=True)
+    rows, every = log(run), log(six)
+    assert [row["step"] for row in rows] == [2, 4, 6]
+    for row, pair in zip(rows, (every[:2], every[2:4], every[4:]), strict=True):
+        for name in ("loss", "denoise", "gradient"):
+            assert row[name] == pytest.approx(np.mean([one[name] for one in pair]), abs=1e-4)
+
+
+def test_a_training_that_was_cut_off_before_its_first_checkpoint_begins_anew(
+    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    cut_off_at(3, monkeypatch)
+    with pytest.raises(Killed):
+        go(data8, run, config)
+    monkeypatch.undo()
+    go(data8, run, config, resume=True)
+    assert same_weights(run, six)
+
+
+def test_a_finished_training_can_be_made_longer(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    result = go(data8, run, tiny(training={"steps": 8}), resume=True)
+    assert result["steps"] == 8
+    assert [row["step"] for row in log(run)] == [1, 2, 3, 4, 5, 6, 7, 8] and log(run)[:6] == log(six)
+    assert not same_weights(run, six)
+
+
+def test_resume_keeps_the_runs_own_configuration(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    other = tiny(training={"steps": 7, "batch": 3, "learning_rate": 0.1}, model={"tokens": 3}, data={"window": 16})
+    go(data8, run, other, resume=True)
+    model, config, product = load_model(run / "model/model.safetensors")
+    assert config.training.batch == 2 and config.model.tokens == 2 and product.shape.window == 32
+
+
+@pytest.mark.parametrize("given", [True, False])  # without a configuration the run's own limits hold
+def test_resume_with_nothing_left_to_do_changes_no_weight(
+    given: bool, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    cut_off_at(7, monkeypatch)
+    result = go(data8, run, tiny(training={"steps": 6}) if given else None, resume=True)
+    assert result["steps"] == 6
+    assert same_weights(run, six) and log(run) == log(six)
+
+
+def snapshot(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("change", ["picture", "mask", "more", "fewer", "normal"])
+def test_resume_refuses_data_that_changed(change: str, six: Path, make_product: Callable[..., Path], tiny: Tiny, tmp_path: Path) -> None:
+    run, data = Path(shutil.copytree(six, tmp_path / "run")), make_product(tmp_path / "data")
+    picture, mask = data / "test/blob/003.png", data / "ground_truth/blob/003_mask.png"
+    if change == "picture":
+        shutil.copy(data / "test/blob/004.png", picture)
+    elif change == "mask":
+        pixels = np.array(cv2.imread(str(mask), cv2.IMREAD_UNCHANGED))
+        pixels[0, 0] = 255
+        cv2.imwrite(str(mask), pixels)
+    elif change == "more":
+        shutil.copy(picture, data / "test/blob/009.png")
+        shutil.copy(mask, data / "ground_truth/blob/009_mask.png")
+    elif change == "fewer":
+        picture.unlink()
+        mask.unlink()
+    else:
+        (data / "train/good/002.png").unlink()
+    before = snapshot(run)
+    with pytest.raises(RunError, match=f"the {'normals' if change == 'normal' else 'defects'} in the data folder changed"):
+        go(data, run, tiny(training={"steps": 8}), resume=True)
+    assert snapshot(run) == before
+
+
+def test_the_same_data_at_another_place_is_the_same_data(six: Path, make_product: Callable[..., Path], tiny: Tiny, tmp_path: Path) -> None:
+    run, data = Path(shutil.copytree(six, tmp_path / "run")), make_product(tmp_path / "elsewhere")
+    assert go(data, run, tiny(training={"steps": 7}), resume=True)["steps"] == 7
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_resume_needs_a_run(there: bool, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    if there:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(RunError, match="run: nothing to resume here.*without --resume"):
+        go(data8, tmp_path / "run", tiny(), resume=True)
+    assert there or not (tmp_path / "run").exists()
+
+
+def test_resume_without_its_record_of_the_data_is_refused(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    (run / "data.json").unlink()
+    before = snapshot(run)
+    with pytest.raises(RunError, match=r"data\.json: is missing; copy the whole RUN folder"):
+        go(data8, run, tiny(training={"steps": 8}), resume=True)
+    assert snapshot(run) == before
+
+
+# what it refuses
+
+
+def test_a_missing_data_folder_is_named_and_leaves_nothing(tiny: Tiny, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing"):
+        go(tmp_path / "nothing", tmp_path / "run", tiny())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_is_not_overwritten_unasked(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    before = snapshot(run)
+    with pytest.raises(OutputExistsError, match="is not empty; nothing was written.*--overwrite"):
+        go(data8, run, tiny())
+    assert snapshot(run) == before
+    go(data8, run, tiny(training={"steps": 1}), overwrite=True)
+    assert [row["step"] for row in log(run)] == [1] and not (run / "checkpoints/step-0000006.safetensors").exists()
+
+
+def test_a_run_that_holds_its_own_data_is_not_overwritten(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    data = Path(shutil.copytree(data8, run / "data"))
+    before = snapshot(run)
+    with pytest.raises(OutputExistsError, match="lies in the output folder"):
+        go(data, run, tiny(), overwrite=True)
+    assert snapshot(run) == before
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_of_something_else_is_left_alone(overwrite: bool, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/holiday.jpg").write_bytes(b"irreplaceable")
+    with pytest.raises(OutputExistsError):
+        go(data8, tmp_path / "photos", tiny(), overwrite=overwrite)
+    assert snapshot(tmp_path / "photos") == {"holiday.jpg": b"irreplaceable"}
+
+
+@pytest.mark.parametrize("spoiled", ["train/good/001.png", "test/line/002.png", "ground_truth/blob/000_mask.png"])
+def test_a_bad_file_is_named_before_a_run_is_overwritten(
+    spoiled: str, six: Path, make_product: Callable[..., Path], tiny: Tiny, tmp_path: Path
+) -> None:
+    run, data = Path(shutil.copytree(six, tmp_path / "run")), make_product(tmp_path / "data")
+    (data / spoiled).write_bytes((data / spoiled).read_bytes()[:60])
+    before = snapshot(run)
+    with pytest.raises(FlawsmithError, match=Path(spoiled).name):
+        go(data, run, tiny(), overwrite=True)
+    assert snapshot(run) == before
+
+
+@pytest.mark.parametrize(("codec", "device"), [("no such folder", "cpu"), ("unshuffle", "abacus")])
+def test_what_cannot_be_used_is_named_before_a_run_is_overwritten(
+    codec: str, device: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path
+) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    before = snapshot(run)
+    with pytest.raises(ConfigError, match="no such folder|--device abacus"):
+        fit(data8, run, tiny(model={"codec": codec}), overwrite=True, device=device, threads=1, quiet=True)
+    assert snapshot(run) == before
+
+
+def test_a_loss_that_is_not_a_number_stops_the_training(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_batch(3, lambda batch: dataclasses.replace(batch, whole=batch.whole * float("nan")), monkeypatch)
+    with pytest.raises(RunError, match="the loss is not a number at step 3"):
+        go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 1}))
+    newest = max((tmp_path / "run/checkpoints").iterdir())
+    assert newest.stem == "step-0000002"
+    assert all(value.isfinite().all() for value in load_file(newest).values()), "what was saved before is whole"

@@ -1,0 +1,196 @@
+"""The whole experiment on a drawn product: what is read when, what is repeated, what is refused."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import flawsmith.benchmark.classifiers.classify as classify
+import flawsmith.workflows.benefit as module
+from flawsmith.benchmark.detectors.segment import Training
+from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
+from flawsmith.benchmark.stages import Place
+from flawsmith.core.errors import ConfigError, DataError, OutputExistsError, RunError
+from flawsmith.dataset.reading import read
+from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.splits import few_shot
+from flawsmith.workflows.benefit import benefit, jobs_of_learning, jobs_of_test
+
+pytest.importorskip("sklearn")
+pytest.importorskip("efficientnet_lite_pytorch")
+
+FIT: tuple[str, ...] = ("data.window=32", "model.cells=8", "model.channels=[32, 32]", "model.head_dim=16")
+FIT += ("model.token_dim=32", "model.saim_rank=4")
+FIT += ("training.steps=15", "training.batch=4", "training.learning_rate=0.003", "training.precision=fp32")
+FIT += ("generation.steps=2", "generation.attempts=2", "quality.margin=100")
+FIT += ("quality.visible=0", "quality.agreement=0", "quality.outside=1")
+
+SMALL = Settings(
+    shots=("2",),
+    seeds=2,
+    pairs=2,
+    baselines=("copy-paste",),
+    shares=(0.3, 0.6),
+    training=Training(steps=6, step_pixels=2 * 64 * 64),
+    classifier_steps=5,
+    fit_settings=FIT,
+)
+
+OPENED: list[Path] = []
+LISTENING = False
+
+
+def listen(event: str, args: Sequence[Any]) -> None:
+    if LISTENING and event == "open" and isinstance(args[0], str):
+        OPENED.append(Path(args[0]))
+
+
+@pytest.fixture(scope="module")
+def data(make_product: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_product(tmp_path_factory.mktemp("data"), each=18)
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One whole experiment, with the files that were opened before and after all was chosen."""
+    global LISTENING
+    sys.addaudithook(listen)  # it stays for the process; LISTENING turns it off
+    opened: dict[str, set[Path]] = {}
+    patch = pytest.MonkeyPatch()
+
+    def begin_learning(places: Sequence[Place]) -> Any:
+        global LISTENING
+        LISTENING = True
+        return jobs_of_learning(places)
+
+    def begin_testing(places: Sequence[Place]) -> Any:
+        opened["learning"] = set(OPENED)
+        OPENED.clear()
+        return jobs_of_test(places)
+
+    patch.setattr(classify, "VIEWS", 2)  # each view is a call of an ImageNet network
+    patch.setattr(classify, "MADE_VIEWS", 4)
+    patch.setattr(module, "jobs_of_learning", begin_learning)
+    patch.setattr(module, "jobs_of_test", begin_testing)
+    root = tmp_path_factory.mktemp("benefit") / "report"
+    try:
+        result = benefit(data, root, SMALL, device="cpu", workers=0, threads=1, quiet=True, command="flawsmith benefit DATA")
+    finally:
+        LISTENING = False
+        patch.undo()
+    opened["testing"] = set(OPENED)
+    OPENED.clear()
+    return {"root": root, "result": result, "opened": opened}
+
+
+def test_nothing_of_the_test_part_is_read_before_all_is_chosen(data: Path, finished: dict[str, Any]) -> None:
+    parts = few_shot(read(data), 2)
+
+    def files_of(part: Dataset) -> set[Path]:
+        items = [*part.held_out_normals, *part.normals, *(i for items in part.defects.values() for i in items)]
+        return {path.resolve() for item in items for path in (item.image, item.mask) if path is not None}
+
+    files = {"learn": files_of(parts.learn), "validation": files_of(parts.validation), "test": files_of(parts.test)}
+    opened = {which: {path.resolve() for path in paths} for which, paths in finished["opened"].items()}
+    assert files["learn"] <= opened["learning"] and files["validation"] <= opened["learning"]  # the listener hears them
+    assert files["test"] <= opened["testing"]
+    assert not files["test"] & opened["learning"]
+    fits = finished["root"] / "work" / "shots-2" / "seed-0" / "run" / "data.json"
+    learned = {row["image"] for rows in json.loads(fits.read_text())["defects"].values() for row in rows}
+    assert learned == {i.image.relative_to(data).as_posix() for d in parts.learn.defects.values() for i in d}
+
+
+def test_every_column_is_measured_with_intervals(finished: dict[str, Any]) -> None:
+    result = finished["result"]
+    assert result == json.loads((finished["root"] / "report.json").read_text())
+    (table,) = result["tables"]
+    assert [row["column"] for row in table["detection"]] == [REAL, f"{REAL} + {GENERATED}", f"{REAL} + copy-paste", f"{GENERATED} only"]
+    for row in table["detection"]:
+        for name in ("pixel_ap", "pixel_auroc", "pixel_pro", "pixel_f1_max", "image_auroc", "image_ap"):
+            found = row["metrics"][name]
+            assert 0 <= found["low"] <= found["high"] <= 1 and len(found["seeds"]) == 2
+            assert found["value"] == pytest.approx(sum(found["seeds"]) / 2)
+        assert set(row["defects"]) == {"blob", "line"}
+    assert table["detection"][1]["gains"]["pixel_ap"]["value"] == pytest.approx(
+        table["detection"][1]["metrics"]["pixel_ap"]["value"] - table["detection"][0]["metrics"]["pixel_ap"]["value"]
+    )
+    assert table["verdict"]["word"] in ("helps", "hurts", "no gain") and "points of pixel AP" in table["verdict"]["sentence"]
+    assert table["counts"]["learn"] == {"blob": 2, "line": 2, "good": 5} and table["counts"]["test"]["blob"] == 12
+    rows = table["classification"]
+    assert [row["column"] for row in rows] == [REAL, f"{REAL} + {GENERATED}", f"{REAL} + copy-paste"]
+    assert sum(map(sum, rows[0]["confusion"]["counts"])) == 2 * 24
+    assert set(table["intrinsic"]) == {GENERATED, "copy-paste"} and result["nearest"]["metrics"]["image_auroc"]["value"] is not None
+    assert (finished["root"] / "report.html").stat().st_size > 10_000
+
+
+def test_the_share_is_chosen_by_the_first_seed_s_validation(finished: dict[str, Any]) -> None:
+    folder = finished["root"] / "work" / "shots-2"
+    results = {s: json.loads((folder / f"seed-0/trained/real+generated-{s}.json").read_text()) for s in ("0.3", "0.6")}
+    tried = {s: result["curve"][-1]["pixel_ap"] for s, result in results.items()}
+    best = max(sorted(tried), key=lambda s: tried[s])
+    chosen = [json.loads((folder / f"seed-{seed}/tested/real+generated.json").read_text())["share"] for seed in (0, 1)]
+    assert chosen == [float(best)] * 2
+    assert len(list((folder / "seed-1/trained").glob("real+generated-*.json"))) == 1
+
+
+def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict[str, Any]) -> None:
+    root = finished["root"]
+    work = {p: p.stat().st_mtime_ns for p in (root / "work").rglob("*") if p.is_file()}
+    lost = root / "work" / "shots-2" / "seed-1" / "trained" / "generated-only-1.json"
+    weights = load_file(lost.with_suffix(".safetensors"))
+    lost.unlink()
+    again = benefit(data, root, SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
+    anew = load_file(lost.with_suffix(".safetensors"))
+    assert anew.keys() == weights.keys() and all(torch.equal(anew[name], w) for name, w in weights.items())
+    assert again["tables"] == finished["result"]["tables"]
+    same = [p for p, t in work.items() if p.name.startswith("fitted") or p.suffix == ".png"]
+    assert same and all(p.stat().st_mtime_ns == work[p] for p in same)
+
+
+def test_other_settings_or_data_are_not_resumed(data: Path, finished: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="was begun with pairs 2, got 3"):
+        benefit(data, finished["root"], replace(SMALL, pairs=3), resume=True, device="cpu", workers=0, threads=1, quiet=True)
+    with pytest.raises(RunError, match="nothing to resume"):
+        benefit(data, tmp_path / "nothing", SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
+    with pytest.raises(OutputExistsError):
+        benefit(data, finished["root"], SMALL, device="cpu", workers=0, threads=1, quiet=True)
+
+
+def test_too_few_pictures_are_said_before_anything_is_written(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="expected 9 to learn from"):
+        benefit(data, tmp_path / "report", replace(SMALL, shots=("2", "9")), device="cpu", workers=0, threads=1, quiet=True)
+    assert not (tmp_path / "report").exists()
+
+
+def test_protocols_and_lists() -> None:
+    paper = protocol("paper")
+    assert paper.columns == (REAL, "generated only", "copy-paste only", "poisson only", "perlin only", "cutpaste only")
+    assert paper.pairs == 1000 and paper.training.network == "draem" and paper.classifier_network == "resnet34" and paper.resize == 256
+    assert protocol("quick").shares_of("real + generated") == (0.3, 0.6) and protocol("quick").shares_of(REAL) == (0.0,)
+    assert parse_shots("3, third,3") == ("3", "third") and parse_shares("0.5") == (0.5,)
+    assert parse_baselines("none") == () and parse_baselines("perlin") == ("perlin",)
+    for parse, text in ((parse_shots, "3,0"), (parse_shots, "all"), (parse_shares, "1.5"), (parse_shares, "x"), (parse_baselines, "gan")):
+        with pytest.raises(ConfigError, match="expected"):
+            parse(text)
+    with pytest.raises(ConfigError, match="quick, full or paper"):
+        protocol("fast")
+
+
+def test_the_published_protocol_compares_pairs_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classify, "VIEWS", 2)
+    few = {"seeds": 1, "pairs": 2, "baselines": ("perlin",), "resize": 64, "classifier_steps": 1, "fit_settings": FIT}
+    training = Training(network="draem", steps=1, step_pixels=2 * 64 * 64)
+    settings = replace(protocol("paper"), **few, training=training, classifier_network="efficientnet-lite0")  # type: ignore[arg-type]
+    result = benefit(data, tmp_path / "report", settings, device="cpu", workers=0, threads=1, quiet=True)
+    (table,) = result["tables"]
+    assert [row["column"] for row in table["detection"]] == [REAL, "generated only", "perlin only"]
+    assert [row["share"] for row in table["detection"]] == [0.0, 1.0, 1.0] and table["detection"][0]["curve"] == [[]]
+    assert table["counts"]["learn"]["blob"] == 6 and table["counts"]["validation"] == {"good": 0}  # the whole third
+    assert [row["column"] for row in table["classification"]] == [REAL, "generated only"]
+    assert "Generated pairs alone" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
