@@ -45,9 +45,9 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "more-token-noise": ("three times the noise on the tokens in sampling", ("generation.token_noise=0.3",)),
     "predict-v": ("predicts the velocity", ("diffusion.prediction=v",)),
     "predict-noise": ("predicts the noise", ("diffusion.prediction=eps",)),
-    "given-shapes": ("all shapes from warped real ones", ("generation.invented=0",)),
-    "invented-shapes": ("all shapes invented by the model", ("generation.invented=1",)),
-    "no-tones": ("tones that real pictures lack are kept", ("generation.tones=0",)),
+    "given-shapes": ("all shapes from warped real ones", ("generation.free_shapes=0",)),
+    "invented-shapes": ("all shapes invented by the model", ("generation.free_shapes=1",)),
+    "no-tones": ("tones that real pictures lack are kept", ("generation.snap=0",)),
     "no-detail": ("fine structure as the model draws it", ("generation.detail=0",)),
     "no-tint": ("defects keep the colours they were drawn in", ("generation.tinted=0",)),
     "no-anchor": ("the surroundings of the mask are not held to the normal", ("generation.anchor=0",)),
@@ -56,7 +56,7 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "half-noise": ("starts from the half noised normal", ("generation.start=0.5",)),
 }
 MIXED, ALONE = f"{REAL} + {GENERATED}", f"{GENERATED} only"
-COLUMNS: tuple[str, ...] = ("row", "what", "steps", "agreement: median (of all attempts)", "accepted")
+COLUMNS: tuple[str, ...] = ("row", "what", "steps", "consistency: median (of all attempts)", "accepted")
 COLUMNS += ("real + generated: pixel AP", "against default")
 COLUMNS += ("PRO", "generated only: pixel AP", "against default")
 METRICS = ("pixel_ap", "pixel_pro", "pixel_auroc")
@@ -113,8 +113,8 @@ def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
 def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: list[RowPlace]) -> dict[str, Any]:
     """Return what is written of a row."""
     rows = [row for place in places for row in read_lines(place.pairs(GENERATED) / "pairs.jsonl")]
-    agreements = [row["scores"]["agreement"] for row in rows if "agreement" in row["scores"] and row["verdict"] == "accepted"]
-    raw = [row["scores"]["agreement"] for row in rows if "agreement" in row["scores"]]
+    consistencies = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"] and row["verdict"] == "accepted"]
+    raw = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"]]
     settings = places[0].settings
     fits = [read_result(place.fitted) for place in places]
     result: dict[str, Any] = {
@@ -128,8 +128,8 @@ def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: 
         "detector": asdict(settings.training) | {"share": settings.shares[0]},
         "attempts": len(rows),
         "accepted": sum(row["verdict"] == "accepted" for row in rows),
-        "agreement": _spread(agreements),
-        "agreement_of_all_attempts": _spread(raw),
+        "consistency": _spread(consistencies),
+        "consistency_of_all_attempts": _spread(raw),
     }
     for column, mine, base in ((REAL, reals, reals), (MIXED, places, defaults), (ALONE, places, defaults)):
         own = bootstrap([load_tally(p.tested(column).with_suffix(".npz")) for p in mine], what=WHAT)
@@ -166,10 +166,12 @@ def table(folder: Path) -> str:
         ]
         for r in own:
             mixed, alone = r[MIXED], r[ALONE]
-            agreement = f"{r['agreement']['median']:.2f} ({r['agreement_of_all_attempts']['median']:.2f})" if r["agreement"] else "none"
+            consistency = (
+                f"{r['consistency']['median']:.2f} ({r['agreement_of_all_attempts']['median']:.2f})" if r["consistency"] else "none"
+            )
             against = [_ci(c["against_default"]["pixel_ap"], True) if "against_default" in c else "" for c in (mixed, alone)]
             steps = "/".join(str(f["steps"]) for f in r["fit"])
-            cells = [r["row"], r["what"], steps, agreement, f"{r['accepted']}/{r['attempts']}", _ci(mixed["pixel_ap"]), against[0]]
+            cells = [r["row"], r["what"], steps, consistency, f"{r['accepted']}/{r['attempts']}", _ci(mixed["pixel_ap"]), against[0]]
             cells += [_ci(mixed["pixel_pro"]), _ci(alone["pixel_ap"]), against[1]]
             text.append(f"| {' | '.join(cells)} |")
         text.append("")

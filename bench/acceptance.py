@@ -3,7 +3,7 @@
     python bench/acceptance.py RUN OUT [OUT ...]
 
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
-all: attempts, share accepted, and over the accepted pairs the agreement of mask and change (flawsmith.compositing.mask_refinement.agreement: median
+all: attempts, share accepted, and over the accepted pairs the consistency of mask and change (flawsmith.compositing.mask_refinement.consistency: median
 and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
 where the blend has ended; `rejects` how often each check said no.
 """
@@ -18,7 +18,7 @@ import numpy as np
 from machine import describe
 
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.core.files import read_lines
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.images.files import read_image, read_mask
@@ -41,7 +41,7 @@ def main() -> None:
         for row in rows:
             if row["verdict"] == "accepted":
                 image, normal, mask = read_image(out / row["image"]), read_image(row["normal"]), read_mask(out / row["mask"])
-                values.setdefault(row["defect"], []).append(agreement(change_map(image, normal, span), mask, config.quality.change))
+                values.setdefault(row["defect"], []).append(consistency(change_map(image, normal, span), mask, config.quality.change))
                 outside += int((image != normal).any(-1)[distance_outside(mask) > config.generation.feather + 1].sum())
         names = sorted({row["defect"] for row in rows})
         table = {name: _line([row for row in rows if row["defect"] == name], values.get(name, [])) for name in names}

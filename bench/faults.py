@@ -1,8 +1,8 @@
-"""What the checks say of faults made on purpose: pictures and reasons, and how the agreement falls as a mask is moved.
+"""What the checks say of faults made on purpose: pictures and reasons, and how the consistency falls as a mask is moved.
 
     python bench/faults.py RUN OUT [--picture FILE.png] [--pairs 100]
 
-OUT: pairs that `flawsmith generate RUN -o OUT` made onto normals. Prints JSON: the mean agreement over the accepted pairs for masks
+OUT: pairs that `flawsmith generate RUN -o OUT` made onto normals. Prints JSON: the mean consistency over the accepted pairs for masks
 moved by 0 to 8 px and the share of pairs for which it fell at every step; the share of unchanged normals under those masks, and of
 pasted training defects, that are rejected; and one example of each fault with its reasons, which --picture draws.
 """
@@ -19,14 +19,14 @@ from machine import describe
 
 from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.core.files import read_lines, write_bytes
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.generator import Generator, load
 from flawsmith.images.files import read_image, read_mask
-from flawsmith.product.exemplars import load_library
-from flawsmith.quality.verdict import Finding
-from flawsmith.reports.drawing import encode, outline, to_display
+from flawsmith.product.exemplars import load_exemplars
+from flawsmith.quality.verify import Candidate
+from flawsmith.reports.drawing import encode_picture, outline, to_display
 from flawsmith.reports.sheets import contact_sheet
 
 SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels, sideways
@@ -36,7 +36,7 @@ SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels, sideways
 class Pair:
     """One accepted pair's defect in a window."""
 
-    finding: Finding
+    finding: Candidate
     name: str
 
 
@@ -52,15 +52,17 @@ def main() -> None:
     pairs = list(_pairs(args.out, generator))[: args.pairs]
     span, floor = generator.product.scale.high - generator.product.scale.low, generator.config.quality.change
     curves = np.array([_shifted(pair.finding, span, floor) for pair in pairs])  # (pairs, shifts)
-    unchanged = [generator._checks.judge(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None]
-    pastes = [generator._checks.judge(finding).reasons for finding in _pastes(generator, args.run, pairs)]
+    unchanged = [
+        generator._checks.verify(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None
+    ]
+    pastes = [generator._checks.verify(finding).reasons for finding in _pastes(generator, args.run, pairs)]
     caught = [any(reason.startswith("copy:") for reason in reasons) for reasons in pastes]
     result = describe("cpu") | {"run": args.run.name, "pairs": len(pairs)}
     result |= {"agreement_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
     result |= {"always_falling": round(float((np.diff(curves, axis=1) < 0).all(1).mean()), 3)}
     result |= {"unchanged_rejected": round(float(np.mean([bool(r) for r in unchanged])), 3)}
     result |= {"pasted": len(caught), "pasted_flagged_as_copy": round(float(np.mean(caught)), 3) if caught else None}
-    examples = [(name, finding, generator._checks.judge(finding)) for name, finding in _examples(generator, args.run, pairs)]
+    examples = [(name, finding, generator._checks.verify(finding)) for name, finding in _examples(generator, args.run, pairs)]
     print(json.dumps(result | {"examples": {name: verdict.reasons or ["accepted"] for name, _, verdict in examples}}, indent=2))
     if args.picture:
         cells = []
@@ -68,7 +70,7 @@ def main() -> None:
             shown = to_display(finding.image)
             checks = ", ".join(dict.fromkeys(reason.split(":")[0] for reason in verdict.reasons)) or "accepted"
             cells.append((f"{name}  >  {checks}", [shown, outline(shown, finding.mask)]))
-        write_bytes(args.picture, encode(contact_sheet(cells), "PNG"))
+        write_bytes(args.picture, encode_picture(contact_sheet(cells), "PNG"))
 
 
 def _pairs(out: Path, generator: Generator) -> Iterator[Pair]:
@@ -81,18 +83,18 @@ def _pairs(out: Path, generator: Generator) -> Iterator[Pair]:
         rows, columns = max(side, height + 24), max(side, width + 24)
         here = top + height // 2 - rows // 2, left + width // 2 - columns // 2, rows, columns
         image, normal, mask = read_image(out / row["image"]), read_image(Path(row["normal"])), read_mask(out / row["mask"])
-        yield Pair(Finding(cut(image, *here), cut(normal, *here), cut(mask, *here), row["defect"]), row["id"])
+        yield Pair(Candidate(cut(image, *here), cut(normal, *here), cut(mask, *here), row["defect"]), row["id"])
 
 
-def _shifted(finding: Finding, span: float, floor: float) -> list[float]:
+def _shifted(finding: Candidate, span: float, floor: float) -> list[float]:
     assert finding.normal is not None
     change = change_map(finding.image, finding.normal, span)
-    return [agreement(change, np.roll(finding.mask, shift, axis=1), floor) for shift in SHIFTS]
+    return [consistency(change, np.roll(finding.mask, shift, axis=1), floor) for shift in SHIFTS]
 
 
-def _pastes(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[Finding]:
+def _pastes(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[Candidate]:
     """Yield every real defect that fits a window, blended onto the normal window of some pair as the product blends."""
-    for number, example in enumerate(load_library(run / "model" / "library.safetensors")):
+    for number, example in enumerate(load_exemplars(run / "model" / "exemplars.safetensors")):
         normal = pairs[number % len(pairs)].finding.normal
         assert normal is not None
         if example.mask.sum() < example.area or normal.shape[2] != example.image.shape[2]:
@@ -101,10 +103,10 @@ def _pastes(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[Find
         base = np.ascontiguousarray(normal[:side, :side])
         drawn = generator.product.scale.to_model(example.image, generator.product.shape.colours)
         weights = band(example.mask, np.ones_like(example.mask), generator.config.generation.feather)
-        yield Finding(blend(base, drawn, weights, generator.product.scale), base, example.mask, example.defect)
+        yield Candidate(blend(base, drawn, weights, generator.product.scale), base, example.mask, example.defect)
 
 
-def _examples(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[tuple[str, Finding]]:
+def _examples(generator: Generator, run: Path, pairs: list[Pair]) -> Iterator[tuple[str, Candidate]]:
     """Yield one generated defect as it is, and with each fault."""
     finding = max((p.finding for p in pairs if p.finding.mask.sum() < 0.1 * p.finding.mask.size), key=lambda f: int(f.mask.sum()))
     assert finding.normal is not None

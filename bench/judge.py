@@ -41,7 +41,7 @@ from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash, read_lines, write_bytes
 from flawsmith.core.seeds import derive, numpy_generator
-from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import GOOD, Dataset, Item
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import components, grow
@@ -132,11 +132,11 @@ def raise_judge(dataset: Dataset, steps: int, seed: int) -> Judge:
     shared = sum(item.defect == GOOD for item in learn) < FEW_NORMALS
     if shared:
         learn += dataset.normals
-    colours = load(learn[0]).colours
-    normals = [load(item).image for item in learn if item.defect == GOOD]
+    colours = load_sample(learn[0]).colours
+    normals = [load_sample(item).image for item in learn if item.defect == GOOD]
     turns = not has_direction(normals)
     model = train_segmenter(learned_pictures(learn, colours, SIDE), [], Training(steps=steps), SIDE, derive(seed, "judge"), turns=turns)
-    pictures = [load(item) for item in check]
+    pictures = [load_sample(item) for item in check]
     masks = [np.zeros(x.image.shape[:2], bool) if x.mask is None else x.mask for x in pictures]
     answers = [probability(model, x.image, colours) for x in pictures]
     kinds = [x.defect for x in pictures]
@@ -247,12 +247,12 @@ def main() -> None:
     use_threads(args.threads)
     dataset = read(args.data)
     product = content_hash(next(iter(dataset.defects.values()))[0].image)
-    if args.judge and args.judge.exists():
-        judge = load_judge(args.judge, product)
+    if args.verify and args.verify.exists():
+        judge = load_judge(args.verify, product)
     else:
         judge = raise_judge(dataset, args.steps, args.seed)
-        if args.judge:
-            save_judge(args.judge, judge, product)
+        if args.verify:
+            save_judge(args.verify, judge, product)
     result = describe("cpu") | {"data": args.data.name, "judge": judge.report}
     result["pairs"] = {str(out): table(judge_pairs(judge, out)) for out in args.out}
     print(json.dumps(result, indent=2))

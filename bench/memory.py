@@ -22,7 +22,7 @@ RELAXED = (  # a few steps teach nothing: the mask is the proposed shape, and wh
     "generation.shape_until=0",
     "quality.visible=0",
     "quality.change=0.0001",
-    "quality.agreement=0",
+    "quality.consistency=0",
     "quality.outside=1",
     "quality.duplicate=1",
 )

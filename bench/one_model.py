@@ -33,11 +33,11 @@ from flawsmith.dataset.reading import read
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 from flawsmith.models.backbones.stable import StableModel
 from flawsmith.models.backbones.weights import Backbone
-from flawsmith.product.shape import Shape
-from flawsmith.training.latents import Encoded, encode
+from flawsmith.product.shape import ModelSpec
+from flawsmith.training.latents import Encoded, encode_batch
 from flawsmith.training.objective import objective
 from flawsmith.training.optimiser import build_optimiser
-from flawsmith.training.prepare import Learned, prepare
+from flawsmith.training.prepare import TrainingData, prepare_training
 
 SIDE = 64  # pixels of a picture
 DEFECTS = ("scratch", "spot", "ring", "stain", "chip")
@@ -181,9 +181,11 @@ def error(model: StableModel, seen: Encoded) -> float:
 
 def learn(config: Config, data: Path, unseen: Path, copy: Callable[[], Backbone], steps: int, every: int, device: str) -> list[float]:
     """Return the error on `unseen` before the training and after every `every` steps of it."""
-    learned, other = prepare(read(data), config), prepare(read(unseen), config)
+    learned, other = prepare_training(read(data), config), prepare_training(read(unseen), config)
     torch.manual_seed(1)
-    model = StableModel(replace(config.model, product="surface"), Shape(tuple(learned.product.shape.defects), 1, SIDE), copy()).to(device)
+    model = StableModel(replace(config.model, product="surface"), ModelSpec(tuple(learned.product.shape.defects), 1, SIDE), copy()).to(
+        device
+    )
     optimiser = build_optimiser(model, config.training)
     held_out = measured_on(model, other, device)
     found = [error(model, held_out)]
@@ -201,11 +203,11 @@ def learn(config: Config, data: Path, unseen: Path, copy: Callable[[], Backbone]
     return found
 
 
-def measured_on(model: StableModel, other: Learned, device: str) -> Encoded:
+def measured_on(model: StableModel, other: TrainingData, device: str) -> Encoded:
     """Return pictures with defects that were not learned from."""
     rows = [other.pool.windows(0, [("measured", i)]) for i in range(UNSEEN * len(other.product.shape.defects))]
     batch = type(rows[0])(*(torch.cat([getattr(row, key) for row in rows]) for key in ("whole", "mask", "region", "ids")))
-    return encode(model, batch.to(torch.device(device)))
+    return encode_batch(model, batch.to(torch.device(device)))
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ from flawsmith.core.devices import choose_device, choose_precision, use_threads
 from flawsmith.core.seeds import torch_generator
 from flawsmith.models.backbones.stable import StableModel
 from flawsmith.models.backbones.weights import Backbone, count_trainable
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Task
 from flawsmith.training.objective import objective
@@ -81,7 +81,7 @@ def make(name: str, reduced: bool, device: str, precision: str, steps: int) -> t
     config = preset(name)
     cells = 16 if reduced else 64
     config = from_dict({"model": {"cells": cells}, "generation": {"steps": steps}, "training": {"precision": precision}}, config)
-    model = StableModel(config.model, Shape(("scratch",), 3, 8 * cells), backbone(reduced)).to(device)
+    model = StableModel(config.model, ModelSpec(("scratch",), 3, 8 * cells), backbone(reduced)).to(device)
     model.codec.model.to(device)
     if precision == "bf16" and device != "cpu":
         model.hold_frozen(torch.bfloat16)

@@ -5,14 +5,14 @@ import numpy as np
 
 from flawsmith.config.schema import Config, DataConfig, GenerationConfig
 from flawsmith.placement.search import Placement
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 WINDOW, FACTOR = 32, 4
 HOW = ["context", "position", "uniform"]
 
 
 def config(how: str = "context", turned: bool = True, canvas: int = 4) -> Config:
-    return Config(data=DataConfig(flips=turned, rotations=turned), generation=GenerationConfig(placement=how, canvas=canvas))
+    return Config(data=DataConfig(flips=turned, rotations=turned), generation=GenerationConfig(placement=how, max_windows=canvas))
 
 
 def disc(radius: int = 4) -> np.ndarray:
@@ -22,13 +22,13 @@ def disc(radius: int = 4) -> np.ndarray:
 SHAPES = {"disc": disc(), "line": np.ones((2, 15), bool), "speck": np.ones((1, 1), bool), "large": np.ones((50, 70), bool)}
 
 
-def example(shape: np.ndarray, at: tuple[float, float] = (0.5, 0.5)) -> Example:
+def example(shape: np.ndarray, at: tuple[float, float] = (0.5, 0.5)) -> Exemplar:
     g = np.random.default_rng(0)
     mask = np.zeros((WINDOW, WINDOW), bool)
     seen = shape[:WINDOW, :WINDOW]
     top, left = (WINDOW - seen.shape[0] + 1) // 2, (WINDOW - seen.shape[1] + 1) // 2
     mask[top : top + seen.shape[0], left : left + seen.shape[1]] = seen
-    return Example("dent", g.integers(80, 120, (WINDOW, WINDOW, 1), dtype=np.uint8), mask, shape, at, int(shape.sum()), "a.png")
+    return Exemplar("dent", g.integers(80, 120, (WINDOW, WINDOW, 1), dtype=np.uint8), mask, shape, at, int(shape.sum()), "a.png")
 
 
 def surface(size: tuple[int, int], seed: int = 0) -> np.ndarray:

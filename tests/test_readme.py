@@ -14,7 +14,7 @@ from flawsmith.cli.main import main
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Added to the commands that learn, and nothing else: a network of a few thousand weights and a few steps.
-LENIENT = "--set quality.visible=0 --set quality.agreement=0 --set quality.outside=1 --set quality.margin=100"
+LENIENT = "--set quality.visible=0 --set quality.consistency=0 --set quality.outside=1 --set quality.margin=100"
 SHORT = {
     "fit": "--set model.cells=16 --set model.channels=[32,32] --set model.head_dim=16 --set model.layers=1 --set data.window=32 "
     "--set training.batch=4 --max-steps 4 --threads 1",

@@ -52,10 +52,10 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
     words = ["--defect", "crack", "--defect", "spot", "--onto", "normals", "--region", "rect:10%,20%,30,40", "--seed", 5, "--start", 100]
     words += ["--place-map", "map.png", "--foreground", "objects", "--size", "20-60px", "--severity", "0.5-1.5", "--per-image", "1-3"]
     words += ["--mix", "--pick-from", 9, "--backbone", "there"]
-    more = ["--set", "generation.guidance=2", "--set", "quality.agreement=0.3", "--device", "cpu", "--threads", 2, "--overwrite"]
+    more = ["--set", "generation.guidance=2", "--set", "quality.consistency=0.3", "--device", "cpu", "--threads", 2, "--overwrite"]
     result = run("generate", "RUN", "-o", out, "--count", 4, *words, *more)
     assert result.exit_code == 0, result.output
-    settings = ("generation.guidance=2", "quality.agreement=0.3")
+    settings = ("generation.guidance=2", "quality.consistency=0.3")
     assert generator.loaded == {"run": Path("RUN"), "device": "cpu", "threads": 2, "settings": settings, "backbone": "there"}
     assert generator.asked == {
         "out": out,
@@ -139,7 +139,7 @@ def test_json_is_all_that_is_printed(run: Callable[..., Any], generator: FakeGen
     [
         ("model.cells=16", "--set model.cells=16: got a key that cannot change here, expected one of generation.*, quality.*."),
         ("generation.step=4", "generation.step: no such configuration key. Did you mean generation.steps?"),
-        ("quality.agreement=2", "quality.agreement: got 2.0, expected 0 to 1."),
+        ("quality.consistency=2", "quality.consistency: got 2.0, expected 0 to 1."),
     ],
 )
 def test_a_bad_setting_is_refused_before_the_model_is_loaded(

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.compositing.mask_refinement import agreement, agreement_free, changed, refine
+from flawsmith.compositing.mask_refinement import changed, consistency, consistency_free, refine
 
 SIDE, FLOOR = 64, 0.04
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
@@ -124,10 +124,10 @@ def test_refining_raises_the_agreement_of_a_sloppy_mask() -> None:
         drawn = disc(10, (32, 32 + shift))
         change = change_of(real)
         fine = refine(drawn.astype(np.float32), change, EVERYWHERE, FLOOR)
-        assert agreement(change, fine, FLOOR) > agreement(change, drawn, FLOOR) + 0.05
+        assert consistency(change, fine, FLOOR) > consistency(change, drawn, FLOOR) + 0.05
 
 
-# changed and agreement
+# changed and consistency
 
 
 def test_changed_is_measured_by_the_defects_own_strength() -> None:
@@ -148,20 +148,20 @@ def test_an_unchanged_picture_agrees_with_no_mask() -> None:
     g = np.random.default_rng(0)
     nothing = np.zeros((SIDE, SIDE), np.float32)
     for mask in (disc(), disc(1), EVERYWHERE, g.random((SIDE, SIDE)) < 0.1, box(0, 0, 1, 1)):
-        assert agreement(nothing, mask, FLOOR) == 0
-        assert agreement(change_of(nothing > 0), mask, FLOOR) == 0, "noise is no change"
+        assert consistency(nothing, mask, FLOOR) == 0
+        assert consistency(change_of(nothing > 0), mask, FLOOR) == 0, "noise is no change"
 
 
 def test_an_empty_mask_agrees_with_nothing() -> None:
-    assert agreement(change_of(disc()), np.zeros((SIDE, SIDE), bool), FLOOR) == 0
+    assert consistency(change_of(disc()), np.zeros((SIDE, SIDE), bool), FLOOR) == 0
 
 
 @pytest.mark.parametrize("strength", [0.1, 0.3, 0.9])
 def test_an_exact_mask_agrees(strength: float) -> None:
-    assert agreement(change_of(disc(), strength), disc(), FLOOR) > 0.9
+    assert consistency(change_of(disc(), strength), disc(), FLOOR) > 0.9
     # with an edge as soft as a camera's, the mask at half the strength
     soft = cv2.GaussianBlur(disc().astype(np.float32), (0, 0), 1.5)
-    assert agreement(strength * soft, soft > 0.5, FLOOR) > 0.75
+    assert consistency(strength * soft, soft > 0.5, FLOOR) > 0.75
 
 
 @pytest.mark.parametrize("real", [disc(9), box(28, 20, 8, 22), disc(4)], ids=["disc", "box", "speck"])
@@ -170,14 +170,14 @@ def test_an_exact_mask_agrees(strength: float) -> None:
 def test_a_shifted_mask_agrees_less_with_every_pixel(real: np.ndarray, blur: float, axis: int) -> None:
     change = change_of(real)
     change = cv2.GaussianBlur(change, (0, 0), blur) if blur else change
-    scores = [agreement(change, np.roll(real, shift, axis), FLOOR) for shift in range(7)]
+    scores = [consistency(change, np.roll(real, shift, axis), FLOOR) for shift in range(7)]
     assert all(a > b for a, b in zip(scores, scores[1:], strict=False)), scores
     assert scores[0] > 0.7 and scores[6] < 0.6
 
 
 def test_agreement_is_its_definition() -> None:
     change, mask = change_of(disc(9)), disc(9, (34, 33))
-    assert agreement(change, mask, FLOOR) == pytest.approx(overlap(changed(change, mask, FLOOR), mask))
+    assert consistency(change, mask, FLOOR) == pytest.approx(overlap(changed(change, mask, FLOOR), mask))
 
 
 # without a normal
@@ -193,10 +193,10 @@ def branches(real: np.ndarray, colours: int = 1) -> tuple[np.ndarray, np.ndarray
 @pytest.mark.parametrize("colours", [1, 3])
 def test_free_the_part_says_where_the_defect_is(colours: int) -> None:
     whole, part = branches(disc(), colours)
-    scores = [agreement_free(whole, part, np.roll(disc(), shift, 1), FLOOR) for shift in range(6)]
+    scores = [consistency_free(whole, part, np.roll(disc(), shift, 1), FLOOR) for shift in range(6)]
     assert scores[0] > 0.99 and all(a > b for a, b in zip(scores, scores[1:], strict=False))
-    assert agreement_free(whole, part, np.zeros_like(disc()), FLOOR) == 0
-    assert agreement_free(whole, np.zeros_like(part), disc(), FLOOR) == 0, "a part that shows nothing"
+    assert consistency_free(whole, part, np.zeros_like(disc()), FLOOR) == 0
+    assert consistency_free(whole, np.zeros_like(part), disc(), FLOOR) == 0, "a part that shows nothing"
 
 
 def test_free_the_mask_is_believed_where_the_whole_is_grey_itself() -> None:
@@ -204,4 +204,4 @@ def test_free_the_mask_is_believed_where_the_whole_is_grey_itself() -> None:
     whole[:, 32:] = 0.01  # half of the picture is as grey as the part's background
     part = np.where(disc(), whole, 0)
     part[:, 32:] = 0  # and whether the part shows it there cannot be told
-    assert agreement_free(whole, part, disc(), FLOOR) > 0.99
+    assert consistency_free(whole, part, disc(), FLOOR) > 0.99

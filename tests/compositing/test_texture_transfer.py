@@ -12,7 +12,7 @@ import pytest
 from flawsmith.compositing.texture_transfer import CELLS, FINEST, Detail, choose_sigma
 from flawsmith.config.resolve import preset
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.synthesis.task import Drawn
 
 SIDE = 48
@@ -24,11 +24,11 @@ EVERYWHERE = np.ones((SIDE, SIDE), bool)
 STRIPES = np.where(np.arange(SIDE) % 4 < 2, 30.0, -30.0)[:, None]  # lying, 4 px from one to the next
 
 
-def example(inside: np.ndarray, mask: np.ndarray = DISC, shown: np.ndarray | None = None, colours: int = 1) -> Example:
+def example(inside: np.ndarray, mask: np.ndarray = DISC, shown: np.ndarray | None = None, colours: int = 1) -> Exemplar:
     """Return a real defect with these values on a surface of 128."""
     image = np.where(mask, inside, 128.0).clip(0, 255).astype(np.uint8)
     image = np.repeat(image[..., None], colours, axis=2)
-    return Example("scratch", image, mask, mask, (0.5, 0.5), int(mask.sum()), "000.png", None, shown)
+    return Exemplar("scratch", image, mask, mask, (0.5, 0.5), int(mask.sum()), "000.png", None, shown)
 
 
 def drawn(values: np.ndarray | float = 80.0, mask: np.ndarray = DISC, colours: int = 1) -> Drawn:
@@ -38,7 +38,7 @@ def drawn(values: np.ndarray | float = 80.0, mask: np.ndarray = DISC, colours: i
     return Drawn(whole, whole * mask, mask.astype(np.float32))
 
 
-def detail(*examples: Example, turns: list[tuple[int, bool]] = AS_IT_IS, colours: int = 1) -> Detail:
+def detail(*examples: Exemplar, turns: list[tuple[int, bool]] = AS_IT_IS, colours: int = 1) -> Detail:
     return Detail(examples, SIGMA, turns, SCALE, colours)
 
 

@@ -86,7 +86,7 @@ def test_an_unknown_key_names_the_nearest(setting: str, nearest: str) -> None:
 def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("quality: {agrement: 0.5}\n")
-    with pytest.raises(ConfigError, match=r"quality\.agrement.*quality\.agreement"):
+    with pytest.raises(ConfigError, match=r"quality\.agrement.*quality\.consistency"):
         resolve(None, file)
 
 
@@ -151,10 +151,10 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
         "generation.shape_until=1.1",
         "generation.anchor=-0.1",
         "generation.token_noise=-0.1",
-        "generation.invented=2",
-        "generation.joined=-1",
-        "generation.canvas=0",
-        "quality.agreement=1.5",
+        "generation.free_shapes=2",
+        "generation.composed_shapes=-1",
+        "generation.max_windows=0",
+        "quality.consistency=1.5",
         "quality.outside=-0.1",
         "quality.duplicate=1.1",
         "quality.margin=-1",
@@ -186,8 +186,8 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 def test_override_keeps_the_rest() -> None:
     base = resolve("small", None, ["training.batch=3"])
-    changed = override(base, ["generation.steps=5", "quality.agreement=0.1"], ("generation", "quality"))
-    assert (changed.generation.steps, changed.quality.agreement) == (5, 0.1)
+    changed = override(base, ["generation.steps=5", "quality.consistency=0.1"], ("generation", "quality"))
+    assert (changed.generation.steps, changed.quality.consistency) == (5, 0.1)
     assert (changed.training, changed.model, changed.preset) == (base.training, base.model, "small")
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from flawsmith.core.errors import DataError, FileError
-from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import Item
 
 
@@ -26,11 +26,11 @@ def test_mvtec_layout(mvtec: Path) -> None:
 
 def test_load(mvtec: Path) -> None:
     data = read(mvtec)
-    sample = load(data.defects["crack"][2])
+    sample = load_sample(data.defects["crack"][2])
     assert sample.image.shape == (48, 64, 1) and sample.image.dtype == np.uint8
     assert sample.mask is not None and sample.mask.sum() == 12 * 25 and (sample.image[sample.mask] == 200).all()
     assert sample.defect == "crack" and sample.source == mvtec / "test/crack/002.png"
-    normal = load(data.normals[0])
+    normal = load_sample(data.normals[0])
     assert normal.mask is None and normal.defect == "good"
 
 
@@ -40,15 +40,15 @@ def test_load_refuses_masks_of_another_size_and_empty_ones(tmp_path: Path) -> No
     Image.new("L", (512, 512), 255).save(mask)
     item = Item(picture, mask, "crack")
     with pytest.raises(FileError, match=r"part07_mask\.png: mask is 512x512 but part07\.png is 2048x1536; masks must match their image\."):
-        load(item)
+        load_sample(item)
     Image.new("L", (2048, 1536)).save(mask)
     with pytest.raises(FileError, match=r"part07_mask\.png: is an empty mask"):
-        load(item)
+        load_sample(item)
     tags = Image.Exif()
     tags[0x0112] = 6
     Image.new("L", (2048, 1536)).save(picture, exif=tags)
     with pytest.raises(FileError, match=r"is 1536x2048; .* stored turned \(EXIF\)"):
-        load(item)
+        load_sample(item)
 
 
 def test_what_is_no_picture_is_ignored_and_order_never_comes_from_the_listing(mvtec: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ def test_yaml_layout(own: Callable[..., Path], rename: Callable[[str], str], ext
     assert [(i.image.name, i.mask.name) for i in data.defects["scratch"] if i.mask] == [
         (f"00{i}.png", f"{rename(f'00{i}')}.png") for i in range(3)
     ]
-    sample = load(data.defects["scratch"][0])
+    sample = load_sample(data.defects["scratch"][0])
     assert sample.mask is not None and sample.defect == "scratch"
 
 
@@ -195,7 +195,7 @@ def test_groups(mvtec: Path) -> None:
     data = read(mvtec)
     assert [i.group for i in data.defects["crack"]] == ["7", "7", None]
     assert [i.group for i in data.normals] == [None, None, "line 3", None]
-    assert load(data.defects["crack"][0]).group == "7"
+    assert load_sample(data.defects["crack"][0]).group == "7"
 
 
 def test_groups_of_a_yaml(own: Callable[..., Path]) -> None:

@@ -8,12 +8,12 @@ import pytest
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import content_hash, write_json
 from flawsmith.dataset.reading import read
-from flawsmith.dataset.record import describe, read_record
+from flawsmith.dataset.record import data_record, read_record
 
 
 def test_the_record_names_the_files_learned_from_and_no_others(mvtec: Path) -> None:
     data = read(mvtec)
-    record = describe(data, {"dent": data.defects["dent"][:2]}, "third")
+    record = data_record(data, {"dent": data.defects["dent"][:2]}, "third")
     assert record["root"] == str(mvtec.resolve()) and record["split"] == "third"
     names = [f"train/good/{i:03}.png" for i in range(4)]
     assert record["normals"] == [{"image": name, "sha256": content_hash(mvtec / name)} for name in names]
@@ -31,7 +31,7 @@ def test_the_record_names_the_files_learned_from_and_no_others(mvtec: Path) -> N
 
 def test_a_record_comes_back_as_it_was_written(mvtec: Path, tmp_path: Path) -> None:
     data = read(mvtec)
-    record = describe(data, data.defects, "all")
+    record = data_record(data, data.defects, "all")
     write_json(tmp_path / "run/data.json", record)
     assert read_record(tmp_path / "run") == record
 

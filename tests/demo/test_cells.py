@@ -9,7 +9,7 @@ import pytest
 
 from flawsmith.core.errors import DataError, FlawsmithError, OutputExistsError
 from flawsmith.demo import cells
-from flawsmith.demo.cells import Shape
+from flawsmith.demo.cells import LabelShape
 from flawsmith.images.files import image_size, read_image, read_mask
 
 KINDS = ("crack", "inactive")
@@ -107,7 +107,7 @@ def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monk
     ],
 )
 def test_rasterise_fills_a_polygon_like_a_naive_reference(points: tuple[tuple[float, float], ...]) -> None:
-    got = cells.rasterise([Shape("crack", "polygon", points)], 9, 12)
+    got = cells.rasterise([LabelShape("crack", "polygon", points)], 9, 12)
     expected = [[winding_is_odd(points, column + 0.5, row + 0.5) for column in range(12)] for row in range(9)]
     assert got.tolist() == expected
     assert got.any()
@@ -118,7 +118,7 @@ def test_rasterise_fills_a_polygon_like_a_naive_reference(points: tuple[tuple[fl
     [(((2.0, 2.5), (10.0, 2.5)), 3.0), (((1.0, 8.0), (6.3, 2.2), (11.0, 7.1)), 2.6), (((5.5, 4.5), (5.5, 4.5)), 4.0)],
 )
 def test_rasterise_draws_a_stroke_like_a_naive_reference(points: tuple[tuple[float, float], ...], width: float) -> None:
-    got = cells.rasterise([Shape("crack", "linestrip", points, width)], 9, 12)
+    got = cells.rasterise([LabelShape("crack", "linestrip", points, width)], 9, 12)
 
     def near(x: float, y: float) -> bool:  # to any of very many points along the line
         steps = 2000
@@ -132,8 +132,8 @@ def test_rasterise_draws_a_stroke_like_a_naive_reference(points: tuple[tuple[flo
 
 
 def test_rasterise_joins_shapes_and_knows_where_x_and_y_are() -> None:
-    square = Shape("inactive", "polygon", ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 1.0)))
-    stroke = Shape("inactive", "linestrip", ((3.5, 2.5), (4.5, 2.5)), 1.0)
+    square = LabelShape("inactive", "polygon", ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 1.0)))
+    stroke = LabelShape("inactive", "linestrip", ((3.5, 2.5), (4.5, 2.5)), 1.0)
     got = cells.rasterise([square, stroke], 4, 6)
     assert np.argwhere(got).tolist() == [[0, 0], [0, 1], [2, 3], [2, 4]]
     assert not cells.rasterise([], 4, 6).any()
@@ -142,21 +142,21 @@ def test_rasterise_joins_shapes_and_knows_where_x_and_y_are() -> None:
 @pytest.mark.parametrize(
     "shape",
     [
-        Shape("crack", "circle", ((1.0, 1.0), (2.0, 2.0))),
-        Shape("crack", "polygon", ((1.0, 1.0), (2.0, 2.0))),
-        Shape("crack", "linestrip", ((1.0, 1.0), (2.0, 2.0))),
-        Shape("crack", "linestrip", ((1.0, 1.0),), 3.0),
+        LabelShape("crack", "circle", ((1.0, 1.0), (2.0, 2.0))),
+        LabelShape("crack", "polygon", ((1.0, 1.0), (2.0, 2.0))),
+        LabelShape("crack", "linestrip", ((1.0, 1.0), (2.0, 2.0))),
+        LabelShape("crack", "linestrip", ((1.0, 1.0),), 3.0),
     ],
 )
-def test_rasterise_refuses_what_it_cannot_draw(shape: Shape) -> None:
+def test_rasterise_refuses_what_it_cannot_draw(shape: LabelShape) -> None:
     with pytest.raises(DataError, match="crack"):
         cells.rasterise([shape], 4, 6)
 
 
 def test_a_label_with_two_kinds_is_refused() -> None:
     shapes = (
-        Shape("crack", "linestrip", ((1.0, 1.0), (2.0, 2.0)), 3.0),
-        Shape("inactive", "polygon", ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0))),
+        LabelShape("crack", "linestrip", ((1.0, 1.0), (2.0, 2.0)), 3.0),
+        LabelShape("inactive", "polygon", ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0))),
     )
     with pytest.raises(DataError, match=r"cell0001\.png.*one kind"):
         _ = cells.Label("cell0001.png", 300, 300, shapes).defect

@@ -9,7 +9,7 @@ from diffusers import PNDMScheduler
 from torch import Tensor
 
 from flawsmith.core.errors import ConfigError
-from flawsmith.diffusion.samplers import RENEWED, SAMPLERS, SOLVERS, sample, sample_ddim, sample_dpmpp, sample_plms
+from flawsmith.diffusion.samplers import RENOISE, SAMPLERS, SOLVERS, sample, sample_ddim, sample_dpmpp, sample_plms
 from flawsmith.diffusion.schedules import sampling_times
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 
@@ -141,7 +141,7 @@ def test_renewed_keeps_what_was_predicted_and_none_of_the_noise() -> None:
     for t, s, noise in zip(times, times[1:-1], noises, strict=False):
         expected = (1 - s) * bent(expected, t) + s * noise
     source = iter(noises)
-    torch.testing.assert_close(sample(RENEWED, bent, x, times, lambda: next(source)), bent(expected, 0.1))
+    torch.testing.assert_close(sample(RENOISE, bent, x, times, lambda: next(source)), bent(expected, 0.1))
     assert next(source, None) is None, "one for every step but the last"
 
 

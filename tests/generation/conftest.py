@@ -22,7 +22,7 @@ from flawsmith.synthesis.task import Drawn, Task
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
 KEYS |= {"region", "model", "settings"}
 KEYS |= {"size", "severity", "parts"}
-LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.agreement=0", "quality.outside=1", "quality.duplicate=1")
+LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.duplicate=1")
 PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons"}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.images.files import read_image
 
 WINDOW = 32
@@ -68,7 +68,7 @@ def test_several_defects_lie_apart_and_each_has_its_scores(
     assert len({part["severity"] for row in rows for part in row["parts"]}) > 6
     for row in rows:
         assert row["severity"] == max(part["severity"] for part in row["parts"])
-        assert row["scores"]["agreement"] == min(part["scores"]["agreement"] for part in row["parts"]), "those of the worst"
+        assert row["scores"]["consistency"] == min(part["scores"]["consistency"] for part in row["parts"]), "those of the worst"
         assert sum(part["area"] for part in row["parts"]) == (pairs.plain(tmp_path / "out" / row["mask"]) > 0).sum()
         boxes = [part["box"] for part in row["parts"]]
         for i, (top, left, height, width) in enumerate(boxes):
@@ -140,7 +140,7 @@ def test_the_scores_can_be_computed_again_from_the_files(run8: Path, tmp_path: P
         mask = pairs.plain(tmp_path / "out" / row["mask"]) > 0
         change = change_map(image, normal, scale.high - scale.low)
         assert row["scores"]["visible"] == pytest.approx(change[mask].mean(), abs=1e-3)
-        assert row["scores"]["agreement"] == pytest.approx(agreement(change, mask, generator.config.quality.change), abs=0.01)
+        assert row["scores"]["consistency"] == pytest.approx(consistency(change, mask, generator.config.quality.change), abs=0.01)
         assert row["scores"]["area"] == mask.sum()
 
 

@@ -12,7 +12,7 @@ from flawsmith.generation.generator import load
 from flawsmith.images.files import read_image
 from flawsmith.training.loop import fit
 
-LOOSE = ("quality.agreement=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000")
+LOOSE = ("quality.consistency=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000")
 
 
 def test_compiled_pairs_are_the_plain_ones_but_for_rounding(

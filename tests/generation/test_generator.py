@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.generation import generator as module
 from flawsmith.generation.generator import load
-from flawsmith.quality.verdict import Checks, Verdict
+from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.synthesis.task import Drawn
 
 WINDOW = 32
@@ -111,13 +111,13 @@ def test_what_is_like_an_accepted_pair_is_a_duplicate(run8: Path, tmp_path: Path
 
 def strict_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reject half of the attempts besides those that are rejected anyway."""
-    judge = Checks.judge
+    judge = Verifier.verify
 
-    def stricter(self: Checks, finding: Any) -> Verdict:
+    def stricter(self: Verifier, finding: Any) -> Verdict:
         verdict = judge(self, finding)
         return Verdict(verdict.scores, [*verdict.reasons, "odd: by chance"]) if int(finding.image.sum()) % 2 else verdict
 
-    monkeypatch.setattr(Checks, "judge", stricter)
+    monkeypatch.setattr(Verifier, "judge", stricter)
 
 
 @pytest.mark.parametrize("wishes", [{}, {"free": True}, {"per_image": 2, "mix": True}], ids=["onto", "free", "two defects"])

@@ -15,10 +15,10 @@ from flawsmith.generation.plan import (
     COMBINED,
     MOST_PARTS,
     SHOWN,
-    Asked,
-    Part,
+    DefectSpec,
+    PairSpec,
     PlanFile,
-    Wanted,
+    SamplingPlan,
     choose_defects,
     list_pictures,
     parse_per_image,
@@ -35,18 +35,18 @@ NORMALS = [Path(f"{i}.png") for i in range(7)]
 
 
 def test_a_pair_depends_on_its_number_attempt_and_seed_alone() -> None:
-    asked = Asked(DEFECTS, NORMALS, 3, None, None, (0.5, 1.5), (1, 3), True)
+    asked = SamplingPlan(DEFECTS, NORMALS, 3, None, None, (0.5, 1.5), (1, 3), True)
     first = asked(17, 0)
     for other in (2, 90, 16, 18):
         asked(other, 1)
-    assert asked(17, 0) == first == Asked(DEFECTS, NORMALS, 3, None, None, (0.5, 1.5), (1, 3), True)(17, 0)
+    assert asked(17, 0) == first == SamplingPlan(DEFECTS, NORMALS, 3, None, None, (0.5, 1.5), (1, 3), True)(17, 0)
     assert first.id == "000017"
     others = [(17, 0, 3), (18, 0, 3), (17, 1, 3), (17, 0, 4)]
-    assert len({Asked(DEFECTS, NORMALS, seed)(index, attempt).seed for index, attempt, seed in others}) == 4
+    assert len({SamplingPlan(DEFECTS, NORMALS, seed)(index, attempt).seed for index, attempt, seed in others}) == 4
 
 
 def test_an_attempt_keeps_what_was_asked_for_and_has_a_seed_of_the_pairs_own() -> None:
-    asked = Asked(DEFECTS, NORMALS, 3, "rect:1,2,3,4", parse_size("20-60px"), (0.5, 1.5), (1, 3), True)
+    asked = SamplingPlan(DEFECTS, NORMALS, 3, "rect:1,2,3,4", parse_size("20-60px"), (0.5, 1.5), (1, 3), True)
     for index in range(20):
         attempts = [asked(index, attempt) for attempt in range(4)]
         assert len({a.parts for a in attempts}) == len({a.base for a in attempts}) == 1
@@ -56,7 +56,7 @@ def test_an_attempt_keeps_what_was_asked_for_and_has_a_seed_of_the_pairs_own() -
 
 
 def test_the_defects_take_turns_and_an_attempt_keeps_its_defect() -> None:
-    asked = Asked(DEFECTS, NORMALS)
+    asked = SamplingPlan(DEFECTS, NORMALS)
     assert [asked(i, 0).defect for i in range(6)] == DEFECTS * 2
     assert {asked(4, attempt).defect for attempt in range(5)} == {"line"}
 
@@ -66,39 +66,41 @@ def test_every_round_through_the_normals_uses_each_once(count: int) -> None:
     normals = [Path(f"{i}.png") for i in range(count)]
     orders = []
     for turn in range(4):
-        order = [Asked(DEFECTS, normals, 5)(turn * count + i, 0).normal for i in range(count)]
+        order = [SamplingPlan(DEFECTS, normals, 5)(turn * count + i, 0).normal for i in range(count)]
         assert set(order) == set(normals)
         orders.append(tuple(order))
     assert count < 7 or len(set(orders)) == 4, "in another order every time"
 
 
 def test_another_seed_takes_the_normals_in_another_order() -> None:
-    assert [Asked(DEFECTS, NORMALS, 0)(i, 0).normal for i in range(7)] != [Asked(DEFECTS, NORMALS, 1)(i, 0).normal for i in range(7)]
+    assert [SamplingPlan(DEFECTS, NORMALS, 0)(i, 0).normal for i in range(7)] != [
+        SamplingPlan(DEFECTS, NORMALS, 1)(i, 0).normal for i in range(7)
+    ]
 
 
 def test_a_retry_takes_another_normal() -> None:
-    asked = Asked(DEFECTS, [Path(f"{i}.png") for i in range(40)])
+    asked = SamplingPlan(DEFECTS, [Path(f"{i}.png") for i in range(40)])
     same = Counter(asked(i, 0).normal == asked(i, 1).normal for i in range(200))
     assert same[True] < 20, "chance would leave it at one in forty"
     assert len({asked(3, attempt).normal for attempt in range(6)}) >= 4
 
 
 def test_without_normals_there_is_none() -> None:
-    assert Asked(DEFECTS, [])(0, 0).normal is None
+    assert SamplingPlan(DEFECTS, [])(0, 0).normal is None
 
 
 def test_the_number_of_defects_is_drawn_from_its_range() -> None:
-    counts = Counter(len(Asked(DEFECTS, NORMALS, per_image=(1, 3))(i, 0).parts) for i in range(300))
+    counts = Counter(len(SamplingPlan(DEFECTS, NORMALS, per_image=(1, 3))(i, 0).parts) for i in range(300))
     assert set(counts) == {1, 2, 3} and min(counts.values()) > 60
-    assert {len(Asked(DEFECTS, NORMALS, per_image=(2, 2))(i, 0).parts) for i in range(20)} == {2}
-    assert {len(Asked(DEFECTS, NORMALS)(i, 0).parts) for i in range(20)} == {1}
+    assert {len(SamplingPlan(DEFECTS, NORMALS, per_image=(2, 2))(i, 0).parts) for i in range(20)} == {2}
+    assert {len(SamplingPlan(DEFECTS, NORMALS)(i, 0).parts) for i in range(20)} == {1}
 
 
 def test_kinds_in_one_picture_differ_only_when_mixed() -> None:
     for i in range(30):
-        wanted = Asked(DEFECTS, NORMALS, per_image=(3, 3))(i, 0)
+        wanted = SamplingPlan(DEFECTS, NORMALS, per_image=(3, 3))(i, 0)
         assert {part.defect for part in wanted.parts} == {DEFECTS[i % 3]} and wanted.defect == DEFECTS[i % 3]
-    mixed = [Asked(DEFECTS, NORMALS, per_image=(3, 3), mix=True)(i, 0) for i in range(60)]
+    mixed = [SamplingPlan(DEFECTS, NORMALS, per_image=(3, 3), mix=True)(i, 0) for i in range(60)]
     assert [wanted.parts[0].defect for wanted in mixed] == DEFECTS * 20, "the first still takes its turn"
     assert {part.defect for wanted in mixed for part in wanted.parts[1:]} == set(DEFECTS)
     for wanted in mixed:
@@ -108,10 +110,12 @@ def test_kinds_in_one_picture_differ_only_when_mixed() -> None:
 
 
 def test_severities_are_drawn_from_their_range_one_for_each_defect() -> None:
-    drawn = [[p.severity for p in Asked(DEFECTS, NORMALS, severity=(0.5, 1.5), per_image=(2, 2))(i, 0).parts] for i in range(200)]
+    drawn = [[p.severity for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.5, 1.5), per_image=(2, 2))(i, 0).parts] for i in range(200)]
     assert 0.5 <= np.min(drawn) < 0.52 and 1.48 < np.max(drawn) <= 1.5 and all(a != b for a, b in drawn)
-    assert {p.severity for i in range(9) for p in Asked(DEFECTS, NORMALS, severity=(0.123456, 0.123456))(i, 0).parts} == {0.123456}
-    assert min(Asked(DEFECTS, NORMALS, severity=(1e-5, 2e-5))(i, 0).parts[0].severity for i in range(9)) >= 1e-5, "never rounded to 0"
+    assert {p.severity for i in range(9) for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.123456, 0.123456))(i, 0).parts} == {0.123456}
+    assert min(SamplingPlan(DEFECTS, NORMALS, severity=(1e-5, 2e-5))(i, 0).parts[0].severity for i in range(9)) >= 1e-5, (
+        "never rounded to 0"
+    )
 
 
 # from a plan
@@ -146,8 +150,8 @@ def test_a_row_says_what_is_wanted(folder: Path, monkeypatch: pytest.MonkeyPatch
     row = {"normal": "good/b.png", "defect": "line", "region": "masks/here.png", "size": "20-40px", "severity": 0.7, "seed": 11}
     plan = opened(folder, row)
     assert len(plan) == 1 and plan.normals == [folder / "good/b.png"]
-    part = Part("line", str(folder / "masks/here.png"), Size(20, 40, False), 0.7)
-    assert plan(0, 2) == Wanted(0, 2, (part,), folder / "good/b.png", derive(11, 2), 11)
+    part = DefectSpec("line", str(folder / "masks/here.png"), Size(20, 40, False), 0.7)
+    assert plan(0, 2) == PairSpec(0, 2, (part,), folder / "good/b.png", derive(11, 2), 11)
     regions = plan.regions()
     assert list(regions) == [part.region]
     assert regions[str(part.region)][folder / "good/b.png"].sum() == 200
@@ -157,8 +161,8 @@ def test_what_a_row_leaves_out_is_as_without_a_plan(folder: Path) -> None:
     plan = opened(folder, {"defect": "blob"}, "", {"defect": "blob", "size": None, "region": None}, {"defect": "stain"})
     assert len(plan) == 3, "an empty line is no row"
     assert [plan(i, 0).normal for i in range(3)] == [folder / f"good/{name}.png" for name in "aba"]
-    assert [plan(i, 0).parts for i in range(3)] == [(Part("blob"),), (Part("blob"),), (Part("stain"),)]
-    assert [plan(i, 0).base for i in range(3)] == [Asked(DEFECTS, NORMALS, 7)(i, 0).base for i in range(3)]
+    assert [plan(i, 0).parts for i in range(3)] == [(DefectSpec("blob"),), (DefectSpec("blob"),), (DefectSpec("stain"),)]
+    assert [plan(i, 0).base for i in range(3)] == [SamplingPlan(DEFECTS, NORMALS, 7)(i, 0).base for i in range(3)]
     assert plan.regions() == {}
     assert opened(folder, {}, known=["blob"])(0, 0).defect == "blob", "the only one there is"
 
@@ -166,7 +170,7 @@ def test_what_a_row_leaves_out_is_as_without_a_plan(folder: Path) -> None:
 def test_a_row_may_have_several_defects(folder: Path) -> None:
     parts = [{"defect": "blob", "region": "rect:10%,10%,50%,50%"}, {"defect": "line", "size": "0.5x", "severity": 2}]
     plan = opened(folder, {"parts": parts, "seed": 1})
-    assert plan(0, 0).parts == (Part("blob", "rect:10%,10%,50%,50%"), Part("line", None, Size(0.5, 0.5, True), 2.0))
+    assert plan(0, 0).parts == (DefectSpec("blob", "rect:10%,10%,50%,50%"), DefectSpec("line", None, Size(0.5, 0.5, True), 2.0))
     assert plan(0, 0).defect == COMBINED and list(plan.regions()) == ["rect:10%,10%,50%,50%"]
 
 
@@ -234,7 +238,7 @@ def test_a_row_about_a_normal_does_not_go_with_free(row: dict[str, Any], message
     with pytest.raises(DataError, match=f"row 1: .*{message}"):
         opened(folder, row, free=True)
     wanted = opened(folder, {"defect": "line", "seed": 3}, {"parts": [{"defect": "blob"}]}, free=True)
-    assert wanted(0, 0) == Wanted(0, 0, (Part("line"),), None, derive(3, 0), 3) and wanted(1, 0).defect == "blob"
+    assert wanted(0, 0) == PairSpec(0, 0, (DefectSpec("line"),), None, derive(3, 0), 3) and wanted(1, 0).defect == "blob"
     assert wanted.normals == [] and wanted.regions() == {}
 
 
@@ -267,7 +271,7 @@ def test_a_planned_row_asks_for_the_same_pair_from_any_folder(
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     sizes = [None, parse_size("0.123456789-2x"), parse_size("40px")]
     for region in (None, "masks/here.png", "ellipse:10%,10%,50%,50%"):
-        asked = Asked(DEFECTS, normals, 3, region, sizes[len(region or "") % 3], (0.5, 1.5), (1, 3), True)
+        asked = SamplingPlan(DEFECTS, normals, 3, region, sizes[len(region or "") % 3], (0.5, 1.5), (1, 3), True)
         wanted = [asked(i, 0) for i in range(12)]
         plan = PlanFile(written(elsewhere, *[plan_row(w) for w in wanted]), DEFECTS, [Path("other.png")], 99)
         for i, before in enumerate(wanted):

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
-from flawsmith.generation.plan import Part
-from flawsmith.generation.request import Request, prepare
+from flawsmith.generation.plan import DefectSpec
+from flawsmith.generation.request import Request, prepare_request
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.placement.shapes import Size
 from flawsmith.product.product import Product
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
-PRODUCT = Product(Shape(("blob", "line"), 1, 32), PixelRange(0.0, 255.0, "uint8"), 0.02, {})
+PRODUCT = Product(ModelSpec(("blob", "line"), 1, 32), PixelRange(0.0, 255.0, "uint8"), 0.02, {})
 
 
 def never() -> list[Path]:
@@ -80,7 +80,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 def test_what_does_not_go_together_is_refused_by_name(name: str) -> None:
     wishes, message = REFUSED[name]
     with pytest.raises(ConfigError, match=f"^{message}"):
-        prepare(Request(**{"count": 5, **wishes}), PRODUCT, never)
+        prepare_request(Request(**{"count": 5, **wishes}), PRODUCT, never)
 
 
 @pytest.mark.parametrize(
@@ -100,30 +100,30 @@ def test_what_cannot_be_read_is_refused_by_name(
     wishes: dict[str, Any], error: type[FlawsmithError], message: str, normals: list[Path]
 ) -> None:
     with pytest.raises(error, match=message):
-        prepare(Request(**{"count": 5, **wishes}), PRODUCT, lambda: normals)
+        prepare_request(Request(**{"count": 5, **wishes}), PRODUCT, lambda: normals)
 
 
 def test_a_normal_of_another_depth_is_refused(tmp_path: Path, normals: list[Path], save_picture: Callable[..., Path]) -> None:
     deep = save_picture(tmp_path / "deep/x.png", np.full((40, 60), 100.0), "uint16")
     with pytest.raises(DataError, match="x.png: has 16 bits per channel, but the model learned from 8"):
-        prepare(Request(5, onto=deep.parent), PRODUCT, never)
+        prepare_request(Request(5, onto=deep.parent), PRODUCT, never)
     plan = tmp_path / "deep/plan.jsonl"
     plan.write_text(json.dumps({"defect": "blob", "normal": "x.png"}))
     with pytest.raises(DataError, match="x.png: has 16 bits"):
-        prepare(Request(plan=plan), PRODUCT, lambda: normals)
+        prepare_request(Request(plan=plan), PRODUCT, lambda: normals)
 
 
 # what is asked for
 
 
 def test_a_plain_request(normals: list[Path]) -> None:
-    job = prepare(Request(4, seed=3), PRODUCT, lambda: normals)
+    job = prepare_request(Request(4, seed=3), PRODUCT, lambda: normals)
     assert job.indexes == range(4) and job.normals == normals
     wanted = [job.plan(i, 0) for i in job.indexes]
     assert [w.defect for w in wanted] == ["blob", "line"] * 2 and {w.normal for w in wanted[:3]} == set(normals)
-    assert all(w.parts == (Part(w.defect),) for w in wanted)
+    assert all(w.parts == (DefectSpec(w.defect),) for w in wanted)
     assert job.wishes.regions == {} and job.wishes.places is None
-    assert job.plan(0, 0).seed != prepare(Request(4, seed=4), PRODUCT, lambda: normals).plan(0, 0).seed
+    assert job.plan(0, 0).seed != prepare_request(Request(4, seed=4), PRODUCT, lambda: normals).plan(0, 0).seed
 
 
 def test_every_wish_arrives(folder: Path, normals: list[Path]) -> None:
@@ -141,7 +141,7 @@ def test_every_wish_arrives(folder: Path, normals: list[Path]) -> None:
         pick_from=6,
         start=10,
     )
-    job = prepare(request, PRODUCT, never)
+    job = prepare_request(request, PRODUCT, never)
     assert job.indexes == range(10, 16) and job.normals == normals, "as many as are picked from"
     parts = [part for i in job.indexes for part in job.plan(i, 0).parts]
     assert {len(job.plan(i, 0).parts) for i in job.indexes} <= {2, 3} and {part.defect for part in parts} == {"line"}
@@ -153,16 +153,16 @@ def test_every_wish_arrives(folder: Path, normals: list[Path]) -> None:
 
 
 def test_free_needs_no_normals() -> None:
-    job = prepare(Request(3, free=True, severity="1", per_image="1"), PRODUCT, never)
+    job = prepare_request(Request(3, free=True, severity="1", per_image="1"), PRODUCT, never)
     assert job.normals == [] and [job.plan(i, 0).normal for i in job.indexes] == [None] * 3
 
 
 def test_a_plan_says_how_many_there_are(folder: Path, normals: list[Path]) -> None:
     request = Request(plan=folder / "plan.jsonl", severity="1", per_image="1", place_map=folder / "map.png")
-    job = prepare(request, PRODUCT, lambda: normals)
+    job = prepare_request(request, PRODUCT, lambda: normals)
     assert job.indexes == range(2) and [job.plan(i, 0).defect for i in range(2)] == ["blob", "line"]
     assert job.normals == normals[:2] and job.wishes.places is not None
-    free = prepare(Request(plan=folder / "plan.jsonl", free=True), PRODUCT, never)
+    free = prepare_request(Request(plan=folder / "plan.jsonl", free=True), PRODUCT, never)
     assert free.normals == [] and free.plan(1, 0).normal is None
 
 

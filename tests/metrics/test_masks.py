@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.metrics.masks import describe, psnr_outside, separate, ssim_outside, vectors, window, window_side
+from flawsmith.metrics.masks import mask_shape, psnr_outside, separate, ssim_outside, vectors, window, window_side
 
 
 def blank(height: int = 60, width: int = 80) -> np.ndarray:
@@ -20,8 +20,8 @@ def box(top: int, left: int, height: int, width: int) -> np.ndarray:
 
 
 def test_a_square_a_line_and_a_disc() -> None:
-    square, line = describe(box(10, 20, 9, 9)), describe(box(10, 20, 2, 40))
-    disc = describe(cv2.circle(blank().astype(np.uint8), (40, 30), 20, 1, -1) > 0)
+    square, line = mask_shape(box(10, 20, 9, 9)), mask_shape(box(10, 20, 2, 40))
+    disc = mask_shape(cv2.circle(blank().astype(np.uint8), (40, 30), 20, 1, -1) > 0)
     assert square.area == 81 and square.side == 9 and square.solidity == pytest.approx(1)
     assert square.compactness == pytest.approx(81 / (math.pi * (4.5**2 + 4.5**2)), rel=1e-3)
     assert (square.row, square.column) == (pytest.approx(14.5 / 60), pytest.approx(24.5 / 80))
@@ -33,17 +33,17 @@ def test_solidity_is_the_share_of_the_hull_of_the_pixels() -> None:
     spatial = pytest.importorskip("scipy.spatial")
     mask = np.random.default_rng(0).random((12, 15)) < 0.3
     corners = [(r + y, c + x) for r, c in zip(*np.nonzero(mask), strict=True) for y in (0, 1) for x in (0, 1)]
-    assert describe(mask).solidity == pytest.approx(mask.sum() / spatial.ConvexHull(corners).volume, rel=1e-5)  # of 2-D: the area
+    assert mask_shape(mask).solidity == pytest.approx(mask.sum() / spatial.ConvexHull(corners).volume, rel=1e-5)  # of 2-D: the area
 
 
 def test_one_pixel_has_a_shape() -> None:
-    found = describe(box(5, 5, 1, 1))
+    found = mask_shape(box(5, 5, 1, 1))
     assert (found.area, found.side, found.solidity) == (1, 1, pytest.approx(1))
     assert found.compactness == pytest.approx(2 / math.pi, rel=1e-2)
 
 
 def test_a_window_of_noise_has_no_place() -> None:
-    found = describe(box(5, 5, 3, 3), placed=False)
+    found = mask_shape(box(5, 5, 3, 3), placed=False)
     assert found.row is None and found.column is None
 
 
@@ -55,11 +55,11 @@ def test_separate_defects_are_apart_and_specks_go_along() -> None:
 
 
 def test_vectors_are_standardised_by_the_real_ones() -> None:
-    real = [describe(box(3 * i, 4 * i, 3 + i, 5 + 2 * i)) for i in range(8)]
+    real = [mask_shape(box(3 * i, 4 * i, 3 + i, 5 + 2 * i)) for i in range(8)]
     found = vectors(real, real, place=True)
     assert found.shape == (8, 7) and found.mean(0) == pytest.approx(np.zeros(7), abs=1e-9)
     assert found.std(0)[[0, 1, 5, 6]] == pytest.approx(1)
-    larger = vectors([describe(box(0, 0, 30, 60))], real, place=False)
+    larger = vectors([mask_shape(box(0, 0, 30, 60))], real, place=False)
     assert larger.shape == (1, 5) and larger[0, 0] > 1
 
 

@@ -17,9 +17,9 @@ from flawsmith.models.build import build_model
 from flawsmith.models.store import load_model, save_model
 from flawsmith.product.foreground import Background
 from flawsmith.product.product import Product
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
-PRODUCT = Product(Shape(("blob", "line"), 1, 32), PixelRange(3.0, 250.0, "uint8"), 0.01, {"blob": (20, 60), "line": (10, 40)})
+PRODUCT = Product(ModelSpec(("blob", "line"), 1, 32), PixelRange(3.0, 250.0, "uint8"), 0.01, {"blob": (20, 60), "line": (10, 40)})
 
 
 @pytest.fixture

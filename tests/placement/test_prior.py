@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from flawsmith.core.errors import DataError
 from flawsmith.placement.prior import CELLS, place_map, sample_places
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 
-def example(row: float, column: float) -> Example:
+def example(row: float, column: float) -> Exemplar:
     nothing = np.zeros((1, 1), bool)
-    return Example("dent", nothing[..., None].astype(np.uint8), nothing, nothing, (row, column), 1, "a.png")
+    return Exemplar("dent", nothing[..., None].astype(np.uint8), nothing, nothing, (row, column), 1, "a.png")
 
 
 def draw(size: tuple[int, int], within: np.ndarray | None = None, seed: int = 0, count: int = 4000, **options: object) -> np.ndarray:

@@ -14,9 +14,9 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError, NoRoomError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, bounding_box
-from flawsmith.placement.search import FILL, Wish, context_cost, place
+from flawsmith.placement.search import FILL, PlacementRequest, place, place_cost
 from flawsmith.placement.shapes import parse_size
-from flawsmith.product.exemplars import Example, collect
+from flawsmith.product.exemplars import Exemplar, collect_exemplars
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,7 +58,7 @@ def test_a_canvas_is_a_window_for_a_small_defect_and_larger_for_a_large_one() ->
 @pytest.mark.parametrize(("asked", "reached"), [(12, 12), (40, 40), (90, 90), (500, FILL * 4 * WINDOW)])
 def test_a_size_asked_for_is_reached_up_to_the_largest_canvas(asked: int, reached: float) -> None:
     for seed in range(8):
-        wish = Wish(size=parse_size(f"{asked}px"))
+        wish = PlacementRequest(size=parse_size(f"{asked}px"))
         p = place(surface((300, 400)), [example(disc(8))], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed), wish)
         assert p.side == asked and abs(bounding_box(p.shape).side - reached) <= max(1.5, 0.1 * reached)
 
@@ -82,7 +82,7 @@ def test_all_examples_are_used() -> None:
     assert sources == {"0.png", "1.png", "2.png"}
 
 
-def centres(image: np.ndarray, examples: list[Example], conf: Config, count: int = 40) -> np.ndarray:
+def centres(image: np.ndarray, examples: list[Exemplar], conf: Config, count: int = 40) -> np.ndarray:
     """Return the centres (count, 2) of the regions that are proposed."""
     found = []
     for i in range(count):
@@ -106,7 +106,7 @@ def test_by_context_defects_go_to_a_planted_place_that_looks_alike() -> None:
     real, mask = surface((120, 160), 1).copy(), np.zeros((120, 160), bool)
     real[:, 118:125] = 220
     mask[56:65, 117:126] = True
-    examples = collect({"dent": [Sample(real, mask, "dent", None, Path("a.png"))]}, WINDOW)
+    examples = collect_exemplars({"dent": [Sample(real, mask, "dent", None, Path("a.png"))]}, WINDOW)
     found = centres(image, examples, config(turned=False))
     on = np.abs(found[:, 1] - 61) <= 4
     assert on.mean() > 0.7, "on the seam"
@@ -119,19 +119,19 @@ def test_the_context_of_a_place_itself_costs_least() -> None:
     image = g.integers(0, 4000, (60, 70, 3)).astype(np.uint16)
     mask = np.zeros((60, 70), bool)
     mask[30:35, 40:44] = True
-    (e,) = collect({"dent": [Sample(image, mask, "dent", None, Path("a.png"))]}, WINDOW)
+    (e,) = collect_exemplars({"dent": [Sample(image, mask, "dent", None, Path("a.png"))]}, WINDOW)
     spots = np.argwhere(np.ones(image.shape[:2], bool))
-    cost = context_cost(image, e.image, e.mask, spots)
+    cost = place_cost(image, e.image, e.mask, spots)
     assert cost.shape == (len(spots),) and (cost >= 0).all()
     assert tuple(spots[cost.argmin()]) == (32, 42) and cost.min() == pytest.approx(0)
     brighter = (image + 500).astype(np.uint16)
-    assert tuple(spots[context_cost(brighter, e.image, e.mask, spots).argmin()]) == (32, 42), "under another exposure too"
+    assert tuple(spots[place_cost(brighter, e.image, e.mask, spots).argmin()]) == (32, 42), "under another exposure too"
 
 
 def test_places_over_the_border_cost_more_than_a_plain_surface() -> None:
     flat = np.full((60, 60, 1), 100, np.uint8)
     e = dataclasses.replace(example(disc()), image=flat[:WINDOW, :WINDOW])
-    cost = context_cost(flat, e.image, e.mask, np.array([[30, 30], [1, 30], [30, 59], [0, 0]]))
+    cost = place_cost(flat, e.image, e.mask, np.array([[30, 30], [1, 30], [30, 59], [0, 0]]))
     assert cost[0] == 0 and (cost[1:] > 0).all() and cost[3] > cost[1]
 
 
@@ -140,10 +140,10 @@ def test_alpha_is_no_part_of_the_context(channels: int) -> None:
     g = np.random.default_rng(0)
     image, spots = np.repeat(surface((60, 60)), channels, axis=2), np.array([[30, 30], [5, 50], [40, 12]])
     e = dataclasses.replace(example(disc()), image=image[:WINDOW, :WINDOW])
-    plain = context_cost(image, e.image, e.mask, spots)
+    plain = place_cost(image, e.image, e.mask, spots)
     picture, own = (np.concatenate([a, g.integers(0, 256, (*a.shape[:2], 1), dtype=np.uint8)], axis=2) for a in (image, e.image))
     for there, here in ((picture, e.image), (image, own), (picture, own)):
-        assert np.array_equal(context_cost(there, here, e.mask, spots), plain)
+        assert np.array_equal(place_cost(there, here, e.mask, spots), plain)
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -152,7 +152,9 @@ def test_the_users_region_is_respected(how: str) -> None:
     allowed[20:100, 90:110] = True
     regions = []
     for seed in range(20):
-        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(allowed))
+        p = place(
+            surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), PlacementRequest(allowed)
+        )
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any()
         regions.append(region)
@@ -165,14 +167,14 @@ def test_a_region_that_fits_the_window_is_taken_as_it_is(width: int) -> None:
     allowed[100:110, 160 - width :] = True  # at the border
     allowed[104, 150] = False
     for seed in range(5):
-        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
+        p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(seed), PlacementRequest(allowed))
         assert np.array_equal(region_in_picture(p, allowed.shape), allowed)
 
 
 def test_a_region_in_a_picture_smaller_than_the_window() -> None:
     allowed = np.zeros((20, 24), bool)
     allowed[5:15, 3:12] = True
-    p = place(surface((20, 24)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(allowed))
+    p = place(surface((20, 24)), [example(disc())], WINDOW, FACTOR, config(), np.random.default_rng(0), PlacementRequest(allowed))
     assert np.array_equal(region_in_picture(p, allowed.shape), allowed)
 
 
@@ -182,7 +184,7 @@ def test_a_region_of_far_dots_is_met_even_by_a_hollow_defect(how: str) -> None:
     allowed = np.zeros((120, 160), bool)
     allowed[10, 10] = allowed[100, 150] = True
     for seed in range(10):
-        p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(allowed))
+        p = place(surface((120, 160)), [example(ring)], WINDOW, FACTOR, config(how), np.random.default_rng(seed), PlacementRequest(allowed))
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any()
         assert p.shape.any(), "the dot is the shape where the defect goes around it"
@@ -193,7 +195,7 @@ def test_a_small_region_is_given_whole_but_for_the_defects_it_has() -> None:
     allowed[50:78, 60:88] = True
     full[48:60, 58:70] = True  # the box and two pixels around it
     for seed in range(20):
-        wish = Wish(allowed, taken=[Box(50, 60, 8, 8)])
+        wish = PlacementRequest(allowed, taken=[Box(50, 60, 8, 8)])
         try:
             p = place(surface((120, 160)), [example(disc(2))], WINDOW, FACTOR, config(), np.random.default_rng(seed), wish)
         except NoRoomError:
@@ -205,7 +207,15 @@ def test_a_large_region_holds_a_defect_larger_than_the_window() -> None:
     allowed = np.zeros((200, 300), bool)
     allowed[30:170, 40:260] = True
     for seed in range(8):
-        p = place(surface((200, 300)), [example(SHAPES["large"])], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
+        p = place(
+            surface((200, 300)),
+            [example(SHAPES["large"])],
+            WINDOW,
+            FACTOR,
+            config(),
+            np.random.default_rng(seed),
+            PlacementRequest(allowed),
+        )
         region = region_in_picture(p, allowed.shape)
         assert region.any() and not (region & ~allowed).any() and max(p.region.shape) > WINDOW
 
@@ -214,7 +224,15 @@ def test_a_defect_in_a_small_region_is_no_larger_than_the_region() -> None:
     allowed = np.zeros((200, 300), bool)
     allowed[100:120, 100:120] = True
     for seed in range(8):
-        p = place(surface((200, 300)), [example(SHAPES["large"])], WINDOW, FACTOR, config(), np.random.default_rng(seed), Wish(allowed))
+        p = place(
+            surface((200, 300)),
+            [example(SHAPES["large"])],
+            WINDOW,
+            FACTOR,
+            config(),
+            np.random.default_rng(seed),
+            PlacementRequest(allowed),
+        )
         assert p.region.shape == (WINDOW, WINDOW) and 0 < bounding_box(p.shape).side <= 17
 
 
@@ -224,11 +242,17 @@ def test_pixels_lie_within_their_extent_and_places_are_preferred_where_little_is
     within[20:100, 20:140] = extent[20:100, 20:140] = True
     whole = 0
     for seed in range(20):
-        wish = Wish(within=within, extent=extent)
+        wish = PlacementRequest(within=within, extent=extent)
         p = place(surface((120, 160)), [example(SHAPES["line"])], WINDOW, FACTOR, config(how), np.random.default_rng(seed), wish)
         assert not (region_in_picture(p, extent.shape) & ~extent).any() and p.shape.any()
         free = place(
-            surface((120, 160)), [example(SHAPES["line"])], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(within=within)
+            surface((120, 160)),
+            [example(SHAPES["line"])],
+            WINDOW,
+            FACTOR,
+            config(how),
+            np.random.default_rng(seed),
+            PlacementRequest(within=within),
         )
         whole += p.shape.sum() >= 0.9 * free.shape.sum()
     assert whole >= 15, "most defects lie where nothing of them is lost"
@@ -239,7 +263,7 @@ def test_an_extent_that_leaves_nothing_of_a_defect_gives_way(how: str) -> None:
     within, extent = np.zeros((120, 160), bool), np.zeros((120, 160), bool)
     within[40:60, 40:60] = extent[110:, 150:] = True
     for seed in range(5):
-        wish = Wish(within=within, extent=extent)
+        wish = PlacementRequest(within=within, extent=extent)
         p = place(surface((120, 160)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), wish)
         assert p.shape.any() and not (region_in_picture(p, extent.shape) & extent).any()
 
@@ -251,11 +275,27 @@ def test_centres_lie_within_what_is_allowed_and_likely(how: str) -> None:
     within[:, 80:] = True
     likely[20:100, 20:140] = 1
     for seed in range(20):
-        p = place(image, [example(disc(3))], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(within=within, likely=likely))
+        p = place(
+            image,
+            [example(disc(3))],
+            WINDOW,
+            FACTOR,
+            config(how),
+            np.random.default_rng(seed),
+            PlacementRequest(within=within, likely=likely),
+        )
         row, column = np.argwhere(region_in_picture(p, (120, 160))).mean(0)
         assert 18 <= row <= 102 and 78 <= column <= 142
     with pytest.raises(DataError, match="--region, --place-map and --foreground leave no place"):
-        place(image, [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), Wish(within=within, likely=likely * ~within))
+        place(
+            image,
+            [example(disc())],
+            WINDOW,
+            FACTOR,
+            config(how),
+            np.random.default_rng(0),
+            PlacementRequest(within=within, likely=likely * ~within),
+        )
 
 
 def test_every_picture_s_defect_comes_as_often_and_its_larger_parts_more() -> None:
@@ -274,9 +314,13 @@ def test_every_picture_s_defect_comes_as_often_and_its_larger_parts_more() -> No
 
 def test_how_many_are_near_real_ones_can_be_said() -> None:
     image, examples = surface((200, 300)), [example(disc(), (0.2, 0.2))]
-    near = [place(image, examples, WINDOW, FACTOR, config("uniform"), np.random.default_rng(i), Wish(near=1.0)) for i in range(20)]
+    near = [
+        place(image, examples, WINDOW, FACTOR, config("uniform"), np.random.default_rng(i), PlacementRequest(near=1.0)) for i in range(20)
+    ]
     assert max(abs(p.top + WINDOW / 2 - 40) for p in near) < 40 and max(abs(p.left + WINDOW / 2 - 60) for p in near) < 60
-    far = [place(image, examples, WINDOW, FACTOR, config("position"), np.random.default_rng(i), Wish(near=0.0)) for i in range(20)]
+    far = [
+        place(image, examples, WINDOW, FACTOR, config("position"), np.random.default_rng(i), PlacementRequest(near=0.0)) for i in range(20)
+    ]
     assert np.std([p.left for p in far]) > 50
 
 
@@ -289,7 +333,9 @@ def test_a_second_defect_keeps_off_the_first(how: str) -> None:
     found = 0
     for seed in range(40):
         try:
-            p = place(surface(size), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), Wish(taken=taken))
+            p = place(
+                surface(size), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(seed), PlacementRequest(taken=taken)
+            )
         except NoRoomError:
             continue
         found += 1
@@ -310,7 +356,9 @@ def test_a_second_defect_keeps_off_the_first(how: str) -> None:
 def test_a_full_picture_has_no_room(how: str) -> None:
     for taken in ([Box(0, 0, 60, 60)], [Box(10, 10, 40, 40)]):
         with pytest.raises(NoRoomError, match="no place is left for one more defect"):
-            place(surface((60, 60)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), Wish(taken=taken))
+            place(
+                surface((60, 60)), [example(disc())], WINDOW, FACTOR, config(how), np.random.default_rng(0), PlacementRequest(taken=taken)
+            )
     assert issubclass(NoRoomError, DataError)
 
 

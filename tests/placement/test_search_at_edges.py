@@ -10,18 +10,18 @@ from placing import FACTOR, HOW, WINDOW, config, region_in_picture, surface
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box
-from flawsmith.placement.search import Wish, context_cost, place
+from flawsmith.placement.search import PlacementRequest, place, place_cost
 from flawsmith.placement.shapes import parse_size
-from flawsmith.product.exemplars import Example, collect
+from flawsmith.product.exemplars import Exemplar, collect_exemplars
 
 
-def chip(side: str, size: tuple[int, int] = (90, 120)) -> Example:
+def chip(side: str, size: tuple[int, int] = (90, 120)) -> Exemplar:
     """Return a half disc that reaches one side of its picture."""
     row, column = {"top": (0, 50), "bottom": (size[0] - 1, 50), "left": (40, 0), "right": (40, size[1] - 1)}[side]
     mask = cv2.circle(np.zeros(size, np.uint8), (column, row), 9, 1, -1) > 0
     image = surface(size)
     image[mask] = 20
-    return collect({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)[0]
+    return collect_exemplars({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)[0]
 
 
 def sides_of(mask: np.ndarray) -> set[str]:
@@ -62,9 +62,11 @@ def test_a_turned_chip_goes_to_the_side_it_was_turned_to() -> None:
 def test_a_region_or_a_size_of_the_user_s_goes_before_the_border() -> None:
     region = np.zeros((90, 120), bool)
     region[40:60, 40:80] = True
-    p = place(surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(0), Wish(region=region))
+    p = place(
+        surface((90, 120)), [chip("top")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(0), PlacementRequest(region=region)
+    )
     assert not (region_in_picture(p, (90, 120)) & ~region).any()
-    sized = Wish(size=parse_size("8px"))
+    sized = PlacementRequest(size=parse_size("8px"))
     how, picture = config(turned=False), surface((90, 120))
     tops = [place(picture, [chip("top")], WINDOW, FACTOR, how, np.random.default_rng(seed), sized) for seed in range(6)]
     assert any(p.top + int(np.flatnonzero(p.shape.any(1))[0]) > 3 for p in tops)
@@ -75,10 +77,10 @@ def test_surroundings_are_compared_without_the_mirrored_ones() -> None:
     image = g.integers(0, 250, (60, 60, 1), dtype=np.uint8)
     mask = np.zeros((60, 60), bool)
     mask[0:6, 20:30] = True
-    (one,) = collect({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)
+    (one,) = collect_exemplars({"chip": [Sample(image, mask, "chip", None, Path("a.png"))]}, WINDOW)
     assert one.shown is not None and not one.shown.all()
     here = np.array([[3, 25]])
-    assert context_cost(image, one.image, one.mask, here, one.shown)[0] == 0 < context_cost(image, one.image, one.mask, here)[0]
+    assert place_cost(image, one.image, one.mask, here, one.shown)[0] == 0 < place_cost(image, one.image, one.mask, here)[0]
 
 
 def tracks(gap: int, size: tuple[int, int] = (120, 120)) -> np.ndarray:
@@ -88,17 +90,19 @@ def tracks(gap: int, size: tuple[int, int] = (120, 120)) -> np.ndarray:
     return image
 
 
-def short() -> Example:
+def short() -> Exemplar:
     """Return a bridge over a gap of ten rows."""
     image, mask = tracks(10), np.zeros((120, 120), bool)
     mask[50:60, 60:66] = True
     image[mask] = 0
-    return collect({"short": [Sample(image, mask, "short", None, Path("short.png"))]}, WINDOW)[0]
+    return collect_exemplars({"short": [Sample(image, mask, "short", None, Path("short.png"))]}, WINDOW)[0]
 
 
 def test_in_binarised_pictures_a_bridge_reaches_both_sides() -> None:
     for seed in range(10):
-        p = place(tracks(10), [short()], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed), Wish(binarised=True))
+        p = place(
+            tracks(10), [short()], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed), PlacementRequest(binarised=True)
+        )
         rows = np.flatnonzero(p.shape.any(1)) + p.top
         assert abs(rows[0] - 50) <= 1 and abs(rows[-1] - 59) <= 1
 
@@ -108,13 +112,17 @@ def test_in_binarised_pictures_a_defect_without_a_place_gives_way_to_another_or_
     mask = np.zeros((120, 120), bool)
     mask[56:63, 57:64] = True
     spot[mask] = 0
-    (free,) = collect({"short": [Sample(spot, mask, "short", None, Path("free.png"))]}, WINDOW)
+    (free,) = collect_exemplars({"short": [Sample(spot, mask, "short", None, Path("free.png"))]}, WINDOW)
     empty = np.full((120, 120, 1), 255, np.uint8)
     for seed in range(6):
         g = np.random.default_rng(seed)
-        assert place(empty, [short(), free], WINDOW, FACTOR, config(), g, Wish(binarised=True)).source == "free.png"
+        assert place(empty, [short(), free], WINDOW, FACTOR, config(), g, PlacementRequest(binarised=True)).source == "free.png"
     with pytest.raises(NoRoomError, match="looks like the surroundings"):
-        place(empty, [short()], WINDOW, FACTOR, config(), np.random.default_rng(0), Wish(binarised=True))
+        place(empty, [short()], WINDOW, FACTOR, config(), np.random.default_rng(0), PlacementRequest(binarised=True))
     anywhere = np.ones((120, 120), bool)
-    for wish in (Wish(), Wish(anywhere, binarised=True), Wish(likely=anywhere.astype(np.float32), binarised=True)):
+    for wish in (
+        PlacementRequest(),
+        PlacementRequest(anywhere, binarised=True),
+        PlacementRequest(likely=anywhere.astype(np.float32), binarised=True),
+    ):
         assert place(empty, [short()], WINDOW, FACTOR, config(), np.random.default_rng(0), wish).source == "short.png", "the user said so"

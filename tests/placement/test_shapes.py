@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flawsmith.core.errors import ConfigError
 from flawsmith.placement.shapes import Size, join, parse_size, piece, propose, warp
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 
 def disc(radius: int = 4) -> np.ndarray:
@@ -28,9 +28,9 @@ SHAPES = {
 }
 
 
-def example(shape: np.ndarray) -> Example:
+def example(shape: np.ndarray) -> Exemplar:
     window = np.zeros((32, 32), bool)
-    return Example("dent", np.zeros((32, 32, 1), np.uint8), window, shape, (0.5, 0.5), int(shape.sum()), "a.png")
+    return Exemplar("dent", np.zeros((32, 32, 1), np.uint8), window, shape, (0.5, 0.5), int(shape.sum()), "a.png")
 
 
 def parts(shape: np.ndarray) -> int:

@@ -13,16 +13,16 @@ from flawsmith.config.schema import Config, QualityConfig
 from flawsmith.core.errors import ConfigError, RunError
 from flawsmith.dataset.windows import bounding_box, grow
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.quality.checks import measure, shape_scores
 from flawsmith.quality.limits import Limit, Limits, calibrate, load_limits, save_limits
-from flawsmith.quality.looks import Bank, look_scores
-from flawsmith.quality.verdict import Checks, Finding, Verdict
+from flawsmith.quality.patch_novelty import Bank, novelty_scores
+from flawsmith.quality.verify import Candidate, Verdict, Verifier
 
 SIDE = 48
-PRODUCT = Product(Shape(("dent", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.01, {"dent": (1, 2), "spot": (1, 2)})
+PRODUCT = Product(ModelSpec(("dent", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.01, {"dent": (1, 2), "spot": (1, 2)})
 
 
 def normal(seed: int, size: int = 80) -> np.ndarray:
@@ -37,14 +37,14 @@ def disc(radius: int) -> np.ndarray:
     return mask > 0
 
 
-def example(seed: int, defect: str = "dent", radius: int = 7, by: float = 60) -> Example:
+def example(seed: int, defect: str = "dent", radius: int = 7, by: float = 60) -> Exemplar:
     """Return a real defect: a disc darker than its surroundings that rises over a pixel or two."""
     mask = disc(radius)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)
     image = (normal(seed, SIDE) - by * soft[..., None]).round().astype(np.uint8)
     b = bounding_box(mask)
     shape = mask[b.top : b.top + b.height, b.left : b.left + b.width]
-    return Example(defect, image, mask, shape, (0.5, 0.5), int(mask.sum()), f"{defect}{seed}.png", np.zeros_like(mask))
+    return Exemplar(defect, image, mask, shape, (0.5, 0.5), int(mask.sum()), f"{defect}{seed}.png", np.zeros_like(mask))
 
 
 REAL = [example(i, "dent", 6 + i % 3, 50 + 5 * i) for i in range(8)] + [example(20 + i, "spot", 10, 60 + i) for i in range(2)]
@@ -67,12 +67,12 @@ def same(one: dict[str, Bank], other: dict[str, Bank]) -> bool:
     )
 
 
-def scores(e: Example, limits: Limits, image: np.ndarray | None = None) -> dict[str, float]:
+def scores(e: Exemplar, limits: Limits, image: np.ndarray | None = None) -> dict[str, float]:
     picture = ((e.image if image is None else image) / 255).astype(np.float32)
-    return {**shape_scores(e.mask), **measure(picture, e.mask, 3), **look_scores(picture, e.mask, limits.references)}
+    return {**shape_scores(e.mask), **measure(picture, e.mask, 3), **novelty_scores(picture, e.mask, limits.references)}
 
 
-def failed(limits: Limits, e: Example, image: np.ndarray | None = None) -> set[str]:
+def failed(limits: Limits, e: Exemplar, image: np.ndarray | None = None) -> set[str]:
     return {reason.split(":")[0] for reason in limits.reasons(e.defect, scores(e, limits, image))}
 
 
@@ -108,7 +108,7 @@ def test_a_reason_says_what_was_found_shown_and_allowed(limits: Limits) -> None:
         f"area: it covers 5000 px; real ones show {limit.least:.0f} to {limit.most:.0f} px, "
         f"allowed is at least {limit.low:.0f} px and at most {limit.high:.0f} px"
     )
-    assert limits.reasons("dent", {}) == [] == limits.reasons("dent", {"area": limit.median, "agreement": 0.0})
+    assert limits.reasons("dent", {}) == [] == limits.reasons("dent", {"area": limit.median, "consistency": 0.0})
     assert limits.reasons("nothing of the kind", {"area": 1.0}) == []
 
 
@@ -130,7 +130,7 @@ def test_the_margin_widens_every_limit() -> None:
 
 
 def test_one_example_gives_usable_limits() -> None:
-    product = dataclasses.replace(PRODUCT, shape=Shape(("dent",), 1, SIDE))
+    product = dataclasses.replace(PRODUCT, shape=ModelSpec(("dent",), 1, SIDE))
     alone = calibrate(REAL[:1], NORMALS, product, config())
     assert failed(alone, REAL[0]) == set() and failed(alone, example(70, radius=8)) == set()
     assert "area" in failed(alone, example(71, radius=20)) and "visible" in failed(alone, REAL[0], normal(72, SIDE))
@@ -167,7 +167,7 @@ def test_without_normals_the_rest_still_works() -> None:
 
 
 def test_a_normal_smaller_than_a_window_and_colour_and_16_bit_are_fine() -> None:
-    product = Product(Shape(("dent",), 3, SIDE), PixelRange(0.0, 4000.0, "uint16"), 0.01, {"dent": (1, 2)})
+    product = Product(ModelSpec(("dent",), 3, SIDE), PixelRange(0.0, 4000.0, "uint16"), 0.01, {"dent": (1, 2)})
     deep = [dataclasses.replace(e, image=(e.image.astype(np.uint16) * 16).repeat(3, 2)) for e in REAL[:6]]
     found = calibrate(deep, [normal(0, 20).astype(np.uint16).repeat(3, 2) * 16], product, config())
     assert len(found.references["product"].points) > 10 and 0 < found.kinds["dent"]["visible"].median < 1
@@ -196,7 +196,7 @@ def test_missing_or_spoiled_limits_say_what_to_do(limits: Limits, tmp_path: Path
 
 
 def test_limits_are_those_of_the_others_when_the_table_is_made() -> None:
-    product = dataclasses.replace(PRODUCT, shape=Shape(("dent",), 1, SIDE))
+    product = dataclasses.replace(PRODUCT, shape=ModelSpec(("dent",), 1, SIDE))
     odd = [*REAL[:8], example(80, radius=18)]
     assert calibrate(odd, [], product, config()).kinds["dent"]["area"].passed == pytest.approx(8 / 9)
 
@@ -212,31 +212,31 @@ def test_normals_are_turned_as_windows_were_in_training(turning: bool) -> None:
     turns = dataclasses.replace(config(), data=dataclasses.replace(Config().data, rotations=turning, flips=turning))
     found = calibrate(REAL, [rows.astype(np.uint8)] * 3, PRODUCT, turns)
     lying = (np.ascontiguousarray(rows[:SIDE, :SIDE].swapaxes(0, 1)) / 255).astype(np.float32)
-    assert (look_scores(lying, None, found.references)["product"] > 3) != turning
+    assert (novelty_scores(lying, None, found.references)["product"] > 3) != turning
 
 
-def judge(limits: Limits, image: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None, margin: float = 1.0) -> Verdict:
-    config = QualityConfig(margin=margin, agreement=0.0, outside=1.0)
-    finding = Finding(image, np.full_like(image, 128), mask, "dent", others=others)
-    return Checks(PRODUCT, limits, REAL, config, 3).judge(finding)
+def verify(limits: Limits, image: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None, margin: float = 1.0) -> Verdict:
+    config = QualityConfig(margin=margin, consistency=0.0, outside=1.0)
+    finding = Candidate(image, np.full_like(image, 128), mask, "dent", others=others)
+    return Verifier(PRODUCT, limits, REAL, config, 3).verify(finding)
 
 
 def test_generate_may_ask_for_another_margin(limits: Limits) -> None:
     large = example(90, radius=10)
-    assert not [r for r in judge(limits, large.image, large.mask).reasons if r.startswith("area")]
-    assert [r for r in judge(limits, large.image, large.mask, margin=0.1).reasons if r.startswith("area")]
+    assert not [r for r in verify(limits, large.image, large.mask).reasons if r.startswith("area")]
+    assert [r for r in verify(limits, large.image, large.mask, margin=0.1).reasons if r.startswith("area")]
 
 
 def test_on_a_canvas_the_window_around_the_defect_is_looked_at_without_other_defects(limits: Limits) -> None:
     e = example(91)
-    small = judge(limits, e.image, e.mask).scores
+    small = verify(limits, e.image, e.mask).scores
     canvas = np.random.default_rng(0).integers(0, 256, (3 * SIDE, 2 * SIDE, 1)).astype(np.uint8)  # nothing like the product
     canvas[SIDE : 2 * SIDE, :SIDE] = e.image
     mask = np.pad(e.mask, [(SIDE, SIDE), (0, SIDE)])
-    large = judge(limits, canvas, mask).scores
+    large = verify(limits, canvas, mask).scores
     assert large["product"] == small["product"] and large["detail"] == small["detail"]
     other = np.zeros_like(e.mask)
     other[2:16, 2:46] = True
     both = np.where(other[..., None], np.uint8(255), e.image)
-    known, unknown = judge(limits, both, e.mask, other).scores, judge(limits, both, e.mask).scores
+    known, unknown = verify(limits, both, e.mask, other).scores, verify(limits, both, e.mask).scores
     assert known["product"] < 2 < unknown["product"]

@@ -3,7 +3,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from flawsmith.quality.copies import crop
+from flawsmith.quality.copies import grey_crop
 from flawsmith.quality.select import features, pick
 
 
@@ -18,27 +18,29 @@ def defect(height: int = 8, width: int = 20, level: float = 0.2, noise: float = 
 
 def test_features_are_finite_and_do_not_depend_on_the_pose():
     picture, mask = defect(noise=0.1, corner=4)
-    own = features(crop(picture, mask), (0.3, 0.7))
+    own = features(grey_crop(picture, mask), (0.3, 0.7))
     assert np.isfinite(own).all()
     assert own.ndim == 1 and own.dtype == np.float32
     for turns in range(4):
         for step in (1, -1):
-            turned = crop(np.rot90(picture[:, ::step], turns), np.rot90(mask[:, ::step], turns))
+            turned = grey_crop(np.rot90(picture[:, ::step], turns), np.rot90(mask[:, ::step], turns))
             assert features(turned, (0.3, 0.7)) == pytest.approx(own, abs=1e-4)
 
 
 @pytest.mark.parametrize("change", [{"height": 16, "width": 40}, {"height": 16}, {"level": 0.5}, {"noise": 0.1}, {"corner": 6}])
 def test_features_tell_size_shape_brightness_and_texture_apart(change):
-    own, other = features(crop(*defect()), (0.5, 0.5)), features(crop(*defect(**change)), (0.5, 0.5))
+    own, other = features(grey_crop(*defect()), (0.5, 0.5)), features(grey_crop(*defect(**change)), (0.5, 0.5))
     assert np.abs(own - other).max() > 0.05
 
 
 def test_features_tell_the_place():
-    assert np.abs(features(crop(*defect()), (0.1, 0.5)) - features(crop(*defect()), (0.9, 0.5))).max() == pytest.approx(0.8, abs=1e-5)
+    assert np.abs(features(grey_crop(*defect()), (0.1, 0.5)) - features(grey_crop(*defect()), (0.9, 0.5))).max() == pytest.approx(
+        0.8, abs=1e-5
+    )
 
 
 def test_features_of_a_single_pixel():
-    assert np.isfinite(features(crop(*defect(1, 1)), (0.5, 0.5))).all()
+    assert np.isfinite(features(grey_crop(*defect(1, 1)), (0.5, 0.5))).all()
 
 
 def test_pick_takes_one_of_each_cluster():

@@ -23,13 +23,13 @@ from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, Settings
 from flawsmith.benchmark.results import collect
 from flawsmith.benchmark.stages import Place, defects_of, masks_of, measure_maps
 from flawsmith.core.files import write_json
-from flawsmith.dataset.reading import load
+from flawsmith.dataset.reading import load_sample
 from flawsmith.images.files import read_image, write_image, write_mask
 from flawsmith.metrics.statistics import tally
 from flawsmith.reports.benefit import print_benefit, step_commands, write_benefit_report
 from flawsmith.reports.comparison import RECALLS, precision_at_recalls, precision_block
 from flawsmith.reports.examples import ranked, specimens
-from flawsmith.reports.gains import Verdict, best_baseline, best_of, known, verdict_of
+from flawsmith.reports.gains import GainVerdict, best_baseline, best_of, known, verdict_of
 from flawsmith.reports.intrinsic import intrinsic_section
 from flawsmith.workflows.benefit import jobs_of_learning, jobs_of_test
 
@@ -87,7 +87,7 @@ def measured(name: str = "EfficientNet-Lite0 (ImageNet)", digest: str = "0123456
     likeness = {key: number(0.5) for key in ("precision", "recall", "density", "coverage")} | {"fid": number(fid)}
     windows = likeness | {"kid": number(0.0123, deviation=0.001, mean=0.02, kinds=2), "ic_distance": number(0.31)}
     windows["diversity"] = number(0.93, generated=0.28, real=0.3)
-    masks = {key: number(0.7) for key in ("agreement", "psnr", "ssim", "precision", "recall", "density", "coverage")}
+    masks = {key: number(0.7) for key in ("consistency", "psnr", "ssim", "precision", "recall", "density", "coverage")}
     masks["copies"] = number(0.0, count=0, pairs=6, highest=0.4)
     counts = {side: {"pictures": 6, "defects": 6} for side in ("real", "generated")}
     by = {"name": name, "digest": digest}
@@ -115,8 +115,8 @@ def make(data: Path, report: Path, settings: Settings) -> Done:
     run_jobs([job for job in jobs_of_test(places) if job.run == stages.try_column], 0, quiet=True)
     first = places[0]
     items = [*defects_of(first.parts().test), *first.parts().test.held_out_normals]
-    maps = [load(item).image[..., 0].astype(np.float32) for item in items]
-    nearest = measure_maps(first, NEAREST, items, maps, masks_of([load(item) for item in items]), [float(m.max()) for m in maps])
+    maps = [load_sample(item).image[..., 0].astype(np.float32) for item in items]
+    nearest = measure_maps(first, NEAREST, items, maps, masks_of([load_sample(item) for item in items]), [float(m.max()) for m in maps])
     write_json(first.tested(NEAREST), {"column": NEAREST, **nearest, "job_seconds": 1.0})
     kept = json.loads(json.dumps({k: getattr(settings, k) for k in settings.__dataclass_fields__}, default=vars))
     machine = {"processor": "drawn", "cores": 2, "device": "cpu", "workers": 0}
@@ -354,7 +354,7 @@ def test_a_picture_s_marks_are_what_the_test_found(done: Done) -> None:
     item = defects_of(place.parts().test)[0]
     tested = json.loads(place.tested(REAL).read_text())
     marked = _marks(place, REAL, tested["threshold"], [item])[item.image]
-    mask = load(item).mask
+    mask = load_sample(item).mask
     assert mask is not None
     (row,) = [row for row in tested["pictures"] if item.image.as_posix().endswith(row["image"])]
     assert row["iou"] == pytest.approx((marked & mask).sum() / (marked | mask).sum(), abs=1e-4)
@@ -384,7 +384,7 @@ def test_the_best_of_a_column_is_as_printed() -> None:
     assert not known(None) and not known({"value": None, "low": 0.0, "high": 1.0})
 
 
-def alone(low: float, high: float) -> Verdict:
+def alone(low: float, high: float) -> GainVerdict:
     gain = {"value": (low + high) / 2, "low": low, "high": high}
     own = {"column": "generated only", "metrics": {}, "gains": {"pixel_ap": gain}}
     return verdict_of({"verdict": {}, "detection": [{"column": REAL, "metrics": {}, "gains": {}}, own]})

@@ -87,7 +87,7 @@ def test_a_square_lies_within_the_picture(middle: tuple[int, int]) -> None:
 
 def test_a_crop_does_not_hold_the_picture_it_was_cut_from() -> None:
     picture = np.zeros((100, 20, 3), np.uint8)
-    assert not np.shares_memory(drawing.crop(picture, (10, 0, 20, 20)), picture)
+    assert not np.shares_memory(drawing.crop_picture(picture, (10, 0, 20, 20)), picture)
 
 
 @pytest.mark.parametrize(("height", "width"), [(10, 10), (7, 11), (60, 90), (10, 200), (1, 1)])

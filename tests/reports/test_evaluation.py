@@ -25,7 +25,7 @@ def kind(kid: float | None = 0.0123, **counts: int) -> dict[str, Any]:
     likeness |= {"fid": number(None), "kid": number(kid, deviation=0.002) if kid is not None else number(None)}
     variety = {"ic_distance": number(1.5), "diversity": number(0.8, generated=1.2, real=1.5)}
     masks: dict[str, Any] = {name: number(0.25) for name in ("precision", "recall", "density", "coverage")}
-    masks |= {"agreement": number(0.75, least=0.5), "psnr": number(99.5, least=88.0), "ssim": number(None)}
+    masks |= {"consistency": number(0.75, least=0.5), "psnr": number(99.5, least=88.0), "ssim": number(None)}
     masks |= {"copies": number(0.5, count=1, pairs=2, highest=0.91), "with_place": True}
     masks["shapes"] = {name: {"real": [1.0, 2.0, 3.0], "generated": [2.0, 4.0, 6.0]} for name in evaluation.NAMES}
     masks["shapes"]["row"]["generated"] = None
@@ -111,7 +111,7 @@ def page(found: dict[str, Any], real: list[Item], out: Path) -> str:
 def pairs(*agreements: float | None) -> list[dict[str, Any]]:
     rows = []
     for i, fits in enumerate(agreements):
-        row = {"id": f"{i:06d}", "defect": "crack", "agreement": fits, "psnr": 50.0, "ssim": 1.0}
+        row = {"id": f"{i:06d}", "defect": "crack", "consistency": fits, "psnr": 50.0, "ssim": 1.0}
         rows.append(row | {"copy": 0.1 * i, "copy_of": f"real{i}.png", "copied": i == 5})
     return rows
 
@@ -120,17 +120,17 @@ def test_the_page_shows_the_worst_and_the_best_and_what_is_nearest_to_a_copy(rea
     out = write_pairs(["accepted"] * 10)
     agreements = (0.9, 0.3, 0.8, 0.7, 0.95, 0.2, 0.6, 0.5, 0.4, 0.99)
     html = page(result(pairs=pairs(*agreements)), real, out)
-    section = html.split('<section id="agreement">')[1].split("</section>")[0]
+    section = html.split('<section id="consistency">')[1].split("</section>")[0]
     worst, best = section.split("<h3>best</h3>")
-    assert re.findall(r"<b>[^<]*agreement (0\.\d\d)", worst) == ["0.20", "0.30", "0.40", "0.50"]
-    assert re.findall(r"<b>[^<]*agreement (0\.\d\d)", best) == ["0.99", "0.95", "0.90", "0.80"]
+    assert re.findall(r"<b>[^<]*consistency (0\.\d\d)", worst) == ["0.20", "0.30", "0.40", "0.50"]
+    assert re.findall(r"<b>[^<]*consistency (0\.\d\d)", best) == ["0.99", "0.95", "0.90", "0.80"]
     copies = html.split('<section id="copies">')[1].split("</section>")[0]
     assert re.findall(r"<b>[^<]*alike to (real\d\.png)", copies) == ["real9.png", "real8.png", "real7.png", "real6.png"]
 
 
 def test_few_pairs_are_shown_once(real: list[Item], write_pairs: Callable) -> None:
     html = page(result(pairs=pairs(0.5, 0.9)), real, write_pairs(["accepted"] * 2))
-    section = html.split('<section id="agreement">')[1].split("</section>")[0]
+    section = html.split('<section id="consistency">')[1].split("</section>")[0]
     assert section.count("<figure") == 2 and "<h3>best</h3>" not in section
 
 
@@ -145,7 +145,7 @@ def test_a_missing_number_is_a_dash_and_its_reason_is_told(real: list[Item], wri
     html = page(result(), real, write_pairs())
     reasons = html.split('<section id="reasons">')[1].split("</section>")[0]
     assert "2 real and 1 generated, needs 5 of each" in reasons and "fid" in reasons and "ssim" in reasons
-    assert "id=agreement" not in html and '<section id="agreement">' not in html  # no pair has one
+    assert "id=consistency" not in html and '<section id="consistency">' not in html  # no pair has one
 
 
 def test_names_are_text(real: list[Item], write_pairs: Callable) -> None:

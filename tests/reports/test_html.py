@@ -15,9 +15,9 @@ from html_page import Page
 from PIL import Image
 
 from flawsmith.images.files import write_image
-from flawsmith.product.exemplars import Example, save_library
+from flawsmith.product.exemplars import Exemplar, save_exemplars
 from flawsmith.reports import html
-from flawsmith.reports.drawing import encode
+from flawsmith.reports.drawing import encode_picture
 
 
 def row(defect: str, verdict: str, reasons: list[str] | None = None, **scores: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def row(defect: str, verdict: str, reasons: list[str] | None = None, **scores: A
 def write_out(folder: Path, rows: list[dict[str, Any]]) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "pairs.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
-    (folder / "sheet.png").write_bytes(encode(np.full((30, 40, 3), 200, np.uint8), "PNG"))
+    (folder / "sheet.png").write_bytes(encode_picture(np.full((30, 40, 3), 200, np.uint8), "PNG"))
     return folder
 
 
@@ -48,8 +48,8 @@ ROWS = [
 def write_run(run: Path) -> Path:
     """Write the parts of RUN that the report reads: one real crack, and a log."""
     shape = np.ones((5, 9), bool)
-    example = Example("crack", np.zeros((16, 16, 1), np.uint8), np.zeros((16, 16), bool), shape, (0.5, 0.5), 45, "7.png")
-    save_library(run / "model/library.safetensors", [example])
+    example = Exemplar("crack", np.zeros((16, 16, 1), np.uint8), np.zeros((16, 16), bool), shape, (0.5, 0.5), 45, "7.png")
+    save_exemplars(run / "model/exemplars.safetensors", [example])
     (run / "log.jsonl").write_text("".join(json.dumps({"step": s, "loss": 1 / s}) + "\n" for s in range(10, 510, 10)))
     return run
 

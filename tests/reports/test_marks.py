@@ -10,7 +10,7 @@ import pytest
 from flawsmith.core.files import read_lines
 from flawsmith.dataset.sample import Sample
 from flawsmith.images.files import write_image
-from flawsmith.product.exemplars import Example, collect, save_library
+from flawsmith.product.exemplars import Exemplar, collect_exemplars, save_exemplars
 from flawsmith.reports import marks
 
 
@@ -55,8 +55,8 @@ def write_run(run: Path, size: tuple[int, int] | None) -> Path:
     shape = np.zeros((10, 20), bool)
     shape[4] = True
     window = np.zeros((32, 32), bool)
-    example = Example("crack", np.zeros((32, 32, 1), np.uint8), window, shape, (0.5, 0.5), 20, "7.png")
-    save_library(run / "model/library.safetensors", [example])
+    example = Exemplar("crack", np.zeros((32, 32, 1), np.uint8), window, shape, (0.5, 0.5), 20, "7.png")
+    save_exemplars(run / "model/exemplars.safetensors", [example])
     if size is not None:
         write_image(run / "data/test/crack/7.png", np.zeros((*size, 1), np.uint8))
     defects = {"crack": [{"image": "test/crack/7.png", "sha256": ""}]}
@@ -76,7 +76,7 @@ def test_a_real_mark_is_measured_in_its_own_picture(size: tuple[int, int] | None
 def test_a_defect_larger_than_the_window_is_where_it_was() -> None:
     mask = np.zeros((200, 200), bool)
     mask[20:180, 20:30] = mask[170:180, 20:180] = True  # an L, whose middle is not on it
-    (example,) = collect({"crack": [Sample(np.zeros((200, 200, 1), np.uint8), mask, "crack", None, Path("a.png"))]}, 64)
+    (example,) = collect_exemplars({"crack": [Sample(np.zeros((200, 200, 1), np.uint8), mask, "crack", None, Path("a.png"))]}, 64)
     mark = marks._real_mark(example, (200, 200))
     assert mark.extent == pytest.approx((0.1, 0.1, 0.9, 0.9), abs=0.006)
 

@@ -15,7 +15,7 @@ from flawsmith.diffusion.samplers import SAMPLERS
 from flawsmith.diffusion.schedules import joint_noise
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import Condition, DualModel
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.synthesis import sampling
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn, Task
@@ -26,7 +26,7 @@ SIDE = 32
 
 def model(config: Config, colours: int = 1, empty: bool = False) -> DualModel:
     """Return an untrained model whose exchange does something; with `empty` it draws hardly any mask."""
-    built = build_model(config.model, Shape(("blob", "line"), colours, SIDE), 0)
+    built = build_model(config.model, ModelSpec(("blob", "line"), colours, SIDE), 0)
     g = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in built.net.exchange.parameters():
@@ -59,7 +59,7 @@ def same(a: Drawn, b: Drawn) -> bool:
         {"model": {"dual": False}},
         {"model": {"bcm": True, "interaction": "joint"}},
         {"diffusion": {"rho": 0.7}},
-        {"generation": {"sampler": "renewed"}, "diffusion": {"rho": 0.7}},
+        {"generation": {"sampler": "renoise"}, "diffusion": {"rho": 0.7}},
     ],
 )
 def test_a_window_does_not_depend_on_its_neighbours(
@@ -76,7 +76,7 @@ def test_a_window_does_not_depend_on_its_neighbours(
     assert all(same(a, b) for a, b in zip(draw(m, tasks(colours)[::-1], config, "fp32"), together[::-1], strict=True))
 
 
-@pytest.mark.parametrize("sampler", ["dpmpp", "renewed"])
+@pytest.mark.parametrize("sampler", ["dpmpp", "renoise"])
 def test_on_an_accelerator_windows_that_go_through_together_are_the_same_to_rounding(tiny: Callable[..., Config], sampler: str) -> None:
     config = tiny(model={"bcm": True}, generation={"sampler": sampler})
     m = model(config)

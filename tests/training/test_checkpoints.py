@@ -9,16 +9,16 @@ from torch import nn
 
 from flawsmith.core.errors import RunError
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 
-Parts = tuple[nn.Module, Average, torch.optim.Optimizer]
+Parts = tuple[nn.Module, MovingAverage, torch.optim.Optimizer]
 
 
 def parts(seed: int) -> Parts:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
-    return net, Average(net, 0.9), torch.optim.AdamW(net.parameters(), lr=0.01, betas=(0.9, 0.99))
+    return net, MovingAverage(net, 0.9), torch.optim.AdamW(net.parameters(), lr=0.01, betas=(0.9, 0.99))
 
 
 def take(parts: Parts, steps: range) -> None:

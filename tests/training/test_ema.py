@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 
 
 class Net(nn.Module):
@@ -21,7 +21,7 @@ def model() -> Net:
 
 def test_the_average_is_its_recursion() -> None:
     net, g = model(), torch.Generator().manual_seed(0)
-    average = Average(net, 0.9)
+    average = MovingAverage(net, 0.9)
     expected = {name: p.detach().clone().double() for name, p in net.named_parameters()}
     for step in range(1, 200):
         for p in net.parameters():
@@ -36,7 +36,7 @@ def test_the_average_is_its_recursion() -> None:
 
 def test_it_forgets_the_start_quickly_and_ends_at_weights_that_stand_still() -> None:
     net = model()
-    average = Average(net, 0.999)
+    average = MovingAverage(net, 0.999)
     start = net.first.weight.detach().clone()
     net.first.weight.data += 1
     average.update(net, 1)
@@ -48,7 +48,7 @@ def test_it_forgets_the_start_quickly_and_ends_at_weights_that_stand_still() -> 
 
 def test_the_average_is_a_copy_of_the_trainable_weights_alone() -> None:
     net = model()
-    average = Average(net, 0.5)
+    average = MovingAverage(net, 0.5)
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
     assert set(average.weights) == {"first.weight", "first.bias", "norm.weight", "norm.bias"}
     net.first.weight.data += 1
@@ -59,7 +59,7 @@ def test_the_average_is_a_copy_of_the_trainable_weights_alone() -> None:
 
 def test_the_state_is_the_models_with_the_averaged_weights() -> None:
     net = model()
-    average = Average(net, 0.5)
+    average = MovingAverage(net, 0.5)
     net.first.weight.data += 1
     state = average.state(net)
     assert set(state) == set(net.state_dict()) - {"last.weight", "last.bias"}, "what is frozen is not kept with a run"

@@ -10,15 +10,15 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
 from flawsmith.models.build import build_model
 from flawsmith.models.store import load_model
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.training.initial import start_from
 from flawsmith.training.loop import fit
 
 
 def test_what_fits_is_taken_and_the_rest_is_new(run8: Path) -> None:
     other, config, _ = load_model(run8 / "model" / "model.safetensors")
-    fresh = build_model(config.model, Shape(("hole", "line"), 3, 32), seed=7)  # other colours: the outer layers do not fit
-    model = build_model(config.model, Shape(("hole", "line"), 3, 32), seed=7)
+    fresh = build_model(config.model, ModelSpec(("hole", "line"), 3, 32), seed=7)  # other colours: the outer layers do not fit
+    model = build_model(config.model, ModelSpec(("hole", "line"), 3, 32), seed=7)
     counts = start_from(model, run8, config.model)
     own, theirs, before = model.state_dict(), other.state_dict(), fresh.state_dict()
     fits = [name for name in own if own[name].shape == theirs[name].shape and name != "tokens.entries"]
@@ -43,7 +43,7 @@ def test_the_same_product_takes_everything(run8: Path) -> None:
 def test_another_form_of_network_is_refused(run8: Path, tiny: Callable[..., Config]) -> None:
     config = tiny(model={"interaction": "none"}).model
     with pytest.raises(RunError, match="model.interaction is saim, this fit's none"):
-        start_from(build_model(config, Shape(("hole",), 1, 32), seed=0), run8, config)
+        start_from(build_model(config, ModelSpec(("hole",), 1, 32), seed=0), run8, config)
 
 
 def test_a_fit_starts_from_it_and_says_so(data8: Path, run8: Path, tiny: Callable[..., Config], tmp_path: Path) -> None:

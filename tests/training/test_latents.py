@@ -17,10 +17,10 @@ from flawsmith.core.seeds import torch_generator
 from flawsmith.dataset.reading import read
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
-from flawsmith.training.latents import KeptLatents, encode
+from flawsmith.training.latents import KeptLatents, encode_batch
 from flawsmith.training.loop import fit
 from flawsmith.training.objective import _weight, objective
-from flawsmith.training.prepare import Learned, prepare
+from flawsmith.training.prepare import TrainingData, prepare_training
 
 CPU = torch.device("cpu")
 
@@ -40,15 +40,15 @@ def settings(tiny: Callable[..., Config], backbone: Path) -> Callable[..., Confi
 
 
 @pytest.fixture
-def learned(settings: Callable[..., Config], data8: Path) -> Learned:
-    return prepare(read(data8), settings())
+def learned(settings: Callable[..., Config], data8: Path) -> TrainingData:
+    return prepare_training(read(data8), settings())
 
 
-def built(learned: Learned) -> DualModel:
+def built(learned: TrainingData) -> DualModel:
     return build_model(learned.config.model, learned.product.shape, 0)
 
 
-def test_a_kept_window_is_encoded_once_and_is_what_was_cut(learned: Learned, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_window_is_encoded_once_and_is_what_was_cut(learned: TrainingData, monkeypatch: pytest.MonkeyPatch) -> None:
     model, kept = built(learned), KeptLatents(learned.pool, seed=3, count=5)
     calls: list[int] = []
     real = model.codec.encode
@@ -63,7 +63,7 @@ def test_a_kept_window_is_encoded_once_and_is_what_was_cut(learned: Learned, mon
     again = KeptLatents(learned.pool, seed=3, count=5).batch(model, 7, 4, CPU)
     assert torch.equal(again.ids, batches[7].ids) and torch.equal(again.mask, batches[7].mask)
     torch.testing.assert_close(again.whole, batches[7].whole, atol=1e-5, rtol=1e-5)
-    expected = encode(model, learned.pool.windows(3, [("kept", i) for i in range(5)]))
+    expected = encode_batch(model, learned.pool.windows(3, [("kept", i) for i in range(5)]))
     for row in range(4):
         like = [i for i in range(5) if torch.allclose(expected.whole[i], batches[0].whole[row], atol=1e-4)]
         assert len(like) == 1
@@ -71,14 +71,14 @@ def test_a_kept_window_is_encoded_once_and_is_what_was_cut(learned: Learned, mon
             torch.testing.assert_close(getattr(batches[0], name)[row], getattr(expected, name)[like[0]], atol=1e-4, rtol=1e-4)
 
 
-def test_the_loss_does_not_care_who_encoded(learned: Learned) -> None:
+def test_the_loss_does_not_care_who_encoded(learned: TrainingData) -> None:
     model, batch = built(learned), learned.pool.batch(0, 0, 3)
-    found = [objective(model, b, learned.config.diffusion, torch_generator(0, "noise")).total for b in (batch, encode(model, batch))]
+    found = [objective(model, b, learned.config.diffusion, torch_generator(0, "noise")).total for b in (batch, encode_batch(model, batch))]
     assert torch.equal(found[0], found[1]) and found[0] > 0
 
 
-def test_the_mask_weighs_as_much_against_latents_as_against_pixels(learned: Learned, tiny: Callable[..., Config], data8: Path) -> None:
-    for model, config in ((built(learned), learned.config), (built(pixels := prepare(read(data8), tiny())), pixels.config)):
+def test_the_mask_weighs_as_much_against_latents_as_against_pixels(learned: TrainingData, tiny: Callable[..., Config], data8: Path) -> None:
+    for model, config in ((built(learned), learned.config), (built(pixels := prepare_training(read(data8), tiny())), pixels.config)):
         everywhere = torch.ones(1, 1, learned.product.shape.window, learned.product.shape.window)
         weight = _weight(model, everywhere, config.diffusion)[0, 0]  # (C, h, w)
         channels = model.codec.channels
@@ -87,7 +87,7 @@ def test_the_mask_weighs_as_much_against_latents_as_against_pixels(learned: Lear
 
 
 def test_a_single_branch_has_no_part(settings: Callable[..., Config], data8: Path) -> None:
-    learned = prepare(read(data8), settings({"dual": False}))
+    learned = prepare_training(read(data8), settings({"dual": False}))
     model = built(learned)
     batch = KeptLatents(learned.pool, 0, 2).batch(model, 0, 3, CPU)
     assert batch.part is None

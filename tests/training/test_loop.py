@@ -19,9 +19,9 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.core.files import content_hash
 from flawsmith.models.store import load_model
-from flawsmith.product.exemplars import load_library
+from flawsmith.product.exemplars import load_exemplars
 from flawsmith.quality.limits import load_limits
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 from flawsmith.training.loop import fit
 from flawsmith.training.pool import Batch, Pool
 
@@ -89,7 +89,7 @@ def test_a_run_has_everything_the_contract_names(six: Path, tiny: Tiny, data8: P
     assert not model.training and not any(p.requires_grad for p in model.parameters())
     assert [path.name for path in sorted((six / "checkpoints").iterdir())] == ["step-0000003.safetensors", "step-0000006.safetensors"]
     assert [path.name for path in sorted((six / "previews").iterdir())] == ["step-0000004.png", "step-0000006.png"]
-    assert {e.defect for e in load_library(six / "model/library.safetensors")} == {"blob", "line"}
+    assert {e.defect for e in load_exemplars(six / "model/exemplars.safetensors")} == {"blob", "line"}
     assert load_limits(six / "model/limits.safetensors").kinds.keys() == {"blob", "line"}
     record = json.loads((six / "data.json").read_text())
     everything = [*record["normals"], *(row for rows in record["defects"].values() for row in rows)]
@@ -154,7 +154,7 @@ def test_the_third_is_learned_from_and_nothing_else(data8: Path, tiny: Tiny, tmp
     unseen = {content_hash(data8 / f"test/{name}/{i:03}.png") for name in ("blob", "line") for i in range(2, 6)}
     unseen |= {content_hash(path) for path in (data8 / "test/good").iterdir()}
     assert not unseen & {row["sha256"] for row in record["normals"]} and not unseen & set(sum(learned.values(), []))
-    sources = {(e.defect, e.source) for e in load_library(tmp_path / "run/model/library.safetensors")}
+    sources = {(e.defect, e.source) for e in load_exemplars(tmp_path / "run/model/exemplars.safetensors")}
     assert sources <= {(name, f"{i:03}.png") for name in ("blob", "line") for i in range(2)}
 
 
@@ -226,7 +226,7 @@ def test_a_training_stopped_by_ctrl_c_keeps_what_it_has_learned(
     assert same_weights(run, six) and log(run) == log(six)
 
 
-@pytest.mark.parametrize(("owner", "name"), [(torch.optim.AdamW, "zero_grad"), (Average, "update")])
+@pytest.mark.parametrize(("owner", "name"), [(torch.optim.AdamW, "zero_grad"), (MovingAverage, "update")])
 def test_ctrl_c_in_the_middle_of_a_step_keeps_no_half_step(
     owner: type, name: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.training.loop import fit
 from flawsmith.training.memory import activations, estimate, fit_into
 from flawsmith.training.objective import Loss
@@ -32,7 +32,7 @@ def make(tmp_path: Path) -> Make:
     def build(window: int = 64, **model: Any) -> DualModel:
         small = {"backbone": str(checkpoint), "dual": True, "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "product": "part"}
         config = from_dict({"model": {**small, **model}, "diffusion": {"align_weight": 0.0}})
-        return build_model(config.model, Shape(("crack",), 1, window), 0)
+        return build_model(config.model, ModelSpec(("crack",), 1, window), 0)
 
     return build
 

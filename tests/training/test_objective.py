@@ -13,7 +13,7 @@ from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.models.build import build_model
 from flawsmith.models.codecs import decode_mask
 from flawsmith.models.dual_model import Condition, DualModel
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.training.objective import Loss, objective
 from flawsmith.training.pool import Batch
 
@@ -35,7 +35,7 @@ def batch(count: int = 4) -> Batch:
 
 
 def model(config: Config) -> DualModel:
-    return build_model(config.model, Shape(("blob", "line"), 1, SIDE), 0)
+    return build_model(config.model, ModelSpec(("blob", "line"), 1, SIDE), 0)
 
 
 def right(config: Config, m: DualModel, b: Batch) -> Callable[..., Tensor]:

@@ -12,30 +12,30 @@ from flawsmith.dataset.reading import read
 from flawsmith.images.files import read_image
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
-from flawsmith.training.ema import Average
-from flawsmith.training.prepare import Learned, prepare
+from flawsmith.training.ema import MovingAverage
+from flawsmith.training.prepare import TrainingData, prepare_training
 from flawsmith.training.previews import ROWS, Previews
 
 
 @pytest.fixture
-def learned(data8: Path, tiny: Callable[..., Config]) -> Learned:
-    return prepare(read(data8), tiny())
+def learned(data8: Path, tiny: Callable[..., Config]) -> TrainingData:
+    return prepare_training(read(data8), tiny())
 
 
-def model(learned: Learned, config: Config) -> DualModel:
+def model(learned: TrainingData, config: Config) -> DualModel:
     return build_model(config.model, learned.product.shape, 0)
 
 
-def shift(average: Average) -> None:
+def shift(average: MovingAverage) -> None:
     g = torch.Generator().manual_seed(0)
     for weight in average.weights.values():
         weight += 0.2 * torch.randn(weight.shape, generator=g)
 
 
-def test_the_model_is_left_as_it_was(learned: Learned, tiny: Callable[..., Config], tmp_path: Path) -> None:
+def test_the_model_is_left_as_it_was(learned: TrainingData, tiny: Callable[..., Config], tmp_path: Path) -> None:
     config = tiny()
     net = model(learned, config)
-    average = Average(net, 0.9)
+    average = MovingAverage(net, 0.9)
     shift(average)
     before = {name: p.detach().clone() for name, p in net.state_dict().items()}
     averaged = {name: w.clone() for name, w in average.weights.items()}
@@ -48,10 +48,10 @@ def test_the_model_is_left_as_it_was(learned: Learned, tiny: Callable[..., Confi
         assert all(torch.equal(w, averaged[name]) for name, w in average.weights.items())
 
 
-def test_previews_show_the_averaged_weights(learned: Learned, tiny: Callable[..., Config], tmp_path: Path) -> None:
+def test_previews_show_the_averaged_weights(learned: TrainingData, tiny: Callable[..., Config], tmp_path: Path) -> None:
     config = tiny()
     net = model(learned, config)
-    average = Average(net, 0.9)
+    average = MovingAverage(net, 0.9)
     previews = Previews(tmp_path, learned.pool, 0, "fp32")
     previews.draw(net, average, config, 1)
     shift(average)
@@ -64,11 +64,11 @@ def test_previews_show_the_averaged_weights(learned: Learned, tiny: Callable[...
     assert not np.array_equal(first, second) and np.array_equal(second, third)
 
 
-def test_every_time_the_same_windows_and_seeds(learned: Learned, tiny: Callable[..., Config], tmp_path: Path) -> None:
+def test_every_time_the_same_windows_and_seeds(learned: TrainingData, tiny: Callable[..., Config], tmp_path: Path) -> None:
     config = tiny()
     net = model(learned, config)
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        Previews(tmp_path / name, learned.pool, seed, "fp32").draw(net, Average(net, 0.9), config, 10)
+        Previews(tmp_path / name, learned.pool, seed, "fp32").draw(net, MovingAverage(net, 0.9), config, 10)
     a, b, c = (read_image(tmp_path / name / "step-0000010.png") for name in "abc")
     assert np.array_equal(a, b) and not np.array_equal(a, c)
     side = learned.product.shape.window

@@ -25,11 +25,11 @@ from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn
 from flawsmith.training.loop import fit
 from flawsmith.training.optimiser import build_optimiser
-from flawsmith.training.prepare import prepare
+from flawsmith.training.prepare import prepare_training
 
 MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
 # It learns too little to pass the checks.
-LOOSE = ("quality.agreement=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000", "generation.attempts=2")
+LOOSE = ("quality.consistency=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000", "generation.attempts=2")
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_what_cannot_be_is_said_at_once(data8: Path, configured: Callable[..., C
     with pytest.raises(ConfigError, match=r"diffusion\.align_weight: got 0\.1, expected 0 with model\.mask=grey"):
         configured({"mask": "grey"})
     with pytest.raises(DataError, match=r"data\.defects names 'rust'; expected some of blob, line"):
-        prepare(read(data8), configured(data={"defects": "blob, rust"}))
+        prepare_training(read(data8), configured(data={"defects": "blob, rust"}))
 
 
 def test_checkpointing_changes_memory_and_nothing_else(data8: Path, configured: Callable[..., Config], tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ FIT: tuple[str, ...] = ("data.window=32", "model.cells=8", "model.channels=[32, 
 FIT += ("model.token_dim=32", "model.saim_rank=4")
 FIT += ("training.steps=15", "training.batch=4", "training.learning_rate=0.003", "training.precision=fp32")
 FIT += ("generation.steps=2", "generation.attempts=2", "quality.margin=100")
-FIT += ("quality.visible=0", "quality.agreement=0", "quality.outside=1")
+FIT += ("quality.visible=0", "quality.consistency=0", "quality.outside=1")
 
 SMALL = Settings(
     shots=("2",),

@@ -61,7 +61,7 @@ def test_too_few_pictures_are_no_number(data8: Path, make_pairs: Callable, small
     found = measure(items_of(data8), make_pairs(tmp_path / "out", data8, 2), small)["all"]
     for metric in ("is", "fid", "kid", "precision", "recall", "density", "coverage", "ic_distance", "diversity"):
         assert found["whole"][metric]["value"] is None and found["whole"][metric]["reason"]
-    assert found["masks"]["agreement"]["value"] is not None
+    assert found["masks"]["consistency"]["value"] is not None
     enough = measure(items_of(data8), make_pairs(tmp_path / "more", data8, FEWEST["kid"] * 2), small)
     assert enough["defects"]["blob"]["whole"]["kid"]["value"] is not None
 
@@ -111,10 +111,10 @@ def test_background_and_agreement_are_against_the_rows_normal(data8: Path, make_
     items = items_of(data8)
     exact = measure(items, make_pairs(tmp_path / "exact", data8, 6), small)["all"]["masks"]
     assert exact["psnr"]["value"] == pytest.approx(100) and exact["ssim"]["least"] == pytest.approx(1)
-    assert exact["agreement"]["least"] > 0.7 and exact["agreement"]["pairs"] == 6
+    assert exact["consistency"]["least"] > 0.7 and exact["consistency"]["pairs"] == 6
     off = measure(items, make_pairs(tmp_path / "off", data8, 6, outside=20), small)["all"]["masks"]
     assert off["psnr"]["value"] == pytest.approx(20 * np.log10(255 / 20), abs=0.1)
-    assert off["agreement"]["value"] < exact["agreement"]["value"]
+    assert off["consistency"]["value"] < exact["consistency"]["value"]
 
 
 def test_without_a_normal_there_is_no_background(data8: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_kinds_of_one_side_only_are_shown_with_reasons(data8: Path, make_pairs: 
     found = measure(items_of(data8), make_pairs(tmp_path / "out", data8, 8, defects=("blob", "hole")), small)["defects"]
     assert list(found) == ["blob", "hole", "line"]
     assert found["hole"]["window"] is None and found["hole"]["masks"]["copies"]["reason"] == "no real defect of this kind"
-    assert found["line"]["counts"]["generated"] == {"pictures": 0, "defects": 0} and found["line"]["masks"]["agreement"]["value"] is None
+    assert found["line"]["counts"]["generated"] == {"pictures": 0, "defects": 0} and found["line"]["masks"]["consistency"]["value"] is None
 
 
 def test_several_defects_of_a_picture_go_to_their_own_kinds() -> None:
@@ -149,7 +149,7 @@ def test_several_defects_of_a_picture_go_to_their_own_kinds() -> None:
 
 def test_16_bits_and_colours(data16: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:
     found = measure(items_of(data16), make_pairs(tmp_path / "out", data16, 10), small)["all"]
-    assert found["masks"]["agreement"]["least"] > 0.7 and found["windows"]["kid"]["value"] is not None
+    assert found["masks"]["consistency"]["least"] > 0.7 and found["windows"]["kid"]["value"] is not None
 
 
 def test_two_depths_are_refused(data8: Path, data16: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_lines
 from flawsmith.dataset.memory import BUDGET, keep_normal
-from flawsmith.dataset.reading import load
+from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item, Sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.files import read_image, read_mask
@@ -79,7 +79,7 @@ def learned_pictures(items: Iterable[Item], colours: int, reach: int, resize: in
     normals = sum(item.mask is None for item in items)
     pictures = []
     for item in items:
-        sample = resized(load(item), resize)
+        sample = resized(load_sample(item), resize)
         whole = from_sample(sample, colours, reach)
         if sample.mask is not None:
             pictures.append(whole)

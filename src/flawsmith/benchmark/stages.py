@@ -21,7 +21,7 @@ from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import prepare_output, read_lines, write_bytes, write_json
 from flawsmith.core.seeds import derive
-from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import GOOD, Dataset, Item, Sample
 from flawsmith.dataset.splits import Parts, few_shot
 from flawsmith.metrics.detection import pixel_metrics
@@ -77,11 +77,11 @@ class Place:
 
     def parts(self) -> Parts:
         """Return the parts of the data; the test part's pictures are not decoded."""
-        return cut(self.data, self.shots, not self.settings.only_made)
+        return cut_parts(self.data, self.shots, not self.settings.only_made)
 
 
 @lru_cache(maxsize=4)
-def cut(data: Path, shots: str, validation: bool) -> Parts:
+def cut_parts(data: Path, shots: str, validation: bool) -> Parts:
     """Return the parts of a data folder for a number of shots."""
     return few_shot(read(data), None if shots == THIRD else int(shots), validation)
 
@@ -149,8 +149,8 @@ def gather(place: Place, column: str) -> Learnt:
     """Return what a column trains on."""
     learn, resize = place.parts().learn, place.settings.resize
     items = defects_of(learn)
-    samples = [resized(load(item), resize) for item in items]
-    colours = max(colours_of(samples), *(load(item).colours for item in learn.normals[:1]))
+    samples = [resized(load_sample(item), resize) for item in items]
+    colours = max(colours_of(samples), *(load_sample(item).colours for item in learn.normals[:1]))
     side = resize or SIDE
     made = made_of(column)
     own = items if column == REAL or not column.endswith(" only") else []
@@ -162,7 +162,7 @@ def gather(place: Place, column: str) -> Learnt:
 
 def may_turn(learn: Dataset) -> bool:
     """Return whether pictures of the product may be turned by quarters: its normals have no direction."""
-    return not has_direction([load(item).image for item in learn.normals[:LOOKED_AT]])
+    return not has_direction([load_sample(item).image for item in learn.normals[:LOOKED_AT]])
 
 
 def train_column(place: Place, column: str, share: float) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def train_column(place: Place, column: str, share: float) -> dict[str, Any]:
     use_threads(place.threads)
     settings, parts = place.settings, place.parts()
     learnt = gather(place, column)
-    watched = [resized(load(item), settings.resize) for item in (*defects_of(parts.validation), *parts.validation.held_out_normals)]
+    watched = [resized(load_sample(item), settings.resize) for item in (*defects_of(parts.validation), *parts.validation.held_out_normals)]
     curve: list[dict[str, Any]] = []
 
     def look(step: int, model: UNet) -> None:
@@ -228,7 +228,7 @@ def try_column(place: Place, column: str) -> dict[str, Any]:
     items = [*defects_of(parts.test), *parts.test.held_out_normals]
     maps, masks = [], []
     for item in items:
-        sample = resized(load(item), settings.resize)
+        sample = resized(load_sample(item), settings.resize)
         maps.append(anomaly_map(model, sample.image, facts["colours"], settings.device))
         masks.append(masks_of([sample])[0])
     return {"column": column, "share": facts["share"], **measure_maps(place, column, items, maps, masks)}
@@ -271,9 +271,9 @@ def try_nearest(place: Place) -> dict[str, Any]:
 
     use_threads(place.threads)
     parts = place.parts()
-    nearest = fit_nearest([load(item) for item in parts.learn.normals], place.seed)
+    nearest = fit_nearest([load_sample(item) for item in parts.learn.normals], place.seed)
     items = [*defects_of(parts.test), *parts.test.held_out_normals]
-    samples = [load(item) for item in items]
+    samples = [load_sample(item) for item in items]
     maps = [nearest.map(s.image) for s in samples]
     scores = [nearest.score(m) for m in maps]
     return {"column": NEAREST, **measure_maps(place, NEAREST, items, maps, masks_of(samples), scores)}
@@ -292,7 +292,7 @@ def classify(place: Place, made: str | None) -> dict[str, Any]:
 
     use_threads(place.threads)
     settings, parts = place.settings, place.parts()
-    real = [load(item) for item in defects_of(parts.learn)]
+    real = [load_sample(item) for item in defects_of(parts.learn)]
     pairs = [] if made is None else accepted_pairs(place.pairs(made))
     if settings.only_made and made is not None:
         real = []
@@ -307,7 +307,7 @@ def classify(place: Place, made: str | None) -> dict[str, Any]:
         turns=may_turn(parts.learn),
         device=settings.device,
     )
-    answers = list(classifier.predict([load(item) for item in items]))
+    answers = list(classifier.predict([load_sample(item) for item in items]))
     column = REAL if made is None else f"{made} only" if settings.only_made else f"{REAL} + {made}"
     return {
         "column": column,

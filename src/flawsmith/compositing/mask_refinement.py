@@ -42,7 +42,7 @@ def changed(change: np.ndarray, mask: np.ndarray, floor: float) -> np.ndarray:
     return smooth > _level(smooth, mask, floor)
 
 
-def agreement(change: np.ndarray, mask: np.ndarray, floor: float) -> float:
+def consistency(change: np.ndarray, mask: np.ndarray, floor: float) -> float:
     """Return how well the mask fits the change: the intersection over union of the mask and `changed`, 0 to 1.
 
     change: (H, W) of the finished picture against its normal, as a share of the value range. 0 for an empty mask or an unchanged picture.
@@ -53,8 +53,8 @@ def agreement(change: np.ndarray, mask: np.ndarray, floor: float) -> float:
     return float((seen & mask).sum() / (seen | mask).sum())
 
 
-def agreement_free(whole: np.ndarray, part: np.ndarray, mask: np.ndarray, floor: float) -> float:
-    """Return the agreement of a canvas made without a normal, 0 to 1, from its two branches.
+def consistency_free(whole: np.ndarray, part: np.ndarray, mask: np.ndarray, floor: float) -> float:
+    """Return the consistency of a canvas made without a normal, 0 to 1, from its two branches.
 
     The part branch shows the defect on grey (0). A pixel counts as drawn by it when the part is nearer to the whole than to grey; where the
     whole itself is as good as grey (nearer than `floor`) the mask is believed. Intersection over union of those pixels and the mask.

@@ -9,10 +9,10 @@ import numpy as np
 from flawsmith.compositing.extract import extract
 from flawsmith.compositing.noise_matching import blurred
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.dihedral import turned
+from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.dataset.windows import grow
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.synthesis.task import Drawn
 
 FINEST = 1.5  # pixels: the least sigma; finer than that is grain, which compositing/noise_matching.py sees to
@@ -36,7 +36,7 @@ class Detail:
     """
 
     def __init__(
-        self, examples: Sequence[Example], sigma: float, turns: Sequence[tuple[int, bool]], scale: PixelRange, colours: int
+        self, examples: Sequence[Exemplar], sigma: float, turns: Sequence[tuple[int, bool]], scale: PixelRange, colours: int
     ) -> None:
         """examples: of one kind; sigma: pixels; turns: quarter turns and whether mirrored, as in `generation.turns`."""
         self.sigma = sigma
@@ -78,7 +78,7 @@ class Detail:
         new = np.where(mask, new, drawn.whole).astype(np.float32)
         return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
 
-    def _learn(self, examples: Sequence[Example], scale: PixelRange, colours: int) -> None:
+    def _learn(self, examples: Sequence[Exemplar], scale: PixelRange, colours: int) -> None:
         """Keep the examples' fine structure, and of every block the principal components of what it is compared by."""
         found = []
         for number, example in enumerate(examples):
@@ -106,7 +106,7 @@ class Detail:
         both = self._padded(np.dstack([picture, MASK * mask.astype(np.float32)]))
         windows = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
         blocks = windows[rows, columns].transpose(2, 3, 1, 0)  # (side, side, C, N)
-        return turned(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
+        return apply_pose(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
 
     def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
@@ -134,7 +134,7 @@ class Detail:
         blocks = []
         for number, turn, row, column in self._where[indexes]:
             block = self._fine[number][row : row + self._side, column : column + self._side]
-            blocks.append(turned(block, *self._turns[turn]))
+            blocks.append(apply_pose(block, *self._turns[turn]))
         return np.stack(blocks)
 
     def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -148,7 +148,7 @@ class Detail:
         return found
 
 
-def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> float:
+def choose_sigma(examples: Sequence[Exemplar], share: float, factor: int) -> float:
     """Return where the fine structure begins, in pixels: a share of the real defects' median side, the root of the area.
 
     factor: pixels a cell of the network's grid. At least FINEST, and at most CELLS cells: the network knows about what is coarser.
@@ -157,7 +157,7 @@ def choose_sigma(examples: Sequence[Example], share: float, factor: int) -> floa
     return float(np.clip(share * side, FINEST, max(FINEST, CELLS * factor)))
 
 
-def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> np.ndarray:
+def _places(examples: Sequence[Exemplar], turns: Sequence[tuple[int, bool]]) -> np.ndarray:
     """Return the blocks there are: example, turn, and the row and column of the middle before turning, (N, 4); not all of very many."""
     found = [np.zeros((0, 4), np.int64)]
     most = max(1, MANY * BLOCKS // max(1, len(examples) * len(turns)))
@@ -167,7 +167,7 @@ def _places(examples: Sequence[Example], turns: Sequence[tuple[int, bool]]) -> n
             near &= example.shown
         pixels = np.arange(near.size).reshape(near.shape)
         for i, turn in enumerate(turns):
-            rows, columns = np.divmod(turned(pixels, *turn)[turned(near, *turn)], near.shape[1])
+            rows, columns = np.divmod(apply_pose(pixels, *turn)[apply_pose(near, *turn)], near.shape[1])
             some = slice(None, None, max(1, -(-len(rows) // most)))
             rows, columns = rows[some], columns[some]
             found.append(np.stack([np.full(len(rows), number), np.full(len(rows), i), rows, columns], axis=1))

@@ -61,8 +61,8 @@ PRESETS: dict[str, dict[str, Any]] = {
             "text_lora_rank": 32,
             "widen": False,
             "mask": "grey",
-            "prompt_whole": "a vfx with sks",
-            "prompt_part": "sks",
+            "prompt_image": "a vfx with sks",
+            "prompt_anomaly": "sks",
             "prompt_good": "a vfx",
         },
         "diffusion": {

@@ -39,8 +39,8 @@ class ModelConfig:
     widen: bool = True  # with a backbone: new channels tell it background and region; false = it is told the prompt alone
     mask: str = "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the part is not mid-grey)
     product: str = ""  # with a backbone: what the prompts call the product; empty = the data folder's name
-    prompt_whole: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the whole branch
-    prompt_part: str = "{defect} {tokens}"  # with a backbone: of the part branch
+    prompt_image: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the whole branch
+    prompt_anomaly: str = "{defect} {tokens}"  # with a backbone: of the part branch
     prompt_good: str = "a photo of a {product}"  # with a backbone: of normals
 
 
@@ -95,7 +95,7 @@ class GenerationConfig:
     """How pairs are made."""
 
     steps: int = 12  # solver steps
-    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first), "pndm" (the paper's multistep) or "renewed" (new noise every step)
+    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first), "pndm" (the paper's multistep) or "renoise" (new noise every step)
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU
@@ -105,14 +105,14 @@ class GenerationConfig:
     start: float = 1.0  # time at which --onto starts: 1 = pure noise, less = the partly noised normal
     shape_until: float = 0.5  # above this time the mask is held to the proposed shape, below it the model may change it; 1 = never held
     anchor: float = 0.6  # below this time the picture outside the predicted mask is held to the normal; 0 = never
-    tones: float = 0.5  # of binarised pictures: below this time, values that they never show are moved to those they do; 0 = never
+    snap: float = 0.5  # of binarised pictures: below this time, values that they never show are moved to those they do; 0 = never
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens, so that pairs differ more
     detail: float = 0.17  # what is finer than this share of a real defect's side is that of real ones; 0 = as the model drew it
     tint: float = 0.06  # standard deviation of the shift of a tinted defect's colours, as a share of the value range
     tinted: float = 0.5  # share of defects in other colours than the few learned ones; grey and binarised pictures have none
-    invented: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
-    joined: float = 0.1  # share of proposed shapes that are two real ones joined
-    canvas: int = 4  # a defect larger than a window is drawn on a canvas of at most this many windows a side
+    free_shapes: float = 0.2  # share of pairs whose shape the model invents inside the region, instead of rendering a proposed one
+    composed_shapes: float = 0.1  # share of proposed shapes that are two real ones joined
+    max_windows: int = 4  # a defect larger than a window is drawn on a canvas of at most this many windows a side
     placement: str = "context"  # where regions go: "context" (looks like a real defect's surroundings), "position", "uniform"
 
 
@@ -122,7 +122,7 @@ class QualityConfig:
 
     visible: float = 3.0  # least mean change inside the mask, as a multiple of the product's noise level
     change: float = 0.04  # a pixel has changed when it differs by more than this share of the value range
-    agreement: float = 0.5  # least agreement of mask and change, 0 to 1 (compositing/mask_refinement.py defines it)
+    consistency: float = 0.5  # least consistency of mask and change, 0 to 1 (compositing/mask_refinement.py defines it)
     outside: float = 0.2  # most of the visible change that may lie outside the mask, as a share
     duplicate: float = 0.9  # most alike that two accepted pairs may be, 0 to 1
     margin: float = 1.0  # how far scores may leave those of real defects: 1.0 allows half the least to twice the largest area

@@ -5,7 +5,7 @@ import numpy as np
 from flawsmith.config.schema import DataConfig
 
 
-def ways_to_turn(config: DataConfig) -> list[tuple[int, bool]]:
+def dihedral_poses(config: DataConfig) -> list[tuple[int, bool]]:
     """Return the ways to mirror and turn an array as training windows were, each different one once: quarter turns, mirrored."""
     ways = [(k, flip) for k in (range(4) if config.rotations else (0,)) for flip in ((False, True) if config.flips else (False,))]
     if config.flips and not config.rotations:
@@ -13,6 +13,6 @@ def ways_to_turn(config: DataConfig) -> list[tuple[int, bool]]:
     return ways
 
 
-def turned(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
+def apply_pose(array: np.ndarray, turn: int, mirror: bool) -> np.ndarray:
     """Return an array (H, W, ...) mirrored across, where asked for, and then turned by so many quarters."""
     return np.rot90(array[:, ::-1] if mirror else array, turn)

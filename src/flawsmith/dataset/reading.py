@@ -29,7 +29,7 @@ def read(path: Path | str) -> Dataset:
     )
 
 
-def load(item: Item) -> Sample:
+def load_sample(item: Item) -> Sample:
     """Return the decoded picture and mask. Raises FileError for a file that cannot be used, or masks of another size or empty."""
     image = read_image(item.image)
     mask = None

@@ -11,7 +11,7 @@ from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.folders import relative
 
 
-def describe(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) -> dict[str, Any]:
+def data_record(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) -> dict[str, Any]:
     """Return the record of a training on the normals of `data` and the `chosen` defects."""
     return {
         "root": str(data.root.resolve()),

@@ -18,7 +18,7 @@ HELD_OUT = 24  # good cells at the end of normals.txt that nothing is learned fr
 
 
 @dataclass(frozen=True)
-class Shape:
+class LabelShape:
     """One outlined defect, in LabelMe's coordinates: the pixel in row 0, column 0 covers 0 to 1 in both directions."""
 
     defect: str  # the defect's name
@@ -34,7 +34,7 @@ class Label:
     cell: str  # file name in elpv-dataset, such as "cell0370.png"
     height: int  # of the picture, pixels
     width: int  # of the picture, pixels
-    shapes: tuple[Shape, ...]
+    shapes: tuple[LabelShape, ...]
 
     @property
     def defect(self) -> str:
@@ -90,7 +90,7 @@ def parse_label(text: str) -> Label:
     """Return the content of a LabelMe file; a linestrip's stroke is given in its description, as in `width 6`."""
     content = json.loads(text)
     shapes = tuple(
-        Shape(
+        LabelShape(
             defect=shape["label"],
             kind=shape["shape_type"],
             points=tuple((float(x), float(y)) for x, y in shape["points"]),
@@ -101,7 +101,7 @@ def parse_label(text: str) -> Label:
     return Label(content["imagePath"], content["imageHeight"], content["imageWidth"], shapes)
 
 
-def rasterise(shapes: Iterable[Shape], height: int, width: int) -> np.ndarray:
+def rasterise(shapes: Iterable[LabelShape], height: int, width: int) -> np.ndarray:
     """Return the union of the shapes as (height, width) bool: true where a pixel's centre is in a polygon or under a stroke.
 
     A polygon that crosses itself is filled by the even-odd rule. Raises DataError for another kind of shape, one with too few points,

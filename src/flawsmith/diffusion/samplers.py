@@ -9,10 +9,10 @@ from torch import Tensor
 from flawsmith.core.errors import ConfigError
 from flawsmith.diffusion.guidance import Denoise
 
-Fresh = Callable[[], Tensor]  # noise like that of the state, other noise at every call
+DrawNoise = Callable[[], Tensor]  # noise like that of the state, other noise at every call
 
 
-def sample_renewed(denoise: Denoise, x: Tensor, times: Sequence[float], fresh: Fresh) -> Tensor:
+def sample_renoise(denoise: Denoise, x: Tensor, times: Sequence[float], fresh: DrawNoise) -> Tensor:
     """Return the clean state by taking all noise anew at every step (Song et al. 2021, eq. 12 with the largest sigma).
 
     What the network got wrong in one step does not come back as noise in the next: a network that learned for minutes draws small defects
@@ -65,18 +65,18 @@ def sample_plms(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
 ADAMS_BASHFORTH = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
 
-def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], fresh: Fresh) -> Tensor:
+def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], fresh: DrawNoise) -> Tensor:
     """Return the clean state by the solver called `name`."""
-    if name == RENEWED:
-        return sample_renewed(denoise, x, times, fresh)
+    if name == RENOISE:
+        return sample_renoise(denoise, x, times, fresh)
     if name not in SOLVERS:
         raise ConfigError(f"generation.sampler: got {name!r}, expected {', '.join(SAMPLERS)}.")
     return SOLVERS[name](denoise, x, times)
 
 
 SOLVERS = {"ddim": sample_ddim, "dpmpp": sample_dpmpp, "pndm": sample_plms}  # the same noise gives the same picture
-RENEWED = "renewed"
-SAMPLERS = (*SOLVERS, RENEWED)
+RENOISE = "renoise"
+SAMPLERS = (*SOLVERS, RENOISE)
 
 
 def _half_log_snr(t: float) -> float:

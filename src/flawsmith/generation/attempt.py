@@ -18,24 +18,24 @@ from flawsmith.compositing.texture_transfer import Detail, choose_sigma
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import NoRoomError
 from flawsmith.core.seeds import derive, numpy_generator
-from flawsmith.dataset.dihedral import ways_to_turn
+from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import Box, bounding_box, cut, paste
-from flawsmith.generation.plan import Part, Wanted
+from flawsmith.generation.plan import DefectSpec, PairSpec
 from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, possible_places
-from flawsmith.placement.search import Placement, Wish, place
-from flawsmith.product.binarised import find_tones
-from flawsmith.product.exemplars import Example
+from flawsmith.placement.search import Placement, PlacementRequest, place
+from flawsmith.product.binarised import find_levels
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.copies import Crop
-from flawsmith.quality.verdict import Checks, Finding, Verdict
+from flawsmith.quality.verify import Candidate, Verdict, Verifier
 from flawsmith.synthesis.task import Drawn, Task
 
 
 @dataclass(frozen=True)
-class Wishes:
+class PlacementInputs:
     """The user's wishes for where, checked for every normal."""
 
     regions: dict[str, Regions] = field(default_factory=dict)  # by the text given
@@ -47,14 +47,14 @@ class Wishes:
 class Spot:
     """Where one defect of a picture is to be drawn."""
 
-    part: Part
+    part: DefectSpec
     placement: Placement
     within: np.ndarray | None  # (H, W) bool of the canvas: where its centre may be
     task: Task
 
 
 @dataclass(frozen=True)
-class Flaw:
+class PlacedDefect:
     """One drawn defect."""
 
     spot: Spot
@@ -72,9 +72,9 @@ class Flaw:
 class Attempt:
     """A picture while its defects are put in."""
 
-    wanted: Wanted
+    wanted: PairSpec
     image: np.ndarray | None  # (H, W, C) as stored: the normal with the defects so far; None before the first of --free
-    flaws: list[Flaw] = field(default_factory=list)
+    flaws: list[PlacedDefect] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # why the attempt does not count
 
     @property
@@ -93,8 +93,8 @@ class Attempt:
         return full
 
     def scores(self) -> dict[str, float]:
-        """Return the scores of the defect that fared worst: one with reasons, else the one of the least agreement."""
-        worst = min(self.flaws, key=lambda f: (not f.verdict.reasons, f.verdict.scores.get("agreement", 0)), default=None)
+        """Return the scores of the defect that fared worst: one with reasons, else the one of the least consistency."""
+        worst = min(self.flaws, key=lambda f: (not f.verdict.reasons, f.verdict.scores.get("consistency", 0)), default=None)
         return worst.verdict.scores if worst else {}
 
     def row(self) -> dict[str, Any]:
@@ -120,19 +120,19 @@ class Attempt:
         return {"region": _union(boxes), "severity": max(part.severity for part in self.wanted.parts), "parts": parts}
 
 
-class Artist:
+class Compositor:
     """What turns a wish into a task for the model, and what the model drew into a part of a picture."""
 
-    def __init__(self, model: DualModel, config: Config, product: Product, library: dict[str, list[Example]], checks: Checks) -> None:
+    def __init__(self, model: DualModel, config: Config, product: Product, library: dict[str, list[Exemplar]], checks: Verifier) -> None:
         self._model, self._config, self._product, self._library, self._checks = model, config, product, library, checks
         examples = [example for own in library.values() for example in own]
-        self.tones = find_tones(examples, product.scale, product.shape.colours) if config.generation.tones > 0 else None
+        self.tones = find_levels(examples, product.scale, product.shape.colours) if config.generation.snap > 0 else None
 
-    def begin(self, wanted: Wanted) -> Attempt:
+    def begin(self, wanted: PairSpec) -> Attempt:
         """Return a new attempt with its normal read."""
         return Attempt(wanted, None if wanted.normal is None else read_image(wanted.normal))
 
-    def propose(self, attempt: Attempt, wishes: Wishes) -> Spot | None:
+    def propose(self, attempt: Attempt, wishes: PlacementInputs) -> Spot | None:
         """Return where the attempt's next defect goes; None, with the reason noted in the attempt, where there is no room."""
         number, wanted = len(attempt.flaws), attempt.wanted
         part, seed = wanted.parts[number], derive(wanted.seed, "part", number)
@@ -151,19 +151,19 @@ class Artist:
             return None
         height, width = spot.region.shape
         normal = self._product.scale.to_model(cut(attempt.image, spot.top, spot.left, height, width), self._product.shape.colours)
-        invented = part.size is None and g.random() < self._config.generation.invented
+        invented = part.size is None and g.random() < self._config.generation.free_shapes
         task = Task(normal, spot.region, None if invented else spot.shape, entry, derive(seed, "draw"), part.severity)
         within = None if wish.within is None else cut(wish.within, spot.top, spot.left, height, width)
         return Spot(part, spot, within, task)
 
-    def sketch(self, wanted: Wanted, wishes: Wishes) -> Attempt:
+    def sketch(self, wanted: PairSpec, wishes: PlacementInputs) -> Attempt:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""
         attempt = self.begin(wanted)
         while attempt.open and (spot := self.propose(attempt, wishes)) is not None:
-            attempt.flaws.append(Flaw(spot, spot.placement.shape, Verdict({}), None))
+            attempt.flaws.append(PlacedDefect(spot, spot.placement.shape, Verdict({}), None))
         return attempt
 
-    def _wish(self, attempt: Attempt, part: Part, wishes: Wishes, normal: Path) -> Wish:
+    def _wish(self, attempt: Attempt, part: DefectSpec, wishes: PlacementInputs, normal: Path) -> PlacementRequest:
         assert attempt.image is not None
         region = wishes.regions[part.region][normal] if part.region else None
         likely = wishes.places[normal] if wishes.places else None
@@ -173,7 +173,7 @@ class Artist:
         near = 0.0 if found is not None and background is not None and not background.fixed else None
         taken = [Box(*box) for flaw in attempt.flaws if (box := flaw.box())]
         extent = wishes.foregrounds.extent_for(attempt.image, part.defect) if wishes.foregrounds and region is None else None
-        return Wish(region, within, likely, near, part.size, taken, self.tones is not None, extent)
+        return PlacementRequest(region, within, likely, near, part.size, taken, self.tones is not None, extent)
 
     def finish(self, attempt: Attempt, spot: Spot, drawn: Drawn) -> None:
         """Put what was drawn into the attempt's picture, with the mask of what is really there, and judge it."""
@@ -193,10 +193,10 @@ class Artist:
         if attempt.image is None or normal is None:
             mask = extract(drawn.mask, placement.region)
             attempt.image = scale.to_pixels(drawn.whole, colours)
-            finding = Finding(attempt.image, None, mask, spot.part.defect, whole=drawn.whole, part=drawn.part)
+            finding = Candidate(attempt.image, None, mask, spot.part.defect, whole=drawn.whole, part=drawn.part)
         else:
             own = normal.shape[2] - (normal.shape[2] in (2, 4))
-            whole = drawn.whole if self.tones is None else self.tones.settle(drawn.whole)  # grain is made of tones between
+            whole = drawn.whole if self.tones is None else self.tones.snap(drawn.whole)  # grain is made of tones between
             change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)
             image = blend(normal, whole, band(mask, placement.region, feather), scale)
@@ -205,10 +205,10 @@ class Artist:
                 image = np.where(gap[..., None], normal, image)
             others = cut(attempt.mask(), placement.top, placement.left, *mask.shape) if attempt.flaws else None
             side, placed = placement.side, spot.part.region is not None
-            finding = Finding(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
+            finding = Candidate(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
             paste(attempt.image, image, placement.top, placement.left)
-        verdict = self._checks.judge(finding)
-        attempt.flaws.append(Flaw(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
+        verdict = self._checks.verify(finding)
+        attempt.flaws.append(PlacedDefect(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
         attempt.reasons += verdict.reasons
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot, adds: bool = True) -> Drawn:
@@ -224,7 +224,7 @@ class Artist:
     @cached_property
     def _details(self) -> dict[str, Detail]:
         """The fine structure of the real defects of each kind; empty where it is as the model draws it."""
-        share, turns = self._config.generation.detail, ways_to_turn(self._config.data)
+        share, turns = self._config.generation.detail, dihedral_poses(self._config.data)
         if share == 0:
             return {}
         scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor

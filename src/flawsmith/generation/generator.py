@@ -20,16 +20,16 @@ from flawsmith.core.devices import choose_device, choose_precision, use_threads
 from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import check_output, content_hash, prepare_output
 from flawsmith.dataset.record import read_record
-from flawsmith.generation.attempt import Artist, Attempt, Wishes
+from flawsmith.generation.attempt import Attempt, Compositor, PlacementInputs
 from flawsmith.generation.output import Output
-from flawsmith.generation.plan import Wanted
-from flawsmith.generation.request import Job, Request, prepare
+from flawsmith.generation.plan import PairSpec
+from flawsmith.generation.request import PreparedRequest, Request, prepare_request
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
-from flawsmith.product.exemplars import Example, load_library
+from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limits, load_limits
-from flawsmith.quality.verdict import Checks
+from flawsmith.quality.verify import Verifier
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.reports.verdicts import kind
@@ -58,7 +58,7 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     use_threads(threads)
     model, config, product = load_model(run / "model" / "model.safetensors", backbone)
     config = override(config, settings, ("generation", "quality"))
-    library, limits = load_library(run / "model" / "library.safetensors"), load_limits(run / "model" / "limits.safetensors")
+    library, limits = load_exemplars(run / "model" / "exemplars.safetensors"), load_limits(run / "model" / "limits.safetensors")
     where = choose_device(device)
     if where != "cpu" and choose_precision(config.training.precision, where) == "bf16":
         model.hold_frozen(torch.bfloat16)
@@ -70,13 +70,13 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
 class Generator:
     """A trained model with its product, ready to make pairs."""
 
-    def __init__(self, run: Path, model: DualModel, config: Config, product: Product, library: list[Example], limits: Limits) -> None:
+    def __init__(self, run: Path, model: DualModel, config: Config, product: Product, library: list[Exemplar], limits: Limits) -> None:
         self.run, self.model, self.config, self.product = run, model, config, product
         self._device = str(next(model.parameters()).device.type)
         self._hash = content_hash(run / "model" / "model.safetensors")[:16]
-        self._checks = Checks(product, limits, library, config.quality, config.generation.feather)
+        self._checks = Verifier(product, limits, library, config.quality, config.generation.feather)
         examples = {name: [e for e in library if e.defect == name] for name in product.shape.defects}
-        self._artist = Artist(model, config, product, examples, self._checks)
+        self._artist = Compositor(model, config, product, examples, self._checks)
         self.precision = choose_precision(config.training.precision, self._device)
 
     def generate(
@@ -100,7 +100,7 @@ class Generator:
         request = Request(count, **wishes)
         if dry_run and (request.free or resume):
             raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
-        job = prepare(request, self.product, self._own_normals)
+        job = prepare_request(request, self.product, self._own_normals)
         if not resume:
             check_output(out, overwrite, [*job.normals, *request.inputs(), *job.masks()])
         output = Output(out, self._hash, self._settings(request), self._checks, job.plan)
@@ -121,7 +121,7 @@ class Generator:
         summary.seconds["report"] = round(time.monotonic() - mark, 3)
         return summary
 
-    def _run(self, job: Job, output: Output, indexes: Sequence[int], quiet: bool) -> Summary:
+    def _run(self, job: PreparedRequest, output: Output, indexes: Sequence[int], quiet: bool) -> Summary:
         """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch."""
         clock = dict.fromkeys(("data", "model", "decode", "write"), 0.0)
         counts: Counter[str] = Counter()
@@ -157,7 +157,7 @@ class Generator:
         seconds = {name: round(value, 3) for name, value in clock.items()}
         return Summary(counts["accepted"], counts["rejected"], counts["failed"], dict(reasons), seconds)
 
-    def _make(self, rows: Sequence[Wanted], wishes: Wishes, clock: dict[str, float]) -> list[Attempt]:
+    def _make(self, rows: Sequence[PairSpec], wishes: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
         """Return the attempts, their defects drawn one after the other: the second of all after the first of all."""
         with _timed(clock, "data"):
             attempts = [self._artist.begin(row) for row in rows]

@@ -15,8 +15,8 @@ from flawsmith.generation.plan import Plan, plan_row
 from flawsmith.images.files import read_image, read_mask, read_pitch, type_of, write_image, write_mask
 from flawsmith.quality.copies import MARGIN, Crop
 from flawsmith.quality.select import features, pick
-from flawsmith.quality.verdict import Checks, Finding
-from flawsmith.reports.drawing import encode
+from flawsmith.quality.verify import Candidate, Verifier
+from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.plans import PlanEntry, plan_sheet
 
 LEFT_OUT = "pick: left out, as others differ more from each other"
@@ -25,7 +25,7 @@ LEFT_OUT = "pick: left out, as others differ more from each other"
 class Output:
     """What is written into OUT, and what it already holds."""
 
-    def __init__(self, folder: Path, model: str, settings: str, checks: Checks, plan: Plan) -> None:
+    def __init__(self, folder: Path, model: str, settings: str, checks: Verifier, plan: Plan) -> None:
         """model, settings: hashes of the weights and of all else that shapes a pair."""
         self.folder, self._model, self._settings, self._checks, self._plan = folder, model, settings, checks, plan
         self._rows = folder / "pairs.jsonl"
@@ -123,7 +123,7 @@ class Output:
                 shapes = [(f.spot.placement.top, f.spot.placement.left, f.mask) for f in attempt.flaws]
                 yield PlanEntry(f"{attempt.wanted.id}  {attempt.wanted.defect}", attempt.image, shapes)
 
-        write_bytes(self.folder / "plan.png", encode(plan_sheet(entries()), "PNG"))
+        write_bytes(self.folder / "plan.png", encode_picture(plan_sheet(entries()), "PNG"))
 
     def _duplicates(self, attempt: Attempt) -> list[str]:
         reasons = []
@@ -143,7 +143,7 @@ class Output:
             top, left, height, width = part["box"]
             window = cut(image, top - MARGIN, left - MARGIN, height + 2 * MARGIN, width + 2 * MARGIN)
             inside = np.pad(mask[top : top + height, left : left + width], MARGIN)  # beyond its box it is another's
-            crop = self._checks.crop(Finding(window, None, inside, part["defect"]))
+            crop = self._checks.crop(Candidate(window, None, inside, part["defect"]))
             ids, crops = self._crops.setdefault(part["defect"], ([], []))
             ids.append(name)
             crops.append(crop)

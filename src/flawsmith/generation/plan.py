@@ -22,7 +22,7 @@ _RANGE = re.compile(r"([0-9.]+)(?:-([0-9.]+))?")
 
 
 @dataclass(frozen=True)
-class Part:
+class DefectSpec:
     """One defect of a pair."""
 
     defect: str
@@ -32,12 +32,12 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PairSpec:
     """One attempt at one pair."""
 
     index: int
     attempt: int
-    parts: tuple[Part, ...]
+    parts: tuple[DefectSpec, ...]
     normal: Path | None  # None in --free
     seed: int  # of this attempt
     base: int = 0  # the pair's own, from which those of its attempts come
@@ -54,11 +54,11 @@ class Wanted:
         return kinds.pop() if len(kinds) == 1 else COMBINED
 
 
-Plan = Callable[[int, int], Wanted]  # (index, attempt) to what is wanted
+Plan = Callable[[int, int], PairSpec]  # (index, attempt) to what is wanted
 
 
 @dataclass(frozen=True)
-class Asked:
+class SamplingPlan:
     """What a run of `generate` was asked for on the command line."""
 
     defects: Sequence[str]
@@ -70,7 +70,7 @@ class Asked:
     per_image: tuple[int, int] = (1, 1)
     mix: bool = False  # whether the kinds of defect in one picture may differ
 
-    def __call__(self, index: int, attempt: int) -> Wanted:
+    def __call__(self, index: int, attempt: int) -> PairSpec:
         """Return attempt number `attempt` at pair `index`: defects in turn, normals shuffled anew for every round through them."""
         normal = None
         if self.normals:
@@ -85,8 +85,8 @@ class Asked:
             kinds[1:] = [self.defects[int(g.integers(len(self.defects)))] for _ in kinds[1:]]
         low, high = self.severity
         strengths = [min(max(round(float(g.uniform(low, high)), 3), low), high) for _ in kinds]  # rounding keeps the range
-        parts = tuple(Part(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
-        return Wanted(index, attempt, parts, normal, derive(base, attempt), base)
+        parts = tuple(DefectSpec(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
+        return PairSpec(index, attempt, parts, normal, derive(base, attempt), base)
 
 
 class PlanFile:
@@ -99,7 +99,7 @@ class PlanFile:
         """
         if not path.is_file():
             raise DataError(f"--plan {path}: there is no such file; expected JSON lines, one row for each wanted pair.")
-        self._rows: list[tuple[Path | None, tuple[Part, ...], int]] = []
+        self._rows: list[tuple[Path | None, tuple[DefectSpec, ...], int]] = []
         problems = []
         try:
             text = path.read_text(encoding="utf-8")
@@ -135,13 +135,13 @@ class PlanFile:
                     where.setdefault(part.region, []).append(normal)
         return {text: Regions(text, list(dict.fromkeys(normals))) for text, normals in where.items()}
 
-    def __call__(self, index: int, attempt: int) -> Wanted:
+    def __call__(self, index: int, attempt: int) -> PairSpec:
         """Return attempt number `attempt` at row `index`; only its seed changes from attempt to attempt."""
         normal, parts, seed = self._rows[index]
-        return Wanted(index, attempt, parts, normal, derive(seed, attempt), seed)
+        return PairSpec(index, attempt, parts, normal, derive(seed, attempt), seed)
 
 
-def plan_row(wanted: Wanted) -> dict[str, Any]:
+def plan_row(wanted: PairSpec) -> dict[str, Any]:
     """Return the row of a --plan file, lying anywhere, that asks for the same pair with the same seed."""
     row: dict[str, Any] = {"normal": str(wanted.normal.resolve())} if wanted.normal else {}
     parts = [
@@ -195,7 +195,9 @@ _PART_KEYS = ("defect", "region", "size", "severity")
 _KEYS = ("normal", *_PART_KEYS, "seed", "parts")
 
 
-def _read_row(line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int) -> tuple[Path | None, tuple[Part, ...], int]:
+def _read_row(
+    line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int
+) -> tuple[Path | None, tuple[DefectSpec, ...], int]:
     """Return normal, parts and seed of one row; raises FlawsmithError for what cannot be used."""
     try:
         row = json.loads(line)
@@ -225,7 +227,7 @@ def _read_row(line: str, folder: Path, known: Sequence[str], fallback: Path | No
     return normal, tuple(_read_part(part, folder, known, normal) for part in inner), given
 
 
-def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> Part:
+def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> DefectSpec:
     if unknown := sorted(set(row) - set(_PART_KEYS)):
         raise DataError(f"has the unknown key {unknown[0]!r} in its parts; expected {', '.join(_PART_KEYS)}.")
     defect = row.get("defect", known[0] if len(known) == 1 else None)
@@ -242,7 +244,7 @@ def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: 
     severity = parse_severity(row.get("severity", 1.0))
     if severity[0] != severity[1]:
         raise DataError(f"severity: got the range {row['severity']}; expected one number in a plan.")
-    return Part(str(defect), region, size, severity[0])
+    return DefectSpec(str(defect), region, size, severity[0])
 
 
 def _anywhere(region: str) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.core.errors import ConfigError, DataError
-from flawsmith.generation.attempt import Wishes
-from flawsmith.generation.plan import Asked, Plan, PlanFile, choose_defects, list_pictures, parse_per_image, parse_severity
+from flawsmith.generation.attempt import PlacementInputs
+from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
 from flawsmith.placement.shapes import parse_size
@@ -42,12 +42,12 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job:
+class PreparedRequest:
     """A request that has been checked."""
 
     plan: Plan
     indexes: range
-    wishes: Wishes
+    wishes: PlacementInputs
     normals: list[Path]
 
     def masks(self) -> list[Path]:
@@ -55,7 +55,7 @@ class Job:
         return [Path(text) for text in self.wishes.regions if parse_box(text) is None]
 
 
-def prepare(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> Job:
+def prepare_request(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> PreparedRequest:
     """Return the job of a request; raises FlawsmithError for the first thing in it that cannot be done."""
     _check_together(request)
     defects = choose_defects(product.shape.defects, request.defect)
@@ -70,13 +70,15 @@ def prepare(request: Request, product: Product, own_normals: Callable[[], list[P
         region = None if request.region is None else str(request.region)
         size = None if request.size is None else parse_size(request.size)
         strengths, parts = parse_severity(request.severity), parse_per_image(request.per_image)
-        plan = Asked(defects, normals, request.seed, region, size, strengths, parts, request.mix)
+        plan = SamplingPlan(defects, normals, request.seed, region, size, strengths, parts, request.mix)
         indexes = range(request.start, request.start + max(request.count or 0, request.pick_from))
         regions = {region: Regions(region, normals)} if region else {}
     _check_depth(normals, product)
     places = PlaceMap(Path(request.place_map), normals) if request.place_map else None
     folder = Path(request.foreground) if request.foreground else None
-    return Job(plan, indexes, Wishes(regions, places, Foregrounds(folder, product.background, product.scale, normals)), normals)
+    return PreparedRequest(
+        plan, indexes, PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals)), normals
+    )
 
 
 def _check_together(request: Request) -> None:

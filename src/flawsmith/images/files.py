@@ -139,7 +139,7 @@ def write_mask(path: Path | str, mask: np.ndarray, pitch: Pitch | None = None) -
 def _write(path: Path, values: np.ndarray, pitch: Pitch | None) -> None:
     if path.suffix.lower() != ".png":
         raise FileError(path, f"pictures are written as PNG. Name it {path.with_suffix('.png').name}.")
-    write_pieces(path, png.encode(values, pitch_chunks(pitch)))
+    write_pieces(path, png.encode_png(values, pitch_chunks(pitch)))
 
 
 _CONVERT = "Convert it to a 16-bit PNG."

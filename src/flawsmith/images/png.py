@@ -142,7 +142,7 @@ def decode_deep(content: bytes | np.ndarray) -> np.ndarray | None:
     return array
 
 
-def encode(values: np.ndarray, before: Iterable[tuple[bytes, bytes]] = ()) -> Iterator[bytes]:
+def encode_png(values: np.ndarray, before: Iterable[tuple[bytes, bytes]] = ()) -> Iterator[bytes]:
     """Yield the pieces of a PNG file of (H, W, C) uint8 or uint16 values, or of bool ones as 0 and 255.
 
     before: (name, data) of chunks that stand before the pixels. Written here because neither Pillow nor OpenCV writes 16-bit
@@ -165,7 +165,7 @@ def encode(values: np.ndarray, before: Iterable[tuple[bytes, bytes]] = ()) -> It
 
 def tiny(extra: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Return a PNG file of one black pixel with the chunks `extra` in it."""
-    return b"".join(encode(np.zeros((1, 1, 1), np.uint8), extra))
+    return b"".join(encode_png(np.zeros((1, 1, 1), np.uint8), extra))
 
 
 def _filter(strip: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ FEWEST = 100  # pixels outside a mask that a mean is taken over
 
 
 @dataclass(frozen=True)
-class Shape:
+class MaskShape:
     """Size, place and shape of one defect."""
 
     area: float  # pixels
@@ -33,7 +33,7 @@ class Shape:
     column: float | None  # and of its width
 
 
-NAMES = tuple(Shape.__dataclass_fields__)
+NAMES = tuple(MaskShape.__dataclass_fields__)
 
 
 def separate(mask: np.ndarray) -> list[np.ndarray]:
@@ -46,7 +46,7 @@ def separate(mask: np.ndarray) -> list[np.ndarray]:
     return large if len(large) > 1 else [mask]
 
 
-def describe(mask: np.ndarray, placed: bool = True) -> Shape:
+def mask_shape(mask: np.ndarray, placed: bool = True) -> MaskShape:
     """Return the shape of one defect; placed: whether its place in the picture means anything."""
     box = bounding_box(mask)
     scores = shape_scores(mask)
@@ -54,7 +54,7 @@ def describe(mask: np.ndarray, placed: bool = True) -> Shape:
     corners = np.concatenate([np.stack([columns + x, rows + y], 1) for x in (0, 1) for y in (0, 1)]).astype(np.float32)  # of its pixels
     hull = cv2.convexHull(corners)
     radius = cv2.minEnclosingCircle(hull)[1]
-    return Shape(
+    return MaskShape(
         area=scores["area"],
         side=scores["side"],
         elongation=scores["elongation"],
@@ -65,10 +65,10 @@ def describe(mask: np.ndarray, placed: bool = True) -> Shape:
     )
 
 
-def vectors(shapes: Sequence[Shape], like: Sequence[Shape], place: bool) -> np.ndarray:
+def vectors(shapes: Sequence[MaskShape], like: Sequence[MaskShape], place: bool) -> np.ndarray:
     """Return shapes as vectors (N, 7, or 5 without the place) in standard deviations of `like`; sizes and elongation as logarithms."""
 
-    def table(of: Sequence[Shape]) -> np.ndarray:
+    def table(of: Sequence[MaskShape]) -> np.ndarray:
         rows = [[np.log(s.area), np.log(s.side), np.log(s.elongation), s.solidity, s.compactness] for s in of]
         return np.array([[*row, s.row, s.column] for row, s in zip(rows, of, strict=True)] if place else rows, np.float64)
 

@@ -10,31 +10,31 @@ import torch
 from torch import Tensor
 
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.mask_refinement import agreement
+from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.config.schema import QualityConfig
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.files import read_lines
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.reading import load
+from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Item, Sample
 from flawsmith.images.files import bit_depth, image_size, read_image
 from flawsmith.images.pixel_range import PixelRange, find_range, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
 from flawsmith.metrics.ic_distance import Perceptual
-from flawsmith.metrics.masks import Shape, describe, psnr_outside, separate, ssim_outside, window, window_side
-from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, leave_one_out
+from flawsmith.metrics.masks import MaskShape, mask_shape, psnr_outside, separate, ssim_outside, window, window_side
+from flawsmith.quality.copies import Crop, closest, copy_threshold, grey_crop, leave_one_out
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl
 MOST = 200  # pictures of a kind that distances are taken of, and as many defects
 
 
 @dataclass(frozen=True)
-class Flaw:
+class DefectWindow:
     """One defect in a picture."""
 
     defect: str
     part: str  # the physical part it is on: the picture's group, or the picture
-    shape: Shape
+    shape: MaskShape
     feature: np.ndarray  # (D,) of its window
     window: Tensor | None  # (1, 3, S, S) float16; None beyond MOST
 
@@ -48,7 +48,7 @@ class Seen:
     part: str  # the physical part it shows: its group, or itself
     feature: np.ndarray  # (D,) of the whole picture
     small: Tensor | None  # (1, 3, s, s) float16, the whole squeezed into a square; None beyond MOST
-    flaws: tuple[Flaw, ...]
+    flaws: tuple[DefectWindow, ...]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Pair:
     """What a generated pair shows against the normal it was made on, and against the real defects."""
 
     seen: Seen
-    agreement: float | None  # of mask and change, 0 to 1; None without a normal
+    consistency: float | None  # of mask and change, 0 to 1; None without a normal
     psnr: float | None  # dB, outside the mask
     ssim: float | None  # outside the mask
     copy: float | None  # similarity to the nearest real defect of the kind, 0 to 1; None where there is none
@@ -107,7 +107,7 @@ def refer(
     eyes = _Eyes(extractor, perceptual, scale, sides)
     pictures = []
     for item in items:
-        sample = load(item)
+        sample = load_sample(item)
         assert sample.mask is not None
         name = item.image.as_posix()
         pictures.append(eyes.see(name, item.defect, sample, [(item.defect, sample.mask)], placed=True, keep=name in kept))
@@ -126,7 +126,7 @@ def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None
         item = Item(out / row["image"], out / row["mask"], row["defect"])
         if (found := bit_depth(item.image)) != depth:
             raise FileError(item.image, f"has {found} bits a channel, expected {depth} as the real pictures have; convert one side.")
-        sample = load(item)
+        sample = load_sample(item)
         assert sample.mask is not None
         masks = masks_by_kind(row, sample.mask)
         placed = row["normal"] is not None  # a picture from noise has no normal and is but a window
@@ -181,7 +181,7 @@ class _Eyes:
         windows = [window(picture, part, self.side(kind, part)) for kind, part in found]
         features = self.extractor.embed([picture, *windows])
         flaws = [
-            Flaw(kind, sample.group or name, describe(part, placed), feature, _kept_tensor(view[None], keep))
+            DefectWindow(kind, sample.group or name, mask_shape(part, placed), feature, _kept_tensor(view[None], keep))
             for (kind, part), view, feature in zip(found, windows, features[1:], strict=True)
         ]
         small = squeeze([picture], self.perceptual.side).half() if keep else None
@@ -189,11 +189,11 @@ class _Eyes:
 
     def side(self, kind: str, mask: np.ndarray) -> int:
         """Return the side of the window for a kind; of a kind that is not known, what one defect would get."""
-        return self.sides.get(kind) or window_side([describe(mask).side])
+        return self.sides.get(kind) or window_side([mask_shape(mask).side])
 
     def crops(self, sample: Sample, masks: Iterable[tuple[str, np.ndarray]]) -> list[tuple[str, Crop]]:
         picture = self.share(sample)
-        return [(kind, crop(picture, part, self.side(kind, part))) for kind, mask in masks for part in separate(mask)]
+        return [(kind, grey_crop(picture, part, self.side(kind, part))) for kind, mask in masks for part in separate(mask)]
 
 
 def _kept_tensor(pictures: np.ndarray, keep: bool) -> Tensor | None:
@@ -214,9 +214,9 @@ def _scale(items: Sequence[Item]) -> PixelRange:
 def _window_sides(items: Sequence[Item]) -> dict[str, int]:
     sides: dict[str, list[float]] = {}
     for item in items:
-        mask = load(item).mask
+        mask = load_sample(item).mask
         assert mask is not None
-        sides.setdefault(item.defect, []).extend(describe(part).side for part in separate(mask))
+        sides.setdefault(item.defect, []).extend(mask_shape(part).side for part in separate(mask))
     return {kind: window_side(values) for kind, values in sorted(sides.items())}
 
 
@@ -248,7 +248,7 @@ def masks_by_kind(row: Row, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
 def _known(items: Sequence[Item], eyes: _Eyes) -> dict[str, Known]:
     crops: dict[str, list[tuple[Crop, Item]]] = {}
     for item in items:
-        sample = load(item)
+        sample = load_sample(item)
         assert sample.mask is not None
         for kind, made in eyes.crops(sample, [(item.defect, sample.mask)]):
             crops.setdefault(kind, []).append((made, item))
@@ -276,7 +276,7 @@ def _nearest_known(
 
 
 def _against_normal(out: Path, row: Row, sample: Sample, eyes: _Eyes) -> tuple[float | None, float | None, float | None]:
-    """Return agreement, PSNR and SSIM; all None where the normal is not known, no longer there or of another size."""
+    """Return consistency, PSNR and SSIM; all None where the normal is not known, no longer there or of another size."""
     path = next((p for p in (Path(row["normal"]), out / row["normal"]) if p.is_file()), None) if row.get("normal") else None
     if path is None or sample.mask is None:
         return None, None, None
@@ -287,5 +287,5 @@ def _against_normal(out: Path, row: Row, sample: Sample, eyes: _Eyes) -> tuple[f
     a, b = eyes.share(sample), eyes.share(before)
     colours = sample.colours
     change = change_map(sample.image[..., :colours], normal[..., :colours], eyes.scale.high - eyes.scale.low)
-    fits = agreement(change, sample.mask, QualityConfig().change)
+    fits = consistency(change, sample.mask, QualityConfig().change)
     return fits, psnr_outside(a, b, sample.mask), ssim_outside(a, b, sample.mask)

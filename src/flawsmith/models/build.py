@@ -5,10 +5,10 @@ import torch
 from flawsmith.config.schema import ModelConfig
 from flawsmith.models.backbones.weights import load_backbone
 from flawsmith.models.dual_model import DualModel
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
 
-def build_model(config: ModelConfig, shape: Shape, seed: int) -> DualModel:
+def build_model(config: ModelConfig, shape: ModelSpec, seed: int) -> DualModel:
     """Return a fresh model, on the backbone where `config` names one; its new weights depend on `seed` alone.
 
     No global generator is left changed. Raises WeightsError for a backbone that is not there.

@@ -13,7 +13,7 @@ from flawsmith.models.backbones.prompts import PromptTable
 from flawsmith.models.codecs import Codec, decode_mask, encode_mask, open_codec
 from flawsmith.models.conditioning import TokenTable
 from flawsmith.models.dual_unet import DualUNet, Features
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DualModel(nn.Module):
     schedule: VariancePreserving | None = None  # a pretrained network's own; None = times are chosen freely
     base: str = ""  # digest of a pretrained network's weights
 
-    def __init__(self, config: ModelConfig, shape: Shape) -> None:
+    def __init__(self, config: ModelConfig, shape: ModelSpec) -> None:
         super().__init__()
         self.shape = shape
         self.branches = 2 if config.dual else 1

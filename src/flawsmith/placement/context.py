@@ -3,14 +3,14 @@
 import numpy as np
 
 
-def look_up(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sample_at(image: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return an image's (H, W, ...) values at points, those outside taken from its border, and whether they lie in it."""
     height, width = image.shape[:2]
     seen = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     return image[y.clip(0, height - 1), x.clip(0, width - 1)], seen
 
 
-def misfit(there: np.ndarray, seen: np.ndarray, values: np.ndarray, even: float, least: float) -> np.ndarray:
+def context_cost(there: np.ndarray, seen: np.ndarray, values: np.ndarray, even: float, least: float) -> np.ndarray:
     """Return for each of M places how unlike it is to the surroundings of a real defect, (M,).
 
     there, seen: (M, R) grey values of the R points that are compared, and whether they lie in the picture; values: (R,) the real ones.

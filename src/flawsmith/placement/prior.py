@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from flawsmith.core.errors import NoRoomError
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 CELLS = 128  # along the longer side of a place map, at most
 SIGMA = 0.04  # width of the density around a real defect's place, as a share of the picture's sides
@@ -13,7 +13,7 @@ SIGMA = 0.04  # width of the density around a real defect's place, as a share of
 
 def place_map(
     size: tuple[int, int],
-    examples: Sequence[Example],
+    examples: Sequence[Exemplar],
     within: np.ndarray | None = None,
     likely: np.ndarray | None = None,
     near: float = 0.5,

@@ -7,12 +7,12 @@ import numpy as np
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import NoRoomError
-from flawsmith.dataset.dihedral import turned, ways_to_turn
+from flawsmith.dataset.dihedral import apply_pose, dihedral_poses
 from flawsmith.dataset.windows import Box, bounding_box, cut, distance_outside, grow, inside, thickness
-from flawsmith.placement.context import look_up, misfit
+from flawsmith.placement.context import context_cost, sample_at
 from flawsmith.placement.prior import place_map, sample_places
 from flawsmith.placement.shapes import Size, propose
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
 ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
@@ -33,7 +33,7 @@ Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlacementRequest:
     """What is asked of a placement; every field may be left out."""
 
     region: np.ndarray | None = None  # (H, W) bool, the user's region: nothing is drawn outside it
@@ -60,12 +60,12 @@ class Placement:
 
 def place(
     image: np.ndarray,
-    examples: Sequence[Example],
+    examples: Sequence[Exemplar],
     window: int,
     factor: int,
     config: Config,
     g: np.random.Generator,
-    wish: Wish | None = None,
+    wish: PlacementRequest | None = None,
 ) -> Placement:
     """Return a canvas of `image` (H, W, C) and a region in it for one of `examples` (all of one defect).
 
@@ -75,7 +75,7 @@ def place(
     window, or for a larger defect as many pixels as it needs, in multiples of `factor`. Raises DataError where the wishes leave no
     place.
     """
-    wish = wish or Wish()
+    wish = wish or PlacementRequest()
     choosy = wish.binarised and config.generation.placement == "context" and wish.region is None and wish.likely is None
     count = len(examples) if choosy else 1
     for i in g.choice(len(examples), size=count, replace=False, p=_chances(examples)):
@@ -85,7 +85,7 @@ def place(
     raise NoRoomError("no place in this picture looks like the surroundings of a real defect of this kind")
 
 
-def _chances(examples: Sequence[Example]) -> np.ndarray:
+def _chances(examples: Sequence[Exemplar]) -> np.ndarray:
     """Return how often each example's shape is taken, (N,): each real picture as often as the others, of its parts the larger ones more.
 
     Else the fragments of one long crack, which end at the picture's border, would be most of all cracks.
@@ -98,25 +98,25 @@ def _chances(examples: Sequence[Example]) -> np.ndarray:
 
 def _place(
     image: np.ndarray,
-    example: Example,
-    examples: Sequence[Example],
+    example: Exemplar,
+    examples: Sequence[Exemplar],
     window: int,
     factor: int,
     config: Config,
     g: np.random.Generator,
-    wish: Wish,
+    wish: PlacementRequest,
     choosy: bool,
 ) -> Placement | None:
     """Return a canvas and a region for one example; None where a choosy one finds no place like its own."""
     size = image.shape[0], image.shape[1]
-    limit = FILL * min(window * config.generation.canvas, max(size))
+    limit = FILL * min(window * config.generation.max_windows, max(size))
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
     near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
     within = wish.region if wish.within is None else wish.within
     count = THOROUGH if wish.binarised else CANDIDATES
     spots = sample_places(place_map(size, examples, within, wish.likely, near), size, count, g, within)
-    turns = ways_to_turn(config.data)
+    turns = dihedral_poses(config.data)
     borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
         even = 0.0 if wish.binarised else EVEN
@@ -134,7 +134,7 @@ def _place(
     calm = choosy and _variance(example) > _flat(example)
     best_found: tuple[float, np.ndarray, tuple[int, int], float | None] | None = None
     for turn, spot in order:
-        joined, change = (0.0, CALM) if calm else (config.generation.joined, 1.0)
+        joined, change = (0.0, CALM) if calm else (config.generation.composed_shapes, 1.0)
         shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
@@ -159,7 +159,7 @@ def _lost(shape: np.ndarray, box: Box, extent: np.ndarray) -> float:
     return float((shape & visible & ~cut(extent, box.top, box.left, box.height, box.width)).sum() / max(1, shape.sum()))
 
 
-def context_cost(
+def place_cost(
     image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray, shown: np.ndarray | None = None, even: float = EVEN
 ) -> np.ndarray:
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
@@ -173,8 +173,8 @@ def context_cost(
     rows, columns = rows[thin], columns[thin]
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
-    there, seen = look_up(image, y, x)
-    return misfit(_grey(there), seen, _grey(example[rows, columns]), even, 1.0)
+    there, seen = sample_at(image, y, x)
+    return context_cost(_grey(there), seen, _grey(example[rows, columns]), even, 1.0)
 
 
 def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
@@ -184,28 +184,30 @@ def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
     return near if shown is None else near & shown
 
 
-def _variance(example: Example) -> float:
+def _variance(example: Exemplar) -> float:
     """Return the variance of the surroundings of a real defect."""
     values = _grey(example.image[_ring(example.mask, example.shown)])
     return float(values.var()) if len(values) else 0.0
 
 
-def _flat(example: Example) -> float:
+def _flat(example: Exemplar) -> float:
     """Return the variance below which binarised surroundings have one tone."""
     return FLAT * (float(np.ptp(_grey(example.image))) / 2) ** 2
 
 
-def _example_cost(image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float) -> np.ndarray:
+def _example_cost(
+    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float
+) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
-    shown = None if example.shown is None else turned(example.shown, *turn)
+    shown = None if example.shown is None else apply_pose(example.shown, *turn)
     if any(border):
-        shape = turned(example.shape, *turn).shape
+        shape = apply_pose(example.shape, *turn).shape
         spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return context_cost(image, turned(example.image, *turn), turned(example.mask, *turn), spots, shown, even)
+    return place_cost(image, apply_pose(example.image, *turn), apply_pose(example.mask, *turn), spots, shown, even)
 
 
 def _shifted(
-    image: np.ndarray, example: Example, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None, even: float
+    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None, even: float
 ) -> np.ndarray:
     """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
     steps = np.stack(np.meshgrid(*[np.arange(-SHIFT, SHIFT + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
@@ -225,7 +227,7 @@ def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
     return sides[0], sides[1], sides[2], sides[3]
 
 
-def _beyond(example: Example, limit: float, wish: Wish) -> tuple[Example, float]:
+def _beyond(example: Exemplar, limit: float, wish: PlacementRequest) -> tuple[Exemplar, float]:
     """Return the example with its shape continued beyond the picture's border it reaches, and by how much of a side; 0 where it is not.
 
     A chip at the edge stays one: bent and turned a little, it would else leave the edge. A stretch of a longer defect, or one with a
@@ -261,7 +263,7 @@ def _on_canvas(
     window: int,
     factor: int,
     config: Config,
-    wish: Wish,
+    wish: PlacementRequest,
     source: str,
     side: float | None,
 ) -> Placement:

@@ -9,7 +9,7 @@ import numpy as np
 
 from flawsmith.core.errors import ConfigError
 from flawsmith.dataset.windows import bounding_box, components, thickness
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
 SPREAD = 1.25  # a shape of its own size becomes at most this many times larger or smaller
@@ -52,8 +52,8 @@ def parse_size(text: str | float) -> Size:
 
 
 def propose(
-    example: Example,
-    others: Sequence[Example],
+    example: Exemplar,
+    others: Sequence[Exemplar],
     limit: float,
     size: Size | None,
     joined: float,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flawsmith.dataset.windows import grow
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 
 LEVELS = 256  # the range of values is looked at in so many steps
 RARE = 0.02  # a level is a gap where it is rarer than this share of what even use of all levels would give
@@ -21,20 +21,20 @@ INWARD = 32  # levels beyond a gap's edge within which the commonest one is take
 
 
 @dataclass(frozen=True)
-class Tones:
+class BinarisedLevels:
     """For each level of each colour the value in [-1, 1] that is added to bring it out of a gap; 0 where real pictures have it."""
 
     moves: np.ndarray  # (C, LEVELS) float32
 
-    def settle(self, x: np.ndarray) -> np.ndarray:
+    def snap(self, x: np.ndarray) -> np.ndarray:
         """Return a picture (C, H, W) in [-1, 1] without values that real pictures never show."""
         return x + np.take_along_axis(self.moves, self._level(x).reshape(len(x), -1), 1).reshape(x.shape)
 
     def missing(self, x: np.ndarray) -> np.ndarray:
         """Return where (H, W) bool a picture (C, H, W) in [-1, 1] has a value that real pictures never show."""
-        return (self.settle(x) != x).any(0)
+        return (self.snap(x) != x).any(0)
 
-    def settle_cells(self, z: Tensor) -> Tensor:
+    def snap_cells(self, z: Tensor) -> Tensor:
         """Return pixel-unshuffled pictures (..., C factor^2, h, w) without values that real pictures never show."""
         colours = len(self.moves)
         moves = torch.from_numpy(self.moves).to(z.device)
@@ -48,7 +48,7 @@ class Tones:
         return np.clip(np.rint((x + 1) * ((LEVELS - 1) / 2)), 0, LEVELS - 1).astype(np.int64)
 
 
-def find_tones(examples: Iterable[Example], scale: PixelRange, colours: int) -> Tones | None:
+def find_levels(examples: Iterable[Exemplar], scale: PixelRange, colours: int) -> BinarisedLevels | None:
     """Return the tones of binarised pictures, from the surroundings and insides of real defects; None for any other pictures.
 
     A small model's doubt between black and white is a grey that no binarised picture has, and by which a detector would tell drawn
@@ -61,13 +61,13 @@ def find_tones(examples: Iterable[Example], scale: PixelRange, colours: int) -> 
         x = scale.to_model(example.image, colours)
         others = example.mask if example.others is None else example.mask | example.others
         outside = ~grow(others, BLEED)
-        for c, level in enumerate(Tones._level(x)):
+        for c, level in enumerate(BinarisedLevels._level(x)):
             counts[c] += np.bincount(level.ravel(), minlength=LEVELS)
             around[c] += np.bincount(level[outside], minlength=LEVELS)
     if not all(_binarised(row) for row in around):
         return None
     moves = np.stack([_moves(row) for row in counts])
-    return Tones(moves.astype(np.float32)) if (moves != 0).mean() >= STARK else None
+    return BinarisedLevels(moves.astype(np.float32)) if (moves != 0).mean() >= STARK else None
 
 
 def _binarised(counts: np.ndarray) -> bool:

@@ -19,7 +19,7 @@ REACHED = 2  # pixels: a mask that comes this near to the picture's border reach
 
 
 @dataclass(frozen=True)
-class Example:
+class Exemplar:
     """One real defect."""
 
     defect: str
@@ -34,7 +34,7 @@ class Example:
     border: tuple[bool, bool, bool, bool] = (False,) * 4  # the picture's border that the defect reaches: top, left, bottom, right
 
 
-def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
+def collect_exemplars(defects: dict[str, list[Sample]], window: int) -> list[Exemplar]:
     """Return one example per separate defect of every picture; specks of under a tenth of the largest go with it."""
     examples = []
     for name, samples in defects.items():
@@ -46,7 +46,7 @@ def collect(defects: dict[str, list[Sample]], window: int) -> list[Example]:
                 top, left = row - window // 2, column - window // 2
                 shown = inside(top, left, window, window, part.shape)  # what is mirrored at the border is no second defect
                 examples.append(
-                    Example(
+                    Exemplar(
                         defect=name,
                         image=cut(sample.image, top, left, window),
                         mask=cut(part, top, left, window) & shown,
@@ -74,7 +74,7 @@ def separate(mask: np.ndarray) -> list[np.ndarray]:
     return large if len(large) > 1 else [mask]
 
 
-def save_library(path: Path, examples: list[Example]) -> None:
+def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
     """Write the examples as one safetensors file."""
     tensors, rows = {}, []
     for i, e in enumerate(examples):
@@ -88,7 +88,7 @@ def save_library(path: Path, examples: list[Example]) -> None:
     write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
 
-def load_library(path: Path) -> list[Example]:
+def load_exemplars(path: Path) -> list[Exemplar]:
     """Return the examples of a file that `save_library` wrote; raises RunError when it is missing or spoiled."""
     try:
         with safe_open(path, framework="np") as file:
@@ -101,13 +101,13 @@ def load_library(path: Path) -> list[Example]:
         raise RunError(f"{path}: cannot be read ({error}); fit again, or copy the RUN folder anew.") from error
 
 
-def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Example:
+def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Exemplar:
     image = arrays[f"{i}.image"]
     image = image.view(np.uint16) if image.dtype == np.int16 else image
     mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
     others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
     shown, border = arrays.get(f"{i}.shown"), tuple(row.get("border", (False,) * 4))
-    return Example(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
+    return Exemplar(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
 
 
 def centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:

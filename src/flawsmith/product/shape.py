@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelSpec:
     """What a model was built for."""
 
     defects: tuple[str, ...]  # names without "good"

@@ -12,7 +12,7 @@ import numpy as np
 
 from flawsmith.dataset.windows import Box, bounding_box, cut
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Example, centre
+from flawsmith.product.exemplars import Exemplar, centre
 
 MARGIN = 3  # pixels kept around the box, so that a mask grown by a pixel still finds picture under it
 LARGEST = 48  # a longer crop is shrunk to this side first, in pixels
@@ -44,7 +44,7 @@ class _Canvas:
     lost: float  # defect that fell off the canvas, in its pixels
 
 
-def crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -> Crop:
+def grey_crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -> Crop:
     """Return the defect of a share picture (H, W, C) cut to the box of its non-empty mask (H, W).
 
     side: the product's window; of a larger defect only that window is kept, as of the real ones (`crop_of`), so that both can be compared.
@@ -60,13 +60,13 @@ def crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) -> Crop
     return Crop(cut(picture, *window).mean(-1, dtype=np.float32), np.pad(inner, MARGIN))
 
 
-def crop_of(example: Example, scale: PixelRange, colours: int) -> Crop:
+def crop_of(example: Exemplar, scale: PixelRange, colours: int) -> Crop:
     """Return the crop of a real defect; colours: channels of the model."""
     side, shape = example.image.shape[0], example.shape
     row, column = centre(shape, Box(0, 0, *shape.shape), side)
     top, left = row + side - side // 2, column + side - side // 2
     mask = np.pad(shape, side)[top : top + side, left : left + side]  # example.mask also has the mirror image beyond the picture's border
-    return crop((scale.to_model(example.image, colours).transpose(1, 2, 0) + 1) / 2, mask)
+    return grey_crop((scale.to_model(example.image, colours).transpose(1, 2, 0) + 1) / 2, mask)
 
 
 def similarities(query: Crop, others: Sequence[Crop]) -> np.ndarray:
@@ -155,15 +155,15 @@ def _by_pose(query: Crop, others: Sequence[Crop], largest: int, poses: Sequence[
     return np.asarray((overlap * pattern).reshape(len(poses), -1, len(others)).max(1), np.float32)
 
 
-def _side(crop: Crop) -> int:
-    return max(crop.mask.shape) - 2 * MARGIN
+def _side(grey_crop: Crop) -> int:
+    return max(grey_crop.mask.shape) - 2 * MARGIN
 
 
-def _canvas(crop: Crop, factor: float, n: int) -> _Canvas:
+def _canvas(grey_crop: Crop, factor: float, n: int) -> _Canvas:
     """Return the crop shrunk by `factor` in the middle of a square of side n."""
-    mask = crop.mask.astype(np.float32)
+    mask = grey_crop.mask.astype(np.float32)
     grown = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    image = crop.image - crop.image[crop.mask].mean()
+    image = grey_crop.image - grey_crop.image[grey_crop.mask].mean()
     if factor < 1:
         size = tuple(max(1, round(length * factor)) for length in reversed(mask.shape))
         mask, grown, image = (cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in (mask, grown, image))

@@ -19,11 +19,11 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.augment import augment
 from flawsmith.dataset.windows import cut, grow
 from flawsmith.images.pixel_range import shares
-from flawsmith.product.binarised import find_tones
-from flawsmith.product.exemplars import Example
+from flawsmith.product.binarised import find_levels
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.checks import apparent_change, measure, seams, shape_scores, visibility
-from flawsmith.quality.looks import Bank, banks, look_scores
+from flawsmith.quality.patch_novelty import Bank, banks, novelty_scores
 
 POOLED = 5  # a kind with fewer examples borrows what the other kinds show
 MOST = 48  # examples per kind that are measured
@@ -103,7 +103,7 @@ class Limits:
         return found
 
 
-def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], product: Product, config: Config) -> Limits:
+def calibrate(examples: Sequence[Exemplar], normals: Sequence[np.ndarray], product: Product, config: Config) -> Limits:
     """Return the limits that the real defects of a product set, widened by `quality.margin`.
 
     examples: the real defects learned from; normals: whole pictures or crops as stored (H, W, C), from which windows are cut. Without
@@ -115,7 +115,7 @@ def calibrate(examples: Sequence[Example], normals: Sequence[np.ndarray], produc
     real = {name: _scores([e for e in examples if e.defect == name], product, config, references) for name in product.shape.defects}
     faults = {name: _faults([e for e in examples if e.defect == name], product, config, windows, references) for name in real}
     # binarised pictures have no grain: what is rough in them are the edges of other things
-    binarised = find_tones(examples, product.scale, product.shape.colours) is not None
+    binarised = find_levels(examples, product.scale, product.shape.colours) is not None
     rules = {name: rule for name, rule in RULES.items() if not (binarised and name == "grain")}
     pooled = {name: [value for own in real.values() for value in own.get(name, [])] for name in rules}
     kinds = {
@@ -173,14 +173,14 @@ class _Windows:
         return shares(cut(image, top, left, side), self._product.scale, self._product.shape.colours)
 
 
-def _few(examples: Sequence[Example]) -> list[Example]:
+def _few(examples: Sequence[Exemplar]) -> list[Exemplar]:
     """Return MOST examples at most, spread evenly."""
     if len(examples) <= MOST:
         return list(examples)
     return [examples[i] for i in np.linspace(0, len(examples) - 1, MOST).round().astype(int)]
 
 
-def _scores(examples: Sequence[Example], product: Product, config: Config, references: dict[str, Bank]) -> dict[str, list[float]]:
+def _scores(examples: Sequence[Exemplar], product: Product, config: Config, references: dict[str, Bank]) -> dict[str, list[float]]:
     """Return what the real defects of one kind show, by score."""
     found = defaultdict(list)
     for example in _few(examples):
@@ -189,14 +189,14 @@ def _scores(examples: Sequence[Example], product: Product, config: Config, refer
                 found[name].append(value)
         picture = shares(example.image, product.scale, product.shape.colours)
         seen = measure(picture, example.mask, config.generation.feather, example.others)
-        for name, value in (seen | look_scores(picture, example.mask | example.others, references)).items():
+        for name, value in (seen | novelty_scores(picture, example.mask | example.others, references)).items():
             found[name].append(value)
     found["parts"] = [float(count) for count in Counter(e.source for e in examples).values()]  # `collect` tells parts of a picture apart
     return dict(found)
 
 
 def _faults(
-    examples: Sequence[Example], product: Product, config: Config, windows: _Windows, references: dict[str, Bank]
+    examples: Sequence[Exemplar], product: Product, config: Config, windows: _Windows, references: dict[str, Bank]
 ) -> dict[str, list[float]]:
     """Return the scores of pictures with one fault each: nothing to see, a hard border, an inside too soft or too rough, other content."""
     found = defaultdict(list)
@@ -216,8 +216,8 @@ def _faults(
             if roughness is not None:
                 found["grain"].append(roughness)
         hidden = example.mask | example.others
-        found["product"] += _one(look_scores(_scrambled(normal, generator), hidden, references), "product")
-        found["detail"] += _one(look_scores(cv2.GaussianBlur(normal, (0, 0), 2.0).reshape(normal.shape), hidden, references), "detail")
+        found["product"] += _one(novelty_scores(_scrambled(normal, generator), hidden, references), "product")
+        found["detail"] += _one(novelty_scores(cv2.GaussianBlur(normal, (0, 0), 2.0).reshape(normal.shape), hidden, references), "detail")
     return dict(found)
 
 

@@ -17,7 +17,7 @@ from flawsmith.core.files import write_text
 from flawsmith.reports import comparison
 from flawsmith.reports.charts import text
 from flawsmith.reports.drawing import jpeg_link
-from flawsmith.reports.examples import TILE, Example, examples, specimens
+from flawsmith.reports.examples import TILE, DefectExample, examples, specimens
 from flawsmith.reports.gains import (
     MARKS,
     NONE,
@@ -164,7 +164,7 @@ def _examples(place: Place, column: str) -> str:
     return note(_EXAMPLES_NOTE) + "".join(groups)
 
 
-def _example(found: Example, column: str) -> str:
+def _example(found: DefectExample, column: str) -> str:
     names = ("the picture", "the labelled defect", f"marked by: {REAL}", f"marked by: {column}")
     panels = []
     for name, picture in zip(names, found.pictures, strict=True):

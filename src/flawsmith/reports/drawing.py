@@ -77,7 +77,7 @@ def square(middle: tuple[int, int], side: int, size: tuple[int, ...]) -> Frame:
     return top, left, min(top + side, size[0]), min(left + side, size[1])
 
 
-def crop(picture: np.ndarray, frame: Frame) -> np.ndarray:
+def crop_picture(picture: np.ndarray, frame: Frame) -> np.ndarray:
     """Return a copy of the part of a picture or mask inside the frame."""
     top, left, bottom, right = frame
     return picture[top:bottom, left:right].copy()
@@ -120,7 +120,7 @@ def ramp(values: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(values, stops, channel) for channel in zip(*_RAMP, strict=True)], axis=-1).round().astype(np.uint8)
 
 
-def encode(picture: np.ndarray, form: str, **options: Any) -> bytes:
+def encode_picture(picture: np.ndarray, form: str, **options: Any) -> bytes:
     """Return the bytes of a picture (H, W, 3) uint8 as a PNG or JPEG file."""
     stream = io.BytesIO()
     Image.fromarray(picture).save(stream, form, **options)
@@ -129,5 +129,5 @@ def encode(picture: np.ndarray, form: str, **options: Any) -> bytes:
 
 def jpeg_link(picture: np.ndarray, quality: int) -> str:
     """Return a picture (H, W, 3) uint8 as a `data:` address that holds it as a JPEG with sharp colours."""
-    data = encode(picture, "JPEG", quality=quality, subsampling=0)
+    data = encode_picture(picture, "JPEG", quality=quality, subsampling=0)
     return f"data:image/jpeg;base64,{base64.b64encode(data).decode()}"

@@ -77,7 +77,7 @@ def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
         ("How alike", "likeness", body[0] + "<p></p>" + body[1]),
         ("How varied", "variety", body[2]),
         ("Masks and background", "masks", body[3] + _histograms(result)),
-        ("Agreement of mask and change", "agreement", _ends(result, out, rows)),
+        ("Consistency of mask and change", "consistency", _ends(result, out, rows)),
         ("Nearest to a copy", "copies", _nearest(result, out, rows)),
         ("Where", "where", places_section(out, rows, made, real, panel_size(usual_size(rows)))),
         ("How large", "sizes", sizes_section(made, real, "real defects")),
@@ -90,14 +90,14 @@ def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
 
 def _summary(result: Result) -> str:
     windows, masks = result["all"]["windows"], result["all"]["masks"]
-    kid, variety, fits, copies = windows["kid"], windows["diversity"], masks["agreement"], masks["copies"]
+    kid, variety, fits, copies = windows["kid"], windows["diversity"], masks["consistency"], masks["copies"]
     said = []
     if kid["value"] is not None:
         said.append(f"KID of the defect windows {1000 * kid['value']:.1f}·10⁻³ ± {1000 * kid['deviation']:.1f}")
     if variety["value"] is not None:
         said.append(f"{variety['value']:.0%} as varied as the real defects")
     if fits["value"] is not None:
-        said.append(f"mask agreement {fits['value']:.2f}")
+        said.append(f"mask consistency {fits['value']:.2f}")
     if copies["value"] is not None:
         said.append(f"copies of a real defect among the pairs: {copies['count']:,} of {copies['pairs']:,}")
     return text("; ".join(said) + "." if said else "There are too few pictures for any number.")
@@ -144,7 +144,7 @@ def _variety_line(kind: Kind) -> tuple[str, ...]:
 def _mask_line(kind: Kind) -> tuple[str, ...]:
     masks = kind["masks"]
     cells = []
-    for name in ("agreement", "psnr", "ssim"):
+    for name in ("consistency", "psnr", "ssim"):
         cells += [_cell(masks[name]), number(masks[name]["least"]) if "least" in masks[name] else NONE]
     copies = masks["copies"]
     known = copies["value"] is not None
@@ -164,9 +164,13 @@ def _cell(found: Mapping[str, Any]) -> str:
 
 
 def _histograms(result: Result) -> str:
-    """Return how agreement, PSNR and the similarity to the nearest real defect are spread over the pairs."""
+    """Return how consistency, PSNR and the similarity to the nearest real defect are spread over the pairs."""
     figures = []
-    for key, name in (("agreement", "agreement"), ("psnr", "PSNR outside the mask, dB"), ("copy", "similarity to the nearest real defect")):
+    for key, name in (
+        ("consistency", "consistency"),
+        ("psnr", "PSNR outside the mask, dB"),
+        ("copy", "similarity to the nearest real defect"),
+    ):
         values = [pair[key] for pair in result["pairs"] if pair[key] is not None]
         if values:
             figures.append(score_histogram(name, values, []))
@@ -175,7 +179,9 @@ def _histograms(result: Result) -> str:
 
 def _ends(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
     """Return the pairs whose mask fits the change worst, and those where it fits best."""
-    ranked = sorted((pair for pair in result["pairs"] if pair["agreement"] is not None), key=lambda pair: (pair["agreement"], pair["id"]))
+    ranked = sorted(
+        (pair for pair in result["pairs"] if pair["consistency"] is not None), key=lambda pair: (pair["consistency"], pair["id"])
+    )
     if not ranked:
         return ""
     worst = ranked[:SHOWN]
@@ -186,7 +192,7 @@ def _ends(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
 
 
 def _agreed(pair: Mapping[str, Any]) -> str:
-    return f"agreement {pair['agreement']:.2f}"
+    return f"consistency {pair['consistency']:.2f}"
 
 
 def _nearest(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
@@ -264,7 +270,7 @@ _SIDES = ("Defect", "Real", "Generated")
 _COVERAGE = ("Precision", "Recall", "Density", "Coverage")
 _LIKENESS = ("KID ×1000", "mean of kinds", "FID", *_COVERAGE)
 _VARIETY = ("Windows: IC distance", "generated", "real", "of real", "Whole: IC distance", "generated", "real", "of real")
-_MASKS = ("Agreement", "least", "PSNR dB", "least", "SSIM", "least", "Copies", "most alike")
+_MASKS = ("Consistency", "least", "PSNR dB", "least", "SSIM", "least", "Copies", "most alike")
 _SHAPES = (*_COVERAGE, "Area, real", "generated", "Elongation, real", "generated", "Solidity, real", "generated")
 _LIKENESS_NOTE = (
     "Windows at the camera's own scale round each defect, real against generated: about the defects more than about their backgrounds. "
@@ -284,7 +290,7 @@ _VARIETY_NOTE = (
     "and as many generated ones as there are in the other half. Under 20 of either it is a rough figure."
 )
 _MASKS_NOTE = (
-    "Agreement: overlap of the mask and what has changed against the normal, 0 to 1. PSNR and SSIM: how far the picture outside the "
+    "Consistency: overlap of the mask and what has changed against the normal, 0 to 1. PSNR and SSIM: how far the picture outside the "
     "mask is still that normal; 100 dB is the same. Copies: pairs with a defect more like a real one than real ones are like each "
     "other; most alike: the greatest similarity, 1 for a copy."
 )

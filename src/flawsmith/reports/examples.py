@@ -13,11 +13,11 @@ from flawsmith.benchmark.labelled import resized
 from flawsmith.benchmark.protocol import REAL
 from flawsmith.benchmark.stages import Place, defects_of, load_column
 from flawsmith.core.files import read_lines
-from flawsmith.dataset.reading import load
+from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.windows import bounding_box, components
 from flawsmith.images.files import read_image, read_mask
-from flawsmith.reports.drawing import crop, fit, limits, outline, square, to_display, view
+from flawsmith.reports.drawing import crop_picture, fit, limits, outline, square, to_display, view
 from flawsmith.reports.sheets import pairs_there, turns
 from flawsmith.reports.strips import RULE
 
@@ -28,7 +28,7 @@ MOST_REAL, MOST_MADE = 4, 8  # of a kind, side by side
 
 
 @dataclass(frozen=True)
-class Example:
+class DefectExample:
     """One picture of the test part with what two detectors mark on it."""
 
     image: str  # its path in the data folder
@@ -49,7 +49,7 @@ def ranked(real: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
     return [name for _, name in rose[:most]], [name for _, name in fell[:most]]
 
 
-def examples(place: Place, column: str, most: int = 4) -> tuple[list[Example], list[Example]]:
+def examples(place: Place, column: str, most: int = 4) -> tuple[list[DefectExample], list[DefectExample]]:
     """Return the test pictures where `column` gained most over real defects alone, and where it lost most.
 
     Both detectors mark the pictures again with their saved weights and the threshold that gave their best F1. Raises FlawsmithError or
@@ -70,7 +70,7 @@ def examples(place: Place, column: str, most: int = 4) -> tuple[list[Example], l
         for image in names:
             marks = [marked[name][items[image].image] for name in (REAL, column)]
             pictures = _pictures(place, items[image], marks)
-            found.append(Example(image, items[image].defect, (iou[REAL][image], iou[column][image]), pictures))
+            found.append(DefectExample(image, items[image].defect, (iou[REAL][image], iou[column][image]), pictures))
         groups.append(found)
     return groups[0], groups[1]
 
@@ -80,17 +80,17 @@ def _marks(place: Place, column: str, threshold: float | None, items: Sequence[I
     model, facts = load_column(place, column)
     found = {}
     for item in items:
-        anomaly = anomaly_map(model, resized(load(item), place.settings.resize).image, facts["colours"], place.settings.device)
+        anomaly = anomaly_map(model, resized(load_sample(item), place.settings.resize).image, facts["colours"], place.settings.device)
         found[item.image] = np.zeros(anomaly.shape, bool) if threshold is None else anomaly >= threshold
     return found
 
 
 def _pictures(place: Place, item: Item, marks: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-    sample = resized(load(item), place.settings.resize)
+    sample = resized(load_sample(item), place.settings.resize)
     truth = np.zeros(sample.image.shape[:2], bool) if sample.mask is None else sample.mask
     frame = view(np.logical_or.reduce([truth, *marks]), TILE // 2)  # all that is marked anywhere, and small things enlarged
-    shown = to_display(crop(sample.image, frame), *limits(sample.image))
-    return (fit(shown, TILE), *(_outlined(shown, crop(mask, frame), TILE) for mask in (truth, *marks)))
+    shown = to_display(crop_picture(sample.image, frame), *limits(sample.image))
+    return (fit(shown, TILE), *(_outlined(shown, crop_picture(mask, frame), TILE) for mask in (truth, *marks)))
 
 
 def _outlined(picture: np.ndarray, mask: np.ndarray, tile: int) -> np.ndarray:
@@ -108,7 +108,7 @@ def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray
     rows = turns(pairs_there(out, read_lines(out / "pairs.jsonl"))) if (out / "pairs.jsonl").is_file() else []
     found = {}
     for defect, items in place.parts().learn.defects.items():
-        samples = [load(item) for item in items[:MOST_REAL]]
+        samples = [load_sample(item) for item in items[:MOST_REAL]]
         real = [(s.image, s.mask) for s in samples if s.mask is not None and s.mask.any()]
         if not real:
             continue
@@ -129,7 +129,7 @@ def _specimen(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
     else:
         middle = mask.shape[0] // 2, mask.shape[1] // 2
     frame = square(middle, side, mask.shape)
-    shown, inside = to_display(crop(image, frame), *limits(image)), crop(mask, frame)
+    shown, inside = to_display(crop_picture(image, frame), *limits(image)), crop_picture(mask, frame)
     return np.concatenate([_framed(fit(shown, SMALL)), _gap(2, SMALL), _framed(_outlined(shown, inside, SMALL))])
 
 

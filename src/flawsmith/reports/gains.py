@@ -26,7 +26,7 @@ MARKS = {"up": "▲", "same": "=", "down": "▼", "none": "?"}  # beside a verdi
 
 
 @dataclass(frozen=True)
-class Verdict:
+class GainVerdict:
     """Whether generated pairs help with one number of shots."""
 
     word: str
@@ -34,15 +34,15 @@ class Verdict:
     way: str  # "up", "same", "down" or "none": a key of MARKS
 
 
-def verdict_of(table: Rows) -> Verdict:
+def verdict_of(table: Rows) -> GainVerdict:
     """Return the verdict of one number of shots; where nothing was trained on real and generated ones, of generated pairs alone."""
     found = table.get("verdict") or {}
     if found:
-        return Verdict(found["word"], found["sentence"], {"helps": "up", "hurts": "down"}.get(found["word"], "same"))
+        return GainVerdict(found["word"], found["sentence"], {"helps": "up", "hurts": "down"}.get(found["word"], "same"))
     rows = by_column(table)
     gain = rows.get(f"{GENERATED} only", {}).get("gains", {}).get("pixel_ap")
     if not known(gain) or f"{REAL} + {GENERATED}" in rows:
-        return Verdict("no verdict", "No verdict: pixel AP is not defined here, or no detector learned from generated pairs.", "none")
+        return GainVerdict("no verdict", "No verdict: pixel AP is not defined here, or no detector learned from generated pairs.", "none")
     low, high = gain["low"], gain["high"]
     way, told = ("up", "find more than real defects alone teach") if low > 0 else ("down", "teach less than real defects alone")
     if low <= 0 <= high:
@@ -56,7 +56,7 @@ def verdict_of(table: Rows) -> Verdict:
     if best is not None:
         own, other = (rows[name]["metrics"]["pixel_ap"]["value"] for name in (f"{GENERATED} only", best))
         beside = f" The best baseline, {best}, is at {points(other)}, generated pairs alone at {points(own)}."
-    return Verdict(word, f"{told}: {amount}.{beside}", way)
+    return GainVerdict(word, f"{told}: {amount}.{beside}", way)
 
 
 def by_column(table: Rows) -> dict[str, Row]:

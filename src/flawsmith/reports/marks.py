@@ -11,7 +11,7 @@ from flawsmith.core.errors import FlawsmithError
 from flawsmith.dataset.record import read_record
 from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.images.files import image_size, read_mask
-from flawsmith.product.exemplars import Example, centre, load_library
+from flawsmith.product.exemplars import Exemplar, centre, load_exemplars
 from flawsmith.reports.drawing import pool
 from flawsmith.reports.sheets import pairs_there
 
@@ -37,7 +37,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Part:
+class PlacedMark:
     """One defect of a row."""
 
     defect: str
@@ -45,14 +45,14 @@ class Part:
     area: int
 
 
-def parts_of(row: Row, mask: np.ndarray | None) -> list[Part]:
+def parts_of(row: Row, mask: np.ndarray | None) -> list[PlacedMark]:
     """Return the defects of an accepted row: as the row says, or without a word on them, all its mask as one."""
     told = [part for part in row.get("parts") or [] if part.get("box")]
     if told:
-        return [Part(part["defect"], Box(*part["box"]), int(part["area"])) for part in told]
+        return [PlacedMark(part["defect"], Box(*part["box"]), int(part["area"])) for part in told]
     if mask is None or not mask.any():
         return []
-    return [Part(row["defect"], bounding_box(mask), int(mask.sum()))]
+    return [PlacedMark(row["defect"], bounding_box(mask), int(mask.sum()))]
 
 
 def generated_marks(out: Path, rows: Sequence[Row]) -> list[Mark]:
@@ -73,13 +73,13 @@ def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
 
     size: (H, W) to take for pictures that are no longer where they were.
     """
-    library = None if run is None else run / "model" / "library.safetensors"
+    library = None if run is None else run / "model" / "exemplars.safetensors"
     if run is None or library is None or not library.is_file():
         return []
     places = _pictures(run)
     known: dict[tuple[str, str], tuple[float, ...]] = {}  # kinds may have files of the same names
     marks = []
-    for example in load_library(library):
+    for example in load_exemplars(library):
         name = example.defect, example.source
         if name not in known:
             known[name] = _size(places.get(name), size)
@@ -87,7 +87,7 @@ def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
     return marks
 
 
-def _real_mark(example: Example, size: tuple[float, ...]) -> Mark:
+def _real_mark(example: Exemplar, size: tuple[float, ...]) -> Mark:
     row, column = centre(example.shape, Box(0, 0, *example.shape.shape), example.mask.shape[0])  # which pixel of it `place` is
     corner = round(example.place[0] * size[0]) - row, round(example.place[1] * size[1]) - column
     return mark(example.defect, example.area, example.shape, corner, size)

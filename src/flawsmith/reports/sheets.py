@@ -10,7 +10,21 @@ from PIL import Image, ImageDraw, ImageFont
 
 from flawsmith.core.files import read_lines, write_bytes
 from flawsmith.images.files import image_size, read_image, read_mask
-from flawsmith.reports.drawing import FAINT, INK, PAPER, WHOLE, Frame, crop, encode, fit, limits, outline, shrink, to_display, view
+from flawsmith.reports.drawing import (
+    FAINT,
+    INK,
+    PAPER,
+    WHOLE,
+    Frame,
+    crop_picture,
+    encode_picture,
+    fit,
+    limits,
+    outline,
+    shrink,
+    to_display,
+    view,
+)
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl
 
@@ -58,7 +72,7 @@ def write_sheet(out: Path, limit: int = 48) -> Path:
     from_noise = all(normal is None for _, (normal, *_) in cells)
     sheet = contact_sheet([(title, pictures[from_noise:]) for title, pictures in cells], BANNER[from_noise:])
     path = out / "sheet.png"
-    write_bytes(path, encode(sheet, "PNG"))
+    write_bytes(path, encode_picture(sheet, "PNG"))
     return path
 
 
@@ -122,7 +136,7 @@ def _cell(out: Path, row: Row) -> tuple[str, list[np.ndarray | None]]:
     mask = read_mask(out / row["mask"])
     frame = view(mask)
     ((normal, generated),) = read_views(out, row, [frame])
-    inside = crop(mask, frame)
+    inside = crop_picture(mask, frame)
     width = 1 + -(-max(inside.shape) // WHOLE)  # still seen where the tile is smaller than what it shows, and the sheet fitted into a page
     pictures = [normal, generated, outline(generated, inside, width=width)]
     return f"{row['id']}  {row['defect']}", [None if picture is None else shrink(picture, WHOLE) for picture in pictures]
@@ -131,7 +145,7 @@ def _cell(out: Path, row: Row) -> tuple[str, list[np.ndarray | None]]:
 def _read_crops(path: Path, frames: Sequence[Frame]) -> tuple[list[np.ndarray], float | None, float | None]:
     """Return what is in the frames of a picture, as stored, and the limits to show it with."""
     picture = read_image(path)
-    return [crop(picture, frame) for frame in frames], *limits(picture)
+    return [crop_picture(picture, frame) for frame in frames], *limits(picture)
 
 
 def _blank(height: int, width: int, text: str) -> np.ndarray:

@@ -9,8 +9,8 @@ import numpy as np
 
 from flawsmith.dataset.windows import Box
 from flawsmith.images.files import read_mask
-from flawsmith.reports.drawing import Frame, crop, outline, ramp, square
-from flawsmith.reports.marks import Part, parts_of
+from flawsmith.reports.drawing import Frame, crop_picture, outline, ramp, square
+from flawsmith.reports.marks import PlacedMark, parts_of
 from flawsmith.reports.sheets import affordable, pairs_there, read_views, turns
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl
@@ -45,7 +45,7 @@ def strips(out: Path, rows: Sequence[Row]) -> Iterator[Strip]:
             zip(parts, frames, read_views(out, row, [frame for frame, _ in frames]), strict=True)
         ):
             title = row["id"] if len(parts) == 1 else f"{row['id']} · {number + 1} of {len(parts)}"
-            yield _strip(title, part, frame, zoom, normal, generated, crop(mask, frame))
+            yield _strip(title, part, frame, zoom, normal, generated, crop_picture(mask, frame))
 
 
 def close_up(box: Box, mask: np.ndarray) -> tuple[Frame, int]:
@@ -64,7 +64,9 @@ def close_up(box: Box, mask: np.ndarray) -> tuple[Frame, int]:
     return square(middle, side, mask.shape), zoom
 
 
-def _strip(title: str, part: Part, frame: Frame, zoom: int, normal: np.ndarray | None, generated: np.ndarray, mask: np.ndarray) -> Strip:
+def _strip(
+    title: str, part: PlacedMark, frame: Frame, zoom: int, normal: np.ndarray | None, generated: np.ndarray, mask: np.ndarray
+) -> Strip:
     told = [f"{part.box.width} × {part.box.height} px", "actual pixels" if zoom == 1 else f"enlarged {zoom} times"]
     if part.box.side > max(mask.shape):
         told.append(f"only the {mask.shape[1]} × {mask.shape[0]} px in its middle are shown")

@@ -16,7 +16,7 @@ COLUMNS = ("Defect", "Attempts", "Accepted", "Rejected", "Failed", "Accepted of 
 MEANINGS = {  # what each check asks; it says no when the answer is no
     "visible": "Is the defect to be seen inside its mask?",
     "outside": "Is all that can be seen inside the mask?",
-    "agreement": "Does the mask fit what really changed?",
+    "consistency": "Does the mask fit what really changed?",
     "area": "Is its area within that of real ones?",
     "shape": "Is its shape like that of real ones?",
     "place": "Is it where real ones are, or where it was asked for?",

@@ -14,7 +14,7 @@ from flawsmith.diffusion.samplers import sample
 from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 from flawsmith.models.dual_model import Condition, DualModel
-from flawsmith.product.binarised import Tones
+from flawsmith.product.binarised import BinarisedLevels
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.synthesis.tiles import Tile, cover, merge
 
@@ -22,7 +22,7 @@ STEP_SHARE = 1 / 3  # of the severity in one solver step, as an exponent; measur
 
 
 @torch.inference_mode()
-def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, tones: Tones | None = None) -> list[Drawn]:
+def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, tones: BinarisedLevels | None = None) -> list[Drawn]:
     """Return the canvases of `tasks`, in their order, each depending on its own task alone; `tones`: the product's, None for any.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
@@ -41,7 +41,7 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     return [drawn[i] for i in range(len(tasks))]
 
 
-def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, tones: Tones | None) -> list[Drawn]:
+def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, tones: BinarisedLevels | None) -> list[Drawn]:
     """Return the canvases of tasks that are all onto a normal or all from nothing, and alike in size and tiles."""
     height, width = tasks[0].region.shape
     onto = tasks[0].normal is not None
@@ -70,8 +70,8 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         clean = merge(parts, tiles, background) * keep
         if model.has_mask and t > config.generation.shape_until:
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
-        if tones is not None and t <= config.generation.tones and isinstance(model.codec, Unshuffle):
-            clean = torch.cat([tones.settle_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
+        if tones is not None and t <= config.generation.snap and isinstance(model.codec, Unshuffle):
+            clean = torch.cat([tones.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
         clean = _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
         return _with_severity(clean, background, severity, channels) if onto else clean
 
@@ -81,7 +81,7 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times, fresh))
     whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
     if tones is not None:
-        whole_array = np.stack([tones.settle(x) for x in whole_array])
+        whole_array = np.stack([tones.snap(x) for x in whole_array])
     arrays = (whole_array, part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
 

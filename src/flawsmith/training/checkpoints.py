@@ -12,11 +12,11 @@ from torch import nn
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_bytes
 from flawsmith.models.backbones.weights import load_trainable, trainable
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 
 
 def save_checkpoint(
-    folder: Path, step: int, model: nn.Module, average: Average, optimiser: torch.optim.Optimizer, facts: dict[str, Any], keep: int
+    folder: Path, step: int, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer, facts: dict[str, Any], keep: int
 ) -> Path:
     """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep`; `facts` are plain values for the header."""
     tensors = {f"model.{name}": p for name, p in trainable(model).items()}
@@ -36,7 +36,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return max(folder.glob("step-*.safetensors"), default=None)
 
 
-def load_checkpoint(path: Path, model: nn.Module, average: Average, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
+def load_checkpoint(path: Path, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
     """Fill model, average and optimiser in place; return the step and the facts it was saved with."""
     try:
         with safe_open(path, framework="pt") as file:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from flawsmith.models.backbones.weights import trainable
 
 
-class Average:
+class MovingAverage:
     """Exponential moving average of a model's trainable weights, with the decay growing from zero at the start."""
 
     def __init__(self, model: nn.Module, decay: float) -> None:

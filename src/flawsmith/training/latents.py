@@ -27,7 +27,7 @@ class Encoded:
         return Encoded(self.whole[rows], part, self.background[rows], self.mask[rows], self.region[rows], self.ids[rows])
 
 
-def encode(model: DualModel, batch: Batch) -> Encoded:
+def encode_batch(model: DualModel, batch: Batch) -> Encoded:
     """Return the batch with its pictures encoded."""
     code = model.codec.encode
     part = code(batch.whole * batch.mask) if model.branches == 2 else None
@@ -48,7 +48,7 @@ class KeptLatents:
         """Return the windows of one step, on `device`: which ones depends on (seed, step) alone, what they show on (seed, their number)."""
         chosen = numpy_generator(self._seed, "kept", step).integers(len(self._kept), size=count).tolist()
         if fresh := sorted({i for i in chosen if self._kept[i] is None}):
-            encoded = encode(model, self._pool.windows(self._seed, [("kept", i) for i in fresh]).to(device))
+            encoded = encode_batch(model, self._pool.windows(self._seed, [("kept", i) for i in fresh]).to(device))
             for row, i in enumerate(fresh):
                 self._kept[i] = _to_keep(encoded[row : row + 1])
         return _together([found for i in chosen if (found := self._kept[i]) is not None], device)

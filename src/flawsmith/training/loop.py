@@ -25,17 +25,17 @@ from flawsmith.dataset.sample import Dataset
 from flawsmith.models.backbones.weights import count_trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
-from flawsmith.product.exemplars import save_library
+from flawsmith.product.exemplars import save_exemplars
 from flawsmith.quality.limits import save_limits
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 from flawsmith.training.initial import start_from
 from flawsmith.training.latents import Encoded, KeptLatents
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.pool import Batch
-from flawsmith.training.prepare import prepare
+from flawsmith.training.prepare import prepare_training
 from flawsmith.training.previews import Previews
 from flawsmith.training.progress import Progress, TensorBoard
 
@@ -62,7 +62,7 @@ def fit(
     if not resume:
         check_output(run, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
     use_threads(threads)
-    learned = prepare(data if isinstance(data, Dataset) else read(data), config)
+    learned = prepare_training(data if isinstance(data, Dataset) else read(data), config)
     config = learned.config
     where = choose_device(device)
     precision = choose_precision(config.training.precision, where)
@@ -87,11 +87,11 @@ def fit(
         prepare_output(run, overwrite)
         write_text(run / "config.yaml", dump(config))
         write_json(run / "data.json", learned.record)
-        save_library(run / "model" / "library.safetensors", learned.examples)
+        save_exemplars(run / "model" / "exemplars.safetensors", learned.examples)
         save_limits(run / "model" / "limits.safetensors", learned.limits)
     accelerator.wait_for_everyone()
 
-    average = Average(model, config.training.ema)
+    average = MovingAverage(model, config.training.ema)
     optimiser = build_optimiser(model, config.training)
     step, spent, logged = 0, 0.0, 0
     sums: dict[str, float] = {}  # of what is logged next

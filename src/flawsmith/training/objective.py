@@ -11,7 +11,7 @@ from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix, training_times
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 from flawsmith.models.dual_model import DualModel
-from flawsmith.training.latents import Encoded, encode
+from flawsmith.training.latents import Encoded, encode_batch
 from flawsmith.training.pool import Batch
 
 
@@ -39,7 +39,7 @@ class Objective(nn.Module):
 
 def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator) -> Loss:
     """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
-    seen = batch if isinstance(batch, Encoded) else encode(model, batch)
+    seen = batch if isinstance(batch, Encoded) else encode_batch(model, batch)
     device, count = seen.whole.device, len(seen.ids)
     own = model.schedule  # a pretrained network's
     t = (own.training_times(count, generator) if own else training_times(count, config.time_mean, config.time_std, generator)).to(device)

@@ -9,35 +9,35 @@ import numpy as np
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.memory import BUDGET, keep_normal
-from flawsmith.dataset.reading import load
-from flawsmith.dataset.record import describe
+from flawsmith.dataset.reading import load_sample
+from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, Item, Sample
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import bounding_box, choose_grid
 from flawsmith.images.files import bit_depth, image_size
 from flawsmith.images.pixel_range import PixelRange, find_range
 from flawsmith.product.direction import has_direction
-from flawsmith.product.exemplars import Example, collect
+from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
 from flawsmith.product.product import Product
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.quality.limits import Limits, calibrate
 from flawsmith.training.pool import Pool
 
 
 @dataclass(frozen=True)
-class Learned:
+class TrainingData:
     """What a training starts from."""
 
     config: Config  # as given, but for what the pictures decide
     pool: Pool
     product: Product
-    examples: list[Example]
+    examples: list[Exemplar]
     limits: Limits  # what the checks allow, from these real defects
     record: dict[str, Any]  # for data.json
 
 
-def prepare(data: Dataset, config: Config) -> Learned:
+def prepare_training(data: Dataset, config: Config) -> TrainingData:
     """Return the pictures of `data` ready for training with `config`.
 
     Raises DataError when a defect has no example to learn from or a file is bad.
@@ -51,7 +51,7 @@ def prepare(data: Dataset, config: Config) -> Learned:
             )
     if not chosen:
         raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
-    defects = {name: [load(item) for item in items] for name, items in chosen.items()}
+    defects = {name: [load_sample(item) for item in items] for name, items in chosen.items()}
     flawed = [s for samples in defects.values() for s in samples]
     sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
     sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
@@ -62,7 +62,7 @@ def prepare(data: Dataset, config: Config) -> Learned:
     looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
     normals, small = [], []
     for item in data.normals:
-        normal = load(item)
+        normal = load_sample(item)
         normals += keep_normal(normal, window, share)
         if item.image in looked_at:
             small.append(shrink(normal.image))
@@ -70,17 +70,17 @@ def prepare(data: Dataset, config: Config) -> Learned:
     colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
     _check_depths(data, defects, pictures)
     scale = find_range(pictures)
-    examples = collect(defects, window)
+    examples = collect_exemplars(defects, window)
     areas = {name: _range([e.area for e in examples if e.defect == name]) for name in defects}
     background = learn_background(small, scale)
     if background is not None:
         background = measure_reaches(background, defects, scale)
-    product = Product(Shape(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
+    product = Product(ModelSpec(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
     if config.data.rotations and has_direction(normals):
         config = replace(config, data=replace(config.data, rotations=False))
     limits = calibrate(examples, normals, product, config)
     pool = Pool(normals, defects, config, window, colours, scale)
-    return Learned(config, pool, product, examples, limits, describe(data, chosen, config.data.split))
+    return TrainingData(config, pool, product, examples, limits, data_record(data, chosen, config.data.split))
 
 
 def _asked(data: Dataset, defects: Mapping[str, tuple[Item, ...]], names: str) -> dict[str, tuple[Item, ...]]:

@@ -11,7 +11,7 @@ from flawsmith.images.files import write_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Task
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 from flawsmith.training.pool import Pool
 
 ROWS = 6
@@ -25,7 +25,7 @@ class Previews:
         self._precision = precision
         self._tasks = [Task(*pool.preview(i, numpy_generator(seed, "preview", i)), derive(seed, "preview", i)) for i in range(ROWS)]
 
-    def draw(self, model: DualModel, average: Average, config: Config, step: int) -> None:
+    def draw(self, model: DualModel, average: MovingAverage, config: Config, step: int) -> None:
         """Write FOLDER/step-NNNNNNN.png, drawn with the averaged weights; the model is left as it was."""
         own = {name: p.detach().clone() for name, p in model.named_parameters() if name in average.weights}
         training = model.training

@@ -19,7 +19,7 @@ from flawsmith.core.devices import choose_device
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.dataset.reading import read
-from flawsmith.dataset.record import describe
+from flawsmith.dataset.record import data_record
 from flawsmith.metrics.features import load_extractor
 from flawsmith.version import __version__
 
@@ -49,10 +49,10 @@ def benefit(
     settings = replace(settings or protocol("quick"), device=choose_device(device))
     dataset = read(data)
     for shots in settings.shots:  # before anything is written: too few pictures are found now, not after an hour
-        stages.cut(data, shots, not settings.only_made)
+        stages.cut_parts(data, shots, not settings.only_made)
     load_extractor()  # what is not installed, or not at hand, is said now, too
     load_network(settings.classifier_network)
-    kept = {"settings": json.loads(json.dumps(asdict(settings))), "data": describe(dataset, dataset.defects, "all")}
+    kept = {"settings": json.loads(json.dumps(asdict(settings))), "data": data_record(dataset, dataset.defects, "all")}
     if resume:
         _same(report, kept)
     else:

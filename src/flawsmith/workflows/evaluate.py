@@ -20,8 +20,8 @@ from flawsmith.metrics.features import Extractor, check_kind, load_extractor
 from flawsmith.metrics.fid_kid import fid, kid
 from flawsmith.metrics.ic_distance import MapDistance, Perceptual, distance_matrix, diversity, intra_cluster, load_perceptual, nearest
 from flawsmith.metrics.inception_score import inception_score
-from flawsmith.metrics.masks import NAMES, Shape, vectors
-from flawsmith.metrics.pictures import MOST, Flaw, Pair, Reference, Seen, look, refer, rows_of
+from flawsmith.metrics.masks import NAMES, MaskShape, vectors
+from flawsmith.metrics.pictures import MOST, DefectWindow, Pair, Reference, Seen, look, refer, rows_of
 from flawsmith.version import __version__
 
 Kept = tuple[str, Tensor | None]  # the physical part that a picture shows, and the picture where its distances are taken
@@ -153,7 +153,9 @@ def _numbers(reference: Reference, pairs: Sequence[Pair], seed: int) -> dict[str
     }
 
 
-def _of(both: Sequence[Sequence[Seen]], flaws: Sequence[Sequence[Flaw]], pairs: Sequence[Pair], by: Extractor, seed: int) -> dict[str, Any]:
+def _of(
+    both: Sequence[Sequence[Seen]], flaws: Sequence[Sequence[DefectWindow]], pairs: Sequence[Pair], by: Extractor, seed: int
+) -> dict[str, Any]:
     """Return counts and numbers of real and generated pictures and their defects, without the distances inside clusters."""
     pictures, windows = ([_stack([x.feature for x in side]) for side in sides] for sides in (both, flaws))
     shapes = [[flaw.shape for flaw in side] for side in flaws]
@@ -242,7 +244,7 @@ def _mean_variety(numbers: Sequence[Number], by: Perceptual) -> Number:
     return _number(made / own, by, generated=made, real=own, kinds=len(there))
 
 
-def _shapes(real: Sequence[Shape], made: Sequence[Shape]) -> dict[str, Any]:
+def _shapes(real: Sequence[MaskShape], made: Sequence[MaskShape]) -> dict[str, Any]:
     """Return how the shapes of generated defects cover those of real ones, and the spread of each descriptor: 10, 50 and 90 %."""
     placed = all(shape.row is not None for shape in (*real, *made))
     reason = _too_few("coverage", len(real), len(made))
@@ -259,9 +261,9 @@ def _shapes(real: Sequence[Shape], made: Sequence[Shape]) -> dict[str, Any]:
 
 
 def _against_normals(pairs: Sequence[Pair]) -> dict[str, Number]:
-    """Return the mean agreement, PSNR and SSIM over the pairs whose normal is there."""
+    """Return the mean consistency, PSNR and SSIM over the pairs whose normal is there."""
     found = {}
-    for name in ("agreement", "psnr", "ssim"):
+    for name in ("consistency", "psnr", "ssim"):
         values = [value for pair in pairs if (value := getattr(pair, name)) is not None]
         more = {"least": min(values), "pairs": len(values)} if values else {}
         reason = "no generated pair has a normal of its size" if pairs else "0 generated"
@@ -280,7 +282,7 @@ def _copies(pairs: Sequence[Pair]) -> Number:
 
 
 def _row(pair: Pair) -> dict[str, Any]:
-    names = ("agreement", "psnr", "ssim", "copy", "copy_of", "copied")
+    names = ("consistency", "psnr", "ssim", "copy", "copy_of", "copied")
     return {"id": pair.seen.name, "defect": pair.seen.defect, **{name: getattr(pair, name) for name in names}}
 
 

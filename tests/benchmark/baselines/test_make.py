@@ -10,7 +10,7 @@ from flawsmith.benchmark.labelled import accepted_pairs
 from flawsmith.benchmark.protocol import BASELINES as NAMES
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError, OutputExistsError
 from flawsmith.core.files import read_lines
-from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.files import read_image, read_mask
@@ -101,7 +101,7 @@ def test_16_bits_in_colour(data16, tmp_path):
     data = read(data16)
     for name in BASELINES:
         write_baseline(name, data, tmp_path / name, 2, 0)
-        normals = {str(item.image): load(item).image for item in data.normals}
+        normals = {str(item.image): load_sample(item).image for item in data.normals}
         for row in read_lines(tmp_path / name / "pairs.jsonl"):
             image, mask = read_image(tmp_path / name / row["image"]), read_mask(tmp_path / name / row["mask"])
             assert image.dtype == np.uint16 and image.shape[2] == 3

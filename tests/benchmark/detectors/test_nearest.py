@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flawsmith.benchmark.detectors.nearest import coreset, describe, fit_nearest, nearest_distance
+from flawsmith.benchmark.detectors.nearest import coreset, embed_patches, fit_nearest, nearest_distance
 from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Sample
@@ -71,7 +71,7 @@ def test_a_large_picture_is_shrunk_and_a_small_one_enlarged_twice() -> None:
     assert fit_nearest([picture(0)], 0, extractor=Averages()).scale == 2
     large = fit_nearest([picture(0, (96, 2560))], 0, extractor=Averages())
     assert large.scale == 0.5
-    assert describe(Averages(), picture(0, (96, 2560)).image, large.values, large.scale).shape == (12, 6, 160)
+    assert embed_patches(Averages(), picture(0, (96, 2560)).image, large.values, large.scale).shape == (12, 6, 160)
 
 
 def test_the_order_of_normals_does_not_matter_and_the_seed_does() -> None:

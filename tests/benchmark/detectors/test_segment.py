@@ -10,7 +10,7 @@ import flawsmith.benchmark.detectors.segment as segment
 from flawsmith.benchmark.detectors.networks import build_network
 from flawsmith.benchmark.detectors.segment import Training, anomaly_map, picture_score, segmentation_loss, train_segmenter
 from flawsmith.benchmark.labelled import learned_pictures
-from flawsmith.dataset.reading import load, read
+from flawsmith.dataset.reading import load_sample, read
 from flawsmith.metrics.detection import pixel_metrics
 
 QUICK = Training(steps=40, step_pixels=8 * 32 * 32, good_share=0.3)
@@ -23,7 +23,7 @@ def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_genera
     model = train_segmenter(
         learned_pictures([*learned, *data.normals], 1, 32), [], QUICK, 32, 0, look=lambda step, m: steps.append(step), looks=2
     )
-    samples = [load(item) for item in (*unseen, *data.held_out_normals)]
+    samples = [load_sample(item) for item in (*unseen, *data.held_out_normals)]
     masks = [np.zeros(s.image.shape[:2], bool) if s.mask is None else s.mask for s in samples]
     maps = [anomaly_map(model, s.image, 1) for s in samples]
     assert (pixel_metrics(maps, masks).ap or 0) > 0.6

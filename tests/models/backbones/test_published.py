@@ -20,7 +20,7 @@ from flawsmith.models.backbones.weights import load_backbone
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.dual_unet import attention_layers
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 from flawsmith.training.loop import fit
 
 RANK = 3
@@ -38,7 +38,7 @@ def settings(checkpoint: Path) -> dict[str, Any]:
 
 def make(checkpoint: Path) -> DualModel:
     config = from_dict({**settings(checkpoint), "diffusion": {"align_weight": 0}})
-    return build_model(config.model, Shape(("crack",), 3, 64), 0).eval()
+    return build_model(config.model, ModelSpec(("crack",), 3, 64), 0).eval()
 
 
 def published(checkpoint: Path) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from flawsmith.models.backbones.weights import KNOWN, Backbone, load_backbone, m
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.dual_unet import DualUNet
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
 Make = Callable[..., DualModel]
 
@@ -39,7 +39,7 @@ def make(checkpoint: Path, **model: Any) -> DualModel:
     base = {"backbone": str(checkpoint), "product": "bottle", "dual": True, "cells": 8, "tokens": 2}
     ranks = {"saim_rank": 4, "lora_rank": 4, "text_lora_rank": 4}
     config = from_dict({"model": {**base, **ranks, **model}, "diffusion": {"align_weight": 0}})
-    return build_model(config.model, Shape(("crack", "deep_blob"), 1, 32), 0).eval()
+    return build_model(config.model, ModelSpec(("crack", "deep_blob"), 1, 32), 0).eval()
 
 
 def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -134,7 +134,7 @@ def test_prompts_are_nested_and_tell_defects_apart(checkpoint: Path) -> None:
 
 def test_learned_tokens_stand_where_the_prompt_says(checkpoint: Path) -> None:
     backbone = load_backbone(str(checkpoint))
-    model = make(checkpoint, prompt_part="a{tokens}b", text_lora_rank=0)
+    model = make(checkpoint, prompt_anomaly="a{tokens}b", text_lora_rank=0)
     model.tokens.entries.data[1] = torch.stack([backbone.text.get_input_embeddings().weight[i] for i in (5, 9)])
     tokenizer = backbone.tokenizer
     a, b = (tokenizer(c, add_special_tokens=False)["input_ids"] for c in "ab")
@@ -148,8 +148,8 @@ def test_learned_tokens_stand_where_the_prompt_says(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("prompts", "message"),
     [
-        ({"prompt_part": "a {nothing}"}, r"prompt 'a \{nothing\}': cannot be filled in"),
-        ({"prompt_whole": "a very " * 10 + "{defect}"}, r"has \d+ tokens, expected at most 38; use a shorter one"),
+        ({"prompt_anomaly": "a {nothing}"}, r"prompt 'a \{nothing\}': cannot be filled in"),
+        ({"prompt_image": "a very " * 10 + "{defect}"}, r"has \d+ tokens, expected at most 38; use a shorter one"),
     ],
 )
 def test_prompts_that_cannot_be_used(prompts: dict[str, str], message: str, checkpoint: Path) -> None:

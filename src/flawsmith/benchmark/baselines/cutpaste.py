@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from flawsmith.benchmark.baselines.material import Material
+from flawsmith.benchmark.baselines.material import BaselineContext
 from flawsmith.benchmark.baselines.textures import turn_hue
 from flawsmith.benchmark.baselines.visible import until_seen
 from flawsmith.compositing.blending import blend
@@ -17,7 +17,7 @@ DEGREES = 45  # by which a scar is turned to either side
 JITTER = 0.1  # of brightness, contrast, saturation and, as a share of the circle, of the hue
 
 
-def cutpaste(material: Material, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
+def cutpaste(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
     """Return a normal into which a piece of itself was pasted at another place, its colours jittered; its mask is the pasted pixels.
 
     Li et al. 2021, sections 2.1 and 2.2: half rectangles, half scars, which are thin and turned. The lengths of scars follow the
@@ -28,7 +28,7 @@ def cutpaste(material: Material, normal: Sample, defect: str, g: np.random.Gener
     return until_seen(lambda: _draw(material, normal, allowed, defect, g), normal, material.scale)
 
 
-def _draw(material: Material, normal: Sample, allowed: np.ndarray | None, defect: str, g: np.random.Generator) -> Sample:
+def _draw(material: BaselineContext, normal: Sample, allowed: np.ndarray | None, defect: str, g: np.random.Generator) -> Sample:
     """Return the normal with one piece pasted, its middle on what is allowed (H, W) bool."""
     height, width = normal.image.shape[:2]
     scar = bool(g.random() < SCAR)

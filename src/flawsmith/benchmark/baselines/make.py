@@ -11,22 +11,22 @@ import numpy as np
 
 from flawsmith.benchmark.baselines.copy_paste import copy_paste
 from flawsmith.benchmark.baselines.cutpaste import cutpaste
-from flawsmith.benchmark.baselines.material import Material, gather
+from flawsmith.benchmark.baselines.material import BaselineContext, gather
 from flawsmith.benchmark.baselines.perlin import perlin
 from flawsmith.benchmark.baselines.poisson import poisson
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
 from flawsmith.core.files import append_line, check_output, prepare_output, write_text
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.reading import load
+from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Dataset, Item, Sample
 from flawsmith.dataset.windows import bounding_box
-from flawsmith.generation.plan import Asked
+from flawsmith.generation.plan import SamplingPlan
 from flawsmith.images.files import read_pitch, type_of, write_image, write_mask
 
 TRIES = 8  # normals tried for one pair
 KEPT = 64  # normals kept in memory
 
-Make = Callable[[Material, Sample, str, np.random.Generator], Sample]
+Make = Callable[[BaselineContext, Sample, str, np.random.Generator], Sample]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Pictures(Sequence[Sample]):
 
     def __init__(self, items: Sequence[Item]) -> None:
         self._items = items
-        self._load = lru_cache(maxsize=KEPT)(load)
+        self._load = lru_cache(maxsize=KEPT)(load_sample)
 
     def __len__(self) -> int:
         return len(self._items)
@@ -80,10 +80,10 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
     if baseline.labelled and not any(learn.defects.values()):
         raise DataError(f"{learn.root}: has no labelled defects, which {name} pastes; add some, or use perlin or cutpaste.")
     check_output(out, overwrite, [item.image for item in learn.normals])
-    defects = {key: [load(item) for item in items] for key, items in learn.defects.items() if items} if baseline.labelled else {}
+    defects = {key: [load_sample(item) for item in items] for key, items in learn.defects.items() if items} if baseline.labelled else {}
     pictures = Pictures(learn.normals)
     material = gather(defects, pictures)
-    asked = Asked(sorted(defects) or [name], [item.image for item in learn.normals], seed)
+    asked = SamplingPlan(sorted(defects) or [name], [item.image for item in learn.normals], seed)
     places = {item.image: i for i, item in enumerate(learn.normals)}
     prepare_output(out, overwrite)
     write_text(out / "pairs.jsonl", "")
@@ -96,7 +96,7 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
 
 
 def _write_pair(
-    name: str, asked: Asked, index: int, material: Material, pictures: Pictures, places: Mapping[Path, int], out: Path
+    name: str, asked: SamplingPlan, index: int, material: BaselineContext, pictures: Pictures, places: Mapping[Path, int], out: Path
 ) -> dict[str, Any]:
     """Write one pair's files and return its row; a normal without room gives way to another."""
     for attempt in range(TRIES):

@@ -9,9 +9,9 @@ from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box, distance_outside, grow
 from flawsmith.images.pixel_range import PixelRange, find_range
-from flawsmith.product.binarised import Tones, find_tones
+from flawsmith.product.binarised import BinarisedLevels, find_levels
 from flawsmith.product.direction import has_direction
-from flawsmith.product.exemplars import REACHED, Example, collect, separate
+from flawsmith.product.exemplars import REACHED, Exemplar, collect_exemplars, separate
 from flawsmith.product.foreground import LOOKED_AT, Background, foreground, learn_background, measure_reaches, shrink
 
 RING = 12  # pixels around a defect whose look is compared
@@ -34,16 +34,16 @@ class Donor:
 
 
 @dataclass(frozen=True)
-class Material:
+class BaselineContext:
     """The learned part of a product."""
 
     donors: Mapping[str, Sequence[Donor]]  # by defect
-    places: Mapping[str, Sequence[Example]]  # by defect: where the real ones were
+    places: Mapping[str, Sequence[Exemplar]]  # by defect: where the real ones were
     normals: Sequence[Sample]
     scale: PixelRange
     background: Background | None  # where the object is; None where it cannot be told
     directed: bool  # whether a quarter turn makes the surface look like none of the product
-    tones: Tones | None  # of a product with binarised pictures, those it has; None for any other
+    tones: BinarisedLevels | None  # of a product with binarised pictures, those it has; None for any other
     choosy: bool = True  # whether a binarised normal is refused in which no defect's surroundings are found
 
     @property
@@ -67,7 +67,7 @@ class Material:
         return box.top + box.height // 2, box.left + box.width // 2
 
 
-def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -> Material:
+def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -> BaselineContext:
     """Return the material that the labelled pictures, by defect, and the normals give.
 
     Only LOOKED_AT normals are looked at here. Raises DataError without normals, and where 8 and 16 bits are mixed.
@@ -85,9 +85,9 @@ def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -
     background = learn_background([shrink(image) for image in pictures], scale)
     if background is not None:
         background = measure_reaches(background, defects, scale)
-    places = {name: collect({name: list(samples)}, AROUND) for name, samples in defects.items()}
-    tones = find_tones([example for name in sorted(places) for example in places[name]], scale, colours)
-    material = Material({}, places, normals, scale, background, has_direction(pictures), tones)
+    places = {name: collect_exemplars({name: list(samples)}, AROUND) for name, samples in defects.items()}
+    tones = find_levels([example for name in sorted(places) for example in places[name]], scale, colours)
+    material = BaselineContext({}, places, normals, scale, background, has_direction(pictures), tones)
     donors = {name: [d for sample in samples for d in _donors(sample, material, colours)] for name, samples in defects.items()}
     return replace(material, donors=donors)
 
@@ -97,7 +97,7 @@ def grey(picture: np.ndarray) -> np.ndarray:
     return picture.mean(0, dtype=np.float32)
 
 
-def _donors(sample: Sample, material: Material, colours: int) -> list[Donor]:
+def _donors(sample: Sample, material: BaselineContext, colours: int) -> list[Donor]:
     """Return the separate defects of a picture, specks with the largest; all together where the object lies alike everywhere."""
     assert sample.mask is not None
     middle = material.object_middle(sample) if material.fixed else None

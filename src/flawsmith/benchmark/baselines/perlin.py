@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flawsmith.benchmark.baselines.material import Material
+from flawsmith.benchmark.baselines.material import BaselineContext
 from flawsmith.benchmark.baselines.textures import disturbed
 from flawsmith.benchmark.baselines.visible import until_seen
 from flawsmith.compositing.blending import blend
@@ -16,7 +16,7 @@ TRIES = 20  # noises drawn until one leaves a defect on the object
 OPACITY = (0.1, 1.0)
 
 
-def perlin(material: Material, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
+def perlin(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
     """Return a normal with pieces of a foreign texture blended in; its mask is where.
 
     Zavrtanik et al. 2021, DRAEM, section 3.2: Perlin noise with cells of 2^-k of the picture along each side, turned by up to 90
@@ -28,7 +28,7 @@ def perlin(material: Material, normal: Sample, defect: str, g: np.random.Generat
     return until_seen(lambda: _draw(material, normal, allowed, defect, g), normal, material.scale)
 
 
-def _draw(material: Material, normal: Sample, allowed: np.ndarray | None, defect: str, g: np.random.Generator) -> Sample:
+def _draw(material: BaselineContext, normal: Sample, allowed: np.ndarray | None, defect: str, g: np.random.Generator) -> Sample:
     """Return the normal with one texture in one mask, inside what is allowed (H, W) bool."""
     height, width = normal.image.shape[:2]
     mask = _mask((height, width), allowed, g)

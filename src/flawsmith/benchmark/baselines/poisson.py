@@ -3,7 +3,7 @@
 import numpy as np
 
 from flawsmith.benchmark.baselines.copy_paste import box_of, put
-from flawsmith.benchmark.baselines.material import Material
+from flawsmith.benchmark.baselines.material import BaselineContext
 from flawsmith.benchmark.baselines.poses import lay
 from flawsmith.benchmark.baselines.visible import until_seen
 from flawsmith.compositing.blending import blend
@@ -14,7 +14,7 @@ STEPS = 4000  # of the solver at most
 SMALL = 4  # pixels: a grid is not halved below it
 
 
-def poisson(material: Material, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
+def poisson(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
     """Return a normal with a real defect of the learned part cloned in; its mask is the cloned pixels, and only they change.
 
     The defect is laid as for copy-paste; inside the mask its gradients are kept and the values meet the normal's at the mask's edge.
@@ -25,14 +25,14 @@ def poisson(material: Material, normal: Sample, defect: str, g: np.random.Genera
     return until_seen(lambda: _clone(material, normal, defect, g), normal, material.scale)
 
 
-def _clone(material: Material, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
+def _clone(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
     """Return the normal with one defect cloned in."""
     laid = lay(material, normal, defect, g)
     rows, columns = box_of(laid)
     piece = normal.image[rows, columns]
     drawn = clone(laid.image, material.scale.to_model(piece, len(laid.image)), laid.mask).clip(-1, 1)
     if material.tones is not None:
-        drawn = material.tones.settle(drawn)
+        drawn = material.tones.snap(drawn)
     return put(normal, blend(piece, drawn, laid.mask.astype(np.float32), material.scale), laid, defect)
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.benchmark.baselines.material import Donor, Material, grey
+from flawsmith.benchmark.baselines.material import BaselineContext, Donor, grey
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.sample import Sample
-from flawsmith.placement.context import look_up, misfit
+from flawsmith.placement.context import context_cost, sample_at
 from flawsmith.placement.prior import place_map, sample_places
 from flawsmith.product.foreground import foreground
 
@@ -40,7 +40,7 @@ class Poses:
 
 
 @dataclass(frozen=True)
-class Laid:
+class PlacedDonor:
     """A donor laid onto a picture: what its box there shows."""
 
     top: int
@@ -49,7 +49,7 @@ class Laid:
     mask: np.ndarray  # (h, w) bool
 
 
-def lay(material: Material, normal: Sample, defect: str, g: np.random.Generator) -> Laid:
+def lay(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> PlacedDonor:
     """Return a real defect of the learned part laid where its surroundings in the normal look most like its own.
 
     Of an object that lies alike in all pictures the defect keeps its place on the object, which is turned and mirrored as a whole
@@ -66,7 +66,9 @@ def lay(material: Material, normal: Sample, defect: str, g: np.random.Generator)
     raise NoRoomError(f"{normal.source.name}: no place was found for a real {defect!r}; use larger normals, or others.")
 
 
-def _lay(material: Material, donor: Donor, normal: Sample, view: np.ndarray, defect: str, g: np.random.Generator) -> Laid | None:
+def _lay(
+    material: BaselineContext, donor: Donor, normal: Sample, view: np.ndarray, defect: str, g: np.random.Generator
+) -> PlacedDonor | None:
     """Return one donor laid onto the normal, or None where there is no place for it; view: the normal's grey values."""
     size = normal.image.shape[0], normal.image.shape[1]
     even = 0.5 if material.tones is None else 0.0
@@ -96,7 +98,7 @@ def fit_costs(view: np.ndarray, donor: Donor, poses: Poses, even: float = 0.5) -
     """
     if len(donor.points) == 0:
         return np.zeros(len(poses.at))
-    return misfit(*look_up(view, *_around(donor, poses)), donor.values, even, FLAT)
+    return context_cost(*sample_at(view, *_around(donor, poses)), donor.values, even, FLAT)
 
 
 def _around(donor: Donor, poses: Poses) -> tuple[np.ndarray, np.ndarray]:
@@ -111,7 +113,7 @@ def _steps(turns: np.ndarray, steps: np.ndarray) -> np.ndarray:
     return np.einsum("mij,rj->mri", np.linalg.inv(turns), steps)
 
 
-def _candidates(material: Material, donor: Donor, normal: Sample, defect: str, g: np.random.Generator) -> Poses:
+def _candidates(material: BaselineContext, donor: Donor, normal: Sample, defect: str, g: np.random.Generator) -> Poses:
     """Return poses drawn at random, CANDIDATES of them or THOROUGH."""
     count = CANDIDATES if material.tones is None else THOROUGH
     size = normal.image.shape[0], normal.image.shape[1]
@@ -186,7 +188,7 @@ def _moved(pose: Poses) -> Poses:
     return Poses(np.repeat(pose.turns, len(steps), 0), pose.at + steps)
 
 
-def _laid(donor: Donor, pose: Poses, size: tuple[int, int]) -> Laid | None:
+def _laid(donor: Donor, pose: Poses, size: tuple[int, int]) -> PlacedDonor | None:
     """Return the donor in one pose; None where too little of it comes to lie in the picture.
 
     Beyond the donor's border the picture goes on mirrored, and so does a defect that reached it.
@@ -219,20 +221,20 @@ def _laid(donor: Donor, pose: Poses, size: tuple[int, int]) -> Laid | None:
     mask = (pull(donor.mask.astype(np.float32)) > 0.5) & known
     if mask.sum() < LEAST * len(pixels) * min(1.0, 1 / abs(np.linalg.det(turn))) * min(1.0, np.prod(size) / donor.mask.size):
         return None
-    return Laid(int(top), int(left), np.stack([pull(plane) for plane in donor.image]), mask)
+    return PlacedDonor(int(top), int(left), np.stack([pull(plane) for plane in donor.image]), mask)
 
 
-def _matched(laid: Laid, donor: Donor, pose: Poses, view: np.ndarray, g: np.random.Generator) -> Laid:
+def _matched(laid: PlacedDonor, donor: Donor, pose: Poses, view: np.ndarray, g: np.random.Generator) -> PlacedDonor:
     """Return the laid donor as bright against the picture as it was against its own surroundings, with a little more or less contrast.
 
     The factor is the median over the points compared, so that a line which does not meet its like changes nothing.
     """
     gain = 1.0
-    there, seen = look_up(view, *_around(donor, pose))
+    there, seen = sample_at(view, *_around(donor, pose))
     if seen.any():
         ratios = (there[0] + 1.1) / (donor.values + 1.1)  # shares of the range, and a little, since black by black is no ratio
         gain = float(np.clip(np.median(ratios[seen[0]]), 1 / EXPOSURE, EXPOSURE))
     image = (laid.image + 1) * np.float32(gain) - 1
     middle = image[:, laid.mask].mean(1)[:, None, None]
     image = middle + (image - middle) * np.float32(1 + g.uniform(-CONTRAST, CONTRAST))
-    return Laid(laid.top, laid.left, image.astype(np.float32), laid.mask)
+    return PlacedDonor(laid.top, laid.left, image.astype(np.float32), laid.mask)

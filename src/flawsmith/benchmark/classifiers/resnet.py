@@ -13,7 +13,7 @@ STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))  # channels, blocks
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of its input, in shares
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut."""
 
     def __init__(self, inside: int, outside: int, stride: int) -> None:
@@ -38,7 +38,7 @@ class ResNet34(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
         inside = 64
         for number, (channels, blocks, stride) in enumerate(STAGES, 1):
-            layers = [Block(inside if k == 0 else channels, channels, stride if k == 0 else 1) for k in range(blocks)]
+            layers = [ResidualBlock(inside if k == 0 else channels, channels, stride if k == 0 else 1) for k in range(blocks)]
             self.add_module(f"layer{number}", nn.Sequential(*layers))
             inside = channels
 

@@ -47,7 +47,7 @@ class Nearest:
 
     def map(self, image: np.ndarray) -> np.ndarray:
         """Return (H, W) float32, each pixel's distance to the nearest normal patch, of a picture (H, W, C) as stored."""
-        patches = describe(self.extractor, image, self.values, self.scale)  # (C, h, w)
+        patches = embed_patches(self.extractor, image, self.values, self.scale)  # (C, h, w)
         found = nearest_distance(patches.flatten(1).T, self.memory).reshape(patches.shape[1:]).numpy()
         full = cv2.resize(found, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
         return cv2.GaussianBlur(full, (0, 0), SIGMA / self.scale, borderType=cv2.BORDER_REFLECT)
@@ -82,7 +82,7 @@ def fit_nearest(
     each = max(1, pool // len(ordered))
     parts = []
     for index, sample in enumerate(ordered):
-        patches = describe(extractor, sample.image, values, scale).flatten(1).T  # (h w, C)
+        patches = embed_patches(extractor, sample.image, values, scale).flatten(1).T  # (h w, C)
         order = numpy_generator(seed, "nearest patches", index).permutation(len(patches))
         parts.append(patches[torch.from_numpy(np.sort(order[:each]))])
     everything = torch.cat(parts)
@@ -90,7 +90,7 @@ def fit_nearest(
     return Nearest(extractor, everything[torch.from_numpy(kept)], values, scale)
 
 
-def describe(extractor: Describer, image: np.ndarray, values: PixelRange, scale: float) -> Tensor:
+def embed_patches(extractor: Describer, image: np.ndarray, values: PixelRange, scale: float) -> Tensor:
     """Return (C, h, w) float32 features of a picture (H, W, C) as stored, a cell per 8 pixels of the enlarged picture."""
     shares = (image.astype(np.float32) - np.float32(values.low)) / np.float32(values.high - values.low)
     picture = rgb(with_colours(shares, 3 if image.shape[2] >= 3 else 1))

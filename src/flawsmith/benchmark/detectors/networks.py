@@ -8,7 +8,7 @@ DRAEM_WIDTHS = (64, 128, 256, 512, 512, 512)  # at 1, 1/2 .. 1/32
 CELL = 32  # both networks take sides that are multiples of this
 
 
-class Block(nn.Sequential):
+class ConvBlock(nn.Sequential):
     """Two 3x3 convolutions."""
 
     def __init__(self, inside: int, outside: int) -> None:
@@ -28,8 +28,8 @@ class UNet(nn.Module):
         super().__init__()
         self.factor = factor
         self.mode = "bilinear" if smooth else "nearest"
-        self.down = nn.ModuleList(Block(a, b) for a, b in zip((factor**2 * colours, *widths[:-1]), widths, strict=True))
-        self.up = nn.ModuleList(Block(a + b, a) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList(ConvBlock(a, b) for a, b in zip((factor**2 * colours, *widths[:-1]), widths, strict=True))
+        self.up = nn.ModuleList(ConvBlock(a + b, a) for a, b in zip(widths[:-1], widths[1:], strict=True))
         self.out = nn.Conv2d(widths[0], factor**2, 1)
         nn.init.constant_(self.out.bias, -3.0)  # type: ignore[arg-type]  # defects are rare
 

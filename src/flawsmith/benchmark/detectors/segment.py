@@ -13,7 +13,7 @@ from flawsmith.benchmark.detectors.networks import CELL, UNet, build_network
 from flawsmith.benchmark.labelled import Labelled, standardise
 from flawsmith.core.devices import choose_precision
 from flawsmith.core.seeds import derive
-from flawsmith.training.ema import Average
+from flawsmith.training.ema import MovingAverage
 
 TILE = 1024  # sides of a picture longer than this are answered tile by tile
 MARGIN = 128  # pixels that a tile sees beyond what it answers
@@ -56,7 +56,7 @@ def train_segmenter(
     count = max(2, round(training.step_pixels / side**2))
     precision = choose_precision("auto", device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=1e-2)
-    average = Average(model, training.ema)
+    average = MovingAverage(model, training.ema)
     marks = {round(training.steps * (k + 1) / looks): k for k in range(looks)}
     model.train()
     for step in range(training.steps):

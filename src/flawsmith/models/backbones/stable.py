@@ -13,7 +13,7 @@ from flawsmith.models.backbones.widening import Widening
 from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import Condition, DualModel
 from flawsmith.models.dual_unet import DualUNet
-from flawsmith.product.shape import Shape
+from flawsmith.product.shape import ModelSpec
 
 INPAINTING = 9  # input channels of a network trained for inpainting: 4 of the picture, 1 of the region, 4 of the background
 
@@ -28,7 +28,7 @@ class StableModel(DualModel):
 
     codec: Autoencoder
 
-    def __init__(self, config: ModelConfig, shape: Shape, backbone: Backbone) -> None:
+    def __init__(self, config: ModelConfig, shape: ModelSpec, backbone: Backbone) -> None:
         nn.Module.__init__(self)
         unet = backbone.unet
         self.shape, self.base = shape, backbone.digest
@@ -39,7 +39,7 @@ class StableModel(DualModel):
         self._mask_cells = self.factor**2 if config.mask == "cells" else 0
         self.state = self.codec.channels + self._mask_cells
         names = (GOOD, *shape.defects)
-        templates = Templates(config.prompt_whole, config.prompt_part, config.prompt_good)
+        templates = Templates(config.prompt_image, config.prompt_anomaly, config.prompt_good)
         prompts = templates.prompts(config.product, shape.defects)
         self.tokens = PromptTable(backbone.text, backbone.tokenizer, names, prompts, config.tokens, config.text_lora_rank)
         self.schedule = schedule = VariancePreserving(backbone.scheduler)

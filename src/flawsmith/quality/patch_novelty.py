@@ -34,7 +34,7 @@ class Bank:
     unit: float  # how far a window of a normal is from them (median)
 
 
-def looks(picture: np.ndarray, hidden: np.ndarray | None = None) -> dict[str, np.ndarray]:
+def patch_features(picture: np.ndarray, hidden: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """Return the features (P, F) float32 of a window's patches for each aspect.
 
     picture: (H, W, C) in shares; hidden: (H, W) bool, the defects; patches they cover by more than SHOWN are left out. `product` has the
@@ -62,7 +62,7 @@ def banks(windows: Sequence[np.ndarray], held: Sequence[np.ndarray], generator: 
     if not windows or not held:
         return {}
     found = {}
-    seen, rest = [looks(window) for window in windows], [looks(window) for window in held]
+    seen, rest = [patch_features(window) for window in windows], [patch_features(window) for window in held]
     for name, shrink in SHRINK.items():
         patches = np.concatenate([own[name] for own in seen])
         patches = patches[np.sort(generator.permutation(len(patches))[:MOST])]
@@ -71,23 +71,25 @@ def banks(windows: Sequence[np.ndarray], held: Sequence[np.ndarray], generator: 
         scales = scales[:AXES] / np.sqrt(len(patches))
         turn = axes[:AXES].T / (np.sqrt(scales**2 + (shrink * scales[0]) ** 2) + 1e-6)
         bank = Bank(centre, turn.astype(np.float32), ((patches - centre) @ turn).astype(np.float32), 1.0)
-        unit = float(np.median([strangeness(own[name], bank) for own in rest]))
+        unit = float(np.median([patch_distance(own[name], bank) for own in rest]))
         found[name] = Bank(bank.centre, bank.turn, bank.points, max(unit, 1e-3))
     return found
 
 
-def strangeness(patches: np.ndarray, bank: Bank) -> float:
+def patch_distance(patches: np.ndarray, bank: Bank) -> float:
     """Return how far patches (P, F) are from the nearest ones of normals, on average: 1 as far as another normal's, more is stranger."""
     own = (patches - bank.centre) @ bank.turn
     squares = (own**2).sum(1)[:, None] + (bank.points**2).sum(1) - 2 * own @ bank.points.T
     return float(np.sqrt(np.maximum(squares.min(1), 0)).mean()) / bank.unit
 
 
-def look_scores(picture: np.ndarray, hidden: np.ndarray | None, banks: dict[str, Bank]) -> dict[str, float]:
+def novelty_scores(picture: np.ndarray, hidden: np.ndarray | None, banks: dict[str, Bank]) -> dict[str, float]:
     """Return the strangeness of a window (S, S, C) in each aspect; {} where `hidden` leaves fewer than LEAST patches of it."""
     if not banks:
         return {}
-    return {name: strangeness(patches, banks[name]) for name, patches in looks(picture, hidden).items() if len(patches) >= LEAST}
+    return {
+        name: patch_distance(patches, banks[name]) for name, patches in patch_features(picture, hidden).items() if len(patches) >= LEAST
+    }
 
 
 def _octaves(grey: np.ndarray) -> list[np.ndarray]:

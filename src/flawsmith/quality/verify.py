@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.mask_refinement import agreement, agreement_free
+from flawsmith.compositing.mask_refinement import consistency, consistency_free
 from flawsmith.compositing.roughness import grain
 from flawsmith.config.schema import QualityConfig
 from flawsmith.dataset.windows import Box, bounding_box, distance_outside
 from flawsmith.images.pixel_range import shares
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.checks import apparent_change, outside, seams, shape_scores, visibility
-from flawsmith.quality.copies import Crop, closest, copy_threshold, crop, crop_of, leave_one_out
+from flawsmith.quality.copies import Crop, closest, copy_threshold, crop_of, grey_crop, leave_one_out
 from flawsmith.quality.limits import Limits
-from flawsmith.quality.looks import look_scores
+from flawsmith.quality.patch_novelty import novelty_scores
 
 SIZE_OFF = 1.6  # the longer side may be this many times larger or smaller than was asked for
 NEAR_PLACE = 8  # pixels that a defect's pixels may lie from where its centre may be, at least
@@ -31,7 +31,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Candidate:
     """One finished defect on its canvas, as the checks see it."""
 
     image: np.ndarray  # (H, W, C) as stored, with the defect
@@ -47,10 +47,10 @@ class Finding:
     part: np.ndarray | None = None
 
 
-class Checks:
+class Verifier:
     """The checks of one product with their limits, ready to judge."""
 
-    def __init__(self, product: Product, limits: Limits, examples: Sequence[Example], config: QualityConfig, feather: int) -> None:
+    def __init__(self, product: Product, limits: Limits, examples: Sequence[Exemplar], config: QualityConfig, feather: int) -> None:
         self._product, self._limits, self._config, self._feather = product, limits.at(config.margin), config, feather
         self._span = product.scale.high - product.scale.low
         self._sources = {name: [e.source for e in examples if e.defect == name] for name in product.shape.defects}
@@ -59,12 +59,12 @@ class Checks:
         }
         self._most_alike = {name: copy_threshold(leave_one_out(crops, self._sources[name])) for name, crops in self._crops.items()}
 
-    def crop(self, finding: Finding) -> Crop:
+    def crop(self, finding: Candidate) -> Crop:
         """Return what is compared with other defects."""
         shape = self._product.shape
-        return crop(shares(finding.image, self._product.scale, shape.colours), finding.mask, shape.window)
+        return grey_crop(shares(finding.image, self._product.scale, shape.colours), finding.mask, shape.window)
 
-    def judge(self, finding: Finding) -> Verdict:
+    def verify(self, finding: Candidate) -> Verdict:
         """Return the verdict on one finished defect."""
         if not finding.mask.any():
             return Verdict({"area": 0}, ["empty: the model drew no defect"])
@@ -77,25 +77,27 @@ class Checks:
         if finding.normal is None:
             assert finding.whole is not None and finding.part is not None
             scores["visible"] = visibility(apparent_change(picture, mask), mask)
-            scores["agreement"] = agreement_free(finding.whole, finding.part, mask, config.change)
+            scores["consistency"] = consistency_free(finding.whole, finding.part, mask, config.change)
         else:
             change = change_map(finding.image, finding.normal, self._span)
             scores["visible"] = visibility(change, mask)
-            scores["agreement"] = agreement(change, mask, config.change)
+            scores["consistency"] = consistency(change, mask, config.change)
             scores["outside"] = outside(change, mask, config.change)
             if scores["outside"] > config.outside:
                 reasons.append(f"outside: {scores['outside']:.0%} of the change lies outside the mask, at most {config.outside:.0%}")
         if scores["visible"] < floor:
             found = f"the mask's pixels changed by {scores['visible']:.3f} of the value range"
             reasons.append(f"visible: {found}, at least {floor:.3f} is needed")
-        if scores["agreement"] < config.agreement:
-            reasons.append(f"agreement: mask and change overlap by {scores['agreement']:.2f}, at least {config.agreement:.2f} is needed")
+        if scores["consistency"] < config.consistency:
+            reasons.append(
+                f"consistency: mask and change overlap by {scores['consistency']:.2f}, at least {config.consistency:.2f} is needed"
+            )
         scores |= seams(picture, mask, self._feather, finding.others)
         if (roughness := grain(picture, mask, finding.others)) is not None:
             scores["grain"] = roughness
         middle = _middle(mask, self._product.shape.window)
         hidden = mask if finding.others is None else mask | finding.others
-        scores |= look_scores(picture[middle], hidden[middle], self._limits.references)
+        scores |= novelty_scores(picture[middle], hidden[middle], self._limits.references)
         reasons += self._limits.reasons(finding.defect, self._comparable(scores, finding))
         if finding.side is not None and not 1 / SIZE_OFF <= shape["side"] / finding.side <= SIZE_OFF:
             reasons.append(f"area: its longer side is {shape['side']:.0f} px, {finding.side:.0f} px were asked for")
@@ -116,7 +118,7 @@ class Checks:
             return None
         return f"duplicate: {alike:.2f} alike to pair {ids[which]}, at most {self._config.duplicate:.2f}"
 
-    def _comparable(self, scores: dict[str, float], finding: Finding) -> dict[str, float]:
+    def _comparable(self, scores: dict[str, float], finding: Candidate) -> dict[str, float]:
         """Return the scores that are held to what real defects show; what the user asked to be otherwise is left out."""
         own = dict(scores)
         if finding.side is not None or finding.placed:

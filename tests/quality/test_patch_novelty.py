@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.quality.looks import LEAST, Bank, banks, look_scores, looks, strangeness
+from flawsmith.quality.patch_novelty import LEAST, Bank, banks, novelty_scores, patch_distance, patch_features
 
 SIDE = 64
 
@@ -22,7 +22,7 @@ def learned(colours: int = 1) -> dict[str, Bank]:
 
 
 REFERENCES = learned()
-FRESH = [look_scores(stripes(1000 + i), None, REFERENCES) for i in range(20)]
+FRESH = [novelty_scores(stripes(1000 + i), None, REFERENCES) for i in range(20)]
 
 
 def blurred(window: np.ndarray, sigma: float) -> np.ndarray:
@@ -38,17 +38,17 @@ def test_other_windows_of_the_product_are_as_far_as_normals_are() -> None:
 @pytest.mark.parametrize("colours", [1, 3])
 def test_each_aspect_sees_what_it_is_for(colours: int) -> None:
     references, one = learned(colours), stripes(999, colours)
-    turned = look_scores(np.ascontiguousarray(one.transpose(1, 0, 2)), None, references)
+    turned = novelty_scores(np.ascontiguousarray(one.transpose(1, 0, 2)), None, references)
     assert turned["product"] > 2, "no normal has stripes that run the other way"
     assert turned["detail"] < 1.5, "but they are as sharp"
-    soft, rough = look_scores(blurred(one, 1), None, references), look_scores(one + stripes(998, colours) * 0.3, None, references)
+    soft, rough = novelty_scores(blurred(one, 1), None, references), novelty_scores(one + stripes(998, colours) * 0.3, None, references)
     assert soft["detail"] > 3 and rough["product"] > 2
-    assert look_scores(one * 0 + 0.5, None, references)["product"] > 2 and look_scores(one + 0.4, None, references)["product"] > 2
+    assert novelty_scores(one * 0 + 0.5, None, references)["product"] > 2 and novelty_scores(one + 0.4, None, references)["product"] > 2
 
 
 def test_strangeness_rises_with_the_share_of_other_content() -> None:
     one, other = stripes(999), np.random.default_rng(0).permuted(stripes(998).ravel()).reshape(SIDE, SIDE, 1)
-    mixes = [look_scores((one * (1 - share) + other * share).astype(np.float32), None, REFERENCES) for share in (0, 0.2, 0.5, 1)]
+    mixes = [novelty_scores((one * (1 - share) + other * share).astype(np.float32), None, REFERENCES) for share in (0, 0.2, 0.5, 1)]
     for name in ("product", "detail"):
         assert all(a[name] < b[name] for a, b in zip(mixes, mixes[1:], strict=False)), name
 
@@ -57,33 +57,33 @@ def test_what_is_hidden_does_not_count() -> None:
     mask = np.zeros((SIDE, SIDE), bool)
     mask[20:40, 24:50] = True
     spoiled = np.where(mask[..., None], np.float32(2), stripes(999))
-    seen, hidden = look_scores(spoiled, None, REFERENCES), look_scores(spoiled, mask, REFERENCES)
+    seen, hidden = novelty_scores(spoiled, None, REFERENCES), novelty_scores(spoiled, mask, REFERENCES)
     for name in ("product", "detail"):
         assert hidden[name] < 5 and hidden[name] < 0.1 * seen[name]
     blurred_too = np.where(mask[..., None], np.float32(2), blurred(stripes(999), 2))
-    assert look_scores(blurred_too, mask, REFERENCES)["detail"] > 10, "what is not hidden does"
+    assert novelty_scores(blurred_too, mask, REFERENCES)["detail"] > 10, "what is not hidden does"
 
 
 def test_nothing_is_said_of_a_window_that_is_hidden_or_of_an_unknown_product() -> None:
     everything = np.ones((SIDE, SIDE), bool)
-    assert look_scores(stripes(0), everything, REFERENCES) == {}
+    assert novelty_scores(stripes(0), everything, REFERENCES) == {}
     for reach, enough in ((20, False), (40, True)):
         everything[:reach, :reach] = False
-        patches = looks(stripes(0), everything)["product"]
-        assert len(patches) > 0 and (len(patches) >= LEAST) == enough == bool(look_scores(stripes(0), everything, REFERENCES))
-    assert look_scores(stripes(0), None, {}) == {} == banks([], [], np.random.default_rng(0))
+        patches = patch_features(stripes(0), everything)["product"]
+        assert len(patches) > 0 and (len(patches) >= LEAST) == enough == bool(novelty_scores(stripes(0), everything, REFERENCES))
+    assert novelty_scores(stripes(0), None, {}) == {} == banks([], [], np.random.default_rng(0))
 
 
 def test_features_are_finite_for_any_size_and_flat_pictures() -> None:
     for size in ((6, 5), (16, 16), (33, 47), (128, 128)):
         for picture in (np.zeros((*size, 3), np.float32), np.random.default_rng(0).random((*size, 3)).astype(np.float32)):
-            for patches in looks(picture).values():
+            for patches in patch_features(picture).values():
                 assert patches.dtype == np.float32 and np.isfinite(patches).all() and len(patches) == 49
     flat = [np.full((32, 32, 1), 0.5, np.float32)] * 3
     same = banks(flat, flat, np.random.default_rng(0))
-    assert look_scores(flat[0], None, same)["product"] < 1 < look_scores(flat[0] + 0.1, None, same)["product"]
+    assert novelty_scores(flat[0], None, same)["product"] < 1 < novelty_scores(flat[0] + 0.1, None, same)["product"]
 
 
 def test_the_distance_is_the_mean_over_the_patches_to_the_nearest_one() -> None:
     bank = Bank(np.zeros(2, np.float32), np.eye(2, dtype=np.float32), np.array([[0, 0], [10, 0]], np.float32), 2.0)
-    assert strangeness(np.array([[0, 3], [11, 0]], np.float32), bank) == pytest.approx((3 + 1) / 2 / 2)
+    assert patch_distance(np.array([[0, 3], [11, 0]], np.float32), bank) == pytest.approx((3 + 1) / 2 / 2)

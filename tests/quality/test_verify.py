@@ -14,15 +14,15 @@ from flawsmith.compositing.blending import band, blend
 from flawsmith.config.schema import Config, QualityConfig
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.windows import grow
-from flawsmith.product.exemplars import Example
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limit, Limits
-from flawsmith.quality.verdict import Checks, Finding
+from flawsmith.quality.verify import Candidate, Verifier
 from flawsmith.reports.verdicts import MEANINGS, kind
-from flawsmith.training.prepare import prepare
+from flawsmith.training.prepare import prepare_training
 
 S = 32
-OFF = {"visible": 0.0, "change": 0.001, "agreement": 0.0, "outside": 1.0, "duplicate": 1.0}
+OFF = {"visible": 0.0, "change": 0.001, "consistency": 0.0, "outside": 1.0, "duplicate": 1.0}
 
 
 @dataclass(frozen=True)
@@ -31,17 +31,17 @@ class Learned:
 
     product: Product
     limits: Limits
-    examples: list[Example]
+    examples: list[Exemplar]
 
-    def checks(self, limits: dict[str, dict[str, Limit]] | None = None, **config: float) -> Checks:
+    def checks(self, limits: dict[str, dict[str, Limit]] | None = None, **config: float) -> Verifier:
         """Return the checks; limits: instead of the calibrated ones."""
         used = self.limits if limits is None else replace(self.limits, kinds=limits)
-        return Checks(self.product, used, self.examples, QualityConfig(**config), 3)
+        return Verifier(self.product, used, self.examples, QualityConfig(**config), 3)
 
 
 @pytest.fixture(scope="module")
 def learned(data8: Path, tiny: Callable[..., Config]) -> Learned:
-    found = prepare(read(data8), tiny())
+    found = prepare_training(read(data8), tiny())
     return Learned(found.product, found.limits, found.examples)
 
 
@@ -60,10 +60,10 @@ def square(top: int = 12, left: int = 12, side: int = 8) -> np.ndarray:
     return mask
 
 
-def finding(mask: np.ndarray, by: int = 100, **more: Any) -> Finding:
+def finding(mask: np.ndarray, by: int = 100, **more: Any) -> Candidate:
     """Return a finding whose picture is brighter by a step inside the mask."""
     normal = surface(1)
-    return Finding(np.where(mask[..., None], normal + np.uint8(by), normal), normal, mask, more.pop("defect", "blob"), **more)
+    return Candidate(np.where(mask[..., None], normal + np.uint8(by), normal), normal, mask, more.pop("defect", "blob"), **more)
 
 
 def kinds(reasons: Iterable[str]) -> set[str]:
@@ -87,7 +87,7 @@ def test_an_unchanged_normal_is_rejected_with_any_mask(learned: Learned, mask: n
     """Even with every check switched off as far as the configuration allows."""
     checks = learned.checks({}, **OFF) if off else learned.checks()
     normal = surface(seed)
-    verdict = checks.judge(Finding(normal, normal.copy(), mask, defect, severity=0.5))
+    verdict = checks.verify(Candidate(normal, normal.copy(), mask, defect, severity=0.5))
     assert kinds(verdict.reasons) & {"visible", "empty"}
     assert kinds(verdict.reasons) <= MEANINGS.keys() and all(": " in reason for reason in verdict.reasons)
     assert all(isinstance(value, float | int) and np.isfinite(value) for value in verdict.scores.values())
@@ -106,7 +106,7 @@ def test_a_pasted_training_defect_is_flagged_in_every_pose(defect: str, learned:
             normal = surface(i)
             drawn = scale.to_model(np.ascontiguousarray(image), 1)
             pasted = blend(normal, drawn, band(mask, np.ones_like(mask), 3), scale)
-            reasons = checks.judge(Finding(pasted, normal, np.ascontiguousarray(mask), defect)).reasons
+            reasons = checks.verify(Candidate(pasted, normal, np.ascontiguousarray(mask), defect)).reasons
             (reason,) = (reason for reason in reasons if reason.startswith("copy: "))
             assert example.source in reason, "which one it is like"
 
@@ -117,98 +117,98 @@ def test_another_defect_is_no_copy(learned: Learned) -> None:
         mask = grow(square(10, 12, 6), 1.5)
         normal, g = surface(seed), np.random.default_rng(seed)
         image = np.where(mask[..., None], g.integers(150, 250, (S, S, 1)), normal).astype(np.uint8)
-        assert not checks.judge(Finding(image, normal, mask, "blob")).reasons
+        assert not checks.verify(Candidate(image, normal, mask, "blob")).reasons
 
 
 def test_a_good_finding_has_a_score_for_every_check(learned: Learned) -> None:
-    verdict = learned.checks({}, **OFF).judge(finding(square(), within=square()))
+    verdict = learned.checks({}, **OFF).verify(finding(square(), within=square()))
     assert not verdict.reasons
-    assert {"visible", "outside", "agreement", "area", "seam", "grain", "copy", "place", "product"} <= verdict.scores.keys()
-    assert verdict.scores["area"] == 64 and verdict.scores["agreement"] > 0.7 and verdict.scores["outside"] == 0
+    assert {"visible", "outside", "consistency", "area", "seam", "grain", "copy", "place", "product"} <= verdict.scores.keys()
+    assert verdict.scores["area"] == 64 and verdict.scores["consistency"] > 0.7 and verdict.scores["outside"] == 0
     span = learned.product.scale.high - learned.product.scale.low
     assert verdict.scores["visible"] == pytest.approx(100 / span, abs=1e-3)
 
 
 def test_an_empty_mask_says_so(learned: Learned) -> None:
-    assert learned.checks().judge(finding(np.zeros((S, S), bool))).reasons == ["empty: the model drew no defect"]
+    assert learned.checks().verify(finding(np.zeros((S, S), bool))).reasons == ["empty: the model drew no defect"]
 
 
 def test_a_mask_beside_the_change_is_refused(learned: Learned) -> None:
     good = finding(square())
-    for shift, expected in ((0, set()), (4, {"agreement", "outside"}), (9, {"agreement", "outside", "visible"})):
+    for shift, expected in ((0, set()), (4, {"consistency", "outside"}), (9, {"consistency", "outside", "visible"})):
         moved = replace(good, mask=np.roll(good.mask, shift, axis=1))
-        assert kinds(learned.checks({}).judge(moved).reasons) >= expected
-        assert expected or not learned.checks({}).judge(moved).reasons
+        assert kinds(learned.checks({}).verify(moved).reasons) >= expected
+        assert expected or not learned.checks({}).verify(moved).reasons
 
 
 def test_the_thresholds_are_those_of_the_configuration(learned: Learned) -> None:
     mask = square()
     shifted = replace(finding(mask), mask=np.roll(mask, 2, axis=1))
-    seen = learned.checks({}).judge(shifted).scores
-    for name, over, under in (("agreement", 0.02, -0.02), ("outside", -0.02, 0.02)):
+    seen = learned.checks({}).verify(shifted).scores
+    for name, over, under in (("consistency", 0.02, -0.02), ("outside", -0.02, 0.02)):
         for move, refused in ((over, True), (under, False)):
-            reasons = learned.checks({}, **(OFF | {"change": 0.04, name: seen[name] + move})).judge(shifted).reasons
+            reasons = learned.checks({}, **(OFF | {"change": 0.04, name: seen[name] + move})).verify(shifted).reasons
             assert (name in kinds(reasons)) == refused
     faint = finding(mask, by=6)  # the floor is a multiple of the noise, and never less than what counts as a change
-    assert "visible" in kinds(learned.checks({}, **(OFF | {"change": 0.2})).judge(faint).reasons)
-    assert "visible" in kinds(learned.checks({}, **(OFF | {"visible": 1e6})).judge(faint).reasons)
-    assert "visible" not in kinds(learned.checks({}, **OFF).judge(faint).reasons)
+    assert "visible" in kinds(learned.checks({}, **(OFF | {"change": 0.2})).verify(faint).reasons)
+    assert "visible" in kinds(learned.checks({}, **(OFF | {"visible": 1e6})).verify(faint).reasons)
+    assert "visible" not in kinds(learned.checks({}, **OFF).verify(faint).reasons)
 
 
 def test_what_was_asked_for_is_not_held_to_real_ones(learned: Learned) -> None:
     strict = {name: limit(high=5.0) for name in ("area", "side", "thickness")}
     checks = learned.checks({"blob": strict}, **OFF)
     mask = square()  # 8 x 8
-    assert len([reason for reason in checks.judge(finding(mask)).reasons if reason.startswith("area: ")]) == 3
-    assert not checks.judge(finding(mask, placed=True)).reasons, "the region's size is the user's choice"
-    assert not checks.judge(finding(mask, side=8.0)).reasons, "its size was asked for"
+    assert len([reason for reason in checks.verify(finding(mask)).reasons if reason.startswith("area: ")]) == 3
+    assert not checks.verify(finding(mask, placed=True)).reasons, "the region's size is the user's choice"
+    assert not checks.verify(finding(mask, side=8.0)).reasons, "its size was asked for"
     for side in (3.0, 20.0):
-        (reason,) = checks.judge(finding(mask, side=side)).reasons
+        (reason,) = checks.verify(finding(mask, side=side)).reasons
         assert reason == f"area: its longer side is 8 px, {side:.0f} px were asked for"
-    assert not learned.checks({"line": strict}, **OFF).judge(finding(mask)).reasons, "another kind's limits"
+    assert not learned.checks({"line": strict}, **OFF).verify(finding(mask)).reasons, "another kind's limits"
 
 
 def test_a_shape_is_still_held_to_real_ones(learned: Learned) -> None:
     checks = learned.checks({"blob": {"elongation": limit(low=9.0)}}, **OFF)
     for more in ({}, {"placed": True}, {"side": 8.0}):
-        assert kinds(checks.judge(finding(square(), **more)).reasons) == {"shape"}
+        assert kinds(checks.verify(finding(square(), **more)).reasons) == {"shape"}
 
 
 def test_a_fainter_defect_that_was_asked_for_is_not_too_faint(learned: Learned) -> None:
-    seen = learned.checks({}, **OFF).judge(finding(square(), by=40)).scores["visible"]
+    seen = learned.checks({}, **OFF).verify(finding(square(), by=40)).scores["visible"]
     checks = learned.checks({"blob": {"visible": limit(low=seen * 1.5)}}, **OFF)
-    assert kinds(checks.judge(finding(square(), by=40)).reasons) == {"visible"}
-    assert kinds(checks.judge(finding(square(), by=40, severity=0.8)).reasons) == {"visible"}
-    assert not checks.judge(finding(square(), by=40, severity=0.6)).reasons
-    assert kinds(checks.judge(finding(square(), by=40, severity=2.0)).reasons) == {"visible"}, "a stronger one is not excused"
+    assert kinds(checks.verify(finding(square(), by=40)).reasons) == {"visible"}
+    assert kinds(checks.verify(finding(square(), by=40, severity=0.8)).reasons) == {"visible"}
+    assert not checks.verify(finding(square(), by=40, severity=0.6)).reasons
+    assert kinds(checks.verify(finding(square(), by=40, severity=2.0)).reasons) == {"visible"}, "a stronger one is not excused"
 
 
 def test_a_defect_far_from_where_it_may_be_is_refused(learned: Learned) -> None:
     checks = learned.checks({}, **OFF)
-    assert not checks.judge(finding(square(12, 12), within=square(0, 0, 8))).reasons
-    (reason,) = checks.judge(finding(square(22, 22), within=square(0, 0, 8))).reasons
+    assert not checks.verify(finding(square(12, 12), within=square(0, 0, 8))).reasons
+    (reason,) = checks.verify(finding(square(22, 22), within=square(0, 0, 8))).reasons
     assert reason.startswith("place: it lies 2") and "at most 8 px" in reason
 
 
 def test_a_picture_from_noise_must_look_like_the_product(learned: Learned) -> None:
-    def judge(picture: np.ndarray) -> set[str]:
+    def verify(picture: np.ndarray) -> set[str]:
         whole = learned.product.scale.to_model(picture, 1)
         mask = square()
-        return kinds(learned.checks(None, **OFF).judge(Finding(picture, None, mask, "blob", whole=whole, part=whole * mask)).reasons)
+        return kinds(learned.checks(None, **OFF).verify(Candidate(picture, None, mask, "blob", whole=whole, part=whole * mask)).reasons)
 
     like = next(e for e in learned.examples if e.defect == "blob").image
     g = np.random.default_rng(0)
-    assert "product" not in judge(like)
-    assert "product" in judge(g.choice(np.array([0, 255], np.uint8), (S, S, 1)))
+    assert "product" not in verify(like)
+    assert "product" in verify(g.choice(np.array([0, 255], np.uint8), (S, S, 1)))
 
 
 def test_the_mask_of_a_picture_from_noise_must_be_what_the_part_shows(learned: Learned) -> None:
     picture = finding(square()).image
     whole = learned.product.scale.to_model(picture, 1)
-    checks = learned.checks({}, **(OFF | {"agreement": 0.5}))
+    checks = learned.checks({}, **(OFF | {"consistency": 0.5}))
     for mask, expected in ((square(), False), (square(2, 2), True)):
-        reasons = checks.judge(Finding(picture, None, mask, "blob", whole=whole, part=whole * square())).reasons
-        assert ("agreement" in kinds(reasons)) == expected
+        reasons = checks.verify(Candidate(picture, None, mask, "blob", whole=whole, part=whole * square())).reasons
+        assert ("consistency" in kinds(reasons)) == expected
 
 
 def test_a_duplicate_names_the_pair(learned: Learned) -> None:
@@ -217,7 +217,7 @@ def test_a_duplicate_names_the_pair(learned: Learned) -> None:
     crops = []
     for _ in range(3):
         mask = square()
-        crops.append(checks.crop(Finding(g.integers(100, 200, (S, S, 1)).astype(np.uint8), None, mask, "blob")))
+        crops.append(checks.crop(Candidate(g.integers(100, 200, (S, S, 1)).astype(np.uint8), None, mask, "blob")))
     reason = checks.duplicate(crops[1], crops, ["000003", "000007", "000009"])
     assert reason is not None and reason.startswith("duplicate: 1.00 alike to pair 000007, at most 0.90")
     assert checks.duplicate(crops[1], [crops[0], crops[2]], ["000003", "000009"]) is None
