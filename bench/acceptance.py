@@ -3,7 +3,7 @@
     python bench/acceptance.py RUN OUT [OUT ...]
 
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
-all: attempts, share accepted, and over the accepted pairs the consistency of mask and change (flawsmith.compositing.mask_refinement.consistency: median
+all: attempts, share accepted, and over the accepted pairs the consistency of mask and change (compositing/mask_refinement.py: median
 and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
 where the blend has ended; `rejects` how often each check said no.
 """

@@ -133,7 +133,7 @@ def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., T
     assert seen == times[:-1] and result.isfinite().all()
 
 
-def test_renewed_keeps_what_was_predicted_and_none_of_the_noise() -> None:
+def test_renoise_keeps_what_was_predicted_and_none_of_the_noise() -> None:
     g = torch.Generator().manual_seed(0)
     noises = [torch.randn(7, generator=g, dtype=torch.float64) for _ in range(3)]
     x = expected = torch.linspace(-1, 1, 7, dtype=torch.float64)
@@ -146,5 +146,5 @@ def test_renewed_keeps_what_was_predicted_and_none_of_the_noise() -> None:
 
 
 def test_an_unknown_sampler_is_named() -> None:
-    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim, dpmpp, pndm, renewed"):
+    with pytest.raises(ConfigError, match="generation.sampler: got 'heun', expected ddim, dpmpp, pndm, renoise"):
         sample("heun", bent, torch.zeros(1), [1.0, 0.0], no_noise)

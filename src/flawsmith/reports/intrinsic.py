@@ -119,6 +119,6 @@ _NOTE = (
     "Made pairs beside the real defects of the test part, without any detector; means over the seeds, with each seed's own below. "
     "KID and FID: smaller is more alike; FID grows as pictures get fewer. Precision: made ones among the real; recall and coverage: how "
     "much of the real ones is reached. IS is of whole pictures. IC distance: larger is more varied; as it depends on how many there are, "
-    "the next two columns compare as many made ones as real ones. Consistency: overlap of mask and change, 0 to 1. Copies: pairs more like a "
-    "defect learned from than real ones are like each other. Numbers of different networks cannot be compared, so each has its own table."
+    "the next two columns compare as many made ones as real ones. Consistency: overlap of mask and change, 0 to 1. Copies: pairs more "
+    "like a defect learned from than real ones are like each other. Numbers of different networks cannot be compared, so each has its own table."
 )
