@@ -120,5 +120,6 @@ _NOTE = (
     "KID and FID: smaller is more alike; FID grows as pictures get fewer. Precision: made ones among the real; recall and coverage: how "
     "much of the real ones is reached. IS is of whole pictures. IC distance: larger is more varied; as it depends on how many there are, "
     "the next two columns compare as many made ones as real ones. Consistency: overlap of mask and change, 0 to 1. Copies: pairs more "
-    "like a defect learned from than real ones are like each other. Numbers of different networks cannot be compared, so each has its own table."
+    "like a defect learned from than real ones are like each other. Numbers of different networks cannot be compared: each has its own "
+    "table."
 )
