@@ -1,5 +1,6 @@
 """Both layouts, every way to pair a mask, groups, and errors that say what to do."""
 
+import codecs
 import random
 import shutil
 from collections.abc import Callable
@@ -219,6 +220,15 @@ def test_groups_that_cannot_be_used(mvtec: Path, text: str | bytes, message: str
     (mvtec / "groups.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=message):
         read(mvtec)
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+def test_named_folders_and_groups_may_begin_with_a_byte_order_mark(mvtec: Path, mark: bytes) -> None:
+    text = b"normals: train/good\r\ndefects:\r\n  crack: {images: test/crack, masks: ground_truth/crack}\r\n"
+    (mvtec / "flawsmith.yaml").write_bytes(mark + text)
+    (mvtec / "groups.csv").write_bytes(mark + b"path,group\r\ntest/crack/000.png,A\r\n")
+    data = read(mvtec)
+    assert list(data.defects) == ["crack"] and data.defects["crack"][0].group == "A"
 
 
 def test_missing_folder_and_file(tmp_path: Path) -> None:

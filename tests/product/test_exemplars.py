@@ -141,7 +141,7 @@ def test_a_library_that_lacks_a_part_of_an_example_says_what_to_do(gone: str, tm
     with safe_open(path, framework="np") as file:
         metadata = file.metadata()
     save_file({name: array for name, array in load_file(path).items() if name != f"0.{gone}"}, path, metadata)
-    with pytest.raises(RunError, match=rf"library\.safetensors: cannot be read.*0\.{gone}.*fit again"):
+    with pytest.raises(RunError, match=rf"exemplars\.safetensors: cannot be read.*0\.{gone}.*fit again"):
         load_exemplars(path)
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from flawsmith.core.files import write_json
+from flawsmith.core.text import read_text
 
 
 @dataclass(frozen=True)
@@ -111,5 +112,5 @@ def seconds_of(job: Job) -> float:
 
 def read_result(path: Path) -> dict[str, Any]:
     """Return what a job left."""
-    result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    result: dict[str, Any] = json.loads(read_text(path))
     return result

@@ -13,6 +13,7 @@ from flawsmith.dataset.memory import BUDGET, keep_normal
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item, Sample
 from flawsmith.dataset.windows import bounding_box
+from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import read_image, read_mask
 
 
@@ -40,7 +41,7 @@ def standardise(image: np.ndarray, colours: int) -> np.ndarray:
 
 def with_colours(image: np.ndarray, colours: int) -> np.ndarray:
     """Return a stored picture without alpha and with `colours` channels: grey ones repeated, colours averaged."""
-    x = image[..., : image.shape[2] - (image.shape[2] in (2, 4))]
+    x = without_alpha(image)
     if x.shape[2] == colours:
         return x
     return np.repeat(np.rint(x.mean(2, keepdims=True)).astype(x.dtype), colours, 2)

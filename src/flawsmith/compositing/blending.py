@@ -3,6 +3,7 @@
 import numpy as np
 
 from flawsmith.dataset.windows import distance_outside
+from flawsmith.images.channels import colour_count
 from flawsmith.images.pixel_range import PixelRange
 
 
@@ -18,7 +19,7 @@ def blend(normal: np.ndarray, drawn: np.ndarray, weights: np.ndarray, scale: Pix
 
     normal: (H, W, C) as stored, alpha kept; drawn: (C, H, W) in [-1, 1]; weights: (H, W) 0 to 1.
     """
-    colours = normal.shape[2] - (normal.shape[2] in (2, 4))
+    colours = colour_count(normal.shape[2])
     base = normal[..., :colours]
     new = scale.to_pixels(drawn, colours).astype(np.float32)
     share = weights[..., None]

@@ -11,6 +11,7 @@ import yaml
 from flawsmith.config.presets import PRESETS
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.text import read_text
 
 T = TypeVar("T")
 
@@ -87,7 +88,7 @@ def _apply(tree: dict[str, Any], settings: typing.Sequence[str]) -> None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(read_text(path))
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import OutputExistsError
+from flawsmith.core.text import read_text
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -54,7 +55,7 @@ def append_line(path: Path, line: str) -> None:
 def read_lines(path: Path) -> list[dict[str, Any]]:
     """Return the rows of a JSON-lines file; a half-written last line is dropped."""
     rows = []
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     for number, line in enumerate(lines):
         try:
             rows.append(json.loads(line))

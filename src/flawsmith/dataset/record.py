@@ -7,6 +7,7 @@ from typing import Any
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import content_hash
+from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.folders import relative
 
@@ -31,7 +32,7 @@ def read_record(run: Path) -> dict[str, Any]:
     """Return the record of a RUN folder; raises RunError when it is missing or spoiled."""
     path = run / "data.json"
     try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        record: dict[str, Any] = json.loads(read_text(path))
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; copy the whole RUN folder, or fit again.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from flawsmith.images.channels import colour_count
+
 GOOD = "good"  # the name of a picture without a defect
 
 
@@ -21,7 +23,7 @@ class Sample:
     @property
     def colours(self) -> int:
         """The number of channels without alpha: 1 or 3."""
-        return self.image.shape[2] - (self.image.shape[2] in (2, 4))
+        return colour_count(self.image.shape[2])
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from flawsmith.core.errors import DataError
+from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import GOOD
 
 YAML_NAME = "flawsmith.yaml"
@@ -106,7 +107,7 @@ def _from_mvtec(root: Path) -> Folders:
 
 def _from_yaml(path: Path) -> Folders:
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.safe_load(read_text(path))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: is not YAML ({error}).") from error
     _check_keys(path, "", tree, _KEYS, ("normals", "defects"))

@@ -1,11 +1,13 @@
 """What the folders hold: pictures, masks, which belong together, the groups, and everything that does not fit."""
 
 import csv
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flawsmith.core.text import read_text
 from flawsmith.formats.folders import EXPECTED, STEM, Defect, Folders, Problem, entries, find_folders, relative
 from flawsmith.images.files import READABLE, SUFFIXES, type_of
 
@@ -159,10 +161,9 @@ def _read_groups(path: Path, found: Scan) -> None:
     name = found.name(path)
     pictures = {os.path.abspath(p): p for p in found.pictures()}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            columns = [c or "" for c in reader.fieldnames or []]
-            rows = list(reader)
+        reader = csv.DictReader(io.StringIO(read_text(path)))
+        columns = [c or "" for c in reader.fieldnames or []]
+        rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         found.problems.append(Problem(name, f"is not a CSV file in UTF-8 ({error}); expected the columns path,group."))
         return

@@ -21,6 +21,7 @@ from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import Box, bounding_box, cut, paste
 from flawsmith.generation.plan import DefectSpec, PairSpec
+from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
@@ -195,7 +196,7 @@ class Compositor:
             attempt.image = scale.to_pixels(drawn.whole, colours)
             finding = Candidate(attempt.image, None, mask, spot.part.defect, whole=drawn.whole, part=drawn.part)
         else:
-            own = normal.shape[2] - (normal.shape[2] in (2, 4))
+            own = colour_count(normal.shape[2])
             whole = drawn.whole if self.tones is None else self.tones.snap(drawn.whole)  # grain is made of tones between
             change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)

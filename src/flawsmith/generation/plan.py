@@ -9,6 +9,7 @@ from typing import Any
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
 from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.core.text import read_text
 from flawsmith.formats.folders import entries
 from flawsmith.images.files import type_of
 from flawsmith.placement.regions import Regions, parse_box
@@ -102,7 +103,7 @@ class PlanFile:
         self._rows: list[tuple[Path | None, tuple[DefectSpec, ...], int]] = []
         problems = []
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_text(path)
         except UnicodeDecodeError as error:
             raise DataError(f"--plan {path}: is not UTF-8 text ({error}); expected JSON lines such as {_EXAMPLE}") from error
         lines = [(i, line) for i, line in enumerate(text.split("\n"), start=1) if line.strip()]

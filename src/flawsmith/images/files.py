@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import write_pieces
 from flawsmith.images import png
+from flawsmith.images.channels import without_alpha
 from flawsmith.images.headers import (
     MAY_HOLD_EXIF,
     READABLE,
@@ -231,7 +232,7 @@ def _fill(view: np.ndarray, strips: Iterable[np.ndarray]) -> None:
 def _marked(path: Path, strips: Iterable[np.ndarray], values: set[int]) -> Iterator[np.ndarray]:
     """Yield where a mask's strips (h, W, C) are not 0, (h, W) bool, and add their values to `values`; raises FileError for colours."""
     for strip in strips:
-        colours = strip[..., :-1] if strip.shape[2] in (2, 4) else strip
+        colours = without_alpha(strip)
         grey = np.ascontiguousarray(colours[..., 0])
         if colours.shape[2] == 3 and not (colours == grey[..., None]).all():
             found = [tuple(colour) for colour in np.unique(colours.reshape(-1, 3), axis=0).tolist()]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flawsmith.images.channels import without_alpha
+
 FULL = {"uint8": 255.0, "uint16": 65535.0}
 
 
@@ -21,11 +23,10 @@ class PixelRange:
 
         A grey picture for a colour model gets three equal channels, a colour picture for a grey model its mean.
         """
-        own = image.shape[2] - (image.shape[2] in (2, 4))
-        x = image[..., :own].transpose(2, 0, 1).astype(np.float32)
-        if own < colours:
+        x = without_alpha(image).transpose(2, 0, 1).astype(np.float32)
+        if len(x) < colours:
             x = np.repeat(x, colours, axis=0)
-        elif own > colours:
+        elif len(x) > colours:
             x = x.mean(0, keepdims=True)
         return (x - self.low) * np.float32(2 / (self.high - self.low)) - np.float32(1)
 
@@ -48,7 +49,7 @@ def find_range(images: Iterable[np.ndarray]) -> PixelRange:
     for image in images:
         if image.dtype == np.uint16:
             dtype = "uint16"
-            a, b = np.percentile(image[..., : image.shape[2] - (image.shape[2] in (2, 4))], [0.05, 99.95])
+            a, b = np.percentile(without_alpha(image), [0.05, 99.95])
             low, high = min(low, a), max(high, b)
     if dtype == "uint8":
         return PixelRange(0.0, 255.0, "uint8")

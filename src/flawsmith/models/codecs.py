@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.text import read_text
 
 
 class Codec(Protocol):
@@ -122,7 +123,7 @@ def open_codec(name: str, factor: int, colours: int, window: int) -> Codec:
     if not (folder / "config.json").is_file():
         expected = "unshuffle, or a folder with a diffusers autoencoder (config.json and weights)"
         raise ConfigError(f"model.codec: got {name!r}, expected {expected}.")
-    kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("_class_name")
+    kind = json.loads(read_text(folder / "config.json")).get("_class_name")
     if kind not in ("AutoencoderKL", "AutoencoderTiny"):
         raise ConfigError(f"{folder}/config.json: got {kind}, expected AutoencoderKL or AutoencoderTiny.")
     return Autoencoder(getattr(diffusers, kind).from_pretrained(folder, use_safetensors=True), colours, window)

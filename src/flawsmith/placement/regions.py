@@ -10,6 +10,7 @@ import numpy as np
 
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
 from flawsmith.formats.folders import entries
+from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import SUFFIXES, image_size, read_image, read_mask
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.foreground import Background, foreground
@@ -235,7 +236,7 @@ def _check_masks(option: str, masks: Mapping[Path, Path], advice: str) -> None:
 def _read_grey(path: Path) -> np.ndarray:
     """Return a place map's values (H, W) as stored; raises DataError for a picture in colour."""
     image = read_image(path)
-    colours = image[..., : 3 if image.shape[2] >= 3 else 1]
+    colours = without_alpha(image)
     if colours.shape[2] == 3 and not (colours == colours[..., :1]).all():
         raise DataError(f"--place-map {path}: is in colour; expected a grey picture, brighter where defects are likelier, 0 for never.")
     return np.ascontiguousarray(colours[..., 0])

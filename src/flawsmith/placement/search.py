@@ -9,6 +9,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.dihedral import apply_pose, dihedral_poses
 from flawsmith.dataset.windows import Box, bounding_box, cut, distance_outside, grow, inside, thickness
+from flawsmith.images.channels import grey
 from flawsmith.placement.context import context_cost, sample_at
 from flawsmith.placement.prior import place_map, sample_places
 from flawsmith.placement.shapes import Size, propose
@@ -174,7 +175,7 @@ def place_cost(
     y = spots[:, :1] + (rows - mask.shape[0] // 2)[None]  # (M, R)
     x = spots[:, 1:] + (columns - mask.shape[1] // 2)[None]
     there, seen = sample_at(image, y, x)
-    return context_cost(_grey(there), seen, _grey(example[rows, columns]), even, 1.0)
+    return context_cost(grey(there), seen, grey(example[rows, columns]), even, 1.0)
 
 
 def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
@@ -186,13 +187,13 @@ def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
 
 def _variance(example: Exemplar) -> float:
     """Return the variance of the surroundings of a real defect."""
-    values = _grey(example.image[_ring(example.mask, example.shown)])
+    values = grey(example.image[_ring(example.mask, example.shown)])
     return float(values.var()) if len(values) else 0.0
 
 
 def _flat(example: Exemplar) -> float:
     """Return the variance below which binarised surroundings have one tone."""
-    return FLAT * (float(np.ptp(_grey(example.image))) / 2) ** 2
+    return FLAT * (float(np.ptp(grey(example.image))) / 2) ** 2
 
 
 def _example_cost(
@@ -290,11 +291,6 @@ def _on_canvas(
         raise NoRoomError("the other defects of this picture leave nothing of the region")
     shape_here = proposed & region
     return Placement(top, left, region, shape_here if shape_here.any() else region, source, side)  # a hollow shape may miss it
-
-
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Return the mean over the colours, without alpha, (...) float32, of pixels (..., C)."""
-    return pixels[..., : pixels.shape[-1] - (pixels.shape[-1] in (2, 4))].mean(-1, dtype=np.float32)
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from flawsmith.images.channels import grey
+
 CLEAR = 0.75  # of log2 (energy across / energy down): one direction varies 1.7 times as much as the other
 LEAST = 1e-4  # of the larger energy: as little as the smaller one is taken to be
 AGREE = 0.8  # share of the pictures that must lean to the same side
@@ -26,10 +28,10 @@ def has_direction(images: Sequence[np.ndarray]) -> bool:
 
 def _lean(image: np.ndarray) -> float:
     """Return log2 of the energy across over the energy down; 0 for a flat or too narrow picture."""
-    grey = image[..., : image.shape[2] - (image.shape[2] in (2, 4))].mean(-1, dtype=np.float32)
-    if min(grey.shape) < 2:
+    values = grey(image)
+    if min(values.shape) < 2:
         return 0.0
-    grey = cv2.GaussianBlur(grey, (0, 0), 1, borderType=cv2.BORDER_REFLECT)
-    across, down = (float((np.diff(grey, axis=axis) ** 2).mean()) for axis in (1, 0))
+    values = cv2.GaussianBlur(values, (0, 0), 1, borderType=cv2.BORDER_REFLECT)
+    across, down = (float((np.diff(values, axis=axis) ** 2).mean()) for axis in (1, 0))
     least = LEAST * max(across, down)
     return float(np.log2(max(across, least) / max(down, least))) if least > 0 else 0.0

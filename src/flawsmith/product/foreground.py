@@ -9,6 +9,7 @@ import numpy as np
 
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box, components, distance_outside
+from flawsmith.images.channels import common_colours
 from flawsmith.images.pixel_range import PixelRange
 
 SIDE = 512  # pictures are looked at with at most this many pixels squared
@@ -94,7 +95,7 @@ def learn_background(normals: Sequence[np.ndarray], scale: PixelRange) -> Backgr
         return None
     chosen = sorted(set(np.linspace(0, len(normals) - 1, LOOKED_AT).round().astype(int).tolist()))
     small = [shrink(normals[i]) for i in chosen]
-    colours = max(3 if image.shape[2] >= 3 else 1 for image in small)
+    colours = common_colours(small)
     middles = np.array([_middle(_shares(image, scale, colours)) for image in small])  # (N, C)
     colour = np.median(middles, axis=0)
     steady = np.abs(middles - colour).max(1) <= STEADY

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from flawsmith.images.channels import without_alpha
+
 Frame = tuple[int, int, int, int]  # top, left, bottom, right in pixels
 
 OUTLINE = (255, 64, 160)  # a colour that hardly any product has
@@ -37,11 +39,6 @@ def limits(picture: np.ndarray) -> tuple[float | None, float | None]:
         return None, None
     colours = without_alpha(picture)
     return float(colours.min()), float(colours.max())
-
-
-def without_alpha(image: np.ndarray) -> np.ndarray:
-    """Return the view (H, W, 1 or 3) of a picture's colours."""
-    return image[..., : 3 if image.shape[2] >= 3 else 1]
 
 
 def outline(image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = OUTLINE, width: int = 1) -> np.ndarray:

@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import FlawsmithError
+from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import image_size, read_image
-from flawsmith.reports.drawing import FAINT, limits, pool, ramp, shrink, to_display, without_alpha
+from flawsmith.reports.drawing import FAINT, limits, pool, ramp, shrink, to_display
 from flawsmith.reports.marks import Mark
 from flawsmith.reports.sheets import normal_of
 

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from flawsmith.dataset.windows import Box, bounding_box
-from flawsmith.reports.drawing import OUTLINE, WHOLE, limits, outline, pool, shrink, to_display, without_alpha
+from flawsmith.images.channels import without_alpha
+from flawsmith.reports.drawing import OUTLINE, WHOLE, limits, outline, pool, shrink, to_display
 from flawsmith.reports.sheets import contact_sheet, shorten
 
 TINY, MARKER = 10, 20  # a shape shorter than TINY pixels on the sheet gets a box of MARKER pixels round it

@@ -14,6 +14,7 @@ from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, Item, Sample
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import bounding_box, choose_grid
+from flawsmith.images.channels import common_colours
 from flawsmith.images.files import bit_depth, image_size
 from flawsmith.images.pixel_range import PixelRange, find_range
 from flawsmith.product.direction import has_direction
@@ -67,7 +68,7 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
         if item.image in looked_at:
             small.append(shrink(normal.image))
     pictures = normals + [s.image for s in flawed]
-    colours = max(3 if picture.shape[2] >= 3 else 1 for picture in pictures)
+    colours = common_colours(pictures)
     _check_depths(data, defects, pictures)
     scale = find_range(pictures)
     examples = collect_exemplars(defects, window)

@@ -18,6 +18,7 @@ from flawsmith.benchmark.stages import Place
 from flawsmith.core.devices import choose_device
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
+from flawsmith.core.text import read_text
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record
 from flawsmith.metrics.features import load_extractor
@@ -145,7 +146,7 @@ def _same(report: Path, kept: dict[str, Any]) -> None:
     path = report / "benefit.json"
     if not path.is_file():
         raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
-    before = json.loads(path.read_text(encoding="utf-8"))
+    before = json.loads(read_text(path))
     for key, value in kept["settings"].items():
         if before["settings"].get(key) != value:
             raise RunError(f"{report}: was begun with {key} {before['settings'].get(key)}, got {value}; repeat its options, or start anew.")

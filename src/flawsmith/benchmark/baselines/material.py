@@ -8,6 +8,7 @@ import numpy as np
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box, distance_outside, grow
+from flawsmith.images.channels import common_colours
 from flawsmith.images.pixel_range import PixelRange, find_range
 from flawsmith.product.binarised import BinarisedLevels, find_levels
 from flawsmith.product.direction import has_direction
@@ -80,7 +81,7 @@ def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -
     types = {image.dtype.name for image in (*pictures, *(s.image for s in flawed))}
     if len(types) > 1:
         raise DataError(f"the learned pictures are {' and '.join(sorted(types))}, expected one depth; bring all to 8 or to 16 bits.")
-    colours = max(3 if image.shape[2] >= 3 else 1 for image in (*pictures, *(s.image for s in flawed)))
+    colours = common_colours([*pictures, *(s.image for s in flawed)])
     scale = find_range([*pictures, *(s.image for s in flawed)])
     background = learn_background([shrink(image) for image in pictures], scale)
     if background is not None:

@@ -6,6 +6,7 @@ import numpy as np
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, bounding_box, components, grow
+from flawsmith.images.channels import without_alpha
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.metrics.features import rgb
 
@@ -54,7 +55,7 @@ def view(
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     matrix = np.array([[cos * fx, sin * fy, 0], [-sin * fx, cos * fy, 0]])
     matrix[:, 2] = side / 2 - 0.5 - matrix[:, :2] @ (column - 0.5, row - 0.5)
-    own = sample.image[..., : 3 if sample.image.shape[2] >= 3 else 1].astype(np.float32)
+    own = without_alpha(sample.image).astype(np.float32)
     shares = (own - np.float32(values.low)) / np.float32(values.high - values.low)
     if min(fy, fx) < 0.7:  # what is shrunk is smoothed first, or fine structure turns into false patterns
         shares = cv2.GaussianBlur(shares, (0, 0), sigmaX=max(0.5 / fx, 0.3), sigmaY=max(0.5 / fy, 0.3))

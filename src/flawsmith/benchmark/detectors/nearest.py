@@ -14,6 +14,7 @@ from flawsmith.benchmark.labelled import with_colours
 from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Sample
+from flawsmith.images.channels import colour_count
 from flawsmith.images.pixel_range import PixelRange, find_range
 from flawsmith.metrics.features import load_extractor, rgb
 
@@ -93,7 +94,7 @@ def fit_nearest(
 def embed_patches(extractor: Describer, image: np.ndarray, values: PixelRange, scale: float) -> Tensor:
     """Return (C, h, w) float32 features of a picture (H, W, C) as stored, a cell per 8 pixels of the enlarged picture."""
     shares = (image.astype(np.float32) - np.float32(values.low)) / np.float32(values.high - values.low)
-    picture = rgb(with_colours(shares, 3 if image.shape[2] >= 3 else 1))
+    picture = rgb(with_colours(shares, colour_count(image.shape[2])))
     size = tuple(max(2 * STRIDES[-1], round(side * scale)) for side in image.shape[:2])
     picture = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     levels = extractor.maps(torch.from_numpy(picture).permute(2, 0, 1)[None].clamp(0, 1))

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from flawsmith.core.errors import WeightsError
+from flawsmith.core.text import read_text
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}  # file names without endings
@@ -126,7 +127,7 @@ def _from_folder(folder: Path, name: str) -> Backbone:
 
     tokenizer = _trying(folder / "tokenizer", lambda: CLIPTokenizer.from_pretrained(folder / "tokenizer"))
     path = folder / "scheduler" / "scheduler_config.json"
-    scheduler = _trying(path, lambda: json.loads(path.read_text(encoding="utf-8")))
+    scheduler = _trying(path, lambda: json.loads(read_text(path)))
     return _checked(Backbone(unet, vae, text, tokenizer, scheduler, name, ""))
 
 

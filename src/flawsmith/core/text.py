@@ -1,0 +1,15 @@
+"""Text files as people's editors write them."""
+
+import codecs
+from pathlib import Path
+
+
+def read_text(path: Path) -> str:
+    """Return a text file's content, line ends as "\\n". Raises UnicodeDecodeError for what is no text, OSError as `Path.open` does.
+
+    UTF-8 with or without a byte order mark (Windows Notepad writes one), and UTF-16 with one (as PowerShell's ">" does).
+    """
+    with path.open("rb") as stream:
+        head = stream.read(2)
+    wide = head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    return path.read_text(encoding="utf-16" if wide else "utf-8-sig")
