@@ -163,12 +163,12 @@ def settings(name: str, defects: str) -> Config:
 def error(model: StableModel, seen: Encoded) -> float:
     """Return the mean square error of the predicted noise where the defects are, over both branches."""
     channels = model.codec.channels
-    target = model.join(seen.whole, seen.part, 2 * seen.mask - 1)
+    target = model.join(seen.image, seen.anomaly, 2 * seen.mask - 1)
     condition = model.tell(model.show(seen.background, seen.region), seen.ids)
     here = model.codec.spread(F.pixel_unshuffle(seen.mask, model.factor)).amax(1, keepdim=True) > 0
     total, count = 0.0, 0
     for i, time in enumerate(TIMES):
-        noise = torch.randn(2, *seen.whole.shape, generator=torch_generator(i, "measuring")).to(target.device)
+        noise = torch.randn(2, *seen.image.shape, generator=torch_generator(i, "measuring")).to(target.device)
         noise = torch.cat([noise, noise.new_zeros(*target.shape[:2], target.shape[2] - channels, *target.shape[3:])], dim=2)
         t = torch.full((len(seen.ids),), time, device=target.device)
         noisy = (1 - time) * target + time * noise
@@ -206,7 +206,7 @@ def learn(config: Config, data: Path, unseen: Path, copy: Callable[[], Backbone]
 def measured_on(model: StableModel, other: TrainingData, device: str) -> Encoded:
     """Return pictures with defects that were not learned from."""
     rows = [other.pool.windows(0, [("measured", i)]) for i in range(UNSEEN * len(other.product.shape.defects))]
-    batch = type(rows[0])(*(torch.cat([getattr(row, key) for row in rows]) for key in ("whole", "mask", "region", "ids")))
+    batch = type(rows[0])(*(torch.cat([getattr(row, key) for row in rows]) for key in ("image", "mask", "region", "ids")))
     return encode_batch(model, batch.to(torch.device(device)))
 
 

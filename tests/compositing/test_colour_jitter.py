@@ -27,10 +27,10 @@ def drawn(value: float = 0.0) -> Drawn:
 def test_a_defect_is_shifted_as_a_whole_and_keeps_its_texture() -> None:
     before = drawn()
     after = tinted(before, EVERYWHERE, GREENER, 3)
-    np.testing.assert_allclose((after.whole - before.whole)[:, MASK], np.repeat(2 * GREENER[:, None], MASK.sum(), 1), atol=1e-6)
+    np.testing.assert_allclose((after.image - before.image)[:, MASK], np.repeat(2 * GREENER[:, None], MASK.sum(), 1), atol=1e-6)
     assert after.mask is before.mask
-    np.testing.assert_array_equal(after.part[:, MASK], after.whole[:, MASK])
-    assert not after.part[:, ~MASK].any()
+    np.testing.assert_array_equal(after.anomaly[:, MASK], after.image[:, MASK])
+    assert not after.anomaly[:, ~MASK].any()
 
 
 def test_nothing_changes_beyond_the_feather_or_the_region() -> None:
@@ -40,13 +40,13 @@ def test_nothing_changes_beyond_the_feather_or_the_region() -> None:
     after = tinted(before, region, GREENER, 3)
     near = np.zeros_like(MASK)
     near[6:24, 4:22] = True
-    np.testing.assert_array_equal(after.whole[:, ~near], before.whole[:, ~near])
-    assert (after.whole != before.whole)[:, 12:18, 6].all()  # within the feather
+    np.testing.assert_array_equal(after.image[:, ~near], before.image[:, ~near])
+    assert (after.image != before.image)[:, 12:18, 6].all()  # within the feather
 
 
 def test_values_stay_in_the_range() -> None:
-    assert tinted(drawn(0.95), EVERYWHERE, np.full(3, 0.3), 3).whole.max() == 1.0
-    assert tinted(drawn(-0.95), EVERYWHERE, np.full(3, -0.3), 3).whole.min() == -1.0
+    assert tinted(drawn(0.95), EVERYWHERE, np.full(3, 0.3), 3).image.max() == 1.0
+    assert tinted(drawn(-0.95), EVERYWHERE, np.full(3, -0.3), 3).image.min() == -1.0
 
 
 def test_tints_have_the_spread_and_are_correlated_between_colours() -> None:
@@ -102,5 +102,5 @@ def test_pairs_tell_their_tint_and_show_it(run16: Path, tmp_path: Path, save_pic
 
 def test_a_window_without_a_defect_stays_as_it_is() -> None:
     before = drawn()
-    empty = Drawn(before.whole, before.part, np.zeros((SIDE, SIDE), np.float32))
-    np.testing.assert_array_equal(tinted(empty, EVERYWHERE, GREENER, 3).whole, before.whole)
+    empty = Drawn(before.image, before.anomaly, np.zeros((SIDE, SIDE), np.float32))
+    np.testing.assert_array_equal(tinted(empty, EVERYWHERE, GREENER, 3).image, before.image)

@@ -60,9 +60,9 @@ INNER = cv2.erode(DISC.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
 def test_a_smooth_defect_gets_the_structure_of_a_real_one(colours: int) -> None:
     before = drawn(colours=colours)
     after = detail(example(80 + STRIPES * np.ones(SIDE), colours=colours), colours=colours).give(before, EVERYWHERE, None, 1.0, 0)
-    assert fine(before.whole)[INNER].std() < 0.5
-    assert fine(after.whole)[INNER].std() == pytest.approx(30, rel=0.1)
-    inner = fine(after.whole)[16:32, 16:32]
+    assert fine(before.image)[INNER].std() < 0.5
+    assert fine(after.image)[INNER].std() == pytest.approx(30, rel=0.1)
+    inner = fine(after.image)[16:32, 16:32]
     assert steps(inner, 1) < steps(inner, 0) / 4, "stripes mostly go on from block to block"
 
 
@@ -70,7 +70,7 @@ def test_what_is_coarse_stays() -> None:
     slope = np.linspace(40, 120, SIDE) * np.ones((SIDE, 1))
     before = drawn(slope)
     after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, EVERYWHERE, None, 1.0, 0)
-    coarse = [cv2.GaussianBlur(picture.whole[0], (0, 0), 2 * SIGMA)[INNER] * 127.5 for picture in (before, after)]
+    coarse = [cv2.GaussianBlur(picture.image[0], (0, 0), 2 * SIGMA)[INNER] * 127.5 for picture in (before, after)]
     assert abs(coarse[1] - coarse[0]).max() < 4
 
 
@@ -78,7 +78,7 @@ def test_blocks_come_from_places_that_look_alike() -> None:
     left = np.arange(SIDE) < SIDE // 2
     bright, dark = 190 + STRIPES * np.ones(SIDE), 60.0 + STRIPES.T * np.ones((SIDE, 1))
     real = example(np.where(left, bright, dark))  # bright with lying stripes, dark with standing ones
-    after = fine(detail(real).give(drawn(np.where(left, 60.0, 190.0)), EVERYWHERE, None, 1.0, 0).whole)
+    after = fine(detail(real).give(drawn(np.where(left, 60.0, 190.0)), EVERYWHERE, None, 1.0, 0).image)
     dark_part, bright_part = after[16:32, 13:19], after[16:32, 29:35]
     assert steps(dark_part, 1) > 4 * steps(dark_part, 0)
     assert steps(bright_part, 0) > 4 * steps(bright_part, 1)
@@ -86,24 +86,24 @@ def test_blocks_come_from_places_that_look_alike() -> None:
 
 def test_blocks_are_turned_only_as_asked() -> None:
     real = example(80 + STRIPES * np.ones(SIDE))
-    turned = fine(detail(real, turns=[(1, False)]).give(drawn(), EVERYWHERE, None, 1.0, 0).whole)[16:32, 16:32]
+    turned = fine(detail(real, turns=[(1, False)]).give(drawn(), EVERYWHERE, None, 1.0, 0).image)[16:32, 16:32]
     assert steps(turned, 1) > 4 * steps(turned, 0)
 
 
 def test_outside_the_mask_not_a_bit_changes() -> None:
     before = drawn()
     after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, EVERYWHERE, None, 1.0, 0)
-    np.testing.assert_array_equal(after.whole[:, ~DISC], before.whole[:, ~DISC])
-    np.testing.assert_array_equal(after.part[:, DISC], after.whole[:, DISC])
-    assert not after.part[:, ~DISC].any() and after.mask is before.mask
-    assert after.whole.dtype == after.part.dtype == np.float32
+    np.testing.assert_array_equal(after.image[:, ~DISC], before.image[:, ~DISC])
+    np.testing.assert_array_equal(after.anomaly[:, DISC], after.image[:, DISC])
+    assert not after.anomaly[:, ~DISC].any() and after.mask is before.mask
+    assert after.image.dtype == after.anomaly.dtype == np.float32
 
 
 def test_a_fainter_defect_has_a_fainter_structure_and_at_nothing_it_is_the_surface_s() -> None:
     grain = np.random.default_rng(0).normal(0, 10, (SIDE, SIDE))
     normal = ((128 + grain) / 127.5 - 1)[None].astype(np.float32)
     own = detail(example(80 + STRIPES * np.ones(SIDE)))
-    full, half, none = (fine(own.give(drawn(128.0), EVERYWHERE, normal, severity, 0).whole)[INNER] for severity in (1.0, 0.5, 0.0))
+    full, half, none = (fine(own.give(drawn(128.0), EVERYWHERE, normal, severity, 0).image)[INNER] for severity in (1.0, 0.5, 0.0))
     surface = fine(normal)[INNER]
     assert np.corrcoef(none, surface)[0, 1] > 0.97
     assert np.corrcoef(half - surface / 2, full)[0, 1] > 0.97 and (half - surface / 2).std() == pytest.approx(full.std() / 2, rel=0.1)
@@ -112,18 +112,18 @@ def test_a_fainter_defect_has_a_fainter_structure_and_at_nothing_it_is_the_surfa
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:
     noise = np.random.default_rng(0).normal(80, 20, (SIDE, SIDE))
     own, again = detail(example(noise)), detail(example(noise))
-    first = own.give(drawn(), EVERYWHERE, None, 1.0, 3).whole
+    first = own.give(drawn(), EVERYWHERE, None, 1.0, 3).image
     own.give(drawn(60.0), EVERYWHERE, None, 1.0, 4)  # what went before makes no difference
-    np.testing.assert_array_equal(own.give(drawn(), EVERYWHERE, None, 1.0, 3).whole, first)
-    np.testing.assert_array_equal(again.give(drawn(), EVERYWHERE, None, 1.0, 3).whole, first)
-    assert (own.give(drawn(), EVERYWHERE, None, 1.0, 5).whole != first).any()
+    np.testing.assert_array_equal(own.give(drawn(), EVERYWHERE, None, 1.0, 3).image, first)
+    np.testing.assert_array_equal(again.give(drawn(), EVERYWHERE, None, 1.0, 3).image, first)
+    assert (own.give(drawn(), EVERYWHERE, None, 1.0, 5).image != first).any()
 
 
 def test_what_is_mirrored_beyond_a_picture_s_border_is_not_learned_from() -> None:
     rows = np.arange(SIDE)[:, None] * np.ones(SIDE)
     real = example(np.where(rows < 24, 80 + STRIPES, 80.0), shown=rows >= 30)  # stripes only where there is no picture
     after = detail(real).give(drawn(), EVERYWHERE, None, 1.0, 0)
-    assert abs(fine(after.whole)[INNER]).max() < 8
+    assert abs(fine(after.image)[INNER]).max() < 8
 
 
 def test_without_a_mask_or_a_real_defect_nothing_is_done() -> None:
@@ -145,8 +145,8 @@ def test_any_canvas_and_any_defect_is_covered(shape: tuple[int, int], sigma: flo
     mask[: shape[0] // 2, : shape[1] // 2] = False
     before = Drawn(np.full((1, *shape), -0.4, np.float32), np.zeros((1, *shape), np.float32), mask.astype(np.float32))
     after = own.give(before, np.ones(shape, bool), None, 1.0, 0)
-    assert np.isfinite(after.whole).all() and abs(after.whole).max() <= 1
-    assert (after.whole != before.whole)[0, mask].mean() > 0.95
+    assert np.isfinite(after.image).all() and abs(after.image).max() <= 1
+    assert (after.image != before.image)[0, mask].mean() > 0.95
 
 
 def test_of_many_blocks_a_share_of_every_example_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def test_of_many_blocks_a_share_of_every_example_is_kept(monkeypatch: pytest.Mon
     own = detail(*[example(80 + STRIPES * np.ones(SIDE))] * 3)
     counts = np.bincount(own._where[:, 0])
     assert counts.sum() == 300 and counts.min() > 60
-    assert fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0).whole)[INNER].std() == pytest.approx(30, rel=0.15)
+    assert fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0).image)[INNER].std() == pytest.approx(30, rel=0.15)
 
 
 def test_where_the_fine_structure_begins() -> None:

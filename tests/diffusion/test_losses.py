@@ -55,7 +55,7 @@ def dice(pairs: list[tuple[float, float]]) -> float:
 
 def test_alignment_is_its_equation() -> None:
     side = 8
-    whole, part = torch.randn(2, 3, side, side, generator=g(1)), torch.randn(2, 3, side, side, generator=g(2))
+    image, anomaly = torch.randn(2, 3, side, side, generator=g(1)), torch.randn(2, 3, side, side, generator=g(2))
     mask, true = 1.5 * torch.randn(2, 1, side, side, generator=g(3)), (torch.rand(2, 1, side, side, generator=g(4)) > 0.9).float()
     t = torch.tensor([0.2, 0.7])
     expected = []
@@ -66,13 +66,13 @@ def test_alignment_is_its_equation() -> None:
                 m = min(max((mask[i, 0, row, column].item() + 1) / 2, 0), 1)
                 pixels.append((m, true[i, 0, row, column].item()))
                 for c in range(3):
-                    tie += (part[i, c, row, column].item() - m * whole[i, c, row, column].item()) ** 2 / (3 * side**2)
+                    tie += (anomaly[i, c, row, column].item() - m * image[i, c, row, column].item()) ** 2 / (3 * side**2)
         for top in range(0, side, POOL):
             for left in range(0, side, POOL):
                 block = [pixels[row * side + column] for row in range(top, top + POOL) for column in range(left, left + POOL)]
                 blocks.append((max(m for m, _ in block), max(truth for _, truth in block)))
         expected.append((1 - t[i].item()) * (tie + (dice(pixels) + dice(blocks)) / 2))
-    torch.testing.assert_close(alignment_loss(whole, part, mask, true, t), torch.tensor(expected))
+    torch.testing.assert_close(alignment_loss(image, anomaly, mask, true, t), torch.tensor(expected))
 
 
 @pytest.mark.parametrize("wide", [1, 2])
@@ -94,22 +94,22 @@ def test_a_thin_line_that_is_nearly_right_is_better_than_one_far_away(wide: int)
 
 def test_alignment_falls_as_the_masks_agree() -> None:
     true, other = masks()
-    whole = torch.randn(1, 1, 16, 16, generator=g())
+    image = torch.randn(1, 1, 16, 16, generator=g())
     losses = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         soft = share * true + (1 - share) * other
-        losses.append(alignment_loss(whole, whole * true, 2 * soft - 1, true, torch.tensor([0.3])).item())
+        losses.append(alignment_loss(image, image * true, 2 * soft - 1, true, torch.tensor([0.3])).item())
     assert losses == sorted(losses, reverse=True) and losses[0] > losses[-1] + 0.5
     assert losses[-1] == pytest.approx(0, abs=1e-6), "nothing to say about masks, parts and wholes that agree"
 
 
 def test_alignment_ties_the_part_to_the_whole() -> None:
     true, _ = masks()
-    whole = torch.randn(1, 1, 16, 16, generator=g())
+    image = torch.randn(1, 1, 16, 16, generator=g())
     t = torch.tensor([0.0])
-    agree = alignment_loss(whole, whole * true, 2 * true - 1, true, t)
-    assert alignment_loss(whole, whole, 2 * true - 1, true, t) > agree, "a part must be zero outside the mask"
-    assert alignment_loss(whole, -whole * true, 2 * true - 1, true, t) > agree, "a part must be the whole inside the mask"
+    agree = alignment_loss(image, image * true, 2 * true - 1, true, t)
+    assert alignment_loss(image, image, 2 * true - 1, true, t) > agree, "an anomaly must be zero outside the mask"
+    assert alignment_loss(image, -image * true, 2 * true - 1, true, t) > agree, "an anomaly must be the image inside the mask"
 
 
 def test_an_empty_mask_is_right_for_a_normal_and_wrong_for_a_defect() -> None:

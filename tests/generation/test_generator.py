@@ -88,7 +88,7 @@ def test_a_window_without_a_mask_is_a_rejected_attempt(
     run8: Path, tmp_path: Path, pairs: Any, loud: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draw: Any = module.draw
-    monkeypatch.setattr(module, "draw", lambda *args: [Drawn(d.whole, d.part, np.zeros_like(d.mask)) for d in draw(*args)])
+    monkeypatch.setattr(module, "draw", lambda *args: [Drawn(d.image, d.anomaly, np.zeros_like(d.mask)) for d in draw(*args)])
     summary = pairs.loose(run8, "generation.attempts=2").generate(tmp_path / "out", 2, quiet=True)
     assert (summary.accepted, summary.failed, summary.reasons) == (0, 2, {"empty": 4})
     pairs.check(tmp_path / "out", summary, 0, 2)

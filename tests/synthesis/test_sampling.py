@@ -70,8 +70,8 @@ def test_a_window_does_not_depend_on_its_neighbours(
     together = draw(m, tasks(colours), config, "fp32")
     for task, one in zip(tasks(colours), together, strict=True):
         assert same(one, draw(m, [task], config, "fp32")[0])
-        assert one.whole.shape == one.part.shape == (colours, SIDE, SIDE) and one.mask.shape == (SIDE, SIDE)
-        assert one.whole.dtype == one.mask.dtype == np.float32 and np.isfinite(one.whole).all()
+        assert one.image.shape == one.anomaly.shape == (colours, SIDE, SIDE) and one.mask.shape == (SIDE, SIDE)
+        assert one.image.dtype == one.mask.dtype == np.float32 and np.isfinite(one.image).all()
         assert one.mask.min() >= 0 and one.mask.max() <= 1
     assert all(same(a, b) for a, b in zip(draw(m, tasks(colours)[::-1], config, "fp32"), together[::-1], strict=True))
 
@@ -100,7 +100,7 @@ def test_seed_defect_region_and_normal_all_matter(tiny: Callable[..., Config]) -
         dataclasses.replace(first, normal=-first.normal),
     ]
     for other in others:
-        assert np.abs(draw(m, [other], config, "fp32")[0].whole - plain.whole).max() > 1e-3
+        assert np.abs(draw(m, [other], config, "fp32")[0].image - plain.image).max() > 1e-3
 
 
 def test_what_lies_under_the_region_is_not_shown_to_the_model(tiny: Callable[..., Config]) -> None:
@@ -118,7 +118,7 @@ def test_guidance_goes_through_the_empty_and_the_conditional_prediction(tiny: Ca
     for scale in (0.0, 1.0, 2.5):
         generation = {"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": sampler, "start": 0.9}
         config = tiny(generation=generation, diffusion={"prediction": prediction})
-        drawn.append(draw(model(config), tasks()[:1], config, "fp32")[0].whole)
+        drawn.append(draw(model(config), tasks()[:1], config, "fp32")[0].image)
     assert np.abs(drawn[1] - drawn[0]).max() > 1e-3, "the defect's tokens say something"
     assert np.allclose(drawn[2], drawn[0] + 2.5 * (drawn[1] - drawn[0]), atol=1e-3), "one step is one prediction"
 
@@ -127,7 +127,7 @@ def test_without_guidance_the_defect_of_the_empty_half_is_not_seen(tiny: Callabl
     config = tiny(generation={"guidance": 0.0})
     m, first = model(config), tasks()[0]
     one, other = draw(m, [first, dataclasses.replace(first, entry=2)], config, "fp32")
-    assert np.allclose(one.whole, other.whole, atol=1e-5)
+    assert np.allclose(one.image, other.image, atol=1e-5)
 
 
 def far_from(mask: np.ndarray, distance: int) -> np.ndarray:
@@ -145,7 +145,7 @@ def test_the_anchor_holds_the_picture_to_the_normal_where_there_is_no_defect(tin
         away = far_from(drawn.mask, 4)
         assert away.sum() > 30, "this model draws next to no mask"
         assert first.normal is not None
-        assert np.allclose(drawn.whole[0][away], first.normal[0][away], atol=1e-5) == held
+        assert np.allclose(drawn.image[0][away], first.normal[0][away], atol=1e-5) == held
 
 
 def test_a_proposed_shape_is_held_to_as_long_as_asked(tiny: Callable[..., Config]) -> None:
@@ -169,7 +169,7 @@ def test_from_noise_alone_there_is_no_picture_to_be_held_to(dual: bool, tiny: Ca
         config = tiny(generation={"steps": 1, "anchor": anchor}, model={"dual": dual})
         drawn.append(draw(model(config, empty=dual), tasks()[3:], config, "fp32")[0])
     away = far_from(drawn[0].mask, 4) if dual else np.ones((SIDE, SIDE), bool)
-    assert away.sum() > 30 and np.array_equal(drawn[0].whole[0][away], drawn[1].whole[0][away])
+    assert away.sum() > 30 and np.array_equal(drawn[0].image[0][away], drawn[1].image[0][away])
     assert np.array_equal(drawn[0].mask, drawn[1].mask)
 
 
@@ -183,7 +183,7 @@ def test_where_the_mask_is_sure_the_branches_draw_one_and_the_same_defect(task: 
             m.net.unet.conv_out.bias[m.codec.channels :] = 3.0  # a mask in every pixel
         (drawn,) = draw(m, tasks()[task : task + 1], config, "fp32")
         assert (drawn.mask == 1).sum() > 100
-        gaps.append(np.abs(drawn.whole - drawn.part)[0][drawn.mask == 1].max())
+        gaps.append(np.abs(drawn.image - drawn.anomaly)[0][drawn.mask == 1].max())
     assert gaps[1] < 1e-5 < 0.01 < gaps[0]
 
 
@@ -202,7 +202,7 @@ def test_a_late_start_keeps_the_normal(tiny: Callable[..., Config]) -> None:
             m.net.unet.conv_out.weight.zero_()
             m.net.unet.conv_out.bias.zero_()
         assert first.normal is not None
-        gaps.append(float(np.abs(draw(m, [first], config, "fp32")[0].whole - first.normal).mean()))
+        gaps.append(float(np.abs(draw(m, [first], config, "fp32")[0].image - first.normal).mean()))
     assert gaps[0] < 0.03 and gaps[0] < gaps[1] < gaps[2]
 
 
@@ -210,7 +210,7 @@ def test_a_single_branch_has_the_whole_inside_the_mask_as_its_part(tiny: Callabl
     config = tiny(model={"dual": False})
     (drawn,) = draw(model(config), tasks()[:1], config, "fp32")
     inside = drawn.mask > 0.5
-    assert np.array_equal(drawn.part[0][inside], drawn.whole[0][inside]) and (drawn.part[0][~inside] == 0).all()
+    assert np.array_equal(drawn.anomaly[0][inside], drawn.image[0][inside]) and (drawn.anomaly[0][~inside] == 0).all()
 
 
 def large(height: int = 48, width: int = 72, seed: int = 300) -> Task:
@@ -226,10 +226,10 @@ def test_a_canvas_may_be_larger_than_a_window(tiny: Callable[..., Config], group
     config = tiny(**groups)
     m, task = model(config), large()
     (drawn,) = draw(m, [task], config, "fp32")
-    assert drawn.whole.shape == drawn.part.shape == (1, 48, 72) and drawn.mask.shape == (48, 72)
-    assert np.isfinite(drawn.whole).all() and 0 <= drawn.mask.min() <= drawn.mask.max() <= 1
+    assert drawn.image.shape == drawn.anomaly.shape == (1, 48, 72) and drawn.mask.shape == (48, 72)
+    assert np.isfinite(drawn.image).all() and 0 <= drawn.mask.min() <= drawn.mask.max() <= 1
     assert task.normal is not None
-    assert np.abs(drawn.whole - task.normal)[0][16:32, 16:56].mean() > 0.05, "something is drawn everywhere in it"
+    assert np.abs(drawn.image - task.normal)[0][16:32, 16:56].mean() > 0.05, "something is drawn everywhere in it"
     assert same(drawn, draw(m, [task], config, "fp32")[0])
 
 
@@ -240,8 +240,8 @@ def test_what_no_tile_sees_stays_the_normal(tiny: Callable[..., Config]) -> None
     region[4:10, 4:10] = region[86:92, 86:92] = True
     (drawn,) = draw(model(config), [dataclasses.replace(task, region=region)], config, "fp32")
     assert task.normal is not None
-    assert np.allclose(drawn.whole[:, 40:56, 40:56], task.normal[:, 40:56, 40:56], atol=1e-5)
-    assert (drawn.mask[40:56, 40:56] == 0).all() and (drawn.part[:, 40:56, 40:56] == 0).all()
+    assert np.allclose(drawn.image[:, 40:56, 40:56], task.normal[:, 40:56, 40:56], atol=1e-5)
+    assert (drawn.mask[40:56, 40:56] == 0).all() and (drawn.anomaly[:, 40:56, 40:56] == 0).all()
 
 
 def test_tiles_see_their_own_part_of_the_canvas(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,8 +273,8 @@ def test_every_tile_denoises_its_own_part_of_the_state(tiny: Callable[..., Confi
     monkeypatch.setattr(m, "forward", lambda x, t, condition: x)
     (drawn,) = draw(m, [task], config, "fp32")
     noise = joint_noise((m.branches, m.state, 48 // m.factor, 72 // m.factor), config.diffusion.rho, torch_generator(task.seed, "noise"))
-    whole, part, _ = m.decode(noise[:, None])
-    assert np.allclose(drawn.whole, whole[0].numpy(), atol=1e-4) and np.allclose(drawn.part, part[0].numpy(), atol=1e-4)
+    image, anomaly, _ = m.decode(noise[:, None])
+    assert np.allclose(drawn.image, image[0].numpy(), atol=1e-4) and np.allclose(drawn.anomaly, anomaly[0].numpy(), atol=1e-4)
 
 
 def test_a_canvas_of_one_window_goes_through_the_network_as_it_is(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,7 +330,7 @@ def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(tiny: Call
     drawn = draw(m, mixed, config, "fp32")
     assert sorted(together) == [[0, 5], [1, 4], [2], [3]], "size, tiles, and with a normal or without"
     for a, b in zip(drawn, alone, strict=True):
-        assert np.allclose(a.whole, b.whole, atol=1e-3) and np.allclose(a.mask, b.mask, atol=1e-3)
+        assert np.allclose(a.image, b.image, atol=1e-3) and np.allclose(a.mask, b.mask, atol=1e-3)
 
 
 # severity and token noise
@@ -344,8 +344,8 @@ def test_a_severer_defect_is_further_from_the_normal(tiny: Callable[..., Config]
     for severity in (0.25, 0.5, 1.0, 2.0, 4.0):
         wanted = [dataclasses.replace(task, severity=severity) for task in (*tasks()[:3], large())]
         drawn = draw(m, wanted, config, "fp32")
-        assert all(np.isfinite(d.whole).all() for d in drawn)
-        gaps.append(np.mean([np.abs(d.whole - t.normal)[0][t.region].mean() for d, t in zip(drawn, wanted, strict=True)]))
+        assert all(np.isfinite(d.image).all() for d in drawn)
+        gaps.append(np.mean([np.abs(d.image - t.normal)[0][t.region].mean() for d, t in zip(drawn, wanted, strict=True)]))
     assert gaps == sorted(gaps) and gaps[0] < 0.7 * gaps[2] and gaps[4] > 1.3 * gaps[2], gaps
 
 
@@ -367,8 +367,8 @@ def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable
         config = tiny(generation={"token_noise": noise, "anchor": 0.0})
         drawn.append(draw(m, [first], config, "fp32")[0])
     assert same(drawn[1], drawn[2])
-    assert np.abs(drawn[0].whole - drawn[1].whole).max() > 1e-4
-    assert np.abs(drawn[0].whole - drawn[3].whole).mean() > np.abs(drawn[0].whole - drawn[1].whole).mean()
+    assert np.abs(drawn[0].image - drawn[1].image).max() > 1e-4
+    assert np.abs(drawn[0].image - drawn[3].image).mean() > np.abs(drawn[0].image - drawn[1].image).mean()
     seen: list[torch.Tensor | None] = []
     tell = m.tell
 

@@ -62,12 +62,12 @@ def test_a_kept_window_is_encoded_once_and_is_what_was_cut(learned: TrainingData
     assert sum(calls) == 3 * 5, "whole, part and background of five windows"
     again = KeptLatents(learned.pool, seed=3, count=5).batch(model, 7, 4, CPU)
     assert torch.equal(again.ids, batches[7].ids) and torch.equal(again.mask, batches[7].mask)
-    torch.testing.assert_close(again.whole, batches[7].whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(again.image, batches[7].image, atol=1e-5, rtol=1e-5)
     expected = encode_batch(model, learned.pool.windows(3, [("kept", i) for i in range(5)]))
     for row in range(4):
-        like = [i for i in range(5) if torch.allclose(expected.whole[i], batches[0].whole[row], atol=1e-4)]
+        like = [i for i in range(5) if torch.allclose(expected.image[i], batches[0].image[row], atol=1e-4)]
         assert len(like) == 1
-        for name in ("part", "background", "mask", "region", "ids"):
+        for name in ("anomaly", "background", "mask", "region", "ids"):
             torch.testing.assert_close(getattr(batches[0], name)[row], getattr(expected, name)[like[0]], atol=1e-4, rtol=1e-4)
 
 
@@ -90,7 +90,7 @@ def test_a_single_branch_has_no_part(settings: Callable[..., Config], data8: Pat
     learned = prepare_training(read(data8), settings({"dual": False}))
     model = built(learned)
     batch = KeptLatents(learned.pool, 0, 2).batch(model, 0, 3, CPU)
-    assert batch.part is None
+    assert batch.anomaly is None
     assert objective(model, batch, learned.config.diffusion, torch_generator(0, "noise")).total > 0
 
 

@@ -107,8 +107,8 @@ def test_the_log_has_a_row_for_every_few_steps(six: Path, data8: Path, tiny: Tin
     go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 100, "log_every": 4}))
     few = log(tmp_path / "run")
     assert [row["step"] for row in few] == [4, 6]
-    for row, part in zip(few, (rows[:4], rows[4:]), strict=True):
-        assert row["loss"] == pytest.approx(np.mean([r["loss"] for r in part]), abs=1e-4), "the mean since the last row"
+    for row, group in zip(few, (rows[:4], rows[4:]), strict=True):
+        assert row["loss"] == pytest.approx(np.mean([r["loss"] for r in group]), abs=1e-4), "the mean since the last row"
 
 
 def test_the_saved_model_is_the_average_and_not_the_last_step(six: Path) -> None:
@@ -136,7 +136,7 @@ def test_every_step_has_its_own_noise(data8: Path, tiny: Tiny, tmp_path: Path, m
 def test_every_step_has_its_own_windows(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     for step in (1, 2, 3):
-        on_batch(step, lambda batch: seen.append(batch.whole.clone()) or batch, monkeypatch)  # type: ignore[func-returns-value]
+        on_batch(step, lambda batch: seen.append(batch.image.clone()) or batch, monkeypatch)  # type: ignore[func-returns-value]
     go(data8, tmp_path / "run", tiny(training={"steps": 3, "preview_every": 100}))
     assert len(seen) == 3 and not any(torch.equal(a, b) for a, b in zip(seen, seen[1:], strict=False))
 
@@ -415,7 +415,7 @@ def test_what_cannot_be_used_is_named_before_a_run_is_overwritten(
 
 
 def test_a_loss_that_is_not_a_number_stops_the_training(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    on_batch(3, lambda batch: dataclasses.replace(batch, whole=batch.whole * float("nan")), monkeypatch)
+    on_batch(3, lambda batch: dataclasses.replace(batch, image=batch.image * float("nan")), monkeypatch)
     with pytest.raises(RunError, match="the loss is not a number at step 3"):
         go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 1}))
     newest = max((tmp_path / "run/checkpoints").iterdir())

@@ -107,7 +107,7 @@ class Plain(torch.nn.Module):
         self.model = model
 
     def forward(self, batch: Batch, _generator: torch.Generator) -> Loss:
-        loss = (self.model.tokens.entries.mean() - batch.whole.mean((1, 2, 3))).square().mean()
+        loss = (self.model.tokens.entries.mean() - batch.image.mean((1, 2, 3))).square().mean()
         return Loss(loss, loss.detach(), loss.detach())
 
 

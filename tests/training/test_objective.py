@@ -30,8 +30,8 @@ def batch(count: int = 4) -> Batch:
     region = torch.zeros(count, 1, SIDE, SIDE)
     mask[1:, :, 10:16, 12:20] = 1  # window 0 is a normal
     region[:, :, 7:20, 9:24] = 1
-    whole = torch.rand(count, 1, SIDE, SIDE, generator=g) * 2 - 1
-    return Batch(whole, mask, region, torch.arange(count) % 3)
+    image = torch.rand(count, 1, SIDE, SIDE, generator=g) * 2 - 1
+    return Batch(image, mask, region, torch.arange(count) % 3)
 
 
 def model(config: Config) -> DualModel:
@@ -40,7 +40,7 @@ def model(config: Config) -> DualModel:
 
 def right(config: Config, m: DualModel, b: Batch) -> Callable[..., Tensor]:
     """Return a network that knows the answer."""
-    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+    clean = m.encode(b.image, b.image * b.mask, 2 * b.mask - 1)
 
     def forward(noisy: Tensor, t: Tensor, _condition: Condition) -> Tensor:
         time = t[None, :, None, None, None]
@@ -161,13 +161,13 @@ def test_the_network_sees_the_background_and_not_what_it_shall_draw(tiny: Callab
     objective(m, b, config.diffusion, generator())
     background, region, _ = seen[0]
     assert torch.equal(region, b.region) and (background[b.region > 0] == 0).all()
-    assert torch.equal(background[b.region == 0], b.whole[b.region == 0])
+    assert torch.equal(background[b.region == 0], b.image[b.region == 0])
 
 
 def test_the_noisy_state_is_the_clean_one_and_noise_of_its_time(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
     config, b = tiny(diffusion={"rho": 0.8}), batch(16)
     m = model(config)
-    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+    clean = m.encode(b.image, b.image * b.mask, 2 * b.mask - 1)
     noises = []
 
     def forward(noisy: Tensor, t: Tensor, _condition: Condition) -> Tensor:
@@ -178,19 +178,19 @@ def test_the_noisy_state_is_the_clean_one_and_noise_of_its_time(tiny: Callable[.
     monkeypatch.setattr(m, "forward", forward)
     objective(m, b, config.diffusion, generator())
     channels = m.codec.channels
-    whole, part, cells = noises[0][0, :, :channels], noises[0][1, :, :channels], noises[0][1, :, channels:]
-    assert whole.std().item() == pytest.approx(1, abs=0.05) and cells.std().item() == pytest.approx(1, abs=0.05)
-    assert torch.corrcoef(torch.stack([whole.flatten(), part.flatten()]))[0, 1].item() == pytest.approx(0.8, abs=0.05)
+    image, anomaly, cells = noises[0][0, :, :channels], noises[0][1, :, :channels], noises[0][1, :, channels:]
+    assert image.std().item() == pytest.approx(1, abs=0.05) and cells.std().item() == pytest.approx(1, abs=0.05)
+    assert torch.corrcoef(torch.stack([image.flatten(), anomaly.flatten()]))[0, 1].item() == pytest.approx(0.8, abs=0.05)
     assert (noises[0][0, :, channels:] == 0).all(), "branch 0 has no mask"
 
 
 def test_errors_in_the_region_weigh_more_than_outside(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
     config = tiny(diffusion={"outside_weight": 0.1, "align_weight": 0.0})
     m, b = model(config), batch()
-    clean = m.encode(b.whole, b.whole * b.mask, 2 * b.mask - 1)
+    clean = m.encode(b.image, b.image * b.mask, 2 * b.mask - 1)
 
     def loss(where: Tensor) -> float:
-        wrong = m.encode(b.whole + 0.5 * where, b.whole * b.mask, 2 * b.mask - 1)
+        wrong = m.encode(b.image + 0.5 * where, b.image * b.mask, 2 * b.mask - 1)
         monkeypatch.setattr(m, "forward", lambda *_: wrong)
         return objective(m, b, dataclasses.replace(config.diffusion, prediction="x"), generator()).denoise.item() / where.sum().item()
 

@@ -61,7 +61,7 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     assert equal(later, other.batch(5, 3, 4))
     assert not equal(later, one.batch(5, 4, 4)) and not equal(later, one.batch(6, 3, 4))
     longer = one.batch(5, 3, 6)
-    assert longer.whole[:4].equal(later.whole), "nor does the size of the batch"
+    assert longer.image[:4].equal(later.image), "nor does the size of the batch"
 
 
 @pytest.mark.usefixtures("untouched_generators")
@@ -73,16 +73,16 @@ def test_drawing_windows_touches_no_global_generator() -> None:
 @pytest.mark.parametrize("size", [(70, 90), (20, 90), (24, 20)])  # a picture, a flat one, one smaller than the window
 def test_windows_have_their_shapes_and_ranges(size: tuple[int, int]) -> None:
     for batch in many(pool(config(0.1, brightness=0.1), size), 5):
-        assert batch.whole.shape == (8, 1, SIDE, SIDE) and batch.mask.shape == batch.region.shape == (8, 1, SIDE, SIDE)
+        assert batch.image.shape == (8, 1, SIDE, SIDE) and batch.mask.shape == batch.region.shape == (8, 1, SIDE, SIDE)
         assert batch.ids.shape == (8,)
-        assert batch.whole.abs().max() <= 1.2 and str(batch.whole.dtype) == "torch.float32"
+        assert batch.image.abs().max() <= 1.2 and str(batch.image.dtype) == "torch.float32"
         assert set(batch.mask.unique().tolist()) <= {0.0, 1.0} and set(batch.region.unique().tolist()) <= {0.0, 1.0}
         assert set(batch.ids.tolist()) <= {0, 1, 2}
 
 
 def test_the_mask_lies_on_the_defect_in_every_mirroring_and_turn() -> None:
     for batch in many(pool(config())):
-        shown = batch.whole == 1  # 255 is the defect and nothing else
+        shown = batch.image == 1  # 255 is the defect and nothing else
         assert shown.equal(batch.mask > 0)
 
 
@@ -118,7 +118,7 @@ def directions(p: Pool) -> set[str]:
     """Return in which directions windows grow brighter."""
     found = set()
     for batch in many(p, 15):
-        for window in batch.whole[batch.ids == 0][:, 0].numpy():
+        for window in batch.image[batch.ids == 0][:, 0].numpy():
             down, right = window[-8:].mean() - window[:8].mean(), window[:, -8:].mean() - window[:, :8].mean()
             found.add(("down" if down > 0 else "up") if abs(down) > abs(right) else ("right" if right > 0 else "left"))
     return found
@@ -132,7 +132,7 @@ def test_windows_are_mirrored_and_turned_only_where_asked() -> None:
 
 def test_brightness_changes_windows_by_little() -> None:
     p, plain = pool(config(brightness=0.1)), pool(config())
-    pairs_of = [(a, b) for x, y in zip(many(p, 5), many(plain, 5), strict=True) for a, b in zip(x.whole, y.whole, strict=True)]
+    pairs_of = [(a, b) for x, y in zip(many(p, 5), many(plain, 5), strict=True) for a, b in zip(x.image, y.image, strict=True)]
     shifts = [float((a - b).abs().max()) for a, b in pairs_of]
     assert max(shifts) <= 0.2 + 1e-5 and np.mean(shifts) > 0.02
     assert any(float((a - b).mean()) > 0 for a, b in pairs_of) and any(float((a - b).mean()) < 0 for a, b in pairs_of)
@@ -220,5 +220,5 @@ def test_windows_of_16_bit_colour() -> None:
     normal = g.integers(1000, 1200, (*size, 4)).astype(np.uint16)
     p = Pool([normal], {"dent": [Sample(image, mask, "dent", None, Path("d.png"))]}, config(), SIDE, 3, scale)
     for batch in many(p, 4):
-        assert batch.whole.shape == (8, 3, SIDE, SIDE)
-        assert (batch.whole > 0.99).all(1, keepdim=True).equal(batch.mask > 0)
+        assert batch.image.shape == (8, 3, SIDE, SIDE)
+        assert (batch.image > 0.99).all(1, keepdim=True).equal(batch.mask > 0)

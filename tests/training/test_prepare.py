@@ -50,7 +50,7 @@ def test_what_is_unseen_changes_nothing(make_product: Callable[..., Path], tiny:
     assert after.limits.kinds == before.limits.kinds
     for step in range(3):
         one, other = before.pool.batch(0, step, 8), after.pool.batch(0, step, 8)
-        assert one.whole.equal(other.whole) and one.mask.equal(other.mask) and one.region.equal(other.region)
+        assert one.image.equal(other.image) and one.mask.equal(other.mask) and one.region.equal(other.region)
 
 
 def test_too_few_pictures_for_a_third_are_an_error(make_product: Callable[..., Path], tiny: Callable[..., Config], tmp_path: Path) -> None:

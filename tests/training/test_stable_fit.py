@@ -169,7 +169,7 @@ def test_no_precision_has_nan_or_touches_the_rest_of_the_picture(
     assert len(rows) == 3 and all(np.isfinite(row["loss"]) for row in rows)
     load(tmp_path / "run", device="cpu", threads=1, settings=LOOSE).generate(tmp_path / "out", 2, seed=1, quiet=True)
     check_untouched(tmp_path / "out", data8, 2)
-    assert drawn and all(np.isfinite(array).all() for one in drawn for array in (one.whole, one.part, one.mask))
+    assert drawn and all(np.isfinite(array).all() for one in drawn for array in (one.image, one.anomaly, one.mask))
 
 
 def test_an_optimiser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

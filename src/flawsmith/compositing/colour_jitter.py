@@ -34,5 +34,5 @@ def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int) -> 
     """
     mask = extract(drawn.mask, region)
     shift = 2 * tint.astype(np.float32)[:, None, None]  # of the range -1 to 1
-    whole = (drawn.whole + shift * band(mask, region, feather)).clip(-1, 1)
-    return replace(drawn, whole=whole, part=np.where(mask, whole, drawn.part))
+    whole = (drawn.image + shift * band(mask, region, feather)).clip(-1, 1)
+    return replace(drawn, image=whole, anomaly=np.where(mask, whole, drawn.anomaly))

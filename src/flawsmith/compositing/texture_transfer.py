@@ -63,7 +63,7 @@ class Detail:
         mask = extract(drawn.mask, region)
         if not mask.any() or not len(self._where):
             return drawn
-        whole = np.ascontiguousarray(drawn.whole.transpose(1, 2, 0))
+        whole = np.ascontiguousarray(drawn.image.transpose(1, 2, 0))
         coarse = blurred(whole, self.sigma)
         fine = self._quilt(blurred(whole, ALIKE * self.sigma), mask, seed)
         if severity != 1:
@@ -75,8 +75,8 @@ class Detail:
         inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
         share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
         new = (whole + share * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
-        new = np.where(mask, new, drawn.whole).astype(np.float32)
-        return replace(drawn, whole=new, part=np.where(mask, new, drawn.part))
+        new = np.where(mask, new, drawn.image).astype(np.float32)
+        return replace(drawn, image=new, anomaly=np.where(mask, new, drawn.anomaly))
 
     def _learn(self, examples: Sequence[Exemplar], scale: PixelRange, colours: int) -> None:
         """Keep the examples' fine structure, and of every block the principal components of what it is compared by."""

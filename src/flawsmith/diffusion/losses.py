@@ -36,18 +36,18 @@ def denoising_loss(clean: Tensor, target: Tensor, t: Tensor, weight: Tensor, lea
     return (weight * error).sum((0, 2, 3, 4)) / weight.sum((0, 2, 3, 4)).clamp(min=1e-6)
 
 
-def alignment_loss(whole: Tensor, part: Tensor, mask: Tensor, true_mask: Tensor, t: Tensor, seen: Tensor | None = None) -> Tensor:
-    """Return how much mask, part and whole disagree per window, (B,).
+def alignment_loss(image: Tensor, anomaly: Tensor, mask: Tensor, true_mask: Tensor, t: Tensor, seen: Tensor | None = None) -> Tensor:
+    """Return how much mask, anomaly and image disagree per window, (B,).
 
-    Two terms: the part must be the whole seen through the mask m, |part - m whole|^2, and the mask must have the
+    Two terms: the anomaly must be the image seen through the mask m, |anomaly - m image|^2, and the mask must have the
     true area and place in the sense of soft Dice, 1 - 2 |m m*| / (|m| + |m*|) (Milletari et al. 2016 with absolute sums): the mean of
     Dice over pixels and over the largest value in each block of POOL x POOL, where a line a pixel wide that is a pixel off still counts.
     Both count less where noise hides the answer: weight 1 - t.
-    whole, part: (B, C, H, W) in [-1, 1], or latents less those of grey, with the mask of their size, 0 to 1, as `seen`; mask: (B, 1, H, W)
-    predicted, -1 outside and 1 inside; true_mask: 0 and 1; t: (B,).
+    image, anomaly: (B, C, H, W) in [-1, 1], or latents less those of grey, with the mask of their size, 0 to 1, as `seen`; mask:
+    (B, 1, H, W) predicted, -1 outside and 1 inside; true_mask: 0 and 1; t: (B,).
     """
     soft = ((mask + 1) / 2).clamp(0, 1)
-    tie = (part - (soft if seen is None else seen) * whole).square().mean((1, 2, 3))
+    tie = (anomaly - (soft if seen is None else seen) * image).square().mean((1, 2, 3))
     pooled = F.max_pool2d(soft, POOL), F.max_pool2d(true_mask, POOL)
     return (1 - t) * (tie + (_dice(soft, true_mask) + _dice(*pooled)) / 2)
 

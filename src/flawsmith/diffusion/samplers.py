@@ -12,7 +12,7 @@ from flawsmith.diffusion.guidance import Denoise
 DrawNoise = Callable[[], Tensor]  # noise like that of the state, other noise at every call
 
 
-def sample_renoise(denoise: Denoise, x: Tensor, times: Sequence[float], fresh: DrawNoise) -> Tensor:
+def sample_renoise(denoise: Denoise, x: Tensor, times: Sequence[float], draw_noise: DrawNoise) -> Tensor:
     """Return the clean state by taking all noise anew at every step (Song et al. 2021, eq. 12 with the largest sigma).
 
     What the network got wrong in one step does not come back as noise in the next: a network that learned for minutes draws small defects
@@ -21,7 +21,7 @@ def sample_renoise(denoise: Denoise, x: Tensor, times: Sequence[float], fresh: D
     """
     for t, s in zip(times[:-1], times[1:], strict=True):
         clean = denoise(x, t)
-        x = (1 - s) * clean + s * fresh() if s > 0 else clean
+        x = (1 - s) * clean + s * draw_noise() if s > 0 else clean
     return x
 
 
@@ -65,10 +65,10 @@ def sample_plms(denoise: Denoise, x: Tensor, times: Sequence[float]) -> Tensor:
 ADAMS_BASHFORTH = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12), 4: (55 / 24, -59 / 24, 37 / 24, -9 / 24)}
 
 
-def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], fresh: DrawNoise) -> Tensor:
+def sample(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], draw_noise: DrawNoise) -> Tensor:
     """Return the clean state by the solver called `name`."""
     if name == RENOISE:
-        return sample_renoise(denoise, x, times, fresh)
+        return sample_renoise(denoise, x, times, draw_noise)
     if name not in SOLVERS:
         raise ConfigError(f"generation.sampler: got {name!r}, expected {', '.join(SAMPLERS)}.")
     return SOLVERS[name](denoise, x, times)

@@ -193,11 +193,11 @@ class Compositor:
             drawn = tinted(drawn, placement.region, tint, feather)
         if attempt.image is None or normal is None:
             mask = extract(drawn.mask, placement.region)
-            attempt.image = scale.to_pixels(drawn.whole, colours)
-            finding = Candidate(attempt.image, None, mask, spot.part.defect, whole=drawn.whole, part=drawn.part)
+            attempt.image = scale.to_pixels(drawn.image, colours)
+            finding = Candidate(attempt.image, None, mask, spot.part.defect, whole=drawn.image, part=drawn.anomaly)
         else:
             own = colour_count(normal.shape[2])
-            whole = drawn.whole if self.tones is None else self.tones.snap(drawn.whole)  # grain is made of tones between
+            whole = drawn.image if self.tones is None else self.tones.snap(drawn.image)  # grain is made of tones between
             change = change_map(scale.to_pixels(whole, own), normal[..., :own], scale.high - scale.low)
             mask = refine(drawn.mask, change, placement.region, self._config.quality.change)
             image = blend(normal, whole, band(mask, placement.region, feather), scale)
@@ -218,9 +218,9 @@ class Compositor:
         if not real or not mask.any():
             return drawn
         target = real[int(numpy_generator(spot.task.seed, "grain").integers(len(real)))] if adds else max(real)
-        picture = np.ascontiguousarray((drawn.whole.transpose(1, 2, 0) + 1) / 2)
+        picture = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
         matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target, adds)
-        return replace(drawn, whole=(2 * matched - 1).transpose(2, 0, 1))
+        return replace(drawn, image=(2 * matched - 1).transpose(2, 0, 1))
 
     @cached_property
     def _details(self) -> dict[str, Detail]:

@@ -1,4 +1,4 @@
-"""How the background picture's features enter the whole branch at one self-attention layer: as in the paper, or as in its public code."""
+"""How the background picture's features enter the image branch at one self-attention layer: as in the paper, or as in its public code."""
 
 import torch
 from torch import Tensor, nn

@@ -90,24 +90,24 @@ class DualModel(nn.Module):
             features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], own_pooled[0])
         return Condition(cells, tokens, pooled, features)
 
-    def encode(self, whole: Tensor, part: Tensor, mask: Tensor) -> Tensor:
-        """Return the clean state. whole, part: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""
-        return self.join(self.codec.encode(whole), self.codec.encode(part) if self.branches == 2 else None, mask)
+    def encode(self, image: Tensor, anomaly: Tensor, mask: Tensor) -> Tensor:
+        """Return the clean state. image, anomaly: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""
+        return self.join(self.codec.encode(image), self.codec.encode(anomaly) if self.branches == 2 else None, mask)
 
-    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
-        """Return the clean state of latents (B, channels, h, w), a single branch having no part, and a mask (B, 1, H, W), -1 or 1."""
+    def join(self, image: Tensor, anomaly: Tensor | None, mask: Tensor) -> Tensor:
+        """Return the clean state of latents (B, channels, h, w), a single branch having no anomaly, and a mask (B, 1, H, W), -1 or 1."""
         cells = encode_mask(mask, self.factor)
-        if part is None:
-            return torch.cat([whole, cells], dim=1)[None]
-        return torch.stack([torch.cat([whole, torch.zeros_like(cells)], dim=1), torch.cat([part, cells], dim=1)])  # (2, B, C, h, w)
+        if anomaly is None:
+            return torch.cat([image, cells], dim=1)[None]
+        return torch.stack([torch.cat([image, torch.zeros_like(cells)], dim=1), torch.cat([anomaly, cells], dim=1)])  # (2, B, C, h, w)
 
     def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return whole, part (B, C, H, W) and mask (B, 1, H, W) of a clean state; a single branch's part is whole times mask."""
+        """Return image, anomaly (B, C, H, W) and mask (B, 1, H, W) of a clean state; a single branch's anomaly is image times mask."""
         channels = self.codec.channels
-        whole = self.codec.decode(state[0, :, :channels])
+        image = self.codec.decode(state[0, :, :channels])
         mask = decode_mask(state[-1, :, channels:], self.factor)
-        part = self.codec.decode(state[1, :, :channels]) if self.branches == 2 else whole * (mask > 0)
-        return whole, part, mask
+        anomaly = self.codec.decode(state[1, :, :channels]) if self.branches == 2 else image * (mask > 0)
+        return image, anomaly, mask
 
     def hold_frozen(self, dtype: torch.dtype) -> None:
         """Hold the weights of a pretrained network in `dtype`, half the memory for bfloat16; one of our own has none."""

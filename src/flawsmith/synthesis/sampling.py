@@ -1,4 +1,4 @@
-"""From noise to windows: whole, part and mask, with nothing of files or places."""
+"""From noise to windows: image, anomaly and mask, with nothing of files or places."""
 
 from collections.abc import Sequence
 
@@ -57,10 +57,10 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     size = (background.shape[0], *background.shape[2:])  # of one canvas
     sources = [torch_generator(task.seed, "noise") for task in tasks]
 
-    def fresh() -> Tensor:
+    def draw_noise() -> Tensor:
         return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
 
-    noise = fresh()
+    noise = draw_noise()
     tiles = _tiles(model, tasks[0])
     told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
@@ -78,11 +78,11 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
     x = mix(background * keep, noise, torch.tensor(start, device=device)) if onto else noise
     times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
-    whole, part, mask = model.decode(sample(config.generation.sampler, denoise, x, times, fresh))
-    whole_array = whole.float().cpu().numpy()  # (B, C, H, W)
+    image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, x, times, draw_noise))
+    image_array = image.float().cpu().numpy()  # (B, C, H, W)
     if tones is not None:
-        whole_array = np.stack([tones.snap(x) for x in whole_array])
-    arrays = (whole_array, part.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
+        image_array = np.stack([tones.snap(x) for x in image_array])
+    arrays = (image_array, anomaly.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
 
 
@@ -130,23 +130,23 @@ def _join(a: Condition, b: Condition) -> Condition:
 
 
 def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels: int) -> Tensor:
-    """Return the clean state with the whole moved further from the normal, or less far, than the network wants to go.
+    """Return the clean state with the image moved further from the normal, or less far, than the network wants to go.
 
-    Guidance whose negative is the normal picture itself, which --onto knows exactly: normal + w (whole - normal). What one step makes
+    Guidance whose negative is the normal picture itself, which --onto knows exactly: normal + w (image - normal). What one step makes
     fainter the next step sees fainter, so the steps add up; w = severity ** STEP_SHARE leaves about `severity` times the change.
     """
-    whole = background[0, :, :channels] + severity**STEP_SHARE * (clean[0, :, :channels] - background[0, :, :channels])
+    image = background[0, :, :channels] + severity**STEP_SHARE * (clean[0, :, :channels] - background[0, :, :channels])
     clean = clean.clone()
-    clean[0, :, :channels] = torch.where(severity == 1, clean[0, :, :channels], whole)  # the same bits when it is off
+    clean[0, :, :channels] = torch.where(severity == 1, clean[0, :, :channels], image)  # the same bits when it is off
     return clean
 
 
 def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:
     """Return the clean state with its three parts tied together, below the time `anchor`. region: (B, 1, H, W); None = from nothing.
 
-    Where the predicted mask is empty, the whole is held to the normal: the solver then spends its steps on a defect that fits this
-    picture, instead of inventing the picture around it anew. Where the mask is sure, whole and part are set to their mean, so that
-    the two branches draw one and the same defect and the mask, which lives in the part's branch, is the mask of both. A model whose
+    Where the predicted mask is empty, the image is held to the normal: the solver then spends its steps on a defect that fits this
+    picture, instead of inventing the picture around it anew. Where the mask is sure, image and anomaly are set to their mean, so that
+    the two branches draw one and the same defect and the mask, which lives in the anomaly branch, is the mask of both. A model whose
     state has no mask is held to the normal outside the region, at every time: it was told of neither.
     """
     channels = model.codec.channels
@@ -159,16 +159,16 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tenso
     if t > anchor:
         return clean
     cells = ((clean[-1, :, channels:] + 1) / 2).clamp(0, 1)
-    whole = clean[0, :, :channels]
+    image = clean[0, :, :channels]
     clean = clean.clone()
     if model.branches == 2:
         sure = model.codec.spread(((cells - 0.5) * 2).clamp(0, 1)) / 2
-        part = clean[1, :, :channels]
-        whole, part = whole + sure * (part - whole), part + sure * (whole - part)
-        clean[1, :, :channels] = part
+        anomaly = clean[1, :, :channels]
+        image, anomaly = image + sure * (anomaly - image), anomaly + sure * (image - anomaly)
+        clean[1, :, :channels] = anomaly
     if region is not None:
         near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 5, stride=1, padding=2)  # its border belongs to the defect
         share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
-        whole = share * whole + (1 - share) * background[0, :, :channels]
-    clean[0, :, :channels] = whole
+        image = share * image + (1 - share) * background[0, :, :channels]
+    clean[0, :, :channels] = image
     return clean

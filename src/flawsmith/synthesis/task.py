@@ -21,6 +21,6 @@ class Task:
 class Drawn:
     """One canvas as drawn."""
 
-    whole: np.ndarray  # (C, H, W) float32, about -1 to 1
-    part: np.ndarray  # (C, H, W) float32, 0 outside the defect
+    image: np.ndarray  # (C, H, W) float32, about -1 to 1
+    anomaly: np.ndarray  # (C, H, W) float32, 0 outside the defect
     mask: np.ndarray  # (H, W) float32, 0 to 1

@@ -14,24 +14,24 @@ from flawsmith.training.pool import Batch, Pool
 class Encoded:
     """A batch whose pictures are latents, each (B, channels, h, w)."""
 
-    whole: Tensor
-    part: Tensor | None  # None with a single branch
-    background: Tensor  # the whole without what lies in the region
+    image: Tensor
+    anomaly: Tensor | None  # None with a single branch
+    background: Tensor  # the image without what lies in the region
     mask: Tensor  # (B, 1, H, W), 0 or 1
     region: Tensor  # (B, 1, H, W), 0 or 1
     ids: Tensor  # (B,)
 
     def __getitem__(self, rows: slice) -> "Encoded":
         """Return some of the windows."""
-        part = None if self.part is None else self.part[rows]
-        return Encoded(self.whole[rows], part, self.background[rows], self.mask[rows], self.region[rows], self.ids[rows])
+        anomaly = None if self.anomaly is None else self.anomaly[rows]
+        return Encoded(self.image[rows], anomaly, self.background[rows], self.mask[rows], self.region[rows], self.ids[rows])
 
 
 def encode_batch(model: DualModel, batch: Batch) -> Encoded:
     """Return the batch with its pictures encoded."""
     code = model.codec.encode
-    part = code(batch.whole * batch.mask) if model.branches == 2 else None
-    return Encoded(code(batch.whole), part, code(batch.whole * (1 - batch.region)), batch.mask, batch.region, batch.ids)
+    anomaly = code(batch.image * batch.mask) if model.branches == 2 else None
+    return Encoded(code(batch.image), anomaly, code(batch.image * (1 - batch.region)), batch.mask, batch.region, batch.ids)
 
 
 class KeptLatents:
@@ -56,9 +56,9 @@ class KeptLatents:
 
 def _to_keep(window: Encoded) -> Encoded:
     """Return a window of its own in main memory, the mask and the region as bool."""
-    part = None if window.part is None else window.part.cpu().clone()
+    anomaly = None if window.anomaly is None else window.anomaly.cpu().clone()
     mask, region = window.mask.bool().cpu(), window.region.bool().cpu()
-    return Encoded(window.whole.cpu().clone(), part, window.background.cpu().clone(), mask, region, window.ids.cpu().clone())
+    return Encoded(window.image.cpu().clone(), anomaly, window.background.cpu().clone(), mask, region, window.ids.cpu().clone())
 
 
 def _together(rows: list[Encoded], device: torch.device) -> Encoded:
@@ -67,5 +67,5 @@ def _together(rows: list[Encoded], device: torch.device) -> Encoded:
     def joined(name: str) -> Tensor:
         return torch.cat([getattr(row, name) for row in rows]).to(device, non_blocking=True)
 
-    part = None if rows[0].part is None else joined("part")
-    return Encoded(joined("whole"), part, joined("background"), joined("mask").float(), joined("region").float(), joined("ids"))
+    anomaly = None if rows[0].anomaly is None else joined("anomaly")
+    return Encoded(joined("image"), anomaly, joined("background"), joined("mask").float(), joined("region").float(), joined("ids"))

@@ -40,12 +40,12 @@ class Objective(nn.Module):
 def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator) -> Loss:
     """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
     seen = batch if isinstance(batch, Encoded) else encode_batch(model, batch)
-    device, count = seen.whole.device, len(seen.ids)
+    device, count = seen.image.device, len(seen.ids)
     own = model.schedule  # a pretrained network's
     t = (own.training_times(count, generator) if own else training_times(count, config.time_mean, config.time_std, generator)).to(device)
     dropped = torch.rand(count, generator=generator).to(device) < config.token_dropout
     ids = torch.where(dropped, model.tokens.empty, seen.ids)
-    target = model.join(seen.whole, seen.part, 2 * seen.mask - 1)  # (branches, B, C, h, w)
+    target = model.join(seen.image, seen.anomaly, 2 * seen.mask - 1)  # (branches, B, C, h, w)
     keep = model.mask_of_state(target)
     noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
     noisy = mix(target, noise, t[None, :, None, None, None]) * keep
@@ -60,15 +60,15 @@ def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig,
 
 def _alignment(model: DualModel, true_mask: Tensor, clean: Tensor, t: Tensor) -> Tensor:
     if isinstance(model.codec, Unshuffle):
-        whole, part, mask = model.decode(clean)
-        return alignment_loss(whole, part, mask, true_mask, t).mean()
+        image, anomaly, mask = model.decode(clean)
+        return alignment_loss(image, anomaly, mask, true_mask, t).mean()
     channels = model.codec.channels
     cells = clean[-1, :, channels:]
     grey = model.codec.encode(true_mask.new_zeros(1, model.shape.colours, *true_mask.shape[2:]))
     # in latents: to decode them would cost more than the network
-    whole, part = clean[0, :, :channels] - grey, clean[-1, :, :channels] - grey
+    image, anomaly = clean[0, :, :channels] - grey, clean[-1, :, :channels] - grey
     seen = model.codec.spread(((cells + 1) / 2).clamp(0, 1))
-    return alignment_loss(whole, part, decode_mask(cells, model.factor), true_mask, t, seen).mean()
+    return alignment_loss(image, anomaly, decode_mask(cells, model.factor), true_mask, t, seen).mean()
 
 
 def _weight(model: DualModel, region: Tensor, config: DiffusionConfig) -> Tensor:

@@ -19,18 +19,18 @@ from flawsmith.images.pixel_range import PixelRange
 class Batch:
     """Windows for one step of training."""
 
-    whole: Tensor  # (B, C, H, W) in [-1, 1]
+    image: Tensor  # (B, C, H, W) in [-1, 1]
     mask: Tensor  # (B, 1, H, W), 0 or 1
     region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
     ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`."""
-        return Batch(*(x.to(device, non_blocking=True) for x in (self.whole, self.mask, self.region, self.ids)))
+        return Batch(*(x.to(device, non_blocking=True) for x in (self.image, self.mask, self.region, self.ids)))
 
     def __getitem__(self, rows: slice) -> "Batch":
         """Return some of the windows."""
-        return Batch(self.whole[rows], self.mask[rows], self.region[rows], self.ids[rows])
+        return Batch(self.image[rows], self.mask[rows], self.region[rows], self.ids[rows])
 
 
 class Pool:
@@ -61,9 +61,9 @@ class Pool:
     def windows(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> Batch:
         """Return a window for each key; it depends on (seed, key) and nothing else."""
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
-        whole, mask, region, ids = zip(*rows, strict=True)
+        image, mask, region, ids = zip(*rows, strict=True)
         return Batch(
-            torch.from_numpy(np.stack(whole)),
+            torch.from_numpy(np.stack(image)),
             torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
             torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),
             torch.tensor(ids),
@@ -101,10 +101,10 @@ class Pool:
         if g.random() < self._config.diffusion.free_share:
             region = np.ones_like(region)  # no background is shown
         image, mask, region = augment(image, mask, region, self._config.data.flips, self._config.data.rotations, g)
-        whole = self._scale.to_model(image, self._colours)
+        image = self._scale.to_model(image, self._colours)
         spread = self._config.data.brightness
-        whole = whole * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
-        return whole.clip(-1.2, 1.2), mask, region, kind
+        image = image * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
+        return image.clip(-1.2, 1.2), mask, region, kind
 
     def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
         """Return a real defect's mask, somewhere in a window, to mask a normal with."""

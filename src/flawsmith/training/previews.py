@@ -18,7 +18,7 @@ ROWS = 6
 
 
 class Previews:
-    """The same windows, regions and seeds every time: background, whole, part and mask side by side."""
+    """The same windows, regions and seeds every time: background, image, anomaly and mask side by side."""
 
     def __init__(self, folder: Path, pool: Pool, seed: int, precision: str) -> None:
         self._folder = folder
@@ -37,8 +37,8 @@ class Previews:
         rows = []
         for task, d in zip(self._tasks, drawn, strict=True):
             assert task.normal is not None
-            mask = np.broadcast_to(2 * d.mask[None] - 1, d.whole.shape)
-            rows.append(np.concatenate([task.normal * ~task.region, d.whole, d.part, mask], axis=2))
+            mask = np.broadcast_to(2 * d.mask[None] - 1, d.image.shape)
+            rows.append(np.concatenate([task.normal * ~task.region, d.image, d.anomaly, mask], axis=2))
         sheet = np.concatenate(rows, axis=1)
         pixels = np.clip(np.rint((sheet + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         write_image(self._folder / f"step-{step:07d}.png", pixels)

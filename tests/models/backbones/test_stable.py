@@ -15,7 +15,7 @@ from flawsmith.config.resolve import from_dict
 from flawsmith.core.errors import ConfigError, WeightsError
 from flawsmith.diffusion.variance_preserving import unit_variance
 from flawsmith.models.backbones.prompts import PromptTable
-from flawsmith.models.backbones.stable import mask_of_part
+from flawsmith.models.backbones.stable import mask_of_anomaly
 from flawsmith.models.backbones.weights import KNOWN, Backbone, load_backbone, missing, trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
@@ -125,11 +125,13 @@ def test_prompts_are_nested_and_tell_defects_apart(checkpoint: Path) -> None:
     table = model.tokens
     tokens, pooled = table(torch.tensor([1, 2, 3, 0]), 2)
     assert pooled is None and tokens.shape == (2, 4, 40, 32)
-    whole, part = tokens
-    assert not torch.allclose(whole[0], whole[1]) and not torch.allclose(part[0], part[1]) and not torch.allclose(whole[0], part[0])
-    assert torch.equal(whole[2], part[2]), "the empty prompt is one"
+    image, anomaly = tokens
+    assert (
+        not torch.allclose(image[0], image[1]) and not torch.allclose(anomaly[0], anomaly[1]) and not torch.allclose(image[0], anomaly[0])
+    )
+    assert torch.equal(image[2], anomaly[2]), "the empty prompt is one"
     moved, _ = table(torch.tensor([1, 3]), 2, noise=torch.full((2, 2, 32), 0.5))
-    assert not torch.allclose(moved[0, 0], whole[0]) and torch.equal(moved[0, 1], whole[2]), "the empty prompt has no learned tokens"
+    assert not torch.allclose(moved[0, 0], image[0]) and torch.equal(moved[0, 1], image[2]), "the empty prompt has no learned tokens"
 
 
 def test_learned_tokens_stand_where_the_prompt_says(checkpoint: Path) -> None:
@@ -158,11 +160,11 @@ def test_prompts_that_cannot_be_used(prompts: dict[str, str], message: str, chec
 
 
 def test_a_part_s_mask_is_where_it_is_not_grey() -> None:
-    part = torch.zeros(1, 3, 20, 20)
-    part[:, 1, 5:12, 6:14] = -0.8
-    mask = mask_of_part(part) > 0
+    anomaly = torch.zeros(1, 3, 20, 20)
+    anomaly[:, 1, 5:12, 6:14] = -0.8
+    mask = mask_of_anomaly(anomaly) > 0
     assert mask[0, 0, 6:11, 7:13].all() and not mask[0, 0, :4].any() and not mask[0, 0, :, 16:].any()
-    assert not (mask_of_part(torch.zeros(1, 1, 8, 8)) > 0).any(), "and nowhere in an empty part"
+    assert not (mask_of_anomaly(torch.zeros(1, 1, 8, 8)) > 0).any(), "and nowhere in an empty part"
 
 
 def test_a_checkpoint_without_a_mask_channel(checkpoint: Path) -> None:
@@ -171,8 +173,8 @@ def test_a_checkpoint_without_a_mask_channel(checkpoint: Path) -> None:
     picture, region, ids = inputs()
     z = model.encode(picture, picture * region, 2 * region - 1)
     assert z.shape == (2, 2, 4, 8, 8)
-    whole, part, mask = model.decode(z)
-    assert whole.shape == part.shape == mask.shape == (2, 1, 32, 32) and mask.min() >= -1 and mask.max() <= 1
+    image, anomaly, mask = model.decode(z)
+    assert image.shape == anomaly.shape == mask.shape == (2, 1, 32, 32) and mask.min() >= -1 and mask.max() <= 1
 
 
 def test_what_is_missing_is_one_clear_error(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,13 +186,13 @@ def test_what_is_missing_is_one_clear_error(checkpoint: Path, tmp_path: Path, mo
     with pytest.raises(WeightsError, match=r"gone\.safetensors: there is no such file"):
         load_backbone(str(tmp_path / "gone.safetensors"))
     assert KNOWN[1].name in str(missing(KNOWN[1].name, "is not there."))
-    part = shutil.copytree(checkpoint, tmp_path / "part")
-    (part / "vae/diffusion_pytorch_model.safetensors").unlink()
+    partial = shutil.copytree(checkpoint, tmp_path / "part")
+    (partial / "vae/diffusion_pytorch_model.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"vae: has no diffusion_pytorch_model\.safetensors"):
-        load_backbone(str(part))
-    shutil.rmtree(part / "tokenizer")
+        load_backbone(str(partial))
+    shutil.rmtree(partial / "tokenizer")
     with pytest.raises(WeightsError, match=r"part: has no folder 'tokenizer'; expected a diffusers checkpoint with unet, vae"):
-        load_backbone(str(part))
+        load_backbone(str(partial))
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ SLOT = "{tokens}"  # where the learned tokens stand in a prompt
 class Templates:
     """The prompts of the two branches; {product}, {defect} and {tokens} are filled in."""
 
-    whole: str
-    part: str
+    image: str
+    anomaly: str
     good: str  # of a normal, in both branches
 
     def prompts(self, product: str, defects: Sequence[str]) -> list[tuple[str, str]]:
-        """Return (whole, part) for good, every defect, the empty prompt and the background picture, in the token table's order.
+        """Return (image, anomaly) for good, every defect, the empty prompt and the background picture, in the token table's order.
 
         Raises ConfigError for a template with another name in braces.
         """
@@ -36,7 +36,7 @@ class Templates:
                 raise ConfigError(f"prompt {template!r}: cannot be filled in ({error}); expected {names}.") from None
 
         good = fill(self.good, GOOD).replace(SLOT, "")
-        return [(good, good), *((fill(self.whole, name), fill(self.part, name)) for name in defects), ("", ""), (good, good)]
+        return [(good, good), *((fill(self.image, name), fill(self.anomaly, name)) for name in defects), ("", ""), (good, good)]
 
 
 class PromptTable(nn.Module):

@@ -90,18 +90,18 @@ class StableModel(DualModel):
             features = self.net.encode_background(torch.cat(inputs, dim=1), own[0], None)
         return Condition(cells, tokens, None, features)
 
-    def join(self, whole: Tensor, part: Tensor | None, mask: Tensor) -> Tensor:
+    def join(self, image: Tensor, anomaly: Tensor | None, mask: Tensor) -> Tensor:
         """Return the clean state of latents; as in `DualModel`."""
         if self._mask_cells:
-            return super().join(whole, part, mask)
-        return torch.stack([latents for latents in (whole, part) if latents is not None])
+            return super().join(image, anomaly, mask)
+        return torch.stack([latents for latents in (image, anomaly) if latents is not None])
 
     def decode(self, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return whole, part (B, C, H, W) and mask (B, 1, H, W); without mask cells the mask is where the part is not grey."""
+        """Return image, anomaly (B, C, H, W) and mask (B, 1, H, W); without mask cells the mask is where the anomaly is not grey."""
         if self._mask_cells:
             return super().decode(state)
-        whole, part = self.codec.decode(state[0]), self.codec.decode(state[-1])
-        return whole, part, mask_of_part(part)
+        image, anomaly = self.codec.decode(state[0]), self.codec.decode(state[-1])
+        return image, anomaly, mask_of_anomaly(anomaly)
 
     def hold_frozen(self, dtype: torch.dtype) -> None:
         """Hold the weights of the pretrained networks in `dtype`; what is learned stays as it is."""
@@ -109,13 +109,13 @@ class StableModel(DualModel):
             module.to(dtype)
 
 
-GREY = 0.2  # a part's distance from mid-grey, of [-1, 1], from which on a pixel belongs to the defect
+GREY = 0.2  # an anomaly's distance from mid-grey, of [-1, 1], from which on a pixel belongs to the defect
 
 
-def mask_of_part(part: Tensor) -> Tensor:
-    """Return the mask (B, 1, H, W), -1 outside to 1 inside, of a part (B, C, H, W) that is 0 (mid-grey) outside the defect.
+def mask_of_anomaly(anomaly: Tensor) -> Tensor:
+    """Return the mask (B, 1, H, W), -1 outside to 1 inside, of an anomaly (B, C, H, W) that is 0 (mid-grey) outside the defect.
 
     The distance from grey, the largest over the colours, averaged over 3 x 3 pixels: 0 at the distance GREY.
     """
-    distance = F.avg_pool2d(part.abs().amax(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+    distance = F.avg_pool2d(anomaly.abs().amax(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
     return (distance / GREY - 1).clamp(-1, 1)
