@@ -41,10 +41,11 @@ from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash, read_lines, write_bytes
 from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.dataset.components import components
 from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import GOOD, Dataset, Item
 from flawsmith.dataset.splits import strict_third
-from flawsmith.dataset.windows import components, grow
+from flawsmith.dataset.windows import grow
 from flawsmith.images.files import read_image, read_mask
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.product.direction import has_direction
@@ -92,9 +93,10 @@ def score(marked: np.ndarray, mask: np.ndarray) -> Score:
     """
     near = grow(mask, NEAR)
     answer = np.zeros_like(mask)
-    for part in components(marked):
-        if (part & near).any():
-            answer |= part
+    for component in components(marked):
+        one = component.mask(mask.shape)
+        if (one & near).any():
+            answer |= one
     found = bool((marked & mask).sum() >= COVERED * mask.sum())
     return Score(found, overlap(answer, mask) if found else 0.0, float((marked & ~answer).mean()))
 

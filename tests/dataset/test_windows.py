@@ -10,7 +10,6 @@ from flawsmith.dataset.windows import (
     bounding_box,
     choose_grid,
     choose_window,
-    components,
     cut,
     distance_outside,
     grow,
@@ -144,15 +143,6 @@ def test_windows_grow_with_the_defects_and_most_defects_fit() -> None:
 )
 def test_the_grid_left_open_has_four_pixels_a_cell_up_to_its_greatest_size(asked: tuple[int, int], grid: tuple[int, int]) -> None:
     assert choose_grid(*asked, [30] * 4, [(1000, 1000)]) == grid
-
-
-def test_components_are_the_eight_connected_parts_the_largest_first() -> None:
-    mask = np.zeros((12, 12), bool)
-    mask[0, 0] = mask[2:4, 2:4] = mask[4, 4] = mask[7:10, 7:11] = True
-    parts = components(mask)
-    assert [int(part.sum()) for part in parts] == [12, 5, 1] and parts[1][4, 4]
-    assert np.array_equal(np.sum(parts, axis=0), mask), "together they are the mask, and no pixel is in two"
-    assert components(np.zeros((3, 3), bool)) == []
 
 
 @pytest.mark.parametrize("seed", range(3))

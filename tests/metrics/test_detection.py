@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.windows import components
+from flawsmith.dataset.components import components
 from flawsmith.metrics.detection import Counts, PixelMetrics, average_precision, image_metrics, pixel_metrics, pro, regions
+
+
+def apart(mask: np.ndarray) -> list[np.ndarray]:
+    return [one.mask(mask.shape) for one in components(mask)]
 
 
 def drawn(seed: int, levels: int, sizes: Sequence[tuple[int, int]] = ((5, 7), (6, 4), (3, 3))) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -26,7 +30,9 @@ def by_loops(maps: Sequence[np.ndarray], masks: Sequence[np.ndarray], limit: flo
     """Return (auroc, ap, f1_max, threshold, pro), each from its definition."""
     score = np.concatenate([m.ravel() for m in maps])
     label = np.concatenate([m.ravel() for m in masks])
-    parts = [(values, part) for values, mask in zip(maps, masks, strict=True) for part in components(mask)]
+    parts = [
+        (values, part) for values, mask in zip(maps, masks, strict=True) for part in (one.mask(mask.shape) for one in components(mask))
+    ]
     wins = [1.0 if a > b else 0.5 if a == b else 0.0 for a in score[label] for b in score[~label]]
     ap, best, threshold, recall_before = 0.0, 0.0, np.inf, 0.0
     curve = [(0.0, 0.0)]

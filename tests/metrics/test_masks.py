@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.metrics.masks import mask_shape, psnr_outside, separate, ssim_outside, vectors, window, window_side
+from flawsmith.metrics.masks import defects_of, mask_shape, psnr_outside, ssim_outside, vectors, window, window_side
 
 
 def blank(height: int = 60, width: int = 80) -> np.ndarray:
@@ -49,9 +49,9 @@ def test_a_window_of_noise_has_no_place() -> None:
 
 def test_separate_defects_are_apart_and_specks_go_along() -> None:
     two = box(5, 5, 10, 10) | box(30, 40, 8, 8)
-    assert sorted(int(part.sum()) for part in separate(two | box(50, 5, 2, 2))) == [64, 100]
+    assert sorted(int(part.sum()) for part in defects_of(two | box(50, 5, 2, 2))) == [64, 100]
     one = box(5, 5, 10, 10) | box(50, 5, 2, 2)
-    assert [int(part.sum()) for part in separate(one)] == [104]
+    assert [int(part.sum()) for part in defects_of(one)] == [104]
 
 
 def test_vectors_are_standardised_by_the_real_ones() -> None:

@@ -101,13 +101,6 @@ def window_around(box: Box, side: int, size: tuple[int, ...], generator: np.rand
     return corners[0], corners[1]
 
 
-def components(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the 8-connected parts of a mask (H, W), the largest first."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    order = sorted(range(1, count), key=lambda i: -int(stats[i, cv2.CC_STAT_AREA]))
-    return [labels == i for i in order]
-
-
 def grow(mask: np.ndarray, radius: float) -> np.ndarray:
     """Return the mask (H, W) with every pixel within `radius` pixels of it."""
     return distance_outside(mask) <= radius

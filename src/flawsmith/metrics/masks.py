@@ -3,15 +3,15 @@
 Pictures are (H, W, C) float32 in shares of the value range, masks (H, W) bool.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from flawsmith.core.errors import FlawsmithError
-from flawsmith.dataset.windows import ROOM, bounding_box, components, cut
-from flawsmith.product.exemplars import centre
+from flawsmith.dataset.components import centre, separate, whole
+from flawsmith.dataset.windows import ROOM, bounding_box, cut
 from flawsmith.quality.checks import shape_scores
 
 SMALLEST, LARGEST, STEP = 32, 224, 8  # sides of windows in pixels
@@ -36,14 +36,9 @@ class MaskShape:
 NAMES = tuple(MaskShape.__dataclass_fields__)
 
 
-def separate(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the defects of a non-empty mask, each (H, W) bool; specks of under a tenth of the largest part go with it.
-
-    As `data.library.collect` parts real defects for learning.
-    """
-    parts = components(mask)
-    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
-    return large if len(large) > 1 else [mask]
+def defects_of(mask: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the separate defects of a non-empty mask, each as (H, W) bool, as real ones are parted for learning; one is held at a time."""
+    return (one.mask(mask.shape) for one in separate(mask))
 
 
 def mask_shape(mask: np.ndarray, placed: bool = True) -> MaskShape:
@@ -88,7 +83,7 @@ def window(picture: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
     Of a defect larger than the window the pixel nearest to its middle is in the window's middle.
     """
     corner = []
-    for middle, length in zip(centre(mask, bounding_box(mask), side), mask.shape, strict=True):
+    for middle, length in zip(centre(whole(mask), side), mask.shape, strict=True):
         corner.append(int(np.clip(middle - side // 2, 0, length - side)) if length >= side else (length - side) // 2)
     return cut(picture, corner[0], corner[1], side)
 

@@ -21,7 +21,7 @@ from flawsmith.images.files import bit_depth, image_size, read_image
 from flawsmith.images.pixel_range import PixelRange, find_range, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
 from flawsmith.metrics.ic_distance import Perceptual
-from flawsmith.metrics.masks import MaskShape, mask_shape, psnr_outside, separate, ssim_outside, window, window_side
+from flawsmith.metrics.masks import MaskShape, defects_of, mask_shape, psnr_outside, ssim_outside, window, window_side
 from flawsmith.quality.copies import Crop, closest, copy_threshold, grey_crop, leave_one_out
 
 Row = dict[str, Any]  # of OUT/pairs.jsonl
@@ -177,12 +177,13 @@ class _Eyes:
     def see(self, name: str, defect: str, sample: Sample, masks: Iterable[tuple[str, np.ndarray]], placed: bool, keep: bool) -> Seen:
         """Return what is kept of a picture; masks: of its defects by kind; placed: it is a whole picture, no window."""
         picture = rgb(self.share(sample))
-        found = [(kind, part) for kind, mask in masks for part in separate(mask)]
-        windows = [window(picture, part, self.side(kind, part)) for kind, part in found]
-        features = self.extractor.embed([picture, *windows])
+        found = [
+            (kind, mask_shape(one, placed), window(picture, one, self.side(kind, one))) for kind, mask in masks for one in defects_of(mask)
+        ]
+        features = self.extractor.embed([picture, *(seen for _, _, seen in found)])
         flaws = [
-            DefectWindow(kind, sample.group or name, mask_shape(part, placed), feature, _kept_tensor(view[None], keep))
-            for (kind, part), view, feature in zip(found, windows, features[1:], strict=True)
+            DefectWindow(kind, sample.group or name, shape, feature, _kept_tensor(seen[None], keep))
+            for (kind, shape, seen), feature in zip(found, features[1:], strict=True)
         ]
         small = squeeze([picture], self.perceptual.side).half() if keep else None
         return Seen(name, defect, sample.group or name, features[0], small, tuple(flaws))
@@ -193,7 +194,7 @@ class _Eyes:
 
     def crops(self, sample: Sample, masks: Iterable[tuple[str, np.ndarray]]) -> list[tuple[str, Crop]]:
         picture = self.share(sample)
-        return [(kind, grey_crop(picture, part, self.side(kind, part))) for kind, mask in masks for part in separate(mask)]
+        return [(kind, grey_crop(picture, one, self.side(kind, one))) for kind, mask in masks for one in defects_of(mask)]
 
 
 def _kept_tensor(pictures: np.ndarray, keep: bool) -> Tensor | None:
@@ -216,7 +217,7 @@ def _window_sides(items: Sequence[Item]) -> dict[str, int]:
     for item in items:
         mask = load_sample(item).mask
         assert mask is not None
-        sides.setdefault(item.defect, []).extend(mask_shape(part).side for part in separate(mask))
+        sides.setdefault(item.defect, []).extend(mask_shape(one).side for one in defects_of(mask))
     return {kind: window_side(values) for kind, values in sorted(sides.items())}
 
 

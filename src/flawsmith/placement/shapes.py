@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import ConfigError
-from flawsmith.dataset.windows import bounding_box, components, thickness
+from flawsmith.dataset.components import components
+from flawsmith.dataset.windows import bounding_box, thickness
 from flawsmith.product.exemplars import Exemplar
 
 THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
@@ -93,7 +94,7 @@ def piece(shape: np.ndarray, limit: float, g: np.random.Generator) -> np.ndarray
     middle = int(g.integers(len(rows)))
     y, x = np.ogrid[: shape.shape[0], : shape.shape[1]]
     near = shape & ((y - rows[middle]) ** 2 + (x - columns[middle]) ** 2 <= (limit / 2 / SPREAD) ** 2)
-    return _cropped(components(near)[0])
+    return components(near)[0].shape
 
 
 def join(a: np.ndarray, b: np.ndarray, g: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,9 @@ from safetensors.torch import save
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_bytes
+from flawsmith.dataset.components import Component, centre, separate
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box, components, cut, inside
+from flawsmith.dataset.windows import Box, cut, inside
 
 REACHED = 2  # pixels: a mask that comes this near to the picture's border reaches it
 
@@ -33,45 +34,46 @@ class Exemplar:
     shown: np.ndarray | None = None  # (S, S) bool, the window's pixels that lie in the picture; None = all
     border: tuple[bool, bool, bool, bool] = (False,) * 4  # the picture's border that the defect reaches: top, left, bottom, right
 
+    def centre(self) -> tuple[int, int]:
+        """Return the row and column of `shape` on which the window is centred."""
+        return centre(Component(Box(0, 0, *self.shape.shape), self.shape), self.image.shape[0])
+
 
 def collect_exemplars(defects: dict[str, list[Sample]], window: int) -> list[Exemplar]:
-    """Return one example per separate defect of every picture; specks of under a tenth of the largest go with it."""
-    examples = []
-    for name, samples in defects.items():
-        for sample in samples:
-            assert sample.mask is not None
-            for part in separate(sample.mask):
-                box = bounding_box(part)
-                row, column = centre(part, box, window)
-                top, left = row - window // 2, column - window // 2
-                shown = inside(top, left, window, window, part.shape)  # what is mirrored at the border is no second defect
-                examples.append(
-                    Exemplar(
-                        defect=name,
-                        image=cut(sample.image, top, left, window),
-                        mask=cut(part, top, left, window) & shown,
-                        shape=part[box.top : box.top + box.height, box.left : box.left + box.width],
-                        place=(row / part.shape[0], column / part.shape[1]),
-                        area=int(part.sum()),
-                        source=sample.source.name,
-                        others=cut(sample.mask & ~part, top, left, window) & shown,
-                        shown=shown,
-                        border=(
-                            box.top <= REACHED,
-                            box.left <= REACHED,
-                            box.top + box.height >= part.shape[0] - REACHED,
-                            box.left + box.width >= part.shape[1] - REACHED,
-                        ),
-                    )
-                )
-    return examples
+    """Return one exemplar per separate defect (`separate`) of every picture, by defect; window: their side in pixels."""
+    return [_exemplar(name, sample, one, window) for name, samples in defects.items() for sample in samples for one in _defects_of(sample)]
 
 
-def separate(mask: np.ndarray) -> list[np.ndarray]:
-    """Return the separate defects of a mask (H, W) bool, the largest first; specks of under a tenth of it go with one that is alone."""
-    parts = components(mask)
-    large = [part for part in parts if part.sum() >= 0.1 * parts[0].sum()]
-    return large if len(large) > 1 else [mask]
+def _defects_of(sample: Sample) -> list[Component]:
+    assert sample.mask is not None
+    return separate(sample.mask)
+
+
+def _exemplar(name: str, sample: Sample, one: Component, window: int) -> Exemplar:
+    """Return one defect of a picture."""
+    assert sample.mask is not None
+    (height, width), box = sample.mask.shape, one.box
+    row, column = centre(one, window)
+    top, left = row - window // 2, column - window // 2
+    shown = inside(top, left, window, window, (height, width))  # what is mirrored at the border is no second defect
+    mask = one.window(top, left, window, window)
+    return Exemplar(
+        defect=name,
+        image=cut(sample.image, top, left, window),
+        mask=mask,
+        shape=one.shape,
+        place=(row / height, column / width),
+        area=one.area,
+        source=sample.source.name,
+        others=cut(sample.mask, top, left, window) & shown & ~mask,
+        shown=shown,
+        border=(
+            box.top <= REACHED,
+            box.left <= REACHED,
+            box.top + box.height >= height - REACHED,
+            box.left + box.width >= width - REACHED,
+        ),
+    )
 
 
 def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
@@ -108,13 +110,3 @@ def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Exem
     others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
     shown, border = arrays.get(f"{i}.shown"), tuple(row.get("border", (False,) * 4))
     return Exemplar(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
-
-
-def centre(mask: np.ndarray, box: Box, window: int) -> tuple[int, int]:
-    """Return the centre of the box, or for a defect larger than the window its pixel nearest to that centre."""
-    row, column = box.top + box.height // 2, box.left + box.width // 2
-    if box.side <= window:
-        return row, column
-    rows, columns = np.nonzero(mask)
-    nearest = int(np.argmin((rows - row) ** 2 + (columns - column) ** 2))
-    return int(rows[nearest]), int(columns[nearest])

@@ -7,8 +7,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from flawsmith.dataset.components import SPECK, components
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import bounding_box, components, distance_outside
+from flawsmith.dataset.windows import distance_outside
 from flawsmith.images.channels import common_colours
 from flawsmith.images.pixel_range import PixelRange
 
@@ -32,7 +33,6 @@ MAIN = 0.8  # share of all that differs from the background that is one piece
 WIDE = 0.08  # of the picture's side: an outline over which the object comes up more slowly is light, not an object
 ALIKE = 4.0  # largest object over the smallest; one product under one camera does not vary more
 
-SPECK = 0.1  # of the largest piece: a smaller one is dropped
 OPEN = 0.01  # of the object: a hole at least this large through which the background is seen stays open
 MOST = 0.9  # share of a defect's real places that its reach takes in
 NEARLY = 0.98  # share of the pixels of a real defect that its extent takes in
@@ -158,12 +158,12 @@ def _distances(sample: Sample, background: Background, scale: PixelRange) -> tup
         return None
     outside = distance_outside(found) / max(found.shape)
     distances = []
-    parts = components(sample.mask)
-    for part in parts:
-        if part.sum() >= SPECK * parts[0].sum():
-            box = bounding_box(part)
-            row = int((box.top + box.height / 2) * found.shape[0] / part.shape[0])
-            column = int((box.left + box.width / 2) * found.shape[1] / part.shape[1])
+    pieces = components(sample.mask)
+    for piece in pieces:
+        if piece.area >= SPECK * pieces[0].area:
+            box = piece.box
+            row = int((box.top + box.height / 2) * found.shape[0] / sample.mask.shape[0])
+            column = int((box.left + box.width / 2) * found.shape[1] / sample.mask.shape[1])
             distances.append(float(outside[row, column]))
     rows, columns = (at * n // m for at, n, m in zip(np.nonzero(sample.mask), found.shape, sample.mask.shape, strict=True))
     return distances, float(np.quantile(outside[rows, columns], NEARLY))
@@ -269,7 +269,7 @@ def _clear_object(view: np.ndarray, tolerance: float, noise: float) -> np.ndarra
     found = _object(away, tolerance, noise)
     if above[_frame(view.shape)].mean() > COVERED or not SHARES[0] <= found.mean() <= SHARES[1]:
         return None
-    piece = components(found)[0]
+    piece = components(found)[0].mask(found.shape)
     height = float(np.median(away[piece]))
     one = (above & piece).sum() >= MAIN * above.sum()
     sharp = height <= _slope(away, found) * WIDE * float(np.sqrt(found.size))

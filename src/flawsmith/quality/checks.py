@@ -9,7 +9,8 @@ import numpy as np
 
 from flawsmith.compositing.margins import BLEED, FEW, NEAR
 from flawsmith.compositing.roughness import grain
-from flawsmith.dataset.windows import around, bounding_box, components, distance_outside, grow, thickness
+from flawsmith.dataset.components import SPECK, components
+from flawsmith.dataset.windows import around, bounding_box, distance_outside, grow, thickness
 from flawsmith.images.filling import fill
 
 FAINT = 0.02  # gradient per pixel, as a share of the value range: a weaker border is not noticed
@@ -52,7 +53,7 @@ def shape_scores(mask: np.ndarray) -> dict[str, float]:
         "side": float(bounding_box(mask).side),
         "thickness": thick,
         "elongation": float(length) / thick,
-        "parts": float(sum(piece.sum() >= 0.1 * pieces[0].sum() for piece in pieces)),
+        "parts": float(sum(piece.area >= SPECK * pieces[0].area for piece in pieces)),
     }
 
 

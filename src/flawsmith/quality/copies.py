@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.dataset.windows import Box, bounding_box, cut
+from flawsmith.dataset.components import centre, whole
+from flawsmith.dataset.windows import bounding_box, cut
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.exemplars import Exemplar, centre
+from flawsmith.product.exemplars import Exemplar
 
 MARGIN = 3  # pixels kept around the box, so that a mask grown by a pixel still finds picture under it
 LARGEST = 48  # a longer crop is shrunk to this side first, in pixels
@@ -51,7 +52,7 @@ def grey_crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) ->
     """
     box = bounding_box(mask)
     if side is not None and box.side > side:
-        row, column = centre(mask, box, side)
+        row, column = centre(whole(mask), side)
         rows, columns = (slice(max(0, middle - side // 2), middle - side // 2 + side) for middle in (row, column))
         picture, mask = picture[rows, columns], mask[rows, columns]
         box = bounding_box(mask)
@@ -63,7 +64,7 @@ def grey_crop(picture: np.ndarray, mask: np.ndarray, side: int | None = None) ->
 def crop_of(example: Exemplar, scale: PixelRange, colours: int) -> Crop:
     """Return the crop of a real defect; colours: channels of the model."""
     side, shape = example.image.shape[0], example.shape
-    row, column = centre(shape, Box(0, 0, *shape.shape), side)
+    row, column = example.centre()
     top, left = row + side - side // 2, column + side - side // 2
     mask = np.pad(shape, side)[top : top + side, left : left + side]  # example.mask also has the mirror image beyond the picture's border
     return grey_crop((scale.to_model(example.image, colours).transpose(1, 2, 0) + 1) / 2, mask)

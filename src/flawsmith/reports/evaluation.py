@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from flawsmith.dataset.components import separate
 from flawsmith.dataset.sample import Item
-from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.files import read_mask
-from flawsmith.metrics.masks import NAMES, separate
+from flawsmith.metrics.masks import NAMES
 from flawsmith.metrics.pictures import masks_by_kind, rows_of
 from flawsmith.reports.charts import number, score_histogram, text
 from flawsmith.reports.html import places_section, sizes_section, strip_figure
@@ -259,10 +259,8 @@ def _made_marks(out: Path, rows: Sequence[dict[str, Any]]) -> list[Mark]:
 
 def _marks(kind: str, whole: np.ndarray, placed: bool) -> list[Mark]:
     found = []
-    for part in separate(whole):
-        box = bounding_box(part)
-        shape = part[box.top : box.top + box.height, box.left : box.left + box.width]
-        found.append(mark(kind, int(part.sum()), shape, (box.top, box.left), part.shape if placed else None))
+    for one in separate(whole):
+        found.append(mark(kind, one.area, one.shape, (one.box.top, one.box.left), whole.shape if placed else None))
     return found
 
 

@@ -13,9 +13,9 @@ from flawsmith.benchmark.labelled import resized
 from flawsmith.benchmark.protocol import REAL
 from flawsmith.benchmark.stages import Place, defects_of, load_column
 from flawsmith.core.files import read_lines
+from flawsmith.dataset.components import components
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item
-from flawsmith.dataset.windows import bounding_box, components
 from flawsmith.images.files import read_image, read_mask
 from flawsmith.reports.drawing import crop_picture, fit, limits, outline, square, to_display, view
 from flawsmith.reports.sheets import pairs_there, turns
@@ -112,7 +112,7 @@ def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray
         real = [(s.image, s.mask) for s in samples if s.mask is not None and s.mask.any()]
         if not real:
             continue
-        needed = int(1.5 * max(bounding_box(components(mask)[0]).side for _, mask in real))
+        needed = int(1.5 * max(components(mask)[0].box.side for _, mask in real))
         side = next((shown for shown in SHOWN if shown >= needed), needed)
         mine = [row for row in rows if row["defect"] == defect][:MOST_MADE]
         pairs = [(read_image(out / row["image"]), read_mask(out / row["mask"])) for row in mine]
@@ -124,7 +124,7 @@ def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray
 def _specimen(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
     """Return a defect plain, and below it with its outline: (2 SMALL + gap, SMALL, 3)."""
     if mask.any():
-        box = bounding_box(components(mask)[0])
+        box = components(mask)[0].box
         middle = box.top + box.height // 2, box.left + box.width // 2
     else:
         middle = mask.shape[0] // 2, mask.shape[1] // 2

@@ -11,7 +11,7 @@ from flawsmith.core.errors import FlawsmithError
 from flawsmith.dataset.record import read_record
 from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.images.files import image_size, read_mask
-from flawsmith.product.exemplars import Exemplar, centre, load_exemplars
+from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.reports.drawing import pool
 from flawsmith.reports.sheets import pairs_there
 
@@ -88,7 +88,7 @@ def real_marks(run: Path | None, size: tuple[float, ...]) -> list[Mark]:
 
 
 def _real_mark(example: Exemplar, size: tuple[float, ...]) -> Mark:
-    row, column = centre(example.shape, Box(0, 0, *example.shape.shape), example.mask.shape[0])  # which pixel of it `place` is
+    row, column = example.centre()  # which pixel of it `place` is
     corner = round(example.place[0] * size[0]) - row, round(example.place[1] * size[1]) - column
     return mark(example.defect, example.area, example.shape, corner, size)
 

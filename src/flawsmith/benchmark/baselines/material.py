@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flawsmith.core.errors import DataError
+from flawsmith.dataset.components import Component, separate, whole
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box, distance_outside, grow
 from flawsmith.images.channels import common_colours
 from flawsmith.images.pixel_range import PixelRange, find_range
 from flawsmith.product.binarised import BinarisedLevels, find_levels
 from flawsmith.product.direction import has_direction
-from flawsmith.product.exemplars import REACHED, Exemplar, collect_exemplars, separate
+from flawsmith.product.exemplars import REACHED, Exemplar, collect_exemplars
 from flawsmith.product.foreground import LOOKED_AT, Background, foreground, learn_background, measure_reaches, shrink
 
 RING = 12  # pixels around a defect whose look is compared
@@ -102,20 +103,20 @@ def _donors(sample: Sample, material: BaselineContext, colours: int) -> list[Don
     """Return the separate defects of a picture, specks with the largest; all together where the object lies alike everywhere."""
     assert sample.mask is not None
     middle = material.object_middle(sample) if material.fixed else None
-    parts = [sample.mask] if material.fixed else separate(sample.mask)
-    return [_cut(sample, part, middle, material.scale, colours) for part in parts]
+    found = [whole(sample.mask)] if material.fixed else separate(sample.mask)
+    return [_cut(sample, one, middle, material.scale, colours) for one in found]
 
 
-def _cut(sample: Sample, part: np.ndarray, middle: tuple[int, int] | None, scale: PixelRange, colours: int) -> Donor:
-    """Return one defect, (H, W) bool, of a picture as a donor; middle: of the object it is laid by, None for its own."""
+def _cut(sample: Sample, one: Component, middle: tuple[int, int] | None, scale: PixelRange, colours: int) -> Donor:
+    """Return one defect of a picture as a donor; middle: of the object it is laid by, None for its own."""
     assert sample.mask is not None
-    box, (height, width) = bounding_box(part), part.shape
+    box, (height, width) = one.box, sample.mask.shape
     row, column = middle or (box.top + box.height // 2, box.left + box.width // 2)
     bottom, right = box.top + box.height, box.left + box.width
     rows = slice(max(0, box.top - RING - 1), min(height, bottom + RING + 1))
     columns = slice(max(0, box.left - RING - 1), min(width, right + RING + 1))
     image = scale.to_model(sample.image[rows, columns], colours)
-    mask = part[rows, columns]
+    mask = one.window(rows.start, columns.start, image.shape[1], image.shape[2])
     border = (box.top <= REACHED, box.left <= REACHED, bottom >= height - REACHED, right >= width - REACHED)
     distance = distance_outside(mask)
     others = sample.mask[rows, columns] & ~mask

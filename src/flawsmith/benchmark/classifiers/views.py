@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import DataError
+from flawsmith.dataset.components import components
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box, components, grow
+from flawsmith.dataset.windows import Box, bounding_box, grow
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.metrics.features import rgb
@@ -31,8 +32,12 @@ def place_of(sample: Sample, whole: bool) -> tuple[float, float, float]:
 
 def main_box(mask: np.ndarray) -> Box:
     """Return the box of the largest defect in a mask (H, W): the group of nearby parts with the most pixels."""
-    groups = [group & mask for group in components(grow(mask, JOINED))]
-    return bounding_box(max(groups, key=lambda group: int(group.sum())))
+    best, most = mask, -1
+    for group in components(grow(mask, JOINED)):
+        members = group.mask(mask.shape) & mask
+        if (count := int(members.sum())) > most:
+            best, most = members, count
+    return bounding_box(best)
 
 
 def view(
