@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from flawsmith.diffusion.losses import POOL, alignment_loss, denoising_loss
+from flawsmith.diffusion.losses import POOL, alignment_loss, denoising_loss, misfit
 
 
 def g(seed: int = 0) -> torch.Generator:
@@ -72,7 +72,12 @@ def test_alignment_is_its_equation() -> None:
                 block = [pixels[row * side + column] for row in range(top, top + POOL) for column in range(left, left + POOL)]
                 blocks.append((max(m for m, _ in block), max(truth for _, truth in block)))
         expected.append((1 - t[i].item()) * (tie + (dice(pixels) + dice(blocks)) / 2))
-    torch.testing.assert_close(alignment_loss(image, anomaly, mask, true, t), torch.tensor(expected))
+    torch.testing.assert_close(align(image, anomaly, mask, true, t), torch.tensor(expected))
+
+
+def align(image: torch.Tensor, anomaly: torch.Tensor, mask: torch.Tensor, true: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Return the loss of two branches in pixels, where the true state's misfit is 0."""
+    return alignment_loss(mask, true, t, misfit(image, anomaly, ((mask + 1) / 2).clamp(0, 1)))
 
 
 @pytest.mark.parametrize("wide", [1, 2])
@@ -85,7 +90,7 @@ def test_a_thin_line_that_is_nearly_right_is_better_than_one_far_away(wide: int)
     true, nothing, t = line(9), torch.zeros(1, 1, 32, 32), torch.tensor([0.0])  # the block of rows 8 to 11
 
     def loss(mask: torch.Tensor) -> float:
-        return alignment_loss(nothing, nothing, 2 * mask - 1, true, t).item()
+        return alignment_loss(2 * mask - 1, true, t).item()
 
     exact, near, far = loss(line(9)), loss(line(10)), loss(line(22))
     assert exact < near < far - 0.2, "without pooling a line a pixel wide a pixel off is as wrong as any"
@@ -98,31 +103,31 @@ def test_alignment_falls_as_the_masks_agree() -> None:
     losses = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         soft = share * true + (1 - share) * other
-        losses.append(alignment_loss(image, image * true, 2 * soft - 1, true, torch.tensor([0.3])).item())
+        losses.append(align(image, image * true, 2 * soft - 1, true, torch.tensor([0.3])).item())
     assert losses == sorted(losses, reverse=True) and losses[0] > losses[-1] + 0.5
-    assert losses[-1] == pytest.approx(0, abs=1e-6), "nothing to say about masks, parts and wholes that agree"
+    assert losses[-1] == pytest.approx(0, abs=1e-6), "nothing to say about masks, anomalies and images that agree"
 
 
-def test_alignment_ties_the_part_to_the_whole() -> None:
+def test_alignment_ties_the_anomaly_to_the_image() -> None:
     true, _ = masks()
     image = torch.randn(1, 1, 16, 16, generator=g())
     t = torch.tensor([0.0])
-    agree = alignment_loss(image, image * true, 2 * true - 1, true, t)
-    assert alignment_loss(image, image, 2 * true - 1, true, t) > agree, "an anomaly must be zero outside the mask"
-    assert alignment_loss(image, -image * true, 2 * true - 1, true, t) > agree, "an anomaly must be the image inside the mask"
+    agree = align(image, image * true, 2 * true - 1, true, t)
+    assert align(image, image, 2 * true - 1, true, t) > agree, "an anomaly must be zero outside the mask"
+    assert align(image, -image * true, 2 * true - 1, true, t) > agree, "an anomaly must be the image inside the mask"
 
 
 def test_an_empty_mask_is_right_for_a_normal_and_wrong_for_a_defect() -> None:
     true, _ = masks()
     nothing, picture, t = torch.zeros_like(true), torch.zeros(1, 1, 16, 16), torch.tensor([0.0])
-    assert alignment_loss(picture, picture, 2 * nothing - 1, nothing, t).item() == 0
-    assert alignment_loss(picture, picture, 2 * nothing - 1, true, t).item() > 0.8
-    assert alignment_loss(picture, picture, 2 * true - 1, nothing, t).item() > 0.8
+    assert align(picture, picture, 2 * nothing - 1, nothing, t).item() == 0
+    assert align(picture, picture, 2 * nothing - 1, true, t).item() > 0.8
+    assert align(picture, picture, 2 * true - 1, nothing, t).item() > 0.8
 
 
 def test_alignment_asks_nothing_of_pure_noise_and_has_gradients() -> None:
     true, other = masks()
     mask = (1.2 * other - 0.6).requires_grad_()
-    alignment_loss(true, other, mask, true, torch.tensor([0.5])).sum().backward()
+    align(true, other, mask, true, torch.tensor([0.5])).sum().backward()
     assert mask.grad is not None and mask.grad.isfinite().all() and mask.grad.abs().max() > 0
-    assert alignment_loss(true, other, mask, true, torch.tensor([1.0])).item() == 0
+    assert align(true, other, mask, true, torch.tensor([1.0])).item() == 0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from torch import Tensor
 
 from flawsmith.config.schema import Config
@@ -62,6 +63,53 @@ def test_a_network_that_is_right_has_no_loss(
     assert loss.total.item() == pytest.approx(0, abs=1e-6) and loss.align.item() == pytest.approx(0, abs=1e-6)
     monkeypatch.setattr(m, "forward", lambda *args: 0.5 * right(config, m, b)(*args) + 0.1)
     assert objective(m, b, config.diffusion, generator()).denoise > 0.01
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of an autoencoder whose cells see well beyond themselves."""
+    folder = tmp_path_factory.mktemp("codec")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        blocks = {"down_block_types": ("DownEncoderBlock2D",) * 2, "up_block_types": ("UpDecoderBlock2D",) * 2}
+        AutoencoderKL(block_out_channels=(8, 8), latent_channels=4, norm_num_groups=4, **blocks).save_pretrained(folder)
+    return str(folder)
+
+
+def picture_gradient(config: Config, dual: bool, codec: str, bend: Callable[[Tensor, int], Tensor], weight: float) -> tuple[Loss, Tensor]:
+    """Return the loss where the network says `bend` of the true state, and its gradient on the pictures, (branches, B, C, h, w)."""
+    config = dataclasses.replace(config, model=dataclasses.replace(config.model, dual=dual, codec=codec or "unshuffle", cells=SIDE // 2))
+    m, b = model(config), batch()
+    channels = m.codec.channels
+    said = bend(m.encode(b.image, b.image * b.mask, 2 * b.mask - 1), channels).requires_grad_()
+    m.forward = lambda *_: said  # type: ignore[method-assign]
+    settings = dataclasses.replace(config.diffusion, prediction="x", align_weight=weight)
+    found = objective(m, b, settings, generator())
+    found.total.backward()
+    assert said.grad is not None
+    return found, said.grad[:, :, :channels]
+
+
+@pytest.mark.parametrize("dual", [True, False])
+@pytest.mark.parametrize("latents", [True, False])
+def test_the_true_state_costs_nothing_and_pulls_the_picture_nowhere(
+    latents: bool, dual: bool, tiny: Callable[..., Config], autoencoder: str
+) -> None:
+    loss, gradient = picture_gradient(tiny(), dual, autoencoder if latents else "", lambda clean, _: clean, 1.0)
+    assert loss.align.item() == pytest.approx(0, abs=1e-6) and loss.total.item() == pytest.approx(0, abs=1e-6)
+    assert (gradient == 0).all()
+
+
+@pytest.mark.parametrize("latents", [True, False])
+def test_a_mask_in_doubt_does_not_pull_a_single_branch_s_picture_to_grey(
+    latents: bool, tiny: Callable[..., Config], autoencoder: str
+) -> None:
+    def doubt(clean: Tensor, channels: int) -> Tensor:
+        return torch.cat([clean[:, :, :channels], 0.3 * clean[:, :, channels:]], dim=2)
+
+    codec = autoencoder if latents else ""
+    loss, gradient = picture_gradient(tiny(), False, codec, doubt, 1.0)
+    assert loss.align > 0.01 and (gradient == 0).all(), "the picture is right"
 
 
 def test_the_loss_depends_on_the_generator_alone_and_reaches_every_weight(tiny: Callable[..., Config]) -> None:

@@ -29,7 +29,7 @@ class ModelConfig:
     head_dim: int = 32  # channels per attention head
     tokens: int = 4  # learned tokens per defect; with a backbone they stand in its prompts, and may be none
     token_dim: int = 128  # width of a token
-    dual: bool = False  # two branches that exchange information; false = only the whole branch, with the mask: more steps a minute
+    dual: bool = False  # two branches that exchange information; false = only the image branch, with the mask: more steps a minute
     interaction: str = "saim"  # how branches exchange information: "saim", "joint" or "none"
     saim_rank: int = 0  # rank of SAIM's linear layers; 0 = full rank
     bcm: bool = False  # background features enter the whole branch's self-attention (half as much work again)
@@ -37,9 +37,11 @@ class ModelConfig:
     lora_rank: int = 0  # with a backbone: rank of each branch's adapters on all attention layers; 0 = none
     text_lora_rank: int = 0  # with a backbone: rank of the text encoder's adapters; 0 = none
     widen: bool = True  # with a backbone: new channels tell it background and region; false = it is told the prompt alone
-    mask: str = "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the part is not mid-grey)
+    mask: str = (
+        "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the anomaly is not mid-grey)
+    )
     product: str = ""  # with a backbone: what the prompts call the product; empty = the data folder's name
-    prompt_image: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the whole branch
+    prompt_image: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the image branch
     prompt_anomaly: str = "{defect} {tokens}"  # with a backbone: of the part branch
     prompt_good: str = "a photo of a {product}"  # with a backbone: of normals
 
@@ -56,7 +58,7 @@ class DiffusionConfig:
     min_time: float = 0.1  # the weight stops growing below this time
     outside_weight: float = 0.1  # loss weight of pixels that the background already shows (1 = as much as the others)
     mask_weight: float = 0.5  # loss weight of the mask channel against one colour channel
-    align_weight: float = 0.1  # weight of the term that ties mask, part and whole
+    align_weight: float = 0.1  # weight of the term that ties the mask to the true one, and two branches to each other
     token_dropout: float = 0.1  # share of training pairs whose defect tokens are replaced by the empty token
     token_noise: float = 0.1  # standard deviation of the noise on the defect's tokens in training (a token's own is about 0.5)
     free_share: float = 0.1  # share of training windows without background, for --free

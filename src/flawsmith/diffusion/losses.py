@@ -36,20 +36,28 @@ def denoising_loss(clean: Tensor, target: Tensor, t: Tensor, weight: Tensor, lea
     return (weight * error).sum((0, 2, 3, 4)) / weight.sum((0, 2, 3, 4)).clamp(min=1e-6)
 
 
-def alignment_loss(image: Tensor, anomaly: Tensor, mask: Tensor, true_mask: Tensor, t: Tensor, seen: Tensor | None = None) -> Tensor:
-    """Return how much mask, anomaly and image disagree per window, (B,).
+def alignment_loss(mask: Tensor, true_mask: Tensor, t: Tensor, misfit: Tensor | None = None) -> Tensor:
+    """Return how far the mask is from the true one, and the two branches from each other, per window, (B,); 0 for the true state.
 
-    Two terms: the anomaly must be the image seen through the mask m, |anomaly - m image|^2, and the mask must have the
-    true area and place in the sense of soft Dice, 1 - 2 |m m*| / (|m| + |m*|) (Milletari et al. 2016 with absolute sums): the mean of
-    Dice over pixels and over the largest value in each block of POOL x POOL, where a line a pixel wide that is a pixel off still counts.
+    mask: (B, 1, H, W) predicted, -1 outside and 1 inside; true_mask: (B, 1, H, W), 0 and 1; t: (B,); misfit: (B, C, h, w) from `misfit`.
+    The mask: soft Dice, 1 - 2 |m m*| / (|m| + |m*|) (Milletari et al. 2016 with absolute sums), the mean of it over pixels and over the
+    largest value in each block of POOL x POOL, where a line a pixel wide that is a pixel off still counts. The branches: the mean square of
+    the misfit. A single branch has none: its anomaly is made of its image and its mask, so a tie could only pull the image to grey.
     Both count less where noise hides the answer: weight 1 - t.
-    image, anomaly: (B, C, H, W) in [-1, 1], or latents less those of grey, with the mask of their size, 0 to 1, as `seen`; mask:
-    (B, 1, H, W) predicted, -1 outside and 1 inside; true_mask: 0 and 1; t: (B,).
     """
     soft = ((mask + 1) / 2).clamp(0, 1)
-    tie = (anomaly - (soft if seen is None else seen) * image).square().mean((1, 2, 3))
     pooled = F.max_pool2d(soft, POOL), F.max_pool2d(true_mask, POOL)
-    return (1 - t) * (tie + (_dice(soft, true_mask) + _dice(*pooled)) / 2)
+    apart = (_dice(soft, true_mask) + _dice(*pooled)) / 2
+    return (1 - t) * (apart if misfit is None else apart + misfit.square().mean((1, 2, 3)))
+
+
+def misfit(image: Tensor, anomaly: Tensor, seen: Tensor) -> Tensor:
+    """Return anomaly - seen image, (B, C, h, w): 0 where the anomaly is the image seen through the mask.
+
+    image, anomaly: (B, C, h, w) less those of mid-grey, pixels or latents; seen: (B, C, h, w) the mask, 0 to 1. Latents leave something
+    even for the true state, as a cell near the border of the mask sees both sides of it.
+    """
+    return anomaly - seen * image
 
 
 def _dice(a: Tensor, b: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from flawsmith.config.schema import DiffusionConfig
-from flawsmith.diffusion.losses import alignment_loss, denoising_loss
+from flawsmith.diffusion.losses import alignment_loss, denoising_loss, misfit
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix, training_times
-from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
+from flawsmith.models.codecs import decode_mask, encode_mask
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import Encoded, encode_batch
 from flawsmith.training.pool import Batch
@@ -38,7 +38,10 @@ class Objective(nn.Module):
 
 
 def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator) -> Loss:
-    """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU)."""
+    """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU).
+
+    A network that says the true state has a loss of 0, and so has its gradient, in pixels and in latents, with one branch and with two.
+    """
     seen = batch if isinstance(batch, Encoded) else encode_batch(model, batch)
     device, count = seen.image.device, len(seen.ids)
     own = model.schedule  # a pretrained network's
@@ -54,21 +57,26 @@ def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig,
     output = model(noisy, t, condition).float()
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
     denoise = denoising_loss(clean, target, t, _weight(model, seen.region, config) * keep, config.min_time, config.weighting).mean()
-    align = _alignment(model, seen.mask, clean, t) if config.align_weight > 0 else denoise.new_zeros(())
+    align = _alignment(model, clean, target, seen.mask, t) if config.align_weight > 0 else denoise.new_zeros(())
     return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach())
 
 
-def _alignment(model: DualModel, true_mask: Tensor, clean: Tensor, t: Tensor) -> Tensor:
-    if isinstance(model.codec, Unshuffle):
-        image, anomaly, mask = model.decode(clean)
-        return alignment_loss(image, anomaly, mask, true_mask, t).mean()
+def _alignment(model: DualModel, clean: Tensor, target: Tensor, true_mask: Tensor, t: Tensor) -> Tensor:
+    """Return the alignment loss, a scalar, of a predicted state and the true one.
+
+    clean, target: (branches, B, C, h, w); true_mask: (B, 1, H, W), 0 and 1; t: (B,). Two branches are compared in latents: to decode
+    them would cost more than the network.
+    """
     channels = model.codec.channels
-    cells = clean[-1, :, channels:]
-    grey = model.codec.encode(true_mask.new_zeros(1, model.shape.colours, *true_mask.shape[2:]))
-    # in latents: to decode them would cost more than the network
-    image, anomaly = clean[0, :, :channels] - grey, clean[-1, :, :channels] - grey
-    seen = model.codec.spread(((cells + 1) / 2).clamp(0, 1))
-    return alignment_loss(image, anomaly, decode_mask(cells, model.factor), true_mask, t, seen).mean()
+    apart = None
+    if model.branches == 2:
+        grey = model.codec.encode(true_mask.new_zeros(1, model.shape.colours, *true_mask.shape[2:]))  # (1, channels, h, w)
+        found, expected = (
+            misfit(x[0, :, :channels] - grey, x[1, :, :channels] - grey, model.codec.spread(((x[1, :, channels:] + 1) / 2).clamp(0, 1)))
+            for x in (clean, target)
+        )
+        apart = found - expected
+    return alignment_loss(decode_mask(clean[-1, :, channels:], model.factor), true_mask, t, apart).mean()
 
 
 def _weight(model: DualModel, region: Tensor, config: DiffusionConfig) -> Tensor:
