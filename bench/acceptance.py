@@ -19,10 +19,11 @@ from machine import describe
 
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.mask_refinement import consistency
-from flawsmith.core.files import read_lines
 from flawsmith.dataset.windows import distance_outside
-from flawsmith.images.files import read_image, read_mask
+from flawsmith.images.files import read_image
 from flawsmith.models.store import load_model
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 
 
 def main() -> None:
@@ -35,25 +36,26 @@ def main() -> None:
     span = product.scale.high - product.scale.low
     result: dict[str, Any] = describe("cpu") | {"run": args.run.name, "feather": config.generation.feather}
     for out in args.outs:
-        rows = read_lines(out / "pairs.jsonl")
+        folder = PairFolder(out)
+        pairs = folder.read()
         values: dict[str, list[float]] = {}
         outside = 0
-        for row in rows:
-            if row["verdict"] == "accepted":
-                image, normal, mask = read_image(out / row["image"]), read_image(row["normal"]), read_mask(out / row["mask"])
-                values.setdefault(row["defect"], []).append(consistency(change_map(image, normal, span), mask, config.quality.change))
+        for pair in pairs:
+            if pair.accepted and pair.normal:
+                image, normal, mask = folder.image(pair), read_image(pair.normal), folder.mask(pair)
+                values.setdefault(pair.defect, []).append(consistency(change_map(image, normal, span), mask, config.quality.change))
                 outside += int((image != normal).any(-1)[distance_outside(mask) > config.generation.feather + 1].sum())
-        names = sorted({row["defect"] for row in rows})
-        table = {name: _line([row for row in rows if row["defect"] == name], values.get(name, [])) for name in names}
-        table["all"] = _line(rows, [value for own in values.values() for value in own])
-        rejects = Counter(reason.split(":")[0] for row in rows for reason in row["reasons"])
+        names = sorted({pair.defect for pair in pairs})
+        table = {name: _line([pair for pair in pairs if pair.defect == name], values.get(name, [])) for name in names}
+        table["all"] = _line(pairs, [value for own in values.values() for value in own])
+        rejects = Counter(reason.check for pair in pairs for reason in pair.reasons)
         bits = 8 if product.scale.dtype == "uint8" else 16
         result[out.name] = {"bits": bits, "outside_changed": outside, "rejects": rejects, "defects": table}
     print(json.dumps(result, indent=2))
 
 
-def _line(rows: list[dict[str, Any]], values: list[float]) -> dict[str, Any]:
-    line: dict[str, Any] = {"attempts": len(rows), "accepted": len(values), "share": round(len(values) / max(1, len(rows)), 3)}
+def _line(pairs: list[Pair], values: list[float]) -> dict[str, Any]:
+    line: dict[str, Any] = {"attempts": len(pairs), "accepted": len(values), "share": round(len(values) / max(1, len(pairs)), 3)}
     if values:
         p5, median = np.percentile(values, [5, 50])
         line |= {"agreement_median": round(float(median), 3), "agreement_p5": round(float(p5), 3)}

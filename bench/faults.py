@@ -20,10 +20,11 @@ from machine import describe
 from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.mask_refinement import consistency
-from flawsmith.core.files import read_lines, write_bytes
+from flawsmith.core.files import write_bytes
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.generator import Generator, load
-from flawsmith.images.files import read_image, read_mask
+from flawsmith.images.files import read_image
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import load_exemplars
 from flawsmith.quality.verify import Candidate
 from flawsmith.reports.drawing import encode_picture, outline, to_display
@@ -76,14 +77,17 @@ def main() -> None:
 def _pairs(out: Path, generator: Generator) -> Iterator[Pair]:
     """Yield the windows of the accepted pairs with one defect."""
     side = generator.product.shape.window
-    for row in read_lines(out / "pairs.jsonl"):
-        if row["verdict"] != "accepted" or len(row["parts"]) != 1 or row["normal"] is None:
+    folder = PairFolder(out)
+    for pair in folder.read():
+        if not pair.accepted or len(pair.placed()) != 1 or not pair.normal:
             continue
-        top, left, height, width = row["parts"][0]["box"]
+        box = pair.placed()[0].box
+        assert box is not None
+        top, left, height, width = box.top, box.left, box.height, box.width
         rows, columns = max(side, height + 24), max(side, width + 24)
         here = top + height // 2 - rows // 2, left + width // 2 - columns // 2, rows, columns
-        image, normal, mask = read_image(out / row["image"]), read_image(Path(row["normal"])), read_mask(out / row["mask"])
-        yield Pair(Candidate(cut(image, *here), cut(normal, *here), cut(mask, *here), row["defect"]), row["id"])
+        image, normal, mask = folder.image(pair), read_image(pair.normal), folder.mask(pair)
+        yield Pair(Candidate(cut(image, *here), cut(normal, *here), cut(mask, *here), pair.defect), pair.id)
 
 
 def _shifted(finding: Candidate, span: float, floor: float) -> list[float]:

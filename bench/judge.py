@@ -39,15 +39,16 @@ from flawsmith.benchmark.labelled import learned_pictures
 from flawsmith.compositing.change import overlap
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import FileError
-from flawsmith.core.files import content_hash, read_lines, write_bytes
+from flawsmith.core.files import content_hash, write_bytes
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.components import components
 from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import GOOD, Dataset, Item
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import grow
-from flawsmith.images.files import read_image, read_mask
+from flawsmith.images.files import read_image
 from flawsmith.metrics.detection import pixel_metrics
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.direction import has_direction
 
 NEAR = 2  # pixels between our mask and a part of the judge's that is taken as its answer to it
@@ -183,17 +184,16 @@ def judge_pairs(judge: Judge, out: Path) -> list[tuple[str, Score]]:
     """Return (defect, score) of every accepted pair of a folder that `generate` wrote."""
     scores = []
     empty: dict[Path, np.ndarray] = {}  # what the judge marks on the normals
-    for row in read_lines(out / "pairs.jsonl"):
-        if row["verdict"] != "accepted":
-            continue
-        mask = read_mask(out / row["mask"])
-        answer = score(judge.mark(read_image(out / row["image"])), mask)
-        normal = Path(row["normal"]) if row.get("normal") else None
-        if normal is not None and normal.is_file():
+    folder = PairFolder(out)
+    for pair in folder.present(folder.read()):
+        mask = folder.mask(pair)
+        answer = score(judge.mark(folder.image(pair)), mask)
+        normal = folder.normal_path(pair)
+        if normal is not None:
             if normal not in empty:
                 empty[normal] = judge.mark(read_image(normal))
             answer = replace(answer, chance=score(empty[normal], mask).found)
-        scores.append((row["defect"], answer))
+        scores.append((pair.defect, answer))
     return scores
 
 

@@ -84,15 +84,16 @@ def _look(out: Path) -> dict[str, Any]:
     """Return how large the defects are and where pictures differ from their normals, from the files."""
     import numpy as np
 
-    from flawsmith.core.files import read_lines
     from flawsmith.dataset.windows import bounding_box, grow
-    from flawsmith.images.files import read_image, read_mask
+    from flawsmith.images.files import read_image
+    from flawsmith.pairs.folder import PairFolder
 
     sides, inside, outside = [], [], 0
-    for row in read_lines(out / "pairs.jsonl"):
-        if row["verdict"] == "accepted":
-            mask = read_mask(out / row["mask"])
-            changed = (read_image(out / row["image"]) != read_image(row["normal"])).any(-1)
+    folder = PairFolder(out)
+    for pair in folder.read():
+        if pair.accepted and pair.normal:
+            mask = folder.mask(pair)
+            changed = (folder.image(pair) != read_image(pair.normal)).any(-1)
             sides.append(bounding_box(mask).side)
             inside.append(float(changed[mask].mean()))
             outside += int((changed & ~grow(mask, 16)).sum())

@@ -83,5 +83,5 @@ def test_accepted_pairs_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
 def test_a_folder_without_pairs_is_an_error(tmp_path: Path, verdicts: list[str]) -> None:
     with pytest.raises(DataError, match="no accepted pairs"):
         accepted_pairs(write_pairs(tmp_path / "out", verdicts))
-    with pytest.raises(DataError, match="no accepted pairs"):
+    with pytest.raises(DataError, match="there is no such folder; make it"):
         accepted_pairs(tmp_path / "nothing")

@@ -25,7 +25,7 @@ def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: P
     class Failing:
         def generate(self, out: Path, count: int, **options: Any) -> Any:
             out.mkdir(parents=True)
-            (out / "pairs.jsonl").write_text(json.dumps({"id": "000000", "verdict": "failed"}) + "\n")
+            (out / "pairs.jsonl").write_text(json.dumps({"id": "000000", "defect": "blob", "verdict": "failed"}) + "\n")
             return SimpleNamespace(accepted=0, rejected=5, failed=count, reasons=Counter(seam=2, visible=9))
 
     monkeypatch.setattr(generate, "load", lambda *a, **k: Failing())

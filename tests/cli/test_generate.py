@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.reason import Reason
+
 
 @dataclass(frozen=True)
 class Done:
@@ -22,7 +26,7 @@ class FakeGenerator:
         self.loaded: dict[str, Any] = {}
         self.asked: dict[str, Any] = {}
         self.error: BaseException | None = None
-        self.rows: list[tuple[str, list[str]]] = [("accepted", []), ("rejected", ["copy: 0.95 alike to 003.png"])]
+        self.rows: list[tuple[str, list[str]]] = [("accepted", []), ("rejected", ["copy"])]
 
     def load(self, run: Path, **options: Any) -> "FakeGenerator":
         self.loaded = {"run": run, **options}
@@ -32,8 +36,11 @@ class FakeGenerator:
         self.asked = {"out": out, "count": count, **options}
         out.mkdir(parents=True)
         if not options["dry_run"]:
-            rows = [{"defect": "crack", "verdict": verdict, "reasons": reasons, "scores": {}} for verdict, reasons in self.rows]
-            (out / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            folder = PairFolder(out)
+            for number, (verdict, reasons) in enumerate(self.rows):
+                files = ("a.png", "a_mask.png") if verdict == "accepted" else (None, None)
+                told = tuple(Reason(check, "2, at most 1") for check in reasons)
+                folder.append(Pair(f"{number:06d}", "crack", verdict, image=files[0], mask=files[1], reasons=told))
         if self.error:
             raise self.error
         return Done(1, out)
@@ -99,8 +106,8 @@ def test_it_ends_with_the_table_of_what_the_checks_said(run: Callable[..., Any],
 
 
 def test_fewer_than_wanted_is_said_with_the_reasons(run: Callable[..., Any], generator: FakeGenerator, tmp_path: Path) -> None:
-    reasons = ["visible: the mask's pixels changed by 0.010", "seam: 3.00 times"]
-    generator.rows = [("accepted", []), ("rejected", reasons), ("failed", reasons[:1]), ("failed", reasons[:1]), ("rejected", ["pick: x"])]
+    reasons = ["visible", "seam"]
+    generator.rows = [("accepted", []), ("rejected", reasons), ("failed", reasons[:1]), ("failed", reasons[:1]), ("rejected", ["pick"])]
     result = run("generate", "RUN", "-o", tmp_path / "out", "--count", 3)
     words = " ".join(result.stdout.split())
     assert "2 of the wanted pairs were given up after their last attempt. What the checks found most: visible (3), seam (1)." in words

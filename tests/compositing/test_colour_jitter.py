@@ -85,17 +85,17 @@ def test_pairs_tell_their_tint_and_show_it(run16: Path, tmp_path: Path, save_pic
         assert generator.generate(tmp_path / str(share), 6, onto=onto, quiet=True).accepted == 6
         rows = pairs.rows(tmp_path / str(share))
         pictures[share] = [(pairs.plain(tmp_path / str(share) / row["image"]).astype(float), row) for row in rows if row["image"]]
-        tints.append([part["tint"] for row in rows for part in row["parts"]])
+        tints.append([part["tint"] for row in rows for part in row["defects"]])
     assert set(tints[0]) == {None} and None not in tints[1]
     for (plain, one), (shifted, other) in zip(*pictures.values(), strict=True):
-        top, left, height, width = one["parts"][0]["box"]
+        top, left, height, width = one["defects"][0]["box"]
         middle = (slice(top + height // 2 - 1, top + height // 2 + 2), slice(left + width // 2 - 1, left + width // 2 + 2))
         low, high = scale.low, scale.high
         inner = [(low < picture[middle]) & (picture[middle] < high) for picture in (plain, shifted)]
         free = (inner[0] & inner[1]).all(-1)  # no colour was clipped
         change = (shifted - plain)[middle][free][:, ::-1] / (high - low)  # read as blue, green, red
         assert one["normal"] == other["normal"]
-        np.testing.assert_allclose(change, np.broadcast_to(other["parts"][0]["tint"], change.shape), atol=0.003)
+        np.testing.assert_allclose(change, np.broadcast_to(other["defects"][0]["tint"], change.shape), atol=0.003)
         compared += len(change)
     assert compared > 6
 

@@ -71,7 +71,16 @@ class Fake:
             write_image(out / str(row["image"]), cell(number))
             write_mask(out / str(row["mask"]), spot())
             rows.append(row)
-        rows.append({**rows[0], "id": "000099", "verdict": "rejected", "image": None, "mask": None, "reasons": ["invisible"]})
+        rows.append(
+            {
+                **rows[0],
+                "id": "000099",
+                "verdict": "rejected",
+                "image": None,
+                "mask": None,
+                "reasons": [{"check": "invisible", "text": "x"}],
+            }
+        )
         (out / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

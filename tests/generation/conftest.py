@@ -21,7 +21,7 @@ from flawsmith.synthesis.task import Drawn, Task
 
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
 KEYS |= {"region", "model", "settings"}
-KEYS |= {"size", "severity", "parts"}
+KEYS |= {"size", "severity", "defects"}
 LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.duplicate=1")
 PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons"}
 
@@ -91,16 +91,16 @@ class Pairs:
     @staticmethod
     def _check_row(row: dict[str, Any]) -> None:
         assert set(row) == KEYS and isinstance(row["seed"], int) and isinstance(row["model"], str) and row["model"]
-        kinds = {part["defect"] for part in row["parts"]}
+        kinds = {part["defect"] for part in row["defects"]}
         assert row["verdict"] != "accepted" or row["defect"] == (kinds.pop() if len(kinds) == 1 else "combined")
         assert (row["source_format"] is None) == (row["normal"] is None)
-        said = [reason for part in row["parts"] for reason in part["reasons"]]
-        assert said == row["reasons"][: len(said)], "the parts' reasons, then those of the whole"
-        for part in row["parts"]:
-            assert set(part) == PART and part["shape"] in ("given", "invented")
-        for scores in (row["scores"], *(part["scores"] for part in row["parts"])):
+        said = [reason for part in row["defects"] for reason in part["reasons"]]
+        assert said == row["reasons"][: len(said)], "the reasons of each defect, then those of the whole"
+        for part in row["defects"]:
+            assert set(part) == PART and part["shape"] in ("given", "free")
+        for scores in (row["scores"], *(part["scores"] for part in row["defects"])):
             assert all(isinstance(value, (int, float)) for value in scores.values())
-        assert row["scores"] in [part["scores"] for part in row["parts"]] or not row["parts"]
+        assert row["scores"] in [part["scores"] for part in row["defects"]] or not row["defects"]
         if row["verdict"] != "accepted":
             assert row["image"] is None and row["mask"] is None and row["reasons"]
             return
@@ -113,7 +113,7 @@ class Pairs:
         assert list(image.shape[:2]) == list(mask.shape) == row["size"]
         assert mask.dtype == np.uint8 and set(np.unique(mask)) == {0, 255}, "0 and 255, and never empty"
         left = mask > 0
-        for part in row["parts"]:
+        for part in row["defects"]:
             top, start, height, width = part["box"]
             inside = np.zeros_like(left)
             inside[top : top + height, start : start + width] = left[top : top + height, start : start + width]
@@ -121,13 +121,13 @@ class Pairs:
             box = bounding_box(inside)
             assert part["box"] == [box.top, box.left, box.height, box.width]
             left &= ~inside
-        assert not left.any(), "every pixel of the mask belongs to a part"
+        assert not left.any(), "every pixel of the mask belongs to a defect"
         if row["normal"] is None:
             return
         normal = self.plain(row["normal"])
         assert image.dtype == normal.dtype and image.shape == normal.shape
         outside = np.ones(mask.shape, bool)
-        for part in row["parts"]:
+        for part in row["defects"]:
             for top, start, height, width in (part["region"], row["region"]):
                 assert 0 <= top < top + height <= mask.shape[0] and 0 <= start < start + width <= mask.shape[1]
             top, start, height, width = part["region"]

@@ -44,7 +44,7 @@ def test_outside_the_band_every_bit_is_the_normals(
     for row in pairs.check(tmp_path / "out", summary, 0, 3):
         if row["verdict"] != "accepted":
             continue
-        assert len(row["parts"]) == parts
+        assert len(row["defects"]) == parts
         image, normal = pairs.plain(tmp_path / "out" / row["image"]), pairs.plain(row["normal"])
         mask = pairs.plain(tmp_path / "out" / row["mask"]) > 0
         outside = distance_to(mask) >= feather + 1.2  # the band's distance is approximate by a few per cent
@@ -63,14 +63,14 @@ def test_several_defects_lie_apart_and_each_has_its_scores(
     generator = pairs.loose(run8)
     summary = generator.generate(tmp_path / "out", 8, onto=onto, per_image="1-3", mix=True, severity="0.5-1.5", quiet=True)
     rows = [row for row in pairs.check(tmp_path / "out", summary, 0, 8) if row["image"]]
-    assert {len(row["parts"]) for row in rows} == {1, 2, 3}
+    assert {len(row["defects"]) for row in rows} == {1, 2, 3}
     assert {row["defect"] for row in rows} == {"blob", "line", "combined"}, "one kind has its own folder"
-    assert len({part["severity"] for row in rows for part in row["parts"]}) > 6
+    assert len({part["severity"] for row in rows for part in row["defects"]}) > 6
     for row in rows:
-        assert row["severity"] == max(part["severity"] for part in row["parts"])
-        assert row["scores"]["consistency"] == min(part["scores"]["consistency"] for part in row["parts"]), "those of the worst"
-        assert sum(part["area"] for part in row["parts"]) == (pairs.plain(tmp_path / "out" / row["mask"]) > 0).sum()
-        boxes = [part["box"] for part in row["parts"]]
+        assert row["severity"] == max(part["severity"] for part in row["defects"])
+        assert row["scores"]["consistency"] == min(part["scores"]["consistency"] for part in row["defects"]), "those of the worst"
+        assert sum(part["area"] for part in row["defects"]) == (pairs.plain(tmp_path / "out" / row["mask"]) > 0).sum()
+        boxes = [part["box"] for part in row["defects"]]
         for i, (top, left, height, width) in enumerate(boxes):
             for other in boxes[:i]:
                 assert top + height < other[0] or other[0] + other[2] < top or left + width < other[1] or other[1] + other[3] < left
@@ -80,7 +80,7 @@ def test_several_defects_lie_apart_and_each_has_its_scores(
 def test_one_kind_alone_without_mix(run8: Path, tmp_path: Path, save_picture: Callable[..., Path], pairs: Any) -> None:
     onto = pairs.folder(tmp_path / "onto", (120, 140), "uint8", 1, save_picture)
     pairs.loose(run8).generate(tmp_path / "out", 4, onto=onto, per_image=2, quiet=True)
-    assert all(len({part["defect"] for part in row["parts"]}) == 1 for row in pairs.rows(tmp_path / "out"))
+    assert all(len({part["defect"] for part in row["defects"]}) == 1 for row in pairs.rows(tmp_path / "out"))
 
 
 @pytest.mark.usefixtures("loud")
@@ -90,7 +90,7 @@ def test_a_picture_too_full_is_rejected_with_the_reason(run8: Path, tmp_path: Pa
     summary = generator.generate(tmp_path / "out", 2, onto=onto, per_image=16, quiet=True)
     assert (summary.accepted, summary.failed) == (0, 2)
     for row in pairs.check(tmp_path / "out", summary, 0, 2):
-        assert any(reason.startswith("place: no place is left") for reason in row["reasons"]) or any(p["reasons"] for p in row["parts"])
+        assert any(reason["text"].startswith("no place is left") for reason in row["reasons"]) or any(p["reasons"] for p in row["defects"])
 
 
 @pytest.mark.usefixtures("loud")

@@ -18,7 +18,7 @@ from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limit, Limits
 from flawsmith.quality.verify import Candidate, Verifier
-from flawsmith.reports.verdicts import MEANINGS, kind
+from flawsmith.reports.verdicts import MEANINGS
 from flawsmith.training.prepare import prepare_training
 
 S = 32
@@ -67,7 +67,7 @@ def finding(mask: np.ndarray, by: int = 100, **more: Any) -> Candidate:
 
 
 def kinds(reasons: Iterable[str]) -> set[str]:
-    return {kind(reason) for reason in reasons}
+    return {reason.split(": ")[0] for reason in reasons}
 
 
 @st.composite

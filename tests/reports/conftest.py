@@ -15,7 +15,7 @@ from flawsmith.images.files import write_image, write_mask
 def write_pairs(tmp_path: Path) -> Callable[..., Path]:
     """Return the function that writes OUT: (verdicts, dtype, size, boxes) -> OUT.
 
-    Every pair is a grey normal with dark discs in the boxes (top, left, height, width), each a part of its own where there are several.
+    Every pair is a grey normal with dark discs in the boxes (top, left, height, width), each a defect of its own where there are several.
     """
 
     def write(
@@ -38,10 +38,10 @@ def write_pairs(tmp_path: Path) -> Callable[..., Path]:
             name, defect = f"{number:06d}", defects[number % len(defects)]
             row: dict[str, Any] = {"id": name, "attempt": 0, "defect": defect, "image": None, "mask": None, "verdict": verdict}
             row |= {"scores": {}, "seed": 1, "model": "m", "size": size, "normal": str(out / "normal.png"), "region": None}
-            row |= {"reasons": [] if verdict == "accepted" else ["seam: 2.1 times, at most 1.6"]}
+            row |= {"reasons": [] if verdict == "accepted" else [{"check": "seam", "text": "2.1 times, at most 1.6"}]}
             if len(boxes) > 1:
-                parts = [{"defect": f"part{i}", "box": list(box), "area": box[2] * box[3]} for i, box in enumerate(boxes)]
-                row |= {"defect": "combined", "parts": parts}
+                placed = [{"defect": f"part{i}", "box": list(box), "area": box[2] * box[3]} for i, box in enumerate(boxes)]
+                row |= {"defect": "combined", "defects": placed}
             if verdict == "accepted":
                 row |= {"image": f"test/{defect}/{name}.png", "mask": f"ground_truth/{defect}/{name}_mask.png"}
                 write_image(out / row["image"], np.where(mask[..., None], 5, normal).astype(dtype))

@@ -2,51 +2,48 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flawsmith.core.files import read_lines
 from flawsmith.dataset.sample import Sample
 from flawsmith.images.files import write_image
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import Exemplar, collect_exemplars, save_exemplars
 from flawsmith.reports import marks
 
 
-def rows_of(out: Path) -> list[dict]:
-    return read_lines(out / "pairs.jsonl")
-
-
-def test_a_row_without_parts_is_measured_by_its_mask(write_pairs: Callable[..., Path]) -> None:
+def test_a_pair_whose_defects_are_not_told_apart_is_measured_by_its_mask(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(["accepted", "rejected"], boxes=[(10, 40, 9, 17)], size=(50, 100))
-    (mark,) = marks.generated_marks(out, rows_of(out))
+    (mark,) = marks.generated_marks(out, PairFolder(out).read())
     assert (mark.defect, mark.side, mark.area) == ("crack", 17, int(mark.shape.sum())) and mark.shape.shape == (9, 17)
     assert mark.extent == pytest.approx((0.2, 0.4, 0.38, 0.57)) and mark.middle == pytest.approx((0.29, 0.485))
 
 
-def test_every_part_of_a_row_is_a_mark_of_its_own(write_pairs: Callable[..., Path]) -> None:
+def test_every_defect_of_a_pair_is_a_mark_of_its_own(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(boxes=[(5, 5, 9, 9), (30, 50, 21, 11)])
-    first, second = marks.generated_marks(out, rows_of(out))
+    first, second = marks.generated_marks(out, PairFolder(out).read())
     assert (first.defect, second.defect) == ("part0", "part1") and (first.side, second.side) == (9, 21)
     assert first.shape.shape == (9, 9) and second.shape.shape == (21, 11) and second.shape[10, 5] and not second.shape[0, 0]
 
 
 def test_a_pair_from_noise_has_a_size_but_no_place(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs()
-    (mark,) = marks.generated_marks(out, [{**row, "normal": None} for row in rows_of(out)])
+    (mark,) = marks.generated_marks(out, [replace(pair, normal=None) for pair in PairFolder(out).read()])
     assert mark.extent is None and mark.middle is None and mark.side == 17
 
 
 def test_a_lost_mask_is_left_out(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(["accepted"] * 2)
     (out / "ground_truth/crack/000001_mask.png").unlink()
-    assert len(marks.generated_marks(out, rows_of(out))) == 1
+    assert len(marks.generated_marks(out, PairFolder(out).read())) == 1
 
 
 def test_a_large_shape_is_kept_small_and_a_line_in_it_whole(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(boxes=[(100, 50, 1, 900)], size=(400, 1000))
-    (mark,) = marks.generated_marks(out, rows_of(out))
+    (mark,) = marks.generated_marks(out, PairFolder(out).read())
     assert mark.side == 900 and mark.shape.shape == (1, marks.FINEST) and mark.shape.all()
 
 

@@ -1,13 +1,15 @@
 """Heat maps: heat where the defects are, tiny ones included, and a background only where it fits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flawsmith.core.files import read_lines
 from flawsmith.images.files import write_image
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports import places
 from flawsmith.reports.marks import Mark
 
@@ -22,7 +24,7 @@ def test_a_panel_has_the_picture_s_form() -> None:
 
 
 def test_the_usual_size_is_the_median_and_square_without_any() -> None:
-    assert places.usual_size([{"size": [10, 30]}, {"size": [20, 40]}, {"size": [90, 99]}, {"size": None}, {}]) == (20, 40)
+    assert places.usual_size([Pair("0", "crack", "rejected", size=size) for size in ((10, 30), (20, 40), (90, 99), None)]) == (20, 40)
     height, width = places.usual_size([])
     assert height == width
 
@@ -62,18 +64,15 @@ def test_the_map_is_dark_where_the_heat_is_and_shows_the_background_elsewhere() 
 def test_the_background_is_the_mean_of_the_normals(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(["accepted"] * 2)
     write_image(out / "bright.png", np.full((64, 80, 1), 190, np.uint8))
-    rows = read_lines(out / "pairs.jsonl")
-    rows[1]["normal"] = "bright.png"
-    mean = places.mean_normal(out, rows, 32, 40)
+    first, second = PairFolder(out).read()
+    mean = places.mean_normal(out, [first, replace(second, normal="bright.png")], 32, 40)
     assert mean is not None and mean.shape == (32, 40, 3) and (mean == 140).all()
 
 
-@pytest.mark.parametrize("change", [{"size": [64, 81]}, {"normal": "gone.png"}, {"normal": None}, {"normal": "other.png"}])
+@pytest.mark.parametrize("change", [{"size": (64, 81)}, {"normal": "gone.png"}, {"normal": None}, {"normal": "other.png"}])
 def test_no_background_where_it_would_not_fit(change: dict, write_pairs: Callable[..., Path]) -> None:
     out = write_pairs(["accepted"] * 2)
     write_image(out / "other.png", np.zeros((65, 80, 1), np.uint8))
-    rows = read_lines(out / "pairs.jsonl")
-    rows[1] |= change
-    if "normal" in change:
-        rows = rows[1:]
-    assert places.mean_normal(out, rows, 32, 40) is None
+    first, second = PairFolder(out).read()
+    changed = replace(second, **change)
+    assert places.mean_normal(out, [changed] if "normal" in change else [first, changed], 32, 40) is None

@@ -9,10 +9,17 @@ import pytest
 from PIL import Image
 
 from flawsmith.images.files import write_image
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports import sheets
-from flawsmith.reports.drawing import OUTLINE
+from flawsmith.reports.drawing import OUTLINE, Frame
 
 WHITE = np.full((40, 50, 3), 255, np.uint8)
+
+
+def views(out: Path, normal: str | None, frames: list[Frame]) -> list[tuple[np.ndarray | None, np.ndarray]]:
+    pair = Pair("000000", "crack", "accepted", image="test/crack/000000.png", mask="ground_truth/crack/000000_mask.png", normal=normal)
+    return sheets.read_views(PairFolder(out), pair, frames)
 
 
 def test_a_sheet_keeps_the_pixels_of_pictures_that_fit() -> None:
@@ -30,17 +37,17 @@ def test_a_sheet_holds_any_number_of_cells_and_an_impossibly_long_title() -> Non
 
 
 def test_the_defects_take_turns_where_there_are_too_many() -> None:
-    rows = [{"defect": "a" if i < 90 else "b", "id": f"{i:06d}"} for i in range(100)]
-    chosen = sheets.choose(rows, 10)
-    assert [row["defect"] for row in chosen] == ["a"] * 5 + ["b"] * 5
-    assert sheets.choose(rows, 1000) == rows
+    pairs = [Pair(f"{i:06d}", "a" if i < 90 else "b", "rejected") for i in range(100)]
+    chosen = sheets.choose(pairs, 10)
+    assert [pair.defect for pair in chosen] == ["a"] * 5 + ["b"] * 5
+    assert sheets.choose(pairs, 1000) == pairs
 
 
 def test_very_large_pictures_are_fewer_but_never_none() -> None:
-    rows = [{"defect": "a", "id": f"{i:06d}", "size": [8192, 8192]} for i in range(100)]
-    assert 1 < len(sheets.choose(rows, 48)) < 10
-    assert len(sheets.choose([{**row, "size": [40_000, 40_000]} for row in rows], 48)) == 1
-    assert len(sheets.choose([{**row, "size": [1024, 1024]} for row in rows], 48)) == 48
+    def shown(side: int) -> int:
+        return len(sheets.choose([Pair(f"{i:06d}", "a", "rejected", size=(side, side)) for i in range(100)], 48))
+
+    assert 1 < shown(8192) < 10 and shown(40_000) == 1 and shown(1024) == 48
 
 
 def test_a_pair_is_shown_with_one_black_and_one_white(write_pairs: Callable[..., Path]) -> None:
@@ -51,24 +58,22 @@ def test_a_pair_is_shown_with_one_black_and_one_white(write_pairs: Callable[...,
     generated = np.full((64, 80, 1), 1000, np.uint16)
     generated[:, 70:] = 4000
     write_image(out / "test/crack/000000.png", generated)
-    row = {"image": "test/crack/000000.png", "normal": "normal.png"}
-    ((before, after),) = sheets.read_views(out, row, [(0, 0, 10, 80)])
+    ((before, after),) = views(out, "normal.png", [(0, 0, 10, 80)])
     assert before is not None and before[5, 5, 0] == after[5, 5, 0] == round(255 * 1000 / 4000)
 
 
 def test_only_the_frames_are_returned_in_their_order(write_pairs: Callable[..., Path]) -> None:
     out = write_pairs()
-    row = {"image": "test/crack/000000.png", "normal": "normal.png"}
-    views = sheets.read_views(out, row, [(22, 32, 39, 49), (0, 0, 5, 9)])
-    assert [after.shape for _, after in views] == [(17, 17, 3), (5, 9, 3)]
-    assert views[0][1][8, 8, 0] == 5 and views[1][1][0, 0, 0] == 90
+    found = views(out, "normal.png", [(22, 32, 39, 49), (0, 0, 5, 9)])
+    assert [after.shape for _, after in found] == [(17, 17, 3), (5, 9, 3)]
+    assert found[0][1][8, 8, 0] == 5 and found[1][1][0, 0, 0] == 90
 
 
 @pytest.mark.parametrize("name", [None, "gone.png", "other.png"])
 def test_without_a_fitting_normal_there_is_none(name: str | None, write_pairs: Callable[..., Path]) -> None:
     out = write_pairs()
     write_image(out / "other.png", np.zeros((65, 80, 1), np.uint8))
-    ((before, _),) = sheets.read_views(out, {"image": "test/crack/000000.png", "normal": name}, [(0, 0, 9, 9)])
+    ((before, _),) = views(out, name, [(0, 0, 9, 9)])
     assert before is None
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.core.files import read_lines
 from flawsmith.dataset.windows import Box
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports import strips
 from flawsmith.reports.drawing import OUTLINE
 
 
 def all_strips(out: Path) -> list[strips.Strip]:
-    return list(strips.strips(out, read_lines(out / "pairs.jsonl")))
+    return list(strips.strips(out, PairFolder(out).read()))
 
 
 def filled(box: Box, size: tuple[int, int]) -> np.ndarray:

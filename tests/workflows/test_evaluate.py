@@ -14,10 +14,12 @@ import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, FileError, OutputExistsError
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Item
+from flawsmith.dataset.windows import Box
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 from flawsmith.metrics.features import Offline
 from flawsmith.metrics.ic_distance import MapDistance
 from flawsmith.metrics.pictures import look, masks_by_kind, refer
+from flawsmith.pairs.pair import Pair, PlacedDefect
 from flawsmith.workflows.evaluate import FEWEST, evaluate, measure
 
 pytest.importorskip("skimage")
@@ -142,8 +144,8 @@ def test_kinds_of_one_side_only_are_shown_with_reasons(data8: Path, make_pairs: 
 def test_several_defects_of_a_picture_go_to_their_own_kinds() -> None:
     mask = np.zeros((20, 20), bool)
     mask[2:5, 2:5] = mask[10:14, 10:14] = True
-    row = {"defect": "combined", "parts": [{"defect": "blob", "box": [2, 2, 3, 3]}, {"defect": "line", "box": [10, 10, 4, 4]}]}
-    found = masks_by_kind(row, mask)
+    placed = PlacedDefect("blob", Box(2, 2, 3, 3)), PlacedDefect("line", Box(10, 10, 4, 4))
+    found = masks_by_kind(Pair("000000", "combined", "rejected", defects=placed), mask)
     assert [(kind, int(part.sum())) for kind, part in found] == [("blob", 9), ("line", 16)]
 
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from flawsmith.core.errors import DataError
-from flawsmith.core.files import read_lines
 from flawsmith.dataset.memory import BUDGET, keep_normal
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item, Sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.channels import without_alpha
-from flawsmith.images.files import read_image, read_mask
+from flawsmith.pairs.folder import PairFolder
 
 
 @dataclass(frozen=True)
@@ -96,13 +94,10 @@ def accepted_pairs(out: Path) -> list[Sample]:
 
     Raises DataError when there are none.
     """
-    path = out / "pairs.jsonl"
-    rows = sorted((r for r in read_lines(path) if r["verdict"] == "accepted"), key=lambda r: r["id"]) if path.is_file() else []
-    if not rows:
-        raise DataError(f"{out}: no accepted pairs here (pairs.jsonl); expected a folder that `flawsmith generate` wrote.")
+    folder = PairFolder(out)
     # pairs on one normal show one part
     return [
-        Sample(read_image(out / r["image"]), read_mask(out / r["mask"]), r["defect"], f"pair {r['id']}", out / r["image"]) for r in rows
+        Sample(folder.image(pair), folder.mask(pair), pair.defect, f"pair {pair.id}", folder.image_path(pair)) for pair in folder.accepted()
     ]
 
 

@@ -19,13 +19,14 @@ from flawsmith.benchmark.tallies import save_tally
 from flawsmith.config.resolve import resolve
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import prepare_output, read_lines, write_bytes, write_json
+from flawsmith.core.files import prepare_output, write_bytes, write_json
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.reading import load_sample, read
 from flawsmith.dataset.sample import GOOD, Dataset, Item, Sample
 from flawsmith.dataset.splits import Parts, few_shot
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.metrics.statistics import tally
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.direction import has_direction
 from flawsmith.product.foreground import LOOKED_AT
 
@@ -115,8 +116,8 @@ def make_generated(place: Place) -> dict[str, Any]:
     count = place.settings.pairs * len(place.parts().learn.defects)
     keys = [s for s in place.settings.fit_settings if s.startswith(("generation.", "quality."))]
     generator = load_generator(place.run, device=place.settings.device, threads=place.threads, settings=keys)
-    summary = generator.generate(out, count, resume=(out / "pairs.jsonl").exists(), seed=place.seed, quiet=True)
-    if not any(row["verdict"] == "accepted" for row in read_lines(out / "pairs.jsonl")):
+    summary = generator.generate(out, count, resume=PairFolder(out).begun, seed=place.seed, quiet=True)
+    if not any(pair.accepted for pair in PairFolder(out).read()):
         why = ", ".join(f"{name} ({times})" for name, times in sorted(summary.reasons.items(), key=lambda x: -x[1])[:3])
         raise RunError(
             f"{out}: none of {count} wanted pairs passed the checks; what they found most: {why}. Let the fits take longer (--max-steps, "

@@ -8,7 +8,6 @@ import flawsmith as fs
 from flawsmith.cli import options
 from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
-from flawsmith.core.files import read_lines
 
 
 @click.command()
@@ -81,7 +80,7 @@ def generate(
         raise click.UsageError("--free makes the whole picture, --onto needs a normal: give one of them.")
     # before the model is loaded, so that a misspelt key costs no wait
     override(Config(), settings, ("generation", "quality"))
-    with options.resumable(lambda: (out / "pairs.jsonl").exists()):
+    with options.resumable(lambda: _begun(out)):
         generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone)
         result = generator.generate(
             out,
@@ -115,14 +114,22 @@ def generate(
         _tell(out)
 
 
+def _begun(out: Path) -> bool:
+    from flawsmith.pairs.folder import PairFolder
+
+    return PairFolder(out).begun
+
+
 def _tell(out: Path) -> None:
     """Print the reject table, and how many pairs there are; with too few, that and why."""
+    from flawsmith.pairs.folder import PairFolder
+    from flawsmith.pairs.pair import ACCEPTED, FAILED
     from flawsmith.reports.verdicts import print_table, reject_table
 
-    rows = read_lines(out / "pairs.jsonl")
-    accepted, failed = (sum(row["verdict"] == verdict for row in rows) for verdict in ("accepted", "failed"))
-    print_table(rows)
+    pairs = PairFolder(out).read()
+    accepted, failed = (sum(pair.verdict == verdict for pair in pairs) for verdict in (ACCEPTED, FAILED))
+    print_table(pairs)
     if failed:
-        reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(rows) if name != "pick"][:3])  # a pick is no fault
+        reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(pairs) if name != "pick"][:3])  # a pick is no fault
         click.echo(f"{failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
-    click.echo(f"{accepted} pairs accepted of {len(rows)} attempts, in {out}. Look at {out / 'report.html'}")
+    click.echo(f"{accepted} pairs accepted of {len(pairs)} attempts, in {out}. Look at {out / 'report.html'}")

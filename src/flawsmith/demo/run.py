@@ -12,8 +12,9 @@ from typing import Any
 import flawsmith as fs
 from flawsmith.config.resolve import resolve
 from flawsmith.core.errors import DataError
-from flawsmith.core.files import prepare_output, read_lines, write_json
+from flawsmith.core.files import prepare_output, write_json
 from flawsmith.demo.cells import write_cells
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports.html import write_report
 from flawsmith.reports.sheets import write_sheet
 
@@ -62,7 +63,7 @@ def run_demo(folder: Path, quick: bool = False, overwrite: bool = False, threads
         onto = data / "test" / "good"
         fs.load(run, threads=threads).generate(pairs, COUNT, defect=list(DEFECTS), onto=onto, seed=0, quiet=quiet)
 
-    rows = read_lines(pairs / "pairs.jsonl")
+    attempts = PairFolder(pairs).read()
     sheet = pairs / "sheet.png"
     if not sheet.exists():
         write_sheet(pairs)
@@ -72,8 +73,8 @@ def run_demo(folder: Path, quick: bool = False, overwrite: bool = False, threads
         "quick": quick,
         "settings": settings,
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
-        "attempts": len(rows),
-        "accepted": sum(row["verdict"] == "accepted" for row in rows),
+        "attempts": len(attempts),
+        "accepted": sum(pair.accepted for pair in attempts),
         "peak_memory_mb": peak_memory(),
         "sheet": str(sheet),
         "report": str(report),

@@ -1,9 +1,9 @@
 """One attempt at one pair: its defects placed, drawn, blended in and judged one after the other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
+from flawsmith.pairs.pair import PlacedDefect
+from flawsmith.pairs.reason import Reason
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.placement.search import Placement, PlacementRequest, place
 from flawsmith.product.binarised import find_levels
@@ -55,8 +57,8 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class PlacedDefect:
-    """One drawn defect."""
+class DrawnDefect:
+    """One defect as it was drawn."""
 
     spot: Spot
     mask: np.ndarray  # (H, W) bool of the canvas
@@ -64,9 +66,30 @@ class PlacedDefect:
     crop: Crop | None  # None when nothing was drawn
     tint: np.ndarray | None = None  # (C,) by how much its colours were shifted, in shares of the value range
 
-    def box(self) -> list[int] | None:
-        """Return [top, left, height, width] of the mask in pixels of the picture."""
+    def box(self) -> Box | None:
+        """Return the box of the mask in pixels of the picture."""
         return _box_of(self.mask, self.spot.placement)
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why it does not count; empty when it does."""
+        return tuple(Reason(*text.split(": ", 1)) if isinstance(text, str) else text for text in self.verdict.reasons)
+
+    def placed(self, from_noise: bool) -> PlacedDefect:
+        """Return what the pair's row says of it."""
+        spot = self.spot
+        return PlacedDefect(
+            spot.part.defect,
+            self.box(),
+            int(self.mask.sum()),
+            None if from_noise else _box_of(spot.placement.region, spot.placement),
+            "free" if spot.task.shape is None else "given",
+            spot.placement.source,
+            spot.part.severity,
+            None if self.tint is None else tuple(round(float(value), 4) for value in self.tint),
+            self.verdict.scores,
+            self.reasons,
+        )
 
 
 @dataclass
@@ -75,8 +98,8 @@ class Attempt:
 
     wanted: PairSpec
     image: np.ndarray | None  # (H, W, C) as stored: the normal with the defects so far; None before the first of --free
-    flaws: list[PlacedDefect] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)  # why the attempt does not count
+    flaws: list[DrawnDefect] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)  # why the attempt does not count
 
     @property
     def open(self) -> bool:
@@ -98,27 +121,13 @@ class Attempt:
         worst = min(self.flaws, key=lambda f: (not f.verdict.reasons, f.verdict.scores.get("consistency", 0)), default=None)
         return worst.verdict.scores if worst else {}
 
-    def row(self) -> dict[str, Any]:
-        """Return what pairs.jsonl says of its defects."""
-        parts = []
-        for flaw in self.flaws:
-            spot = flaw.spot
-            parts.append(
-                {
-                    "defect": spot.part.defect,
-                    "region": None if self.wanted.normal is None else _box_of(spot.placement.region, spot.placement),
-                    "box": flaw.box(),
-                    "area": int(flaw.mask.sum()),
-                    "shape": "invented" if spot.task.shape is None else "given",
-                    "source": spot.placement.source,
-                    "severity": spot.part.severity,
-                    "tint": None if flaw.tint is None else [round(float(value), 4) for value in flaw.tint],
-                    "scores": flaw.verdict.scores,
-                    "reasons": flaw.verdict.reasons,
-                }
-            )
-        boxes = [box for flaw in self.flaws if self.wanted.normal and (box := _box_of(flaw.spot.placement.region, flaw.spot.placement))]
-        return {"region": _union(boxes), "severity": max(part.severity for part in self.wanted.parts), "parts": parts}
+    def defects(self) -> tuple[PlacedDefect, ...]:
+        """Return its defects as the pair's row says them."""
+        return tuple(flaw.placed(from_noise=self.wanted.normal is None) for flaw in self.flaws)
+
+    def region(self) -> Box | None:
+        """Return the box around the pixels that may differ from the normal; None without a normal or a defect."""
+        return _around([defect.region for defect in self.defects() if defect.region is not None])
 
 
 class Compositor:
@@ -148,7 +157,7 @@ class Compositor:
             wish = self._wish(attempt, part, wishes, wanted.normal)
             spot = place(attempt.image, self._library[part.defect], side, self._model.factor, self._config, g, wish)
         except NoRoomError as error:
-            attempt.reasons.append(f"place: {error}")
+            attempt.reasons.append(Reason("place", str(error)))
             return None
         height, width = spot.region.shape
         normal = self._product.scale.to_model(cut(attempt.image, spot.top, spot.left, height, width), self._product.shape.colours)
@@ -161,7 +170,7 @@ class Compositor:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""
         attempt = self.begin(wanted)
         while attempt.open and (spot := self.propose(attempt, wishes)) is not None:
-            attempt.flaws.append(PlacedDefect(spot, spot.placement.shape, Verdict({}), None))
+            attempt.flaws.append(DrawnDefect(spot, spot.placement.shape, Verdict({}), None))
         return attempt
 
     def _wish(self, attempt: Attempt, part: DefectSpec, wishes: PlacementInputs, normal: Path) -> PlacementRequest:
@@ -172,7 +181,7 @@ class Compositor:
         within = possible_places(normal, region, likely, found, bool(wishes.foregrounds and wishes.foregrounds.given))
         background = self._product.background
         near = 0.0 if found is not None and background is not None and not background.fixed else None
-        taken = [Box(*box) for flaw in attempt.flaws if (box := flaw.box())]
+        taken = [box for flaw in attempt.flaws if (box := flaw.box())]
         extent = wishes.foregrounds.extent_for(attempt.image, part.defect) if wishes.foregrounds and region is None else None
         return PlacementRequest(region, within, likely, near, part.size, taken, self.tones is not None, extent)
 
@@ -209,8 +218,8 @@ class Compositor:
             finding = Candidate(image, normal, mask, spot.part.defect, spot.part.severity, side, placed, others, spot.within)
             paste(attempt.image, image, placement.top, placement.left)
         verdict = self._checks.verify(finding)
-        attempt.flaws.append(PlacedDefect(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
-        attempt.reasons += verdict.reasons
+        attempt.flaws.append(DrawnDefect(spot, mask, verdict, self._checks.crop(finding) if mask.any() else None, tint))
+        attempt.reasons += attempt.flaws[-1].reasons
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, spot: Spot, adds: bool = True) -> Drawn:
         """Return the canvas with the grain of one of the real defects of this kind; not adds: no more than the grainiest has."""
@@ -239,16 +248,17 @@ class Compositor:
         return {name: [value for value in values if value is not None] for name, values in found.items()}
 
 
-def _box_of(mask: np.ndarray, placement: Placement) -> list[int] | None:
+def _box_of(mask: np.ndarray, placement: Placement) -> Box | None:
+    """Return the box of a canvas' mask (H, W) bool in pixels of the picture; None of an empty one."""
     if not mask.any():
         return None
     box = bounding_box(mask)
-    return [box.top + placement.top, box.left + placement.left, box.height, box.width]
+    return Box(box.top + placement.top, box.left + placement.left, box.height, box.width)
 
 
-def _union(boxes: list[list[int]]) -> list[int] | None:
-    """Return the box [top, left, height, width] around several."""
+def _around(boxes: Sequence[Box]) -> Box | None:
+    """Return the box around several."""
     if not boxes:
         return None
-    top, left = min(b[0] for b in boxes), min(b[1] for b in boxes)
-    return [top, left, max(b[0] + b[2] for b in boxes) - top, max(b[1] + b[3] for b in boxes) - left]
+    top, left = min(b.top for b in boxes), min(b.left for b in boxes)
+    return Box(top, left, max(b.top + b.height for b in boxes) - top, max(b.left + b.width for b in boxes) - left)

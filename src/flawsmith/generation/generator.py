@@ -32,7 +32,6 @@ from flawsmith.quality.limits import Limits, load_limits
 from flawsmith.quality.verify import Verifier
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.sheets import write_sheet
-from flawsmith.reports.verdicts import kind
 from flawsmith.synthesis.sampling import draw
 
 
@@ -43,7 +42,7 @@ class Summary:
     accepted: int
     rejected: int  # attempts that did not pass and were made again
     failed: int  # pairs given up after the last attempt
-    reasons: dict[str, int]  # how often each check said no
+    reasons: dict[str, int]  # rejections per check
     seconds: dict[str, float] = field(default_factory=dict)  # by part of the work
 
 
@@ -147,7 +146,7 @@ class Generator:
                     with _timed(clock, "write"):
                         outcome = output.finish(attempt, attempt.wanted.attempt + 1 >= self.config.generation.attempts)
                     counts[outcome] += 1
-                    reasons.update(kind(reason) for reason in attempt.reasons)
+                    reasons.update(reason.check for reason in attempt.reasons)
                     if outcome == "rejected":
                         queue.appendleft((attempt.wanted.index, attempt.wanted.attempt + 1))
                         break

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,18 +12,18 @@ from flawsmith.compositing.change import change_map
 from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.config.schema import QualityConfig
 from flawsmith.core.errors import DataError, FileError
-from flawsmith.core.files import read_lines
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Item, Sample
-from flawsmith.images.files import bit_depth, image_size, read_image
+from flawsmith.images.files import bit_depth, read_image
 from flawsmith.images.pixel_range import PixelRange, find_range, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
 from flawsmith.metrics.ic_distance import Perceptual
 from flawsmith.metrics.masks import MaskShape, defects_of, mask_shape, psnr_outside, ssim_outside, window, window_side
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.quality.copies import Crop, closest, copy_threshold, grey_crop, leave_one_out
 
-Row = dict[str, Any]  # of OUT/pairs.jsonl
 MOST = 200  # pictures of a kind that distances are taken of, and as many defects
 
 
@@ -52,7 +51,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Pair:
+class MeasuredPair:
     """What a generated pair shows against the normal it was made on, and against the real defects."""
 
     seen: Seen
@@ -115,52 +114,27 @@ def refer(
     return Reference(extractor, perceptual, scale, sides, tuple(pictures), _known(items if learned is None else _sorted(learned), eyes))
 
 
-def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None] = lambda: None) -> list[Pair]:
+def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None] = lambda: None) -> list[MeasuredPair]:
     """Return the accepted pairs in a folder, ordered by their ids; raises DataError when there are none."""
-    rows = rows_of(out)
+    folder = PairFolder(out)
+    pairs = folder.accepted()
     depth = 16 if reference.scale.dtype == "uint16" else 8
     eyes = _Eyes(reference.extractor, reference.perceptual, reference.scale, reference.sides)
-    kept = _kept([(row["id"], row["defect"]) for row in rows], seed)
-    pairs = []
-    for row in rows:
-        item = Item(out / row["image"], out / row["mask"], row["defect"])
-        if (found := bit_depth(item.image)) != depth:
-            raise FileError(item.image, f"has {found} bits a channel, expected {depth} as the real pictures have; convert one side.")
+    kept = _kept([(pair.id, pair.defect) for pair in pairs], seed)
+    found = []
+    for pair in pairs:
+        item = Item(folder.image_path(pair), folder.mask_path(pair), pair.defect)
+        if (bits := bit_depth(item.image)) != depth:
+            raise FileError(item.image, f"has {bits} bits a channel, expected {depth} as the real pictures have; convert one side.")
         sample = load_sample(item)
         assert sample.mask is not None
-        masks = masks_by_kind(row, sample.mask)
-        placed = row["normal"] is not None  # a picture from noise has no normal and is but a window
-        seen = eyes.see(row["id"], row["defect"], sample, masks, placed, keep=row["id"] in kept)
+        masks = masks_by_kind(pair, sample.mask)
+        seen = eyes.see(pair.id, pair.defect, sample, masks, not pair.from_noise, keep=pair.id in kept)
         alike, name, copied = _nearest_known(sample, masks, reference, eyes)
-        pairs.append(Pair(seen, *_against_normal(out, row, sample, eyes), alike, name, copied))
+        against = _against_normal(folder.normal_path(pair), sample, eyes)
+        found.append(MeasuredPair(seen, *against, alike, name, copied))
         tick()
-    return pairs
-
-
-def rows_of(out: Path) -> list[Row]:
-    """Return the rows of the accepted pairs in a folder, by id; for a folder without pairs.jsonl, by its pictures and masks.
-
-    Raises DataError when there are none.
-    """
-    if not out.is_dir():
-        raise DataError(f"{out}: there is no such folder; make it with `flawsmith generate RUN -o {out}`.")
-    if (out / "pairs.jsonl").is_file():
-        rows = [row for row in read_lines(out / "pairs.jsonl") if row["verdict"] == "accepted"]
-    else:
-        masks = sorted((out / "ground_truth").glob("*/*_mask.png"), key=lambda path: path.as_posix())
-        rows = []
-        for mask in masks:
-            name = mask.name.removesuffix("_mask.png")
-            image = f"test/{mask.parent.name}/{name}.png"
-            row = {"id": f"{mask.parent.name}/{name}", "defect": mask.parent.name, "verdict": "accepted", "normal": ""}  # not told
-            rows.append(row | {"image": image, "mask": mask.relative_to(out).as_posix(), "size": list(image_size(mask))})
-    for row in rows:
-        for part in ("image", "mask"):
-            if not (out / row[part]).is_file():
-                raise FileError(out / row[part], f"is missing, but pair {row['id']} names it; copy the whole folder.")
-    if not rows:
-        raise DataError(f"{out}: holds no accepted pairs; expected pairs.jsonl with some, or test/DEFECT and ground_truth/DEFECT.")
-    return sorted(rows, key=lambda row: row["id"])
+    return found
 
 
 @dataclass(frozen=True)
@@ -231,18 +205,20 @@ def _kept(named: Sequence[tuple[str, str]], seed: int) -> set[str]:
     return kept
 
 
-def masks_by_kind(row: Row, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Return the masks (H, W) bool of a pair by kind: the whole one, or where a row tells of several defects what is in each's box."""
-    parts = [part for part in row.get("parts") or [] if part.get("box")]
-    if len(parts) < 2:
-        return [(parts[0]["defect"] if parts else row["defect"], whole)]
+def masks_by_kind(pair: Pair, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Return the masks (H, W) bool of a pair by kind: the whole one, or where there are several defects what is in each's box."""
+    placed = pair.placed()
+    if len(placed) < 2:
+        return [(placed[0].defect if placed else pair.defect, whole)]
     found = []
-    for part in parts:
-        top, left, height, width = part["box"]
+    for defect in placed:
+        box = defect.box
+        assert box is not None
         mask = np.zeros_like(whole)
-        mask[top : top + height, left : left + width] = whole[top : top + height, left : left + width]
+        inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
+        mask[inside] = whole[inside]
         if mask.any():
-            found.append((part["defect"], mask))
+            found.append((defect.defect, mask))
     return found
 
 
@@ -276,15 +252,14 @@ def _nearest_known(
     return (None, None, copied) if best is None else (*best, copied)
 
 
-def _against_normal(out: Path, row: Row, sample: Sample, eyes: _Eyes) -> tuple[float | None, float | None, float | None]:
+def _against_normal(path: Path | None, sample: Sample, eyes: _Eyes) -> tuple[float | None, float | None, float | None]:
     """Return consistency, PSNR and SSIM; all None where the normal is not known, no longer there or of another size."""
-    path = next((p for p in (Path(row["normal"]), out / row["normal"]) if p.is_file()), None) if row.get("normal") else None
     if path is None or sample.mask is None:
         return None, None, None
     normal = read_image(path)
     if normal.shape != sample.image.shape or normal.dtype != sample.image.dtype:
         return None, None, None
-    before = Sample(normal, None, row["defect"], None, path)
+    before = Sample(normal, None, sample.defect, None, path)
     a, b = eyes.share(sample), eyes.share(before)
     colours = sample.colours
     change = change_map(sample.image[..., :colours], normal[..., :colours], eyes.scale.high - eyes.scale.low)

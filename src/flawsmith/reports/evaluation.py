@@ -12,7 +12,9 @@ from flawsmith.dataset.components import separate
 from flawsmith.dataset.sample import Item
 from flawsmith.images.files import read_mask
 from flawsmith.metrics.masks import NAMES
-from flawsmith.metrics.pictures import masks_by_kind, rows_of
+from flawsmith.metrics.pictures import masks_by_kind
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports.charts import number, score_histogram, text
 from flawsmith.reports.html import places_section, sizes_section, strip_figure
 from flawsmith.reports.marks import Mark, mark
@@ -62,8 +64,8 @@ def print_tables(result: Result, console: Console | None = None) -> None:
 
 def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
     """Return the HTML page on an evaluation of the pairs in `out` against the real `items`."""
-    rows = rows_of(out)
-    real, made = _real_marks(items), _made_marks(out, rows)
+    pairs = PairFolder(out).accepted()
+    real, made = _real_marks(items), _made_marks(out, pairs)
     counts = result["all"]["counts"]
     facts = {
         "Real": f"{result['real']}: {counts['real']['pictures']:,} pictures with {counts['real']['defects']:,} defects",
@@ -77,9 +79,9 @@ def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
         ("How alike", "likeness", body[0] + "<p></p>" + body[1]),
         ("How varied", "variety", body[2]),
         ("Masks and background", "masks", body[3] + _histograms(result)),
-        ("Consistency of mask and change", "consistency", _ends(result, out, rows)),
-        ("Nearest to a copy", "copies", _nearest(result, out, rows)),
-        ("Where", "where", places_section(out, rows, made, real, panel_size(usual_size(rows)))),
+        ("Consistency of mask and change", "consistency", _ends(result, out, pairs)),
+        ("Nearest to a copy", "copies", _nearest(result, out, pairs)),
+        ("Where", "where", places_section(out, pairs, made, real, panel_size(usual_size(pairs)))),
         ("How large", "sizes", sizes_section(made, real, "real defects")),
         ("Shapes", "shapes", body[4] + _spreads(result)),
         ("Why there is no number", "reasons", _reasons(result)),
@@ -177,7 +179,7 @@ def _histograms(result: Result) -> str:
     return f"<p></p><div class=row>{''.join(figures)}</div>" if figures else ""
 
 
-def _ends(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
+def _ends(result: Result, out: Path, generated: Sequence[Pair]) -> str:
     """Return the pairs whose mask fits the change worst, and those where it fits best."""
     ranked = sorted(
         (pair for pair in result["pairs"] if pair["consistency"] is not None), key=lambda pair: (pair["consistency"], pair["id"])
@@ -187,7 +189,7 @@ def _ends(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
     worst = ranked[:SHOWN]
     best = ranked[len(worst) :][-SHOWN:][::-1]
     groups = [("worst", worst)] + ([("best", best)] if best else [])
-    shown = [f"<h3>{name}</h3>{_strips(pairs, out, rows, _agreed)}" for name, pairs in groups]
+    shown = [f"<h3>{name}</h3>{_strips(pairs, out, generated, _agreed)}" for name, pairs in groups]
     return note(_STRIPS_NOTE) + "".join(shown)
 
 
@@ -195,19 +197,19 @@ def _agreed(pair: Mapping[str, Any]) -> str:
     return f"consistency {pair['consistency']:.2f}"
 
 
-def _nearest(result: Result, out: Path, rows: Sequence[dict[str, Any]]) -> str:
+def _nearest(result: Result, out: Path, generated: Sequence[Pair]) -> str:
     """Return the pairs that are most like a real defect."""
     ranked = sorted((pair for pair in result["pairs"] if pair["copy"] is not None), key=lambda pair: (-pair["copy"], pair["id"]))[:SHOWN]
 
     def told(pair: Mapping[str, Any]) -> str:
         return f"{pair['copy']:.2f} alike to {pair['copy_of']}{', a copy' if pair['copied'] else ''}"
 
-    return note(_COPIES_NOTE) + _strips(ranked, out, rows, told) if ranked else ""
+    return note(_COPIES_NOTE) + _strips(ranked, out, generated, told) if ranked else ""
 
 
-def _strips(pairs: Sequence[Mapping[str, Any]], out: Path, rows: Sequence[dict[str, Any]], told: Callable[[Mapping[str, Any]], str]) -> str:
+def _strips(pairs: Sequence[Mapping[str, Any]], out: Path, generated: Sequence[Pair], told: Callable[[Mapping[str, Any]], str]) -> str:
     """Return the strips of some pairs, in their order, each with what is told of the pair."""
-    known = {row["id"]: row for row in rows}
+    known = {pair.id: pair for pair in generated}
     figures = []
     for pair in pairs:
         for strip in strips(out, [known[pair["id"]]]):
@@ -248,12 +250,12 @@ def _real_marks(items: Sequence[Item]) -> list[Mark]:
     return found
 
 
-def _made_marks(out: Path, rows: Sequence[dict[str, Any]]) -> list[Mark]:
+def _made_marks(out: Path, pairs: Sequence[Pair]) -> list[Mark]:
     found = []
-    for row in rows:
-        whole = read_mask(out / row["mask"])
-        for kind, mask in masks_by_kind(row, whole):
-            found += _marks(kind, mask, placed=row["normal"] is not None)
+    folder = PairFolder(out)
+    for pair in pairs:
+        for kind, mask in masks_by_kind(pair, folder.mask(pair)):
+            found += _marks(kind, mask, placed=not pair.from_noise)
     return found
 
 

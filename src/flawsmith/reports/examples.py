@@ -12,13 +12,12 @@ from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.labelled import resized
 from flawsmith.benchmark.protocol import REAL
 from flawsmith.benchmark.stages import Place, defects_of, load_column
-from flawsmith.core.files import read_lines
 from flawsmith.dataset.components import components
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item
-from flawsmith.images.files import read_image, read_mask
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports.drawing import crop_picture, fit, limits, outline, square, to_display, view
-from flawsmith.reports.sheets import pairs_there, turns
+from flawsmith.reports.sheets import turns
 from flawsmith.reports.strips import RULE
 
 TILE = 256  # pixels a side of an example's pictures
@@ -104,8 +103,8 @@ def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray
     Sheets (H, W, 3) uint8 show each defect plain, and below it with its outline; all of a kind at one scale. The first of each, by name.
     Raises FlawsmithError or OSError where the pictures are no longer there.
     """
-    out = place.pairs(made)
-    rows = turns(pairs_there(out, read_lines(out / "pairs.jsonl"))) if (out / "pairs.jsonl").is_file() else []
+    folder = PairFolder(place.pairs(made))
+    generated = turns(folder.present(folder.read())) if folder.begun else []
     found = {}
     for defect, items in place.parts().learn.defects.items():
         samples = [load_sample(item) for item in items[:MOST_REAL]]
@@ -114,8 +113,8 @@ def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray
             continue
         needed = int(1.5 * max(components(mask)[0].box.side for _, mask in real))
         side = next((shown for shown in SHOWN if shown >= needed), needed)
-        mine = [row for row in rows if row["defect"] == defect][:MOST_MADE]
-        pairs = [(read_image(out / row["image"]), read_mask(out / row["mask"])) for row in mine]
+        mine = [pair for pair in generated if pair.defect == defect][:MOST_MADE]
+        pairs = [(folder.image(pair), folder.mask(pair)) for pair in mine]
         sheets = [_grid([_specimen(image, mask, side) for image, mask in each]) for each in (real, pairs) if each]
         found[defect] = sheets[0], sheets[1] if pairs else None, side
     return found

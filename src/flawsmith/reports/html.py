@@ -9,6 +9,8 @@ import numpy as np
 from PIL import Image
 
 from flawsmith.core.files import read_lines, write_text
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import ACCEPTED, FAILED, Pair
 from flawsmith.reports.charts import loss_curve, pie, score_histogram, size_histogram, slice_colour, text
 from flawsmith.reports.drawing import jpeg_link
 from flawsmith.reports.marks import Mark, generated_marks, real_marks
@@ -17,8 +19,6 @@ from flawsmith.reports.places import heat, heat_map, mean_normal, panel_size, us
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.reports.strips import Strip, strips
 from flawsmith.reports.verdicts import COLUMNS, MEANINGS, reject_table, scores, verdict_lines, verdicts
-
-Row = dict[str, Any]  # of OUT/pairs.jsonl
 
 SHEET_BYTES, STRIP_BYTES = 1_400_000, 2_800_000  # characters of the page that the sheet and the strips may take
 
@@ -36,29 +36,29 @@ def write_report(path: Path, title: str, run: Path | None, out: Path, facts: Map
     `facts` is a table of names and values for the top of the page. Reads OUT/pairs.jsonl and the pictures, masks and normals it names,
     OUT/sheet.png (made if it is missing), and of RUN the defects learned from and log.jsonl; what is no longer there is left out.
     """
-    rows = read_lines(out / "pairs.jsonl")
-    accepted = [row for row in rows if row["verdict"] == "accepted"]
-    size = usual_size(accepted or rows)
-    made, real = generated_marks(out, rows), real_marks(run, size)
+    pairs = PairFolder(out).read()
+    accepted = [pair for pair in pairs if pair.accepted]
+    size = usual_size(accepted or pairs)
+    made, real = generated_marks(out, pairs), real_marks(run, size)
     sections = [
         ("Pairs", "pairs", _sheet(out)),
-        ("Verification", "verification", _verification(rows)),
+        ("Verification", "verification", _verification(pairs)),
         ("Where", "where", places_section(out, accepted, made, real, panel_size(size))),
         ("How large", "sizes", sizes_section(made, real)),
-        ("Before and after", "strips", _strips(out, rows)),
-        ("Scores", "scores", _scores(rows)),
+        ("Before and after", "strips", _strips(out, pairs)),
+        ("Scores", "scores", _scores(pairs)),
         ("Training", "training", _training(run)),
     ]
-    write_text(path, page(title, f"<p class=sum>{_summary(rows)}</p>{facts_table(facts)}", sections))
+    write_text(path, page(title, f"<p class=sum>{_summary(pairs)}</p>{facts_table(facts)}", sections))
 
 
-def _summary(rows: Sequence[Row]) -> str:
+def _summary(pairs: Sequence[Pair]) -> str:
     """Return in one sentence what came of the attempts."""
-    if not rows:
+    if not pairs:
         return "Nothing was attempted."
-    accepted, failed = (sum(row["verdict"] == verdict for row in rows) for verdict in ("accepted", "failed"))
+    accepted, failed = (sum(pair.verdict == verdict for pair in pairs) for verdict in (ACCEPTED, FAILED))
     given_up = f"; {_plural(failed, 'pair')} given up after the last attempt allowed" if failed else ""
-    return f"{_plural(accepted, 'pair')} accepted of {_plural(len(rows), 'attempt')} ({accepted / len(rows):.0%}){given_up}."
+    return f"{_plural(accepted, 'pair')} accepted of {_plural(len(pairs), 'attempt')} ({accepted / len(pairs):.0%}){given_up}."
 
 
 def _sheet(out: Path) -> str:
@@ -75,12 +75,12 @@ def _sheet(out: Path) -> str:
     return note(_PAIRS_NOTE) + f'<div class=wide><img alt="{words}" width={width} height={height} src="{link}"></div>'
 
 
-def _verification(rows: Sequence[Row]) -> str:
+def _verification(pairs: Sequence[Pair]) -> str:
     """Return the tables of verdicts and of what the checks refused, with a pie of the latter."""
-    reasons = {defect: ", ".join(f"{text(check)} ({n})" for check, n in v["reasons"].items()) for defect, v in verdicts(rows).items()}
-    lines = [(text(defect), *numbers, reasons.get(defect, "")) for defect, numbers in verdict_lines(rows)]
+    reasons = {defect: ", ".join(f"{text(check)} ({n})" for check, n in v["reasons"].items()) for defect, v in verdicts(pairs).items()}
+    lines = [(text(defect), *numbers, reasons.get(defect, "")) for defect, numbers in verdict_lines(pairs)]
     body = note(_VERDICT_NOTE) + table("Attempts by defect", (*COLUMNS, "Refused by"), lines, words=(0, 6))
-    refused = reject_table(rows)
+    refused = reject_table(pairs)
     if not refused:
         return body + note("No check refused an attempt.")
     cells = []
@@ -92,12 +92,12 @@ def _verification(rows: Sequence[Row]) -> str:
     return f"{body}<div class=row>{chart}{listed}</div>"
 
 
-def places_section(out: Path, rows: Sequence[Row], made: Sequence[Mark], real: Sequence[Mark], size: tuple[int, int]) -> str:
+def places_section(out: Path, pairs: Sequence[Pair], made: Sequence[Mark], real: Sequence[Mark], size: tuple[int, int]) -> str:
     """Return for each defect a heat map of the real ones and one of the generated ones; nothing where no pair has a place."""
     placed = [mark for mark in made if mark.extent is not None]
     if not placed:
         return ""
-    background = mean_normal(out, rows, *size)
+    background = mean_normal(out, pairs, *size)
     figures = []
     for defect in sorted({mark.defect for mark in placed}):
         panels = []
@@ -148,12 +148,12 @@ def _spread(values: Sequence[float]) -> str:
     return f"{middle:,.0f} ({low:,.0f} to {high:,.0f})"
 
 
-def _strips(out: Path, rows: Sequence[Row]) -> str:
+def _strips(out: Path, pairs: Sequence[Pair]) -> str:
     """Return a strip for each accepted defect, as many as their share of the page allows, ordered by kind."""
     left = STRIP_BYTES
     by_defect: dict[str, list[tuple[str, str]]] = {}
     shown = 0
-    for strip in strips(out, rows):
+    for strip in strips(out, pairs):
         figure = strip_figure(strip)
         left -= len(figure)
         if left < 0:
@@ -162,7 +162,7 @@ def _strips(out: Path, rows: Sequence[Row]) -> str:
         shown += 1
     if not shown:
         return ""
-    total = sum(max(1, len(row.get("parts") or [])) for row in rows if row["verdict"] == "accepted")
+    total = sum(max(1, len(pair.defects)) for pair in pairs if pair.accepted)
     few = f" The page shows {shown:,} of {total:,} so that it stays small; all are in the folder." if shown < total else ""
     groups = [(defect, "".join(figure for _, figure in sorted(found))) for defect, found in sorted(by_defect.items())]
     return note(_STRIPS_NOTE + few) + "".join(f"<h3>{text(defect)}</h3><div class=row>{figures}</div>" for defect, figures in groups)
@@ -179,8 +179,8 @@ def strip_figure(strip: Strip) -> str:
     )
 
 
-def _scores(rows: Sequence[Row]) -> str:
-    histograms = [score_histogram(name, *values) for name, values in scores(rows).items()]
+def _scores(pairs: Sequence[Pair]) -> str:
+    histograms = [score_histogram(name, *values) for name, values in scores(pairs).items()]
     return f"{note(_SCORES_NOTE)}<div class=row>{''.join(histograms)}</div>" if histograms else ""
 
 

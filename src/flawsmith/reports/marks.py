@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.dataset.record import read_record
 from flawsmith.dataset.windows import Box, bounding_box
-from flawsmith.images.files import image_size, read_mask
+from flawsmith.images.files import image_size
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.reports.drawing import pool
-from flawsmith.reports.sheets import pairs_there
-
-Row = dict[str, Any]  # of OUT/pairs.jsonl
 
 FINEST = 256  # a mark's shape has at most so many pixels a side: enough for a heat map
 
@@ -38,33 +36,34 @@ class Mark:
 
 @dataclass(frozen=True)
 class PlacedMark:
-    """One defect of a row."""
+    """One defect of a pair."""
 
     defect: str
     box: Box
     area: int
 
 
-def parts_of(row: Row, mask: np.ndarray | None) -> list[PlacedMark]:
-    """Return the defects of an accepted row: as the row says, or without a word on them, all its mask as one."""
-    told = [part for part in row.get("parts") or [] if part.get("box")]
+def parts_of(pair: Pair, mask: np.ndarray | None) -> list[PlacedMark]:
+    """Return the defects of an accepted pair: as its row says, or without a word on them, all its mask (H, W) bool as one."""
+    told = [PlacedMark(placed.defect, placed.box, placed.area) for placed in pair.defects if placed.box is not None]
     if told:
-        return [PlacedMark(part["defect"], Box(*part["box"]), int(part["area"])) for part in told]
+        return told
     if mask is None or not mask.any():
         return []
-    return [PlacedMark(row["defect"], bounding_box(mask), int(mask.sum()))]
+    return [PlacedMark(pair.defect, bounding_box(mask), int(mask.sum()))]
 
 
-def generated_marks(out: Path, rows: Sequence[Row]) -> list[Mark]:
-    """Return a mark for every defect of the accepted rows; one from noise has no place, for its picture is but a window."""
+def generated_marks(out: Path, pairs: Sequence[Pair]) -> list[Mark]:
+    """Return a mark for every defect of the accepted pairs; one from noise has no place, for its picture is but a window."""
+    folder = PairFolder(out)
     marks = []
-    for row in pairs_there(out, rows):
-        mask = read_mask(out / row["mask"])
-        for part in parts_of(row, mask):
+    for pair in folder.present(pairs):
+        mask = folder.mask(pair)
+        for part in parts_of(pair, mask):
             box = part.box
             shape = mask[box.top : box.top + box.height, box.left : box.left + box.width]
             if shape.size:
-                marks.append(mark(part.defect, part.area, shape, (box.top, box.left), mask.shape if row.get("normal") else None))
+                marks.append(mark(part.defect, part.area, shape, (box.top, box.left), None if pair.from_noise else mask.shape))
     return marks
 
 

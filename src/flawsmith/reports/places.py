@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -10,11 +9,10 @@ import numpy as np
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import image_size, read_image
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports.drawing import FAINT, limits, pool, ramp, shrink, to_display
 from flawsmith.reports.marks import Mark
-from flawsmith.reports.sheets import normal_of
-
-Row = dict[str, Any]  # of OUT/pairs.jsonl
 
 PANEL = 260  # pixels of a heat map's longer side
 NORMALS = 5  # of them the faint picture behind the heat is the mean
@@ -27,9 +25,9 @@ def panel_size(size: Sequence[float]) -> tuple[int, int]:
     return max(SPOT, round(size[0] * scale)), max(SPOT, round(size[1] * scale))
 
 
-def usual_size(rows: Sequence[Row]) -> tuple[float, float]:
-    """Return the median (H, W) of the rows' pictures, and a square where they do not tell."""
-    sizes = [row["size"] for row in rows if row.get("size")]
+def usual_size(pairs: Sequence[Pair]) -> tuple[float, float]:
+    """Return the median (H, W) in pixels of the pairs' pictures, and a square where they do not tell."""
+    sizes = [pair.size for pair in pairs if pair.size]
     height, width = np.median(sizes, axis=0) if sizes else (PANEL, PANEL)
     return float(height), float(width)
 
@@ -70,15 +68,16 @@ def faint(picture: np.ndarray) -> np.ndarray:
     return np.broadcast_to(255 - (255 - grey) * 0.4, picture.shape).astype(np.uint8)
 
 
-def mean_normal(out: Path, rows: Sequence[Row], height: int, width: int) -> np.ndarray | None:
-    """Return the mean (height, width, 3) uint8 of a few of the rows' normals, one in memory at a time.
+def mean_normal(out: Path, pairs: Sequence[Pair], height: int, width: int) -> np.ndarray | None:
+    """Return the mean (height, width, 3) uint8 of a few of the pairs' normals, one in memory at a time.
 
     None where they are not all of one size, or are no longer there: places would then not fit the picture.
     """
-    sizes = {tuple(row.get("size") or ()) for row in rows}
+    sizes = {pair.size for pair in pairs}
     if len(sizes) != 1:
         return None
-    found = {normal for row in rows if (normal := normal_of(out, row)) is not None}
+    folder = PairFolder(out)
+    found = {normal for pair in pairs if (normal := folder.normal_path(pair)) is not None}
     total, count = np.zeros((height, width, 3), np.float32), 0
     for path in sorted(found)[:: max(1, len(found) // NORMALS)][:NORMALS]:
         try:

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from flawsmith.core.files import read_lines, write_bytes
-from flawsmith.images.files import image_size, read_image, read_mask
+from flawsmith.core.files import write_bytes
+from flawsmith.images.files import image_size, read_image
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports.drawing import (
     FAINT,
     INK,
@@ -25,8 +27,6 @@ from flawsmith.reports.drawing import (
     to_display,
     view,
 )
-
-Row = dict[str, Any]  # of OUT/pairs.jsonl
 
 GAP, APART, LINE, LETTERS = 8, 20, 28, 18  # pixels between tiles, between cells, of a line of text, of its letters
 WIDTH = 2000  # pixels across a sheet at most
@@ -67,8 +67,8 @@ def write_sheet(out: Path, limit: int = 48) -> Path:
 
     Where there are more, every defect has its share. Only what is shown of a picture stays in memory.
     """
-    rows = pairs_there(out, read_lines(out / "pairs.jsonl"))
-    cells = [_cell(out, row) for row in choose(rows, limit)]
+    folder = PairFolder(out)
+    cells = [_cell(folder, pair) for pair in choose(folder.present(folder.read()), limit)]
     from_noise = all(normal is None for _, (normal, *_) in cells)
     sheet = contact_sheet([(title, pictures[from_noise:]) for title, pictures in cells], BANNER[from_noise:])
     path = out / "sheet.png"
@@ -76,52 +76,39 @@ def write_sheet(out: Path, limit: int = 48) -> Path:
     return path
 
 
-def pairs_there(out: Path, rows: Sequence[Row]) -> list[Row]:
-    """Return the accepted rows whose picture and mask are still in `out`."""
-    files = ("image", "mask")
-    return [row for row in rows if row["verdict"] == "accepted" and all(row[name] and (out / row[name]).is_file() for name in files)]
+def choose(pairs: Sequence[Pair], limit: int) -> list[Pair]:
+    """Return at most `limit` pairs, the defects taking turns, ordered by defect and id; fewer where their pictures are very large."""
+    return sorted(affordable(turns(pairs))[:limit], key=lambda pair: (pair.defect, pair.id))
 
 
-def choose(rows: Sequence[Row], limit: int) -> list[Row]:
-    """Return at most `limit` rows, the defects taking turns, ordered by defect and id; fewer where their pictures are very large."""
-    return sorted(affordable(turns(rows))[:limit], key=lambda row: (row["defect"], row["id"]))
+def affordable(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the first of the pairs, as many as READ allows of normal, picture and mask, but one at least."""
+    read = np.cumsum([3 * int(np.prod(pair.size or 0)) for pair in pairs])
+    return list(pairs[: max(1, int(np.searchsorted(read, READ, side="right")))])
 
 
-def affordable(rows: Sequence[Row]) -> list[Row]:
-    """Return the first of the rows, as many as READ allows of normal, picture and mask, but one at least."""
-    read = np.cumsum([3 * int(np.prod(row.get("size") or 0)) for row in rows])
-    return list(rows[: max(1, int(np.searchsorted(read, READ, side="right")))])
+def turns(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs so that the defects take turns, each in the order of its ids."""
+    by_defect: dict[str, list[Pair]] = {}
+    for pair in sorted(pairs, key=lambda pair: (pair.defect, pair.id)):
+        by_defect.setdefault(pair.defect, []).append(pair)
+    return [pair for turn in zip_longest(*by_defect.values()) for pair in turn if pair is not None]
 
 
-def turns(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows so that the defects take turns, each in the order of its ids."""
-    by_defect: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: (row["defect"], row["id"])):
-        by_defect.setdefault(row["defect"], []).append(row)
-    return [row for turn in zip_longest(*by_defect.values()) for row in turn if row is not None]
-
-
-def read_views(out: Path, row: Row, frames: Sequence[Frame]) -> list[tuple[np.ndarray | None, np.ndarray]]:
+def read_views(folder: PairFolder, pair: Pair, frames: Sequence[Frame]) -> list[tuple[np.ndarray | None, np.ndarray]]:
     """Return for each frame the normal, None where there is none, and the generated picture, as (h, w, 3) uint8.
 
     Both are shown with one black and one white. The pictures are read one after the other, and only the frames are kept.
     """
-    place = out / row["image"]
+    place = folder.image_path(pair)
     generated, low, high = _read_crops(place, frames)
     normals: Sequence[np.ndarray | None] = [None] * len(frames)
-    normal = normal_of(out, row)
+    normal = folder.normal_path(pair)
     if normal is not None and image_size(normal) == image_size(place):
         normals, darkest, brightest = _read_crops(normal, frames)
         if low is not None and high is not None and darkest is not None and brightest is not None:
             low, high = min(low, darkest), max(high, brightest)
     return [(None if n is None else to_display(n, low, high), to_display(g, low, high)) for n, g in zip(normals, generated, strict=True)]
-
-
-def normal_of(out: Path, row: Row) -> Path | None:
-    """Return the file of the normal a pair was made on, or None where there was none or it is no longer there."""
-    name = row.get("normal")
-    places = [] if name is None else [Path(name), out / name]
-    return next((place for place in places if place.is_file()), None)
 
 
 def shorten(text: str, font: Any, width: float) -> str:
@@ -131,15 +118,15 @@ def shorten(text: str, font: Any, width: float) -> str:
     return text
 
 
-def _cell(out: Path, row: Row) -> tuple[str, list[np.ndarray | None]]:
+def _cell(folder: PairFolder, pair: Pair) -> tuple[str, list[np.ndarray | None]]:
     """Return the title of a pair, and its normal, the generated picture, and that with its mask's outline."""
-    mask = read_mask(out / row["mask"])
+    mask = folder.mask(pair)
     frame = view(mask)
-    ((normal, generated),) = read_views(out, row, [frame])
+    ((normal, generated),) = read_views(folder, pair, [frame])
     inside = crop_picture(mask, frame)
     width = 1 + -(-max(inside.shape) // WHOLE)  # still seen where the tile is smaller than what it shows, and the sheet fitted into a page
     pictures = [normal, generated, outline(generated, inside, width=width)]
-    return f"{row['id']}  {row['defect']}", [None if picture is None else shrink(picture, WHOLE) for picture in pictures]
+    return f"{pair.id}  {pair.defect}", [None if picture is None else shrink(picture, WHOLE) for picture in pictures]
 
 
 def _read_crops(path: Path, frames: Sequence[Frame]) -> tuple[list[np.ndarray], float | None, float | None]:

@@ -3,17 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from flawsmith.dataset.windows import Box
-from flawsmith.images.files import read_mask
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.reports.drawing import Frame, crop_picture, outline, ramp, square
 from flawsmith.reports.marks import PlacedMark, parts_of
-from flawsmith.reports.sheets import affordable, pairs_there, read_views, turns
-
-Row = dict[str, Any]  # of OUT/pairs.jsonl
+from flawsmith.reports.sheets import affordable, read_views, turns
 
 TILE = 124  # pixels a side, as shown, of each of a strip's pictures; one that needs more is not enlarged
 MOST = 384  # pixels a side: what is larger is cut, never made smaller
@@ -35,16 +33,17 @@ class Strip:
     compared: bool  # begins with the normal and ends with the change; without a normal it has neither
 
 
-def strips(out: Path, rows: Sequence[Row]) -> Iterator[Strip]:
-    """Yield a strip for every defect of the accepted rows, the kinds of defects taking turns; fewer where the pictures are very large."""
-    for row in affordable(turns(pairs_there(out, rows))):
-        mask = read_mask(out / row["mask"])
-        parts = parts_of(row, mask)
+def strips(out: Path, pairs: Sequence[Pair]) -> Iterator[Strip]:
+    """Yield a strip for every defect of the accepted pairs, the kinds of defects taking turns; fewer where the pictures are very large."""
+    folder = PairFolder(out)
+    for pair in affordable(turns(folder.present(pairs))):
+        mask = folder.mask(pair)
+        parts = parts_of(pair, mask)
         frames = [close_up(part.box, mask) for part in parts]
         for number, (part, (frame, zoom), (normal, generated)) in enumerate(
-            zip(parts, frames, read_views(out, row, [frame for frame, _ in frames]), strict=True)
+            zip(parts, frames, read_views(folder, pair, [frame for frame, _ in frames]), strict=True)
         ):
-            title = row["id"] if len(parts) == 1 else f"{row['id']} · {number + 1} of {len(parts)}"
+            title = pair.id if len(parts) == 1 else f"{pair.id} · {number + 1} of {len(parts)}"
             yield _strip(title, part, frame, zoom, normal, generated, crop_picture(mask, frame))
 
 

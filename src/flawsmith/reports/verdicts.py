@@ -1,7 +1,6 @@
 """What verification said: counts per defect and per check, for the report and for the terminal."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-Row = dict[str, Any]
+from flawsmith.pairs.pair import Pair
 
 COLUMNS = ("Defect", "Attempts", "Accepted", "Rejected", "Failed", "Accepted of all")
 MEANINGS = {  # what each check asks; it says no when the answer is no
@@ -30,17 +29,12 @@ MEANINGS = {  # what each check asks; it says no when the answer is no
 }
 
 
-def kind(reason: str) -> str:
-    """Return a reason without its numbers, so that like ones can be counted: what stands before the first colon or number."""
-    return re.split(r":|\s-?\d", reason, maxsplit=1)[0].removesuffix(" by")
-
-
-def verdicts(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+def verdicts(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
     """Return for each defect: attempts, accepted, rejected, failed, and how many attempts each check refused."""
     result = {}
-    for defect in sorted({row["defect"] for row in rows}):
-        mine = [row for row in rows if row["defect"] == defect]
-        count = Counter(row["verdict"] for row in mine)
+    for defect in sorted({pair.defect for pair in pairs}):
+        mine = [pair for pair in pairs if pair.defect == defect]
+        count = Counter(pair.verdict for pair in mine)
         result[defect] = {
             "attempts": len(mine),
             "accepted": count["accepted"],
@@ -51,40 +45,40 @@ def verdicts(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return result
 
 
-def reject_table(rows: Sequence[Row]) -> list[tuple[str, int, float]]:
+def reject_table(pairs: Sequence[Pair]) -> list[tuple[str, int, float]]:
     """Return (check, attempts it refused, their share of all attempts), the most frequent first.
 
     An attempt that several checks refuse counts for each of them; a check that names two defects of one picture counts once.
     """
-    counts = Counter(check for row in rows for check in sorted({kind(reason) for reason in row["reasons"]}))
-    return [(check, count, count / len(rows)) for check, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
+    counts = Counter(check for pair in pairs for check in sorted({reason.check for reason in pair.reasons}))
+    return [(check, count, count / len(pairs)) for check, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def print_table(rows: Sequence[Row], console: Console | None = None) -> None:
+def print_table(pairs: Sequence[Pair], console: Console | None = None) -> None:
     """Print how many attempts were accepted per defect and, where any were refused, which checks refused them."""
     console = console or Console()
-    console.print(terminal_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(rows)]))
-    refused = [(check, f"{count:,}", f"{share:.0%}", MEANINGS.get(check, "")) for check, count, share in reject_table(rows)]
+    console.print(terminal_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(pairs)]))
+    refused = [(check, f"{count:,}", f"{share:.0%}", MEANINGS.get(check, "")) for check, count, share in reject_table(pairs)]
     if refused:
         console.print(terminal_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
 
 
-def verdict_lines(rows: Sequence[Row]) -> list[tuple[str, tuple[str, ...]]]:
+def verdict_lines(pairs: Sequence[Pair]) -> list[tuple[str, tuple[str, ...]]]:
     """Return each defect, and for several a last line for all of them, with the texts for COLUMNS after the first."""
-    found = verdicts(rows)
+    found = verdicts(pairs)
     lines = [(defect, [v[name] for name in _COUNTS]) for defect, v in found.items()]
     if len(lines) > 1:
         lines.append(("all", [sum(column) for column in zip(*(numbers for _, numbers in lines), strict=True)]))
     return [(defect, (*(f"{n:,}" for n in numbers), f"{numbers[1] / numbers[0]:.0%}")) for defect, numbers in lines]
 
 
-def scores(rows: Sequence[Row]) -> dict[str, tuple[list[float], list[float]]]:
+def scores(pairs: Sequence[Pair]) -> dict[str, tuple[list[float], list[float]]]:
     """Return for each score the values of the accepted and of the other attempts; values that are no finite numbers are left out."""
     result: dict[str, tuple[list[float], list[float]]] = {}
-    for row in rows:
-        for name, value in row["scores"].items():
+    for pair in pairs:
+        for name, value in pair.scores.items():
             if isinstance(value, (int, float)) and math.isfinite(value):
-                result.setdefault(name, ([], []))[row["verdict"] != "accepted"].append(float(value))
+                result.setdefault(name, ([], []))[not pair.accepted].append(float(value))
     return result
 
 

@@ -21,7 +21,8 @@ from flawsmith.metrics.fid_kid import fid, kid
 from flawsmith.metrics.ic_distance import MapDistance, Perceptual, distance_matrix, diversity, intra_cluster, load_perceptual, nearest
 from flawsmith.metrics.inception_score import inception_score
 from flawsmith.metrics.masks import NAMES, MaskShape, vectors
-from flawsmith.metrics.pictures import MOST, DefectWindow, Pair, Reference, Seen, look, refer, rows_of
+from flawsmith.metrics.pictures import MOST, DefectWindow, MeasuredPair, Reference, Seen, look, refer
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.version import __version__
 
 Kept = tuple[str, Tensor | None]  # the physical part that a picture shows, and the picture where its distances are taken
@@ -53,7 +54,7 @@ def evaluate(
     folder = None if report is None else Path(report)
     check_kind(extractor)
     dataset = read(real)
-    rows_of(out)
+    PairFolder(out).accepted()  # raises before the long work where there are none
     if folder is not None:
         check_output(folder, overwrite, [real, out])
     use_threads(threads)
@@ -104,9 +105,9 @@ def _measure(
     learned: Sequence[Item] | None,
     device: str,
     quiet: bool,
-) -> tuple[dict[str, Any], list[Pair]]:
+) -> tuple[dict[str, Any], list[MeasuredPair]]:
     known = 0 if isinstance(real, Reference) else len(real)
-    with _progress(known + len(rows_of(out)), quiet) as tick:
+    with _progress(known + len(PairFolder(out).accepted()), quiet) as tick:
         reference = real if isinstance(real, Reference) else _reference(real, extractor, device, learned, seed, tick)
         pairs = look(reference, out, seed, tick)
     return _numbers(reference, pairs, seed), pairs
@@ -121,7 +122,7 @@ def _reference(
     return refer(items, extractor, MapDistance(extractor), learned, seed, tick)
 
 
-def _numbers(reference: Reference, pairs: Sequence[Pair], seed: int) -> dict[str, Any]:
+def _numbers(reference: Reference, pairs: Sequence[MeasuredPair], seed: int) -> dict[str, Any]:
     """Return all numbers, of every kind on either side and over all."""
     extractor, perceptual = reference.extractor, reference.perceptual
     real, made = list(reference.pictures), [pair.seen for pair in pairs]
@@ -154,7 +155,7 @@ def _numbers(reference: Reference, pairs: Sequence[Pair], seed: int) -> dict[str
 
 
 def _of(
-    both: Sequence[Sequence[Seen]], flaws: Sequence[Sequence[DefectWindow]], pairs: Sequence[Pair], by: Extractor, seed: int
+    both: Sequence[Sequence[Seen]], flaws: Sequence[Sequence[DefectWindow]], pairs: Sequence[MeasuredPair], by: Extractor, seed: int
 ) -> dict[str, Any]:
     """Return counts and numbers of real and generated pictures and their defects, without the distances inside clusters."""
     pictures, windows = ([_stack([x.feature for x in side]) for side in sides] for sides in (both, flaws))
@@ -260,7 +261,7 @@ def _shapes(real: Sequence[MaskShape], made: Sequence[MaskShape]) -> dict[str, A
     return {**found, "with_place": placed, "shapes": spread}
 
 
-def _against_normals(pairs: Sequence[Pair]) -> dict[str, Number]:
+def _against_normals(pairs: Sequence[MeasuredPair]) -> dict[str, Number]:
     """Return the mean consistency, PSNR and SSIM over the pairs whose normal is there."""
     found = {}
     for name in ("consistency", "psnr", "ssim"):
@@ -271,7 +272,7 @@ def _against_normals(pairs: Sequence[Pair]) -> dict[str, Number]:
     return found
 
 
-def _copies(pairs: Sequence[Pair]) -> Number:
+def _copies(pairs: Sequence[MeasuredPair]) -> Number:
     """Return the share of the pairs with a defect that counts as a copy of a real one."""
     alike = [pair for pair in pairs if pair.copy is not None]
     if not alike:
@@ -281,7 +282,7 @@ def _copies(pairs: Sequence[Pair]) -> Number:
     return _number(copied / len(alike), count=copied, pairs=len(alike), highest=highest)
 
 
-def _row(pair: Pair) -> dict[str, Any]:
+def _row(pair: MeasuredPair) -> dict[str, Any]:
     names = ("consistency", "psnr", "ssim", "copy", "copy_of", "copied")
     return {"id": pair.seen.name, "defect": pair.seen.defect, **{name: getattr(pair, name) for name in names}}
 

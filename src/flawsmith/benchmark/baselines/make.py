@@ -1,6 +1,5 @@
 """Folders of baseline pairs in the layout of `generate`, so that whatever reads those reads these."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,13 +14,15 @@ from flawsmith.benchmark.baselines.material import BaselineContext, gather
 from flawsmith.benchmark.baselines.perlin import perlin
 from flawsmith.benchmark.baselines.poisson import poisson
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
-from flawsmith.core.files import append_line, check_output, prepare_output, write_text
+from flawsmith.core.files import check_output, prepare_output
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Dataset, Item, Sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.generation.plan import SamplingPlan
-from flawsmith.images.files import read_pitch, type_of, write_image, write_mask
+from flawsmith.images.files import read_pitch, type_of
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import ACCEPTED, Pair, PlacedDefect
 
 TRIES = 8  # normals tried for one pair
 KEPT = 64  # normals kept in memory
@@ -86,19 +87,19 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
     asked = SamplingPlan(sorted(defects) or [name], [item.image for item in learn.normals], seed)
     places = {item.image: i for i, item in enumerate(learn.normals)}
     prepare_output(out, overwrite)
-    write_text(out / "pairs.jsonl", "")
+    folder = PairFolder(out)
+    folder.begin()
     made: dict[str, int] = {}
     for index in range(count):
-        row = _write_pair(name, asked, index, material, pictures, places, out)
-        append_line(out / "pairs.jsonl", json.dumps(row))
-        made[row["defect"]] = made.get(row["defect"], 0) + 1
+        pair = _write_pair(name, asked, index, material, pictures, places, folder)
+        made[pair.defect] = made.get(pair.defect, 0) + 1
     return {"baseline": name, "accepted": count, "defects": made, "seed": seed, "normals": len(learn.normals)}
 
 
 def _write_pair(
-    name: str, asked: SamplingPlan, index: int, material: BaselineContext, pictures: Pictures, places: Mapping[Path, int], out: Path
-) -> dict[str, Any]:
-    """Write one pair's files and return its row; a normal without room gives way to another."""
+    name: str, asked: SamplingPlan, index: int, material: BaselineContext, pictures: Pictures, places: Mapping[Path, int], out: PairFolder
+) -> Pair:
+    """Write one pair and return it; a normal without room gives way to another."""
     for attempt in range(TRIES):
         wanted = asked(index, attempt)
         assert wanted.normal is not None
@@ -106,18 +107,24 @@ def _write_pair(
         if attempt == TRIES - 1:
             material = replace(material, choosy=False)
         try:
-            pair = BASELINES[name].make(material, normal, wanted.defect, numpy_generator(wanted.seed, name))
+            sample = BASELINES[name].make(material, normal, wanted.defect, numpy_generator(wanted.seed, name))
             break
         except NoRoomError:
             if attempt == TRIES - 1:
                 raise
-    assert pair.mask is not None and wanted.normal is not None
-    image, mask = f"test/{wanted.defect}/{wanted.id}.png", f"ground_truth/{wanted.defect}/{wanted.id}_mask.png"
-    pitch = read_pitch(wanted.normal)
-    write_image(out / image, pair.image, pitch)
-    write_mask(out / mask, pair.mask, pitch)
-    box = bounding_box(pair.mask)
-    row: dict[str, Any] = {"id": wanted.id, "attempt": wanted.attempt, "defect": wanted.defect, "image": image, "mask": mask}
-    row |= {"verdict": "accepted", "reasons": [], "scores": {}, "seed": wanted.seed, "normal": str(wanted.normal), "model": name}
-    row |= {"source_format": type_of(wanted.normal), "region": [box.top, box.left, box.height, box.width]}
-    return row | {"size": list(pair.image.shape[:2])}
+    assert sample.mask is not None and wanted.normal is not None
+    box = bounding_box(sample.mask)
+    pair = Pair(
+        wanted.id,
+        wanted.defect,
+        ACCEPTED,
+        wanted.attempt,
+        seed=wanted.seed,
+        normal=str(wanted.normal),
+        model=name,
+        source_format=type_of(wanted.normal),
+        size=(sample.image.shape[0], sample.image.shape[1]),
+        region=box,
+        defects=(PlacedDefect(wanted.defect, box, int(sample.mask.sum()), box),),
+    )
+    return out.add(pair, sample.image, sample.mask, read_pitch(wanted.normal))
