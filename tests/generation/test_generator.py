@@ -111,13 +111,13 @@ def test_what_is_like_an_accepted_pair_is_a_duplicate(run8: Path, tmp_path: Path
 
 def strict_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reject half of the attempts besides those that are rejected anyway."""
-    judge = Verifier.verify
+    verify = Verifier.verify
 
     def stricter(self: Verifier, finding: Any) -> Verdict:
-        verdict = judge(self, finding)
+        verdict = verify(self, finding)
         return Verdict(verdict.scores, [*verdict.reasons, "odd: by chance"]) if int(finding.image.sum()) % 2 else verdict
 
-    monkeypatch.setattr(Verifier, "judge", stricter)
+    monkeypatch.setattr(Verifier, "verify", stricter)
 
 
 @pytest.mark.parametrize("wishes", [{}, {"free": True}, {"per_image": 2, "mix": True}], ids=["onto", "free", "two defects"])
@@ -274,7 +274,7 @@ def test_a_run_without_its_record_of_the_data_is_refused(run_copy: Path, tmp_pat
     refused(run_copy, tmp_path / "out", r"data\.json: is missing; copy the whole RUN folder", RunError)
 
 
-@pytest.mark.parametrize("name", ["model", "library", "limits"])
+@pytest.mark.parametrize("name", ["model", "exemplars", "limits"])
 @pytest.mark.parametrize("keep", [0.0, 0.01, 0.6])
 def test_a_spoiled_file_of_a_run_is_named(name: str, keep: float, run_copy: Path) -> None:
     path = run_copy / f"model/{name}.safetensors"
@@ -284,7 +284,7 @@ def test_a_spoiled_file_of_a_run_is_named(name: str, keep: float, run_copy: Path
         load(run_copy, threads=1)
 
 
-@pytest.mark.parametrize("name", ["library", "limits"])
+@pytest.mark.parametrize("name", ["exemplars", "limits"])
 def test_a_missing_file_of_a_run_is_named(name: str, run_copy: Path) -> None:
     (run_copy / f"model/{name}.safetensors").unlink()
     with pytest.raises(RunError, match=rf"{name}\.safetensors: is missing; fit again"):
