@@ -122,7 +122,8 @@ main(["check", "x", "--json"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
-def test_a_real_ctrl_c_ends_with_130() -> None:
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_real_ctrl_c_ends_with_130_and_sigterm_with_143(sent: signal.Signals, status: int) -> None:
     code = """
 import signal, time, flawsmith
 from flawsmith.cli.main import main
@@ -135,7 +136,7 @@ main(["check", "x"])
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True)
     assert process.stdout and process.stdout.readline() == "waiting\n"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, error = process.communicate(timeout=20)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert error.strip() == "flawsmith: stopped."

@@ -12,7 +12,8 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from flawsmith.core.errors import DataError, OutputExistsError
+from flawsmith.core.errors import DataError, FolderBusyError, OutputExistsError
+from flawsmith.core.locks import hold
 from flawsmith.generation.generator import Summary
 from flawsmith.images.pitch import Pitch, read_pitch
 
@@ -27,6 +28,16 @@ def test_resume_makes_what_is_missing_and_leaves_the_rest(run8: Path, tmp_path: 
     assert generator.generate(out, 5, quiet=True, resume=True).accepted == 2
     pairs.check(out, Summary(5, 0, 0, {}), 0, 5)
     assert {path: path.stat().st_mtime_ns for path in files} == files
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}])
+def test_two_at_once_do_not_write_into_one_folder(options: dict[str, bool], run8: Path, tmp_path: Path, pairs: Any) -> None:
+    generator, out = pairs.loose(run8), tmp_path / "out"
+    with hold(out), pytest.raises(FolderBusyError):
+        generator.generate(out, 1, quiet=True, **options)
+    assert not out.exists()
+    generator.generate(out, 1, quiet=True, resume=True)
+    assert not list(out.glob(".*.lock"))
 
 
 @pytest.mark.usefixtures("loud")

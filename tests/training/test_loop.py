@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
+from flawsmith.cli.main import main
 from flawsmith.config.resolve import to_dict
 from flawsmith.config.schema import Config
-from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
+from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.files import content_hash
+from flawsmith.core.locks import hold
 from flawsmith.models.store import load_model
 from flawsmith.product.exemplars import load_exemplars
 from flawsmith.quality.limits import load_limits
@@ -224,6 +229,32 @@ def test_a_training_stopped_by_ctrl_c_keeps_what_it_has_learned(
     assert load_model(run / "model/model.safetensors")[1] == config, "it can be used as it is"
     go(data8, run, config, resume=True)
     assert same_weights(run, six) and log(run) == log(six)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
+def test_a_training_stopped_by_sigterm_keeps_what_it_has_learned(data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(batch: Batch) -> Batch:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return batch
+
+    on_batch(3, end, monkeypatch)
+    small = ("data.window=32", "model.cells=8", "model.channels=[32]", "model.head_dim=16", "training.batch=2")
+    words = ["fit", data8, "-o", tmp_path / "run", "--threads", 1, "--device", "cpu", "--quiet", "--max-steps", 9]
+    words += [word for setting in small for word in ("--set", setting)]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 143 and "flawsmith: stopped. To go on: flawsmith fit --resume" in result.stderr
+    assert (tmp_path / "run/checkpoints/step-0000002.safetensors").is_file()
+    assert load_model(tmp_path / "run/model/model.safetensors")[1].data.window == 32, "it can be used as it is"
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"overwrite": True}])
+def test_two_at_once_do_not_train_in_one_folder(options: dict[str, bool], six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(six, run)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    with hold(run), pytest.raises(FolderBusyError):
+        go(data8, run, tiny(training={"steps": 8}), **options)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(("owner", "name"), [(torch.optim.AdamW, "zero_grad"), (MovingAverage, "update")])

@@ -16,7 +16,8 @@ import flawsmith.workflows.benefit as module
 from flawsmith.benchmark.detectors.segment import Training
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
 from flawsmith.benchmark.stages import Place
-from flawsmith.core.errors import ConfigError, DataError, OutputExistsError, RunError
+from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
+from flawsmith.core.locks import hold
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
@@ -160,6 +161,11 @@ def test_other_settings_or_data_are_not_resumed(data: Path, finished: dict[str, 
         benefit(data, tmp_path / "nothing", SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
     with pytest.raises(OutputExistsError):
         benefit(data, finished["root"], SMALL, device="cpu", workers=0, threads=1, quiet=True)
+
+
+def test_two_at_once_do_not_work_in_one_report(data: Path, finished: dict[str, Any]) -> None:
+    with hold(finished["root"]), pytest.raises(FolderBusyError):
+        benefit(data, finished["root"], SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
 
 
 def test_too_few_pictures_are_said_before_anything_is_written(data: Path, tmp_path: Path) -> None:

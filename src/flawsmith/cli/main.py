@@ -7,6 +7,7 @@ import importlib
 import click
 
 from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.signals import exit_status, terminated_as_interrupt
 from flawsmith.version import __version__
 
 # name: (module, function, what --help says); a command's module is imported only when the command runs
@@ -68,18 +69,19 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a user's error becomes one line, Ctrl-C the exit status 130."""
+        """Run the command; a user's error becomes one line, Ctrl-C the exit status 130, SIGTERM 143."""
         try:
-            return super().invoke(ctx)
+            with terminated_as_interrupt():
+                return super().invoke(ctx)
         except FlawsmithError as error:
             raise Failure(str(error)) from error
         except OSError as error:
             if error.errno not in _MACHINE_ERRORS:
                 raise
             raise Failure(f"{error.filename or 'writing'}: {error.strerror}.") from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
             click.echo("\nflawsmith: stopped.", err=True)
-            raise click.exceptions.Exit(130) from None
+            raise click.exceptions.Exit(exit_status(stop)) from None
 
 
 @click.group(

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from flawsmith.core.signals import exit_status
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 device = click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
@@ -50,16 +52,16 @@ def command_line(*words: str | Path) -> str:
 
 @contextmanager
 def resumable(started: Callable[[], bool], add: str = "--resume", how: str = "To go on") -> Iterator[None]:
-    """Turn Ctrl-C into a line that says how to go on, and into the exit status 130.
+    """Turn Ctrl-C and SIGTERM into a line that says how to go on, and into the exit statuses 130 and 143.
 
     `started` tells whether there is anything to go on from; then the line is the command as typed with `add` in place of --overwrite.
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         args = [a for a in click.get_current_context().meta.get("flawsmith.args", []) if a not in ("--overwrite", add)]
         if args and started():
             click.echo(f"\nflawsmith: stopped. {how}: {command_line(args[0], add, *args[1:])}", err=True)
         else:
             click.echo("\nflawsmith: stopped; nothing was written.", err=True)
-        raise click.exceptions.Exit(130) from None
+        raise click.exceptions.Exit(exit_status(stop)) from None

@@ -35,6 +35,10 @@ class OutputExistsError(FlawsmithError):
     """A place to write to that already holds something."""
 
 
+class FolderBusyError(FlawsmithError):
+    """A folder that another process is writing to."""
+
+
 class RunError(FlawsmithError):
     """A RUN folder or model file that cannot be loaded."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import OutputExistsError
+from flawsmith.core.locks import LOCK_FILE
 from flawsmith.core.text import read_text
 
 
@@ -76,7 +77,7 @@ def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> 
             raise OutputExistsError(f"{path}: lies in the output folder {folder}; name an output folder of its own.")
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder}: is a file; name a folder to write to.")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(entries(folder)):
         if not overwrite:
             raise OutputExistsError(f"{folder}: is not empty; nothing was written. Name another folder, or add --overwrite to replace it.")
         if not any((folder / name).exists() for name in OUR_FILES):
@@ -90,7 +91,7 @@ def prepare_output(folder: Path, overwrite: bool) -> None:
     """Make `folder` an empty folder. Raises as `check_output` does, and then changes nothing."""
     check_output(folder, overwrite)
     if folder.exists():
-        for entry in folder.iterdir():
+        for entry in entries(folder):
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -106,6 +107,11 @@ def content_hash(path: Path) -> str:
 
 # one of these marks a folder that flawsmith wrote
 OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what lies in `folder`, beside the lock of who is writing there."""
+    return [entry for entry in folder.iterdir() if entry.name != LOCK_FILE]
 
 
 def _umask() -> int:

@@ -19,6 +19,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, choose_precision, use_threads
 from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import check_output, content_hash, prepare_output
+from flawsmith.core.locks import hold
 from flawsmith.dataset.record import read_record
 from flawsmith.generation.attempt import Attempt, Compositor, PlacementInputs
 from flawsmith.generation.output import Output
@@ -102,6 +103,13 @@ class Generator:
         job = prepare_request(request, self.product, self._own_normals)
         if not resume:
             check_output(out, overwrite, [*job.normals, *request.inputs(), *job.masks()])
+        with hold(out):
+            return self._write(out, request, job, overwrite, resume, dry_run, quiet)
+
+    def _write(
+        self, out: Path, request: Request, job: PreparedRequest, overwrite: bool, resume: bool, dry_run: bool, quiet: bool
+    ) -> Summary:
+        """Do what `generate` says, as the only one that writes to `out`."""
         output = Output(out, self._hash, self._settings(request), self._checks, job.plan)
         done = output.resume() if resume else set()
         if not resume:
@@ -111,8 +119,8 @@ class Generator:
             return Summary(0, 0, 0, {})
         output.open()
         summary = self._run(job, output, [i for i in job.indexes if f"{i:06d}" not in done], quiet)
-        if request.pick_from and count is not None:
-            summary = replace(summary, accepted=output.pick(count))
+        if request.pick_from and request.count is not None:
+            summary = replace(summary, accepted=output.pick(request.count))
         mark = time.monotonic()
         write_sheet(out)
         facts = {"Model": f"{self.run} ({self._hash})", "Accepted": summary.accepted, "Seed": request.seed}

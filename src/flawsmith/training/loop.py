@@ -1,9 +1,10 @@
 """`flawsmith fit`: one training, to be read from top to bottom."""
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, choose_precision, use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import append_line, check_output, prepare_output, read_lines, write_json, write_text
+from flawsmith.core.locks import hold
 from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import digest_of, read_record
@@ -57,10 +59,18 @@ def fit(
     FlawsmithError for bad data, a bad configuration or a folder that is not empty.
     """
     run = Path(run)
-    begun = time.monotonic()
     config = _resumed_config(run, config) if resume else config or preset("tiny")
     if not resume:
         check_output(run, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
+    with hold(run) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
+        return _fit(data, run, config, resume, overwrite, device, threads, quiet)
+
+
+def _fit(
+    data: str | Path | Dataset, run: Path, config: Config, resume: bool, overwrite: bool, device: str, threads: int, quiet: bool
+) -> dict[str, Any]:
+    """Do what `fit` says, as the only one that writes to `run`."""
+    begun = time.monotonic()
     use_threads(threads)
     learned = prepare_training(data if isinstance(data, Dataset) else read(data), config)
     config = learned.config

@@ -18,9 +18,11 @@ from flawsmith.benchmark.stages import Place
 from flawsmith.core.devices import choose_device
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
+from flawsmith.core.locks import hold
 from flawsmith.core.text import read_text
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record
+from flawsmith.dataset.sample import Dataset
 from flawsmith.metrics.features import load_extractor
 from flawsmith.version import __version__
 
@@ -53,11 +55,31 @@ def benefit(
         stages.cut_parts(data, shots, not settings.only_made)
     load_extractor()  # what is not installed, or not at hand, is said now, too
     load_network(settings.classifier_network)
+    if not resume:
+        check_output(report, overwrite, [data])
+    elif not (report / "benefit.json").is_file():
+        raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
+    with hold(report):
+        return _compare(data, dataset, report, settings, resume, overwrite, workers, threads, quiet, command)
+
+
+def _compare(
+    data: Path,
+    dataset: Dataset,
+    report: Path,
+    settings: Settings,
+    resume: bool,
+    overwrite: bool,
+    workers: int | None,
+    threads: int,
+    quiet: bool,
+    command: str,
+) -> dict[str, Any]:
+    """Do what `benefit` says, as the only one that writes to `report`."""
     kept = {"settings": json.loads(json.dumps(asdict(settings))), "data": data_record(dataset, dataset.defects, "all")}
     if resume:
         _same(report, kept)
     else:
-        check_output(report, overwrite, [data])
         prepare_output(report, overwrite)
         write_json(report / "benefit.json", kept)
     if workers is None:
@@ -143,10 +165,7 @@ def _cores() -> int:
 
 def _same(report: Path, kept: dict[str, Any]) -> None:
     """Raise RunError unless the folder was begun with the same settings and pictures."""
-    path = report / "benefit.json"
-    if not path.is_file():
-        raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
-    before = json.loads(read_text(path))
+    before = json.loads(read_text(report / "benefit.json"))
     for key, value in kept["settings"].items():
         if before["settings"].get(key) != value:
             raise RunError(f"{report}: was begun with {key} {before['settings'].get(key)}, got {value}; repeat its options, or start anew.")
