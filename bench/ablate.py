@@ -25,10 +25,9 @@ from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, protocol
 from flawsmith.benchmark.results import WHAT, numbers
 from flawsmith.benchmark.stages import Place
 from flawsmith.benchmark.tallies import load_tally
-from flawsmith.core.files import write_json
+from flawsmith.core.files import read_lines, write_json
 from flawsmith.dataset.reading import read
 from flawsmith.metrics.statistics import bootstrap
-from flawsmith.pairs.folder import PairFolder
 
 DUAL = "model.dual=true"
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -113,9 +112,9 @@ def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
 
 def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: list[RowPlace]) -> dict[str, Any]:
     """Return what is written of a row."""
-    pairs = [pair for place in places for pair in PairFolder(place.pairs(GENERATED)).read()]
-    consistencies = [pair.scores["consistency"] for pair in pairs if "consistency" in pair.scores and pair.accepted]
-    raw = [pair.scores["consistency"] for pair in pairs if "consistency" in pair.scores]
+    rows = [row for place in places for row in read_lines(place.pairs(GENERATED) / "pairs.jsonl")]
+    consistencies = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"] and row["verdict"] == "accepted"]
+    raw = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"]]
     settings = places[0].settings
     fits = [read_result(place.fitted) for place in places]
     result: dict[str, Any] = {
@@ -127,8 +126,8 @@ def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: 
         "seeds": len(places),
         "fit": [{"steps": f["steps"], "minutes": f["minutes"], "parameters": f["parameters"]} for f in fits],
         "detector": asdict(settings.training) | {"share": settings.shares[0]},
-        "attempts": len(pairs),
-        "accepted": sum(pair.accepted for pair in pairs),
+        "attempts": len(rows),
+        "accepted": sum(row["verdict"] == "accepted" for row in rows),
         "consistency": _spread(consistencies),
         "consistency_of_all_attempts": _spread(raw),
     }
@@ -168,7 +167,7 @@ def table(folder: Path) -> str:
         for r in own:
             mixed, alone = r[MIXED], r[ALONE]
             consistency = (
-                f"{r['consistency']['median']:.2f} ({r['agreement_of_all_attempts']['median']:.2f})" if r["consistency"] else "none"
+                f"{r['consistency']['median']:.2f} ({r['consistency_of_all_attempts']['median']:.2f})" if r["consistency"] else "none"
             )
             against = [_ci(c["against_default"]["pixel_ap"], True) if "against_default" in c else "" for c in (mixed, alone)]
             steps = "/".join(str(f["steps"]) for f in r["fit"])

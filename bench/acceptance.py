@@ -58,7 +58,7 @@ def _line(pairs: list[Pair], values: list[float]) -> dict[str, Any]:
     line: dict[str, Any] = {"attempts": len(pairs), "accepted": len(values), "share": round(len(values) / max(1, len(pairs)), 3)}
     if values:
         p5, median = np.percentile(values, [5, 50])
-        line |= {"agreement_median": round(float(median), 3), "agreement_p5": round(float(p5), 3)}
+        line |= {"consistency_median": round(float(median), 3), "consistency_p5": round(float(p5), 3)}
     return line
 
 

@@ -59,7 +59,7 @@ def main() -> None:
     pastes = [generator._checks.verify(finding).reasons for finding in _pastes(generator, args.run, pairs)]
     caught = [any(reason.startswith("copy:") for reason in reasons) for reasons in pastes]
     result = describe("cpu") | {"run": args.run.name, "pairs": len(pairs)}
-    result |= {"agreement_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
+    result |= {"consistency_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
     result |= {"always_falling": round(float((np.diff(curves, axis=1) < 0).all(1).mean()), 3)}
     result |= {"unchanged_rejected": round(float(np.mean([bool(r) for r in unchanged])), 3)}
     result |= {"pasted": len(caught), "pasted_flagged_as_copy": round(float(np.mean(caught)), 3) if caught else None}

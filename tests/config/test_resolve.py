@@ -85,8 +85,8 @@ def test_an_unknown_key_names_the_nearest(setting: str, nearest: str) -> None:
 
 def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
     file = tmp_path / "mine.yaml"
-    file.write_text("quality: {agrement: 0.5}\n")
-    with pytest.raises(ConfigError, match=r"quality\.agrement.*quality\.consistency"):
+    file.write_text("quality: {consistensy: 0.5}\n")
+    with pytest.raises(ConfigError, match=r"quality\.consistensy.*quality\.consistency"):
         resolve(None, file)
 
 
