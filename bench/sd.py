@@ -83,7 +83,7 @@ def make(name: str, reduced: bool, device: str, precision: str, steps: int) -> t
     config = from_dict({"model": {"cells": cells}, "generation": {"steps": steps}, "training": {"precision": precision}}, config)
     model = StableModel(config.model, ModelSpec(("scratch",), 3, 8 * cells), backbone(reduced)).to(device)
     model.codec.model.to(device)
-    if precision == "bf16" and device != "cpu":
+    if precision == "bf16":
         model.hold_frozen(torch.bfloat16)
     return model.eval(), config
 

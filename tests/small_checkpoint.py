@@ -64,6 +64,19 @@ def write_checkpoint(folder: Path, channels: int = 4, seed: int = 0, **schedule:
     return folder
 
 
+def halve(folder: Path) -> Path:
+    """Turn the checkpoint of `write_checkpoint` into the variant with 16 bits, as publishers lay it out."""
+    from safetensors.torch import load_file, save_file
+
+    for part, stem in FILES.items():
+        path = folder / part / f"{stem}.safetensors"
+        save_file({name: w.half() for name, w in load_file(path).items()}, folder / part / f"{stem}.fp16.safetensors", {"format": "pt"})
+        path.unlink()
+    config = folder / "text_encoder" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "dtype": "float16"}))
+    return folder
+
+
 def write_single_file(folder: Path, path: Path) -> Path:
     """Write the checkpoint of `write_checkpoint` as one file with the keys of the original code."""
     from safetensors.torch import load_file, save_file

@@ -21,9 +21,11 @@ from flawsmith.dataset.reading import read
 from flawsmith.generation import generator as generate
 from flawsmith.generation.generator import load
 from flawsmith.images.files import read_image
+from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn
 from flawsmith.training.loop import fit
+from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import prepare_training
 
@@ -164,11 +166,22 @@ def test_no_precision_has_nan_or_touches_the_rest_of_the_picture(
         return found
 
     monkeypatch.setattr(generate, "draw", record)
+    trained: list[torch.dtype] = []
+
+    def look(model: DualModel, *rest: Any) -> Objective:
+        trained.append(model.net.unet.dtype)
+        return Objective(model, *rest)
+
+    monkeypatch.setattr("flawsmith.training.loop.Objective", look)
     fit(data8, tmp_path / "run", configured(training={"precision": precision, "steps": 3}), device="cpu", threads=1, quiet=True)
+    assert trained == [torch.float32 if precision == "fp32" else torch.bfloat16]
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert len(rows) == 3 and all(np.isfinite(row["loss"]) for row in rows)
-    load(tmp_path / "run", device="cpu", threads=1, settings=LOOSE).generate(tmp_path / "out", 2, seed=1, quiet=True)
+    generator = load(tmp_path / "run", device="cpu", threads=1, settings=LOOSE)
+    generator.generate(tmp_path / "out", 2, seed=1, quiet=True)
     check_untouched(tmp_path / "out", data8, 2)
+    wide = torch.float32 if precision == "fp32" else torch.bfloat16
+    assert {p.dtype for p in generator.model.net.unet.parameters()} == {wide}, "what is frozen takes half the memory, on a CPU too"
     assert drawn and all(np.isfinite(array).all() for one in drawn for array in (one.image, one.anomaly, one.mask))
 
 

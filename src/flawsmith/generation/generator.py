@@ -60,7 +60,7 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     config = override(config, settings, ("generation", "quality"))
     library, limits = load_exemplars(run / "model" / "exemplars.safetensors"), load_limits(run / "model" / "limits.safetensors")
     where = choose_device(device)
-    if where != "cpu" and choose_precision(config.training.precision, where) == "bf16":
+    if choose_precision(config.training.precision, where) == "bf16":
         model.hold_frozen(torch.bfloat16)
     if config.generation.compile:
         model.net.compile()

@@ -81,7 +81,7 @@ def _fit(
     main, rank = accelerator.is_main_process, accelerator.process_index
     seed = config.training.seed
     model = build_model(config.model, learned.product.shape, derive(seed, "weights"))
-    if precision == "bf16" and where != "cpu":
+    if precision == "bf16":
         model.hold_frozen(torch.bfloat16)
     needs: Memory | None = None
     if config.training.memory or where != "cpu":

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_checkpoint import write_checkpoint, write_single_file
+from small_checkpoint import halve, write_checkpoint, write_single_file
 
 from flawsmith.config.resolve import from_dict
 from flawsmith.core.errors import ConfigError, WeightsError
@@ -212,13 +212,37 @@ def test_another_kind_of_checkpoint_is_an_error(file: str, change: dict[str, Any
 
 
 def test_the_digest_tells_networks_apart_in_any_precision(checkpoint: Path, tmp_path: Path) -> None:
-    half = shutil.copytree(checkpoint, tmp_path / "half")
-    path = half / "unet/diffusion_pytorch_model.safetensors"
-    save_file({name: w.half() for name, w in load_file(path).items()}, half / "unet/diffusion_pytorch_model.fp16.safetensors")
-    path.unlink()
+    half = halve(shutil.copytree(checkpoint, tmp_path / "half"))
     other = write_checkpoint(tmp_path / "other", seed=1)
     digests = [load_backbone(str(folder)).digest for folder in (checkpoint, half, other)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_checkpoint_in_16_bits_works_in_32(checkpoint: Path, tmp_path: Path) -> None:
+    half = halve(shutil.copytree(checkpoint, tmp_path / "half"))
+    loaded = load_backbone(str(half))
+    assert {p.dtype for module in (loaded.unet, loaded.vae, loaded.text) for p in module.parameters()} == {torch.float32}
+    picture, region, ids = inputs()
+    found = []
+    for folder in (half, checkpoint):
+        model = make(folder)
+        state = torch.randn(2, 2, model.state, 8, 8, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            found.append(model(state, torch.tensor([0.2, 0.8]), model.condition(picture * (1 - region), region, ids)))
+    torch.testing.assert_close(*found, atol=0.02, rtol=0.02)
+
+
+def test_loading_writes_nothing_and_leaves_the_libraries_as_they_were(checkpoint: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    def settings() -> list[Any]:
+        return [f() for of in (of_diffusers, of_transformers) for f in (of.get_verbosity, of.is_progress_bar_enabled)]
+
+    before = settings()
+    capfd.readouterr()
+    make(checkpoint).hold_frozen(torch.bfloat16)
+    assert capfd.readouterr() == ("", "") and settings() == before
 
 
 class Letters:
@@ -249,8 +273,19 @@ def test_on_stable_diffusion_1_5_there_are_as_many_weights_as_published() -> Non
     assert millions(low_rank.exchange) < 10, "the preset sd15's SAIM"
 
 
-def test_one_file_is_the_same_backbone_as_its_folder(checkpoint: Path, tmp_path: Path) -> None:
+def extra_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return what published files hold beside the networks' weights: the average, the schedule, the positions."""
+    extra = {f"model_ema.{key[6:].replace('.', '')}": w + 1 for key, w in load_file(path).items() if key.startswith("model.")}
+    extra |= {name: torch.rand(1000) for name in ("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod")}
+    extra["cond_stage_model.transformer.text_model.embeddings.position_ids"] = torch.arange(40)[None]
+    return extra | {"model_ema.decay": torch.tensor(0.9999), "model_ema.num_updates": torch.tensor(1)}
+
+
+@pytest.mark.parametrize("published", [False, True], ids=["plain", "as published"])
+def test_one_file_is_the_same_backbone_as_its_folder(published: bool, checkpoint: Path, tmp_path: Path) -> None:
     path = write_single_file(checkpoint, tmp_path / "model.safetensors")
+    if published:
+        save_file({name: w.half() for name, w in {**load_file(path), **extra_weights(path)}.items()}, path)
     beside = tmp_path / "model"
     for name in ("model_index.json", "tokenizer", "scheduler", "unet/config.json", "vae/config.json", "text_encoder/config.json"):
         (beside / name).parent.mkdir(parents=True, exist_ok=True)
@@ -259,7 +294,8 @@ def test_one_file_is_the_same_backbone_as_its_folder(checkpoint: Path, tmp_path:
     assert found.digest == expected.digest
     for part in ("unet", "vae", "text"):
         ours, theirs = getattr(found, part).state_dict(), getattr(expected, part).state_dict()
-        assert ours.keys() == theirs.keys() and all(torch.equal(w, theirs[key]) for key, w in ours.items()), part
+        assert ours.keys() == theirs.keys() and all(w.dtype == torch.float32 for w in ours.values()), part
+        assert all(torch.equal(w, theirs[key].half().float() if published else theirs[key]) for key, w in ours.items()), part
     assert found.scheduler["beta_end"] == expected.scheduler["beta_end"]
     assert found.tokenizer("a crack")["input_ids"] == expected.tokenizer("a crack")["input_ids"]
 

@@ -106,7 +106,7 @@ class StableModel(DualModel):
     def hold_frozen(self, dtype: torch.dtype) -> None:
         """Hold the weights of the pretrained networks in `dtype`; what is learned stays as it is."""
         for module in (self.net.unet, self.tokens.text, self.codec.model):
-            module.to(dtype)
+            nn.Module.to(module, dtype)  # diffusers' own warns of layers to keep in 32 bits, which these networks do not have
 
 
 GREY = 0.2  # an anomaly's distance from mid-grey, of [-1, 1], from which on a pixel belongs to the defect

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from flawsmith.core.errors import WeightsError
@@ -145,14 +147,38 @@ def _load(folder: Path, stem: str, cls: Any) -> Any:
     variant = _variant(folder, stem)
     if variant == "":
         raise WeightsError(f"{folder}: has no {stem}.safetensors; fetch the checkpoint anew, or convert it to safetensors.")
-    return _trying(folder, lambda: cls.from_pretrained(folder, variant=variant, use_safetensors=True, local_files_only=True))
+    # in 32 bits whatever the file has: transformers otherwise takes the file's 16, which do not go with a network in 32
+    wide = {"torch_dtype" if cls.__module__.startswith("diffusers") else "dtype": torch.float32}
+    return _trying(folder, lambda: cls.from_pretrained(folder, variant=variant, use_safetensors=True, local_files_only=True, **wide))
 
 
 def _trying(where: Path, load: Callable[[], Any]) -> Any:
     try:
-        return load()
+        with _quiet():
+            return load()
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise WeightsError(f"{where}: cannot be loaded ({' '.join(str(error).split())[:300]}); fetch the checkpoint anew.") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep bars and advice of the loading libraries from the terminal; errors are raised all the same."""
+    from diffusers.utils import logging as of_diffusers
+    from transformers.utils import logging as of_transformers
+
+    libraries = (of_diffusers, of_transformers)
+    levels = [library.get_verbosity() for library in libraries]
+    bars = [of_diffusers.is_progress_bar_enabled(), of_transformers.is_progress_bar_enabled()]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level, bar in zip(libraries, levels, bars, strict=True):
+            library.set_verbosity(level)
+            if bar:
+                library.enable_progress_bar()
 
 
 def _from_file(path: Path, name: str) -> Backbone:
@@ -163,7 +189,10 @@ def _from_file(path: Path, name: str) -> Backbone:
     beside = path.with_suffix("")
     given = {"config": str(beside), "local_files_only": True} if (beside / "model_index.json").is_file() else {}
     try:
-        pipe = StableDiffusionPipeline.from_single_file(str(path), safety_checker=None, feature_extractor=None, **given)
+        with _quiet():
+            pipe = StableDiffusionPipeline.from_single_file(
+                str(path), torch_dtype=torch.float32, safety_checker=None, feature_extractor=None, **given
+            )
     except Exception as error:
         raise WeightsError(
             f"{path}: cannot be loaded ({' '.join(str(error).split())[:300]}). One file holds no vocabulary and no configuration: put the "
