@@ -1,5 +1,7 @@
 """The dual model on a pretrained Stable Diffusion network, which stays frozen."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -105,7 +107,8 @@ class StableModel(DualModel):
 
     def hold_frozen(self, dtype: torch.dtype) -> None:
         """Hold the weights of the pretrained networks in `dtype`; what is learned stays as it is."""
-        for module in (self.net.unet, self.tokens.text, self.codec.model):
+        pretrained: tuple[Any, ...] = (self.net.unet, self.tokens.text, self.codec.model)
+        for module in pretrained:
             nn.Module.to(module, dtype)  # diffusers' own warns of layers to keep in 32 bits, which these networks do not have
 
 
