@@ -141,7 +141,6 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
         "training.precision=fp8",
         "training.keep=0",
         "generation.steps=0",
-        "generation.sampler=magic",
         "generation.start=0",
         "generation.placement=anywhere",
         "quality.change=0",

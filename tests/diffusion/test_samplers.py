@@ -1,7 +1,7 @@
 """Solvers against naive formulas, and against the exact solution for a Gaussian, whose denoiser is known."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import pytest
 import torch
@@ -9,11 +9,17 @@ from diffusers import PNDMScheduler
 from torch import Tensor
 
 from flawsmith.core.errors import ConfigError
-from flawsmith.diffusion.samplers import RENOISE, SAMPLERS, SOLVERS, sample, sample_ddim, sample_dpmpp, sample_plms
+from flawsmith.diffusion.samplers import Callback, Denoise, DrawNoise, find_sampler, registry, sample, sampler, sampler_names
 from flawsmith.diffusion.schedules import sampling_times
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
 
 MEAN, STD = 0.3, 0.4
+SOLVERS = ("ddim", "dpmpp", "pndm")  # the same noise gives the same picture
+
+
+def solved(name: str, denoise: Denoise, x: Tensor, times: Sequence[float], draw_noise: DrawNoise | None = None) -> Tensor:
+    """Return what the sampler `name` makes of the noisy state x."""
+    return find_sampler(name)(denoise, x, times, draw_noise or no_noise, lambda *_: None)
 
 
 def gaussian(x: Tensor, t: float) -> Tensor:
@@ -38,7 +44,7 @@ def error(name: str, times: list[float]) -> float:
     start, end = times[0], times[-1]
     z = (x - (1 - start) * MEAN) / math.sqrt((1 - start) ** 2 * STD**2 + start**2)
     there = (1 - end) * MEAN + math.sqrt((1 - end) ** 2 * STD**2 + end**2) * z
-    return (sample(name, gaussian, x, times, no_noise) - there).abs().max().item()
+    return (solved(name, gaussian, x, times) - there).abs().max().item()
 
 
 @pytest.mark.parametrize(("name", "order"), [("ddim", 1), ("dpmpp", 2)])
@@ -63,13 +69,13 @@ def test_the_second_order_is_better_at_the_steps_we_take() -> None:
     assert error("dpmpp", times) < 0.5 * error("ddim", times)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", sampler_names())
 @pytest.mark.parametrize("steps", [1, 2, 3, 16])
 def test_a_denoiser_that_always_says_the_same_is_believed(name: str, steps: int) -> None:
     target = torch.full((3,), 0.7, dtype=torch.float64)
     times = sampling_times(steps, 1.0)
     x = torch.randn(3, dtype=torch.float64)
-    torch.testing.assert_close(sample(name, lambda x, t: target, x, times, lambda: torch.randn_like(x)), target)
+    torch.testing.assert_close(solved(name, lambda x, t: target, x, times, lambda: torch.randn_like(x)), target)
 
 
 @pytest.mark.parametrize("start", [1.0, 0.6])
@@ -79,7 +85,7 @@ def test_ddim_is_eulers_method_on_the_velocity(start: float) -> None:
     for t, s in zip(times, times[1:], strict=False):
         velocity = (expected - bent(expected, t)) / t  # noise - clean
         expected = expected + (s - t) * velocity
-    torch.testing.assert_close(sample_ddim(bent, x, times), expected)
+    torch.testing.assert_close(solved("ddim", bent, x, times), expected)
 
 
 def test_dpmpp_is_the_papers_algorithm() -> None:
@@ -97,7 +103,7 @@ def test_dpmpp_is_the_papers_algorithm() -> None:
         direction = (1 + 1 / (2 * r)) * clean[-1] - 1 / (2 * r) * clean[-2]
         expected = times[i] / times[i - 1] * expected - (1 - times[i]) * (math.exp(-h) - 1) * direction
     expected = bent(expected, times[3])
-    torch.testing.assert_close(sample_dpmpp(bent, x, times), expected)
+    torch.testing.assert_close(solved("dpmpp", bent, x, times), expected)
 
 
 @pytest.mark.parametrize("steps", [50, 100])
@@ -115,22 +121,53 @@ def test_pndm_ends_where_the_library_s_does_on_stable_diffusion_s_schedule(steps
         state = theirs.step(noise, k, state).prev_sample
     start = schedule.last
     begin = x / unit_variance(torch.tensor(start, dtype=torch.float64))
-    ours = sample_plms(gaussian, begin, schedule.sampling_times(steps, 1.0))
+    ours = solved("pndm", gaussian, begin, schedule.sampling_times(steps, 1.0))
     torch.testing.assert_close(ours, state, atol=0.03, rtol=0)
-    assert (sample_ddim(gaussian, begin, schedule.sampling_times(steps, 1.0)) - ours).abs().max() > 1e-4
+    assert (solved("ddim", gaussian, begin, schedule.sampling_times(steps, 1.0)) - ours).abs().max() > 1e-4
 
 
-@pytest.mark.parametrize("solver", [sample_ddim, sample_dpmpp, sample_plms])
-def test_the_network_is_called_once_per_step_at_its_time(solver: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize("name", sampler_names())
+def test_the_network_is_called_once_per_step_at_its_time_and_the_step_is_told(name: str) -> None:
     seen: list[float] = []
+    told: list[tuple[int, float]] = []
 
     def denoise(x: Tensor, t: float) -> Tensor:
         seen.append(t)
         return bent(x, t)
 
+    def callback(number: int, t: float, x: Tensor, clean: Tensor) -> None:
+        assert torch.equal(clean, bent(x, t))
+        told.append((number, t))
+
     times = sampling_times(5, 0.8)
-    result = solver(denoise, torch.ones(3), times)
+    result = sample(name, denoise, torch.ones(3), times, lambda: torch.full((3,), 0.2), callback)
     assert seen == times[:-1] and result.isfinite().all()
+    assert told == list(enumerate(times[:-1]))
+
+
+def test_the_state_that_is_begun_with_has_the_noise_of_the_first_time() -> None:
+    seen: list[Tensor] = []
+
+    def denoise(x: Tensor, t: float) -> Tensor:
+        seen.append(x)
+        return x
+
+    for start in (1.0, 0.936, 0.5):
+        sample("ddim", denoise, torch.ones(3), sampling_times(2, start), lambda: torch.full((3,), 5.0))
+        torch.testing.assert_close(seen[-2], torch.full((3,), (1 - start) + 5 * start))
+
+
+def test_adding_a_sampler_takes_one_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_SAMPLERS", dict(registry._SAMPLERS))
+
+    @sampler("one-step")
+    def sample_one_step(denoise: Denoise, x: Tensor, times: Sequence[float], _draw_noise: DrawNoise, _callback: Callback) -> Tensor:
+        return denoise(x, times[0])
+
+    assert "one-step" in sampler_names()
+    torch.testing.assert_close(
+        sample("one-step", bent, torch.ones(2), [0.5, 0.0], lambda: torch.zeros(2)), bent(torch.full((2,), 0.5), 0.5)
+    )
 
 
 def test_renoise_keeps_what_was_predicted_and_none_of_the_noise() -> None:
@@ -141,7 +178,7 @@ def test_renoise_keeps_what_was_predicted_and_none_of_the_noise() -> None:
     for t, s, noise in zip(times, times[1:-1], noises, strict=False):
         expected = (1 - s) * bent(expected, t) + s * noise
     source = iter(noises)
-    torch.testing.assert_close(sample(RENOISE, bent, x, times, lambda: next(source)), bent(expected, 0.1))
+    torch.testing.assert_close(solved("renoise", bent, x, times, lambda: next(source)), bent(expected, 0.1))
     assert next(source, None) is None, "one for every step but the last"
 
 

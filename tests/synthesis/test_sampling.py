@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -11,8 +11,9 @@ import torch
 from flawsmith.config.schema import Config
 from flawsmith.core.seeds import torch_generator
 from flawsmith.diffusion.parametrisation import PREDICTIONS
-from flawsmith.diffusion.samplers import SAMPLERS
+from flawsmith.diffusion.samplers import Callback, Denoise, DrawNoise, registry, sampler, sampler_names
 from flawsmith.diffusion.schedules import joint_noise
+from flawsmith.diffusion.variance_preserving import VariancePreserving
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import Condition, DualModel
 from flawsmith.product.shape import ModelSpec
@@ -76,9 +77,9 @@ def test_a_window_does_not_depend_on_its_neighbours(
     assert all(same(a, b) for a, b in zip(draw(m, tasks(colours)[::-1], config, "fp32"), together[::-1], strict=True))
 
 
-@pytest.mark.parametrize("sampler", ["dpmpp", "renoise"])
-def test_on_an_accelerator_windows_that_go_through_together_are_the_same_to_rounding(tiny: Callable[..., Config], sampler: str) -> None:
-    config = tiny(model={"bcm": True}, generation={"sampler": sampler})
+@pytest.mark.parametrize("name", ["dpmpp", "renoise"])
+def test_on_an_accelerator_windows_that_go_through_together_are_the_same_to_rounding(tiny: Callable[..., Config], name: str) -> None:
+    config = tiny(model={"bcm": True}, generation={"sampler": name})
     m = model(config)
     for group in (tasks()[:3], [dataclasses.replace(tasks()[3], seed=seed) for seed in range(3)]):
         with torch.inference_mode():
@@ -112,11 +113,11 @@ def test_what_lies_under_the_region_is_not_shown_to_the_model(tiny: Callable[...
 
 
 @pytest.mark.parametrize("prediction", PREDICTIONS)
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_guidance_goes_through_the_empty_and_the_conditional_prediction(tiny: Callable[..., Config], prediction: str, sampler: str) -> None:
+@pytest.mark.parametrize("name", sampler_names())
+def test_guidance_goes_through_the_empty_and_the_conditional_prediction(tiny: Callable[..., Config], prediction: str, name: str) -> None:
     drawn = []
     for scale in (0.0, 1.0, 2.5):
-        generation = {"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": sampler, "start": 0.9}
+        generation = {"steps": 1, "guidance": scale, "anchor": 0.0, "sampler": name, "start": 0.9}
         config = tiny(generation=generation, diffusion={"prediction": prediction})
         drawn.append(draw(model(config), tasks()[:1], config, "fp32")[0].image)
     assert np.abs(drawn[1] - drawn[0]).max() > 1e-3, "the defect's tokens say something"
@@ -336,9 +337,9 @@ def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(tiny: Call
 # severity and token noise
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_severer_defect_is_further_from_the_normal(tiny: Callable[..., Config], sampler: str) -> None:
-    config = tiny(generation={"steps": 4, "sampler": sampler})
+@pytest.mark.parametrize("name", sampler_names())
+def test_a_severer_defect_is_further_from_the_normal(tiny: Callable[..., Config], name: str) -> None:
+    config = tiny(generation={"steps": 4, "sampler": name})
     m = model(config)
     gaps = []
     for severity in (0.25, 0.5, 1.0, 2.0, 4.0):
@@ -355,8 +356,70 @@ def test_severity_1_changes_no_bit_and_from_nothing_there_is_none(tiny: Callable
     plain = draw(m, tasks(), config, "fp32")
     free = draw(m, [dataclasses.replace(tasks()[3], severity=3.0)], config, "fp32")[0]
     assert same(free, plain[3])
-    monkeypatch.setattr(sampling, "_with_severity", lambda clean, *_: clean)
+    monkeypatch.setattr(sampling, "_with_severity", lambda image, anomaly, *_: (image, anomaly))
     assert all(same(a, b) for a, b in zip(plain, draw(m, tasks(), config, "fp32"), strict=True))
+
+
+def gaussian(m: DualModel, mean: float, std: float) -> Callable[..., torch.Tensor]:
+    """Return a network that knows pictures of independent normal values: E[clean | (1 - t) clean + t noise]."""
+
+    def forward(x: torch.Tensor, t: torch.Tensor, _condition: Condition) -> torch.Tensor:
+        time = t[None, :, None, None, None]
+        gain = (1 - time) * std**2 / ((1 - time).square() * std**2 + time.square())
+        return mean + gain * (x - (1 - time) * mean)
+
+    return forward
+
+
+def everywhere(count: int, normal: bool, **more: object) -> list[Task]:
+    """Return canvases to be drawn all over, onto mid-grey or from nothing."""
+    region, picture = np.ones((SIDE, SIDE), bool), np.zeros((1, SIDE, SIDE), np.float32)
+    return [Task(picture if normal else None, region, shape=None, entry=1, seed=seed, **more) for seed in range(count)]  # type: ignore[arg-type]
+
+
+STABLE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+
+
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("onto", [True, False])
+def test_what_is_drawn_has_the_spread_of_what_was_learned(onto: bool, own: bool, tiny: Callable[..., Config]) -> None:
+    settings: dict[str, object] = {"steps": 100, "sampler": "ddim", "anchor": 0.0, "guidance": 1.0}
+    config = tiny(diffusion={"prediction": "x"}, generation=settings)
+    m = model(config)
+    m.forward = gaussian(m, 0.0, 1.0)  # type: ignore[method-assign]
+    m.schedule = VariancePreserving(STABLE) if own else None  # its noisiest time is 0.936, and not 1
+    drawn = np.stack([d.image for d in draw(m, everywhere(16, onto), config, "fp32")])
+    assert drawn.std() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("name", sampler_names())
+@pytest.mark.parametrize("dual", [True, False])
+def test_severity_is_how_much_more_of_the_change_whatever_the_steps(dual: bool, name: str, tiny: Callable[..., Config]) -> None:
+    found = {}
+    for steps in (12, 20, 100):
+        settings: dict[str, object] = {"steps": steps, "sampler": name, "anchor": 0.0, "guidance": 1.0}
+        config = tiny(diffusion={"prediction": "x"}, generation=settings, model={"dual": dual})
+        m = model(config)
+        m.forward = gaussian(m, 0.3, 0.1)  # type: ignore[method-assign]
+        for severity in (0.5, 1.0, 2.0):
+            (d,) = draw(m, everywhere(1, True, severity=severity), config, "fp32")
+            found[steps, severity] = float(d.image.mean())
+            assert np.allclose(d.anomaly[0][d.mask > 0.5], d.image[0][d.mask > 0.5]) or dual, "a single branch's anomaly is its image"
+    for (steps, severity), mean in found.items():
+        assert mean == pytest.approx(0.3 * severity, rel=0.05), (steps, severity)
+        assert mean == pytest.approx(severity * found[steps, 1.0], rel=1e-3), (steps, severity)
+
+
+def test_a_sampler_of_one_s_own_draws_windows(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_SAMPLERS", dict(registry._SAMPLERS))
+
+    @sampler("grey")
+    def sample_grey(denoise: Denoise, x: torch.Tensor, times: Sequence[float], _: DrawNoise, callback: Callback) -> torch.Tensor:
+        return 0 * denoise(x, times[0])
+
+    config = tiny(generation={"sampler": "grey"})
+    (drawn,) = draw(model(config), tasks()[:1], config, "fp32")
+    assert (drawn.image == 0).all()
 
 
 def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:

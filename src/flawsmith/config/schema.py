@@ -37,12 +37,10 @@ class ModelConfig:
     lora_rank: int = 0  # with a backbone: rank of each branch's adapters on all attention layers; 0 = none
     text_lora_rank: int = 0  # with a backbone: rank of the text encoder's adapters; 0 = none
     widen: bool = True  # with a backbone: new channels tell it background and region; false = it is told the prompt alone
-    mask: str = (
-        "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the anomaly is not mid-grey)
-    )
+    mask: str = "cells"  # with a backbone: "cells" (new channels in which the mask is denoised) or "grey" (where the anomaly is not grey)
     product: str = ""  # with a backbone: what the prompts call the product; empty = the data folder's name
     prompt_image: str = "a photo of a {product} with {defect} {tokens}"  # with a backbone: of the image branch
-    prompt_anomaly: str = "{defect} {tokens}"  # with a backbone: of the part branch
+    prompt_anomaly: str = "{defect} {tokens}"  # with a backbone: of the anomaly branch
     prompt_good: str = "a photo of a {product}"  # with a backbone: of normals
 
 
@@ -97,7 +95,7 @@ class GenerationConfig:
     """How pairs are made."""
 
     steps: int = 12  # solver steps
-    sampler: str = "dpmpp"  # "dpmpp" (second order), "ddim" (first), "pndm" (the paper's multistep) or "renoise" (new noise every step)
+    sampler: str = "dpmpp"  # of diffusion/samplers: "dpmpp" (second order), "ddim" (first), "pndm" (the paper's), "renoise" (new noise)
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 
-def mix(clean: Tensor, noise: Tensor, t: Tensor) -> Tensor:
-    """Return the noisy state (1 - t) clean + t noise (flow matching, Lipman et al. 2023). t broadcasts over the state."""
+def mix(clean: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
+    """Return the noisy state (1 - t) clean + t noise, of their shape (flow matching, Lipman et al. 2023). t: 0 to 1, broadcasts over it."""
     return (1 - t) * clean + t * noise
 
 

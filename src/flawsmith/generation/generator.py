@@ -21,6 +21,7 @@ from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import check_output, content_hash, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.dataset.record import read_record
+from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.generation.attempt import Attempt, Compositor, PlacementInputs
 from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
@@ -58,6 +59,7 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     use_threads(threads)
     model, config, product = load_model(run / "model" / "model.safetensors", backbone)
     config = override(config, settings, ("generation", "quality"))
+    find_sampler(config.generation.sampler)  # one that is not there is told before the work
     library, limits = load_exemplars(run / "model" / "exemplars.safetensors"), load_limits(run / "model" / "limits.safetensors")
     where = choose_device(device)
     if choose_precision(config.training.precision, where) == "bf16":

@@ -11,14 +11,12 @@ from flawsmith.core.seeds import torch_generator
 from flawsmith.diffusion.guidance import guided
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.samplers import sample
-from flawsmith.diffusion.schedules import joint_noise, mix, sampling_times
+from flawsmith.diffusion.schedules import joint_noise, sampling_times
 from flawsmith.models.codecs import Unshuffle, decode_mask, encode_mask
 from flawsmith.models.dual_model import Condition, DualModel
 from flawsmith.product.binarised import BinarisedLevels
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.synthesis.tiles import Tile, cover, merge
-
-STEP_SHARE = 1 / 3  # of the severity in one solver step, as an exponent; measured
 
 
 @torch.inference_mode()
@@ -60,7 +58,6 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     def draw_noise() -> Tensor:
         return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
 
-    noise = draw_noise()
     tiles = _tiles(model, tasks[0])
     told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
@@ -72,13 +69,14 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         if tones is not None and t <= config.generation.snap and isinstance(model.codec, Unshuffle):
             clean = torch.cat([tones.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
-        clean = _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
-        return _with_severity(clean, background, severity, channels) if onto else clean
+        return _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
 
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
-    x = mix(background * keep, noise, torch.tensor(start, device=device)) if onto else noise
+    begin = background * keep if onto else torch.zeros_like(background)
     times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
-    image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, x, times, draw_noise))
+    image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, begin, times, draw_noise))
+    if onto and (severity != 1).any():
+        image, anomaly = _with_severity(image, anomaly, mask, model.codec.decode(background[0, :, :channels]), severity)
     image_array = image.float().cpu().numpy()  # (B, C, H, W)
     if tones is not None:
         image_array = np.stack([tones.snap(x) for x in image_array])
@@ -129,16 +127,16 @@ def _join(a: Condition, b: Condition) -> Condition:
     return Condition(torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), pooled, features)
 
 
-def _with_severity(clean: Tensor, background: Tensor, severity: Tensor, channels: int) -> Tensor:
-    """Return the clean state with the image moved further from the normal, or less far, than the network wants to go.
+def _with_severity(image: Tensor, anomaly: Tensor, mask: Tensor, normal: Tensor, severity: Tensor) -> tuple[Tensor, Tensor]:
+    """Return image and anomaly (B, C, H, W) with `severity` times the change from the normal that the model drew, whatever the sampler.
 
-    Guidance whose negative is the normal picture itself, which --onto knows exactly: normal + w (image - normal). What one step makes
-    fainter the next step sees fainter, so the steps add up; w = severity ** STEP_SHARE leaves about `severity` times the change.
+    Inside the sampler a factor would meet itself again: what one step makes stronger the next one sees stronger, so that its effect grows
+    with the number of steps. mask: (B, 1, H, W), above 0 inside; normal: (B, C, H, W), through the codec like the image;
+    severity: (B, 1, 1, 1).
     """
-    image = background[0, :, :channels] + severity**STEP_SHARE * (clean[0, :, :channels] - background[0, :, :channels])
-    clean = clean.clone()
-    clean[0, :, :channels] = torch.where(severity == 1, clean[0, :, :channels], image)  # the same bits when it is off
-    return clean
+    more = (severity - 1) * (image - normal)
+    plain = severity == 1  # these keep their bits
+    return torch.where(plain, image, image + more), torch.where(plain, anomaly, anomaly + more * (mask > 0))
 
 
 def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:

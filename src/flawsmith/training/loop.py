@@ -24,6 +24,7 @@ from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import digest_of, read_record
 from flawsmith.dataset.sample import Dataset
+from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.models.backbones.weights import count_trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
@@ -62,6 +63,7 @@ def fit(
     config = _resumed_config(run, config) if resume else config or preset("tiny")
     if not resume:
         check_output(run, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
+    find_sampler(config.generation.sampler)  # one that is not there is told before the work
     with hold(run) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
         return _fit(data, run, config, resume, overwrite, device, threads, quiet)
 
