@@ -5,7 +5,7 @@
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
 all: attempts, share accepted, and over the accepted pairs the consistency of mask and change (compositing/mask_refinement.py: median
 and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
-where the blend has ended; `rejects` how often each check said no.
+where the blend has ended; `rejects` the rejections per check.
 """
 
 import argparse

@@ -26,7 +26,7 @@ from flawsmith.generation.generator import Generator, load
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import load_exemplars
-from flawsmith.quality.verify import Candidate
+from flawsmith.quality.view import Candidate
 from flawsmith.reports.drawing import encode_picture, outline, to_display
 from flawsmith.reports.sheets import contact_sheet
 
@@ -57,19 +57,24 @@ def main() -> None:
         generator._checks.verify(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None
     ]
     pastes = [generator._checks.verify(finding).reasons for finding in _pastes(generator, args.run, pairs)]
-    caught = [any(reason.startswith("copy:") for reason in reasons) for reasons in pastes]
+    caught = [any(reason.check == "copy" for reason in reasons) for reasons in pastes]
     result = describe("cpu") | {"run": args.run.name, "pairs": len(pairs)}
     result |= {"consistency_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
     result |= {"always_falling": round(float((np.diff(curves, axis=1) < 0).all(1).mean()), 3)}
     result |= {"unchanged_rejected": round(float(np.mean([bool(r) for r in unchanged])), 3)}
     result |= {"pasted": len(caught), "pasted_flagged_as_copy": round(float(np.mean(caught)), 3) if caught else None}
     examples = [(name, finding, generator._checks.verify(finding)) for name, finding in _examples(generator, args.run, pairs)]
-    print(json.dumps(result | {"examples": {name: verdict.reasons or ["accepted"] for name, _, verdict in examples}}, indent=2))
+    print(
+        json.dumps(
+            result | {"examples": {name: [str(reason) for reason in verdict.reasons] or ["accepted"] for name, _, verdict in examples}},
+            indent=2,
+        )
+    )
     if args.picture:
         cells = []
         for name, finding, verdict in examples:
             shown = to_display(finding.image)
-            checks = ", ".join(dict.fromkeys(reason.split(":")[0] for reason in verdict.reasons)) or "accepted"
+            checks = ", ".join(dict.fromkeys(reason.check for reason in verdict.reasons)) or "accepted"
             cells.append((f"{name}  >  {checks}", [shown, outline(shown, finding.mask)]))
         write_bytes(args.picture, encode_picture(contact_sheet(cells), "PNG"))
 

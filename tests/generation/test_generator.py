@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.generation import generator as module
 from flawsmith.generation.generator import load
+from flawsmith.pairs.reason import Reason
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.synthesis.task import Drawn
 
@@ -115,7 +116,7 @@ def strict_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def stricter(self: Verifier, finding: Any) -> Verdict:
         verdict = verify(self, finding)
-        return Verdict(verdict.scores, [*verdict.reasons, "odd: by chance"]) if int(finding.image.sum()) % 2 else verdict
+        return Verdict(verdict.scores, [*verdict.reasons, Reason("odd", "by chance")]) if int(finding.image.sum()) % 2 else verdict
 
     monkeypatch.setattr(Verifier, "verify", stricter)
 

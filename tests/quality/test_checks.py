@@ -12,7 +12,10 @@ from flawsmith.compositing.roughness import grain
 from flawsmith.dataset.windows import grow
 from flawsmith.images.filling import fill
 from flawsmith.images.pixel_range import PixelRange, shares
-from flawsmith.quality.checks import apparent_change, measure, outside, seams, shape_scores, visibility
+from flawsmith.quality.checks.outside import outside
+from flawsmith.quality.checks.seam import seams
+from flawsmith.quality.checks.visible import apparent_change, visibility
+from flawsmith.quality.mask_shape import shape_scores
 
 SIZE = (72, 96)
 
@@ -196,16 +199,3 @@ def test_grain_ignores_brightness_and_other_defects() -> None:
 @pytest.mark.parametrize("mask", [np.zeros_like(MASK), box(10, 10, 2, 40), box(10, 10, 4, 5), np.ones_like(MASK)])
 def test_grain_of_what_is_too_thin_or_has_nothing_around_it_is_unknown(mask: np.ndarray) -> None:
     assert grain(texture(), mask) is None
-
-
-def test_measure_says_all_that_can_be_told() -> None:
-    picture = raised(0.2, MASK)
-    found = measure(picture, MASK, 3)
-    assert found == {
-        "visible": visibility(apparent_change(picture, MASK), MASK),
-        **seams(picture, MASK, 3),
-        "grain": grain(picture, MASK),
-    }
-    assert all(type(value) is float for value in found.values())
-    assert set(measure(picture, box(10, 10, 2, 40), 3)) == {"visible", "seam", "halo"}
-    assert measure(picture, np.ones_like(MASK), 3) == {}

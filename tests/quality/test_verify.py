@@ -14,11 +14,13 @@ from flawsmith.compositing.blending import band, blend
 from flawsmith.config.schema import Config, QualityConfig
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.windows import grow
+from flawsmith.pairs.reason import Reason
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
+from flawsmith.quality import registry
 from flawsmith.quality.limits import Limit, Limits
-from flawsmith.quality.verify import Candidate, Verifier
-from flawsmith.reports.verdicts import MEANINGS
+from flawsmith.quality.verify import Verifier
+from flawsmith.quality.view import Candidate
 from flawsmith.training.prepare import prepare_training
 
 S = 32
@@ -66,8 +68,8 @@ def finding(mask: np.ndarray, by: int = 100, **more: Any) -> Candidate:
     return Candidate(np.where(mask[..., None], normal + np.uint8(by), normal), normal, mask, more.pop("defect", "blob"), **more)
 
 
-def kinds(reasons: Iterable[str]) -> set[str]:
-    return {reason.split(": ")[0] for reason in reasons}
+def kinds(reasons: Iterable[Reason]) -> set[str]:
+    return {reason.check for reason in reasons}
 
 
 @st.composite
@@ -89,7 +91,7 @@ def test_an_unchanged_normal_is_rejected_with_any_mask(learned: Learned, mask: n
     normal = surface(seed)
     verdict = checks.verify(Candidate(normal, normal.copy(), mask, defect, severity=0.5))
     assert kinds(verdict.reasons) & {"visible", "empty"}
-    assert kinds(verdict.reasons) <= MEANINGS.keys() and all(": " in reason for reason in verdict.reasons)
+    assert kinds(verdict.reasons) <= {check.name for check in registry.checks()} and all(reason.text for reason in verdict.reasons)
     assert all(isinstance(value, float | int) and np.isfinite(value) for value in verdict.scores.values())
 
 
@@ -107,8 +109,8 @@ def test_a_pasted_training_defect_is_flagged_in_every_pose(defect: str, learned:
             drawn = scale.to_model(np.ascontiguousarray(image), 1)
             pasted = blend(normal, drawn, band(mask, np.ones_like(mask), 3), scale)
             reasons = checks.verify(Candidate(pasted, normal, np.ascontiguousarray(mask), defect)).reasons
-            (reason,) = (reason for reason in reasons if reason.startswith("copy: "))
-            assert example.source in reason, "which one it is like"
+            (reason,) = (reason for reason in reasons if reason.check == "copy")
+            assert example.source in reason.text, "which one it is like"
 
 
 def test_another_defect_is_no_copy(learned: Learned) -> None:
@@ -130,7 +132,7 @@ def test_a_good_finding_has_a_score_for_every_check(learned: Learned) -> None:
 
 
 def test_an_empty_mask_says_so(learned: Learned) -> None:
-    assert learned.checks().verify(finding(np.zeros((S, S), bool))).reasons == ["empty: the model drew no defect"]
+    assert learned.checks().verify(finding(np.zeros((S, S), bool))).reasons == [Reason("empty", "the model drew no defect")]
 
 
 def test_a_mask_beside_the_change_is_refused(learned: Learned) -> None:
@@ -159,12 +161,12 @@ def test_what_was_asked_for_is_not_held_to_real_ones(learned: Learned) -> None:
     strict = {name: limit(high=5.0) for name in ("area", "side", "thickness")}
     checks = learned.checks({"blob": strict}, **OFF)
     mask = square()  # 8 x 8
-    assert len([reason for reason in checks.verify(finding(mask)).reasons if reason.startswith("area: ")]) == 3
+    assert len([reason for reason in checks.verify(finding(mask)).reasons if reason.check == "area"]) == 3
     assert not checks.verify(finding(mask, placed=True)).reasons, "the region's size is the user's choice"
     assert not checks.verify(finding(mask, side=8.0)).reasons, "its size was asked for"
     for side in (3.0, 20.0):
         (reason,) = checks.verify(finding(mask, side=side)).reasons
-        assert reason == f"area: its longer side is 8 px, {side:.0f} px were asked for"
+        assert reason == Reason("area", f"its longer side is 8 px, {side:.0f} px were asked for")
     assert not learned.checks({"line": strict}, **OFF).verify(finding(mask)).reasons, "another kind's limits"
 
 
@@ -187,7 +189,7 @@ def test_a_defect_far_from_where_it_may_be_is_refused(learned: Learned) -> None:
     checks = learned.checks({}, **OFF)
     assert not checks.verify(finding(square(12, 12), within=square(0, 0, 8))).reasons
     (reason,) = checks.verify(finding(square(22, 22), within=square(0, 0, 8))).reasons
-    assert reason.startswith("place: it lies 2") and "at most 8 px" in reason
+    assert reason.check == "place" and reason.text.startswith("it lies 2") and "at most 8 px" in reason.text
 
 
 def test_a_picture_from_noise_must_look_like_the_product(learned: Learned) -> None:
@@ -219,6 +221,6 @@ def test_a_duplicate_names_the_pair(learned: Learned) -> None:
         mask = square()
         crops.append(checks.crop(Candidate(g.integers(100, 200, (S, S, 1)).astype(np.uint8), None, mask, "blob")))
     reason = checks.duplicate(crops[1], crops, ["000003", "000007", "000009"])
-    assert reason is not None and reason.startswith("duplicate: 1.00 alike to pair 000007, at most 0.90")
+    assert reason == Reason("duplicate", "1.00 alike to pair 000007, at most 0.90")
     assert checks.duplicate(crops[1], [crops[0], crops[2]], ["000003", "000009"]) is None
     assert checks.duplicate(crops[1], [], []) is None

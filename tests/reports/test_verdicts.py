@@ -54,7 +54,7 @@ def printed(pairs: list[Pair]) -> list[str]:
 def test_the_terminal_shows_both_tables() -> None:
     lines = printed(PAIRS)
     assert "crack 3 1 2 0 33%" in lines and "all 5 2 2 1 40%" in lines
-    assert f"visible 2 40% {verdicts.MEANINGS['visible']}" in lines
+    assert f"visible 2 40% {verdicts.meanings()['visible']}" in lines
 
 
 def test_without_refusals_there_is_one_table() -> None:

@@ -33,7 +33,8 @@ from flawsmith.product.binarised import find_levels
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.copies import Crop
-from flawsmith.quality.verify import Candidate, Verdict, Verifier
+from flawsmith.quality.verify import Verdict, Verifier
+from flawsmith.quality.view import Candidate
 from flawsmith.synthesis.task import Drawn, Task
 
 
@@ -73,7 +74,7 @@ class DrawnDefect:
     @property
     def reasons(self) -> tuple[Reason, ...]:
         """Why it does not count; empty when it does."""
-        return tuple(Reason(*text.split(": ", 1)) if isinstance(text, str) else text for text in self.verdict.reasons)
+        return tuple(self.verdict.reasons)
 
     def placed(self, from_noise: bool) -> PlacedDefect:
         """Return what the pair's row says of it."""

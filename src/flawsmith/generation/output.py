@@ -16,7 +16,8 @@ from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.copies import MARGIN, Crop
 from flawsmith.quality.select import features, pick
-from flawsmith.quality.verify import Candidate, Verifier
+from flawsmith.quality.verify import Verifier
+from flawsmith.quality.view import Candidate
 from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.plans import PlanEntry, plan_sheet
 
@@ -120,7 +121,7 @@ class Output:
         for flaw in attempt.flaws:
             ids, crops = self._crops.get(flaw.spot.part.defect, ([], []))
             if flaw.crop is not None and crops and (reason := self._checks.duplicate(flaw.crop, crops, ids)):
-                reasons.append(Reason(*reason.split(": ", 1)) if isinstance(reason, str) else reason)
+                reasons.append(reason)
         return reasons
 
     def _remember(self, pair: Pair, image: np.ndarray, mask: np.ndarray) -> None:

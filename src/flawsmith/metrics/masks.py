@@ -12,7 +12,7 @@ import numpy as np
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.dataset.components import centre, separate, whole
 from flawsmith.dataset.windows import ROOM, bounding_box, cut
-from flawsmith.quality.checks import shape_scores
+from flawsmith.quality.mask_shape import shape_scores
 
 SMALLEST, LARGEST, STEP = 32, 224, 8  # sides of windows in pixels
 SSIM_SIDE = 7  # of the window of the structural similarity (Wang et al. 2004, as scikit-image has it)

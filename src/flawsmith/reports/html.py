@@ -18,7 +18,7 @@ from flawsmith.reports.page import facts_table, note, page, table
 from flawsmith.reports.places import heat, heat_map, mean_normal, panel_size, usual_size
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.reports.strips import Strip, strips
-from flawsmith.reports.verdicts import COLUMNS, MEANINGS, reject_table, scores, verdict_lines, verdicts
+from flawsmith.reports.verdicts import COLUMNS, meanings, reject_table, scores, verdict_lines, verdicts
 
 SHEET_BYTES, STRIP_BYTES = 1_400_000, 2_800_000  # characters of the page that the sheet and the strips may take
 
@@ -86,7 +86,7 @@ def _verification(pairs: Sequence[Pair]) -> str:
     cells = []
     for index, (check, n, share) in enumerate(refused):
         key = f'<span class=key style="background:{slice_colour(index)}"></span>'
-        cells.append((f"<span class=together>{key} {text(check)}</span>", f"{n:,}", f"{share:.0%}", text(MEANINGS.get(check, "–"))))
+        cells.append((f"<span class=together>{key} {text(check)}</span>", f"{n:,}", f"{share:.0%}", text(meanings().get(check, "–"))))
     listed = table("Which check said no", ("Check", "Said no", "Of all attempts", "What it asks"), cells, words=(0, 3))
     chart = f"<figure>{pie([(check, n) for check, n, _ in refused])}<figcaption>{_PIE_NOTE}</figcaption></figure>"
     return f"{body}<div class=row>{chart}{listed}</div>"

@@ -10,23 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from flawsmith.pairs.pair import Pair
+from flawsmith.quality.registry import checks
 
 COLUMNS = ("Defect", "Attempts", "Accepted", "Rejected", "Failed", "Accepted of all")
-MEANINGS = {  # what each check asks; it says no when the answer is no
-    "visible": "Is the defect to be seen inside its mask?",
-    "outside": "Is all that can be seen inside the mask?",
-    "consistency": "Does the mask fit what really changed?",
-    "area": "Is its area within that of real ones?",
-    "shape": "Is its shape like that of real ones?",
-    "place": "Is it where real ones are, or where it was asked for?",
-    "seam": "Is there no line where the new pixels begin?",
-    "grain": "Are sharpness and noise inside like those around it?",
-    "copy": "Is it more than a copy of a defect learned from?",
-    "duplicate": "Is it unlike the other accepted pairs?",
-    "product": "Does the whole picture still look like the product?",
-    "empty": "Did the model draw a defect at all?",
-    "pick": "Is it among those kept because they differ most?",
-}
+LEFT_OUT = {"pick": "Is it among those kept because they differ most?"}
+
+
+def meanings() -> dict[str, str]:
+    """Return what each check asks, by its name; it says no when the answer is no."""
+    return {check.name: check.question for check in checks()} | LEFT_OUT
 
 
 def verdicts(pairs: Sequence[Pair]) -> dict[str, dict[str, Any]]:
@@ -58,7 +50,7 @@ def print_table(pairs: Sequence[Pair], console: Console | None = None) -> None:
     """Print how many attempts were accepted per defect and, where any were refused, which checks refused them."""
     console = console or Console()
     console.print(terminal_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(pairs)]))
-    refused = [(check, f"{count:,}", f"{share:.0%}", MEANINGS.get(check, "")) for check, count, share in reject_table(pairs)]
+    refused = [(check, f"{count:,}", f"{share:.0%}", meanings().get(check, "")) for check, count, share in reject_table(pairs)]
     if refused:
         console.print(terminal_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
 

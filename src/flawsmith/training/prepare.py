@@ -22,7 +22,8 @@ from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
 from flawsmith.product.product import Product
 from flawsmith.product.shape import ModelSpec
-from flawsmith.quality.limits import Limits, calibrate
+from flawsmith.quality.calibrate import calibrate
+from flawsmith.quality.limits import Limits
 from flawsmith.training.pool import Pool
 
 

@@ -1,0 +1,61 @@
+"""`visible`: the defect is to be seen inside its mask."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from flawsmith.compositing.margins import BLEED
+from flawsmith.dataset.windows import grow
+from flawsmith.images.filling import fill
+from flawsmith.quality.registry import Check, Rule, each_by_itself
+from flawsmith.quality.view import View
+
+
+def apparent_change(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+    """Return how much each pixel (H, W) differs from a smooth continuation of the surroundings, the largest over the colours.
+
+    picture: (H, W, C) in shares of the value range; mask, others: (H, W) bool. Stands in for `change_map` where there is no normal: on
+    structured products it sees structure as well.
+    """
+    hidden = grow(mask, BLEED) if others is None else grow(mask | others, BLEED)
+    change = np.abs(picture - fill(picture, hidden)).max(-1)
+    return np.asarray(change, np.float32)
+
+
+def visibility(change: np.ndarray, mask: np.ndarray) -> float:
+    """Return the mean of change (H, W) inside the mask (H, W) bool, as a share of the value range; 0 for an empty mask."""
+    return float(change[mask].mean()) if mask.any() else 0.0
+
+
+def measure(view: View) -> dict[str, float]:
+    """Return the mean change inside the mask, against the normal or, without one, against the surroundings continued over it."""
+    if view.change is None:
+        return {"visible": visibility(apparent_change(view.picture, view.mask), view.mask)}
+    return {"visible": visibility(view.change, view.mask)}
+
+
+def learn(views: Sequence[View]) -> dict[str, list[float]]:
+    """Return what real defects show against their surroundings, without those that fill their window."""
+
+    def apparent(view: View) -> dict[str, float]:
+        return {"visible": visibility(apparent_change(view.picture, view.mask, view.others), view.mask)}
+
+    return each_by_itself(apparent)([view for view in views if view.surrounded])
+
+
+def refuse(view: View, scores: Mapping[str, float]) -> str | None:
+    """Return the sentence for a change below the camera's noise or below what counts as a change."""
+    config = view.known.config
+    floor = max(config.visible * view.known.product.noise, config.change)
+    if scores["visible"] >= floor:
+        return None
+    return f"the mask's pixels changed by {scores['visible']:.3f} of the value range, at least {floor:.3f} is needed"
+
+
+def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[tuple[str, View]]:
+    """Yield a normal as it is under the mask."""
+    yield "visible", view.showing(normal)
+
+
+RULES = {"visible": Rule("it differs from its surroundings by {:.3f} of the value range", True, False, True, 1.0, "few", "severity")}
+CHECK = Check("visible", "Is the defect to be seen inside its mask?", faults, measure, refuse, RULES, learn)
