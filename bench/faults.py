@@ -22,7 +22,7 @@ from flawsmith.compositing.change import change_map
 from flawsmith.compositing.mask_refinement import consistency
 from flawsmith.core.files import write_bytes
 from flawsmith.dataset.windows import cut
-from flawsmith.generation.generator import Generator, load
+from flawsmith.generation.generator import Generator, load_generator
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import load_exemplars
@@ -49,21 +49,21 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--pairs", type=int, default=100)
     args = parser.parse_args()
-    generator = load(args.run, threads=1)
+    generator = load_generator(args.run, threads=1)
     pairs = list(_pairs(args.out, generator))[: args.pairs]
     span, floor = generator.product.scale.high - generator.product.scale.low, generator.config.quality.change
     curves = np.array([_shifted(pair.finding, span, floor) for pair in pairs])  # (pairs, shifts)
     unchanged = [
-        generator._checks.verify(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None
+        generator.verifier.verify(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None
     ]
-    pastes = [generator._checks.verify(finding).reasons for finding in _pastes(generator, args.run, pairs)]
+    pastes = [generator.verifier.verify(finding).reasons for finding in _pastes(generator, args.run, pairs)]
     caught = [any(reason.check == "copy" for reason in reasons) for reasons in pastes]
     result = describe("cpu") | {"run": args.run.name, "pairs": len(pairs)}
     result |= {"consistency_by_shift": dict(zip(map(str, SHIFTS), curves.mean(0).round(3).tolist(), strict=True))}
     result |= {"always_falling": round(float((np.diff(curves, axis=1) < 0).all(1).mean()), 3)}
     result |= {"unchanged_rejected": round(float(np.mean([bool(r) for r in unchanged])), 3)}
     result |= {"pasted": len(caught), "pasted_flagged_as_copy": round(float(np.mean(caught)), 3) if caught else None}
-    examples = [(name, finding, generator._checks.verify(finding)) for name, finding in _examples(generator, args.run, pairs)]
+    examples = [(name, finding, generator.verifier.verify(finding)) for name, finding in _examples(generator, args.run, pairs)]
     print(
         json.dumps(
             result | {"examples": {name: [str(reason) for reason in verdict.reasons] or ["accepted"] for name, _, verdict in examples}},

@@ -16,7 +16,8 @@ from drawn import write_drawn
 from machine import describe, forward_gflop, matmul_rate
 
 from flawsmith.config.resolve import resolve
-from flawsmith.generation.generator import load
+from flawsmith.generation.generator import load_generator
+from flawsmith.generation.request import Request
 from flawsmith.training.loop import fit
 
 
@@ -34,9 +35,9 @@ def main() -> None:
         if run is None:
             run = Path(folder) / "run"
             fit(write_drawn(Path(folder) / "data"), run, resolve(settings=["training.steps=3"]), threads=args.threads, quiet=True)
-        generator = load(run, device=args.device, threads=args.threads, settings=args.settings)
+        generator = load_generator(run, device=args.device, threads=args.threads, settings=args.settings)
         begun = time.monotonic()
-        summary = generator.generate(Path(folder) / "out", args.count, quiet=True)
+        summary = generator.generate(Path(folder) / "out", Request(args.count), quiet=True)
         seconds = time.monotonic() - begun
     attempts = summary.accepted + summary.rejected + summary.failed
     config = generator.config.generation

@@ -69,7 +69,7 @@ def prepare(args: argparse.Namespace, folder: str) -> dict[str, Any]:
 
 def measure(args: argparse.Namespace, folder: str, size: str) -> dict[str, Any]:
     """Generate onto the pictures of one size and return the peak of the resident memory, and what was made."""
-    from flawsmith.generation.generator import load
+    from flawsmith.workflows.generate import load
 
     generator = load(Path(folder) / "run", device="cpu", threads=args.threads, settings=[*RELAXED, *args.settings])
     loaded = _peak()

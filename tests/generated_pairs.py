@@ -15,9 +15,10 @@ import pytest
 
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.generation import generator as module
-from flawsmith.generation.generator import Generator, Summary, load
+from flawsmith.generation.generator import Summary
 from flawsmith.quality.limits import load_limits
 from flawsmith.synthesis.task import Drawn, Task
+from flawsmith.workflows.generate import LoadedRun, load
 
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
 KEYS |= {"region", "model", "settings"}
@@ -30,11 +31,11 @@ class Pairs:
     """Functions that make pairs and look at what was made."""
 
     @staticmethod
-    def start(run: Path, *settings: str) -> Generator:
+    def start(run: Path, *settings: str) -> LoadedRun:
         return load(run, device="cpu", threads=1, settings=settings)
 
     @staticmethod
-    def loose(run: Path, *settings: str) -> Generator:
+    def loose(run: Path, *settings: str) -> LoadedRun:
         """Return a generator whose checks let nearly all pass: only "copy", "place", a wrong size and nothing to see are left."""
         with patch.object(module, "load_limits", lambda path: replace(load_limits(path), kinds={})):
             return load(run, device="cpu", threads=1, settings=[*LENIENT, *settings])

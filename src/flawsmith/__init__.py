@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from flawsmith.config.schema import Config
     from flawsmith.dataset.check import check
     from flawsmith.dataset.reading import read
-    from flawsmith.generation.generator import load
     from flawsmith.training.loop import fit
     from flawsmith.workflows.benefit import benefit
     from flawsmith.workflows.evaluate import evaluate
+    from flawsmith.workflows.generate import load
 
 __all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load", "preset", "read", "resolve"]
 
@@ -30,7 +30,7 @@ _HOMES = {
     "check": "flawsmith.dataset.check",
     "evaluate": "flawsmith.workflows.evaluate",
     "fit": "flawsmith.training.loop",
-    "load": "flawsmith.generation.generator",
+    "load": "flawsmith.workflows.generate",
     "preset": "flawsmith.config.resolve",
     "read": "flawsmith.dataset.reading",
     "resolve": "flawsmith.config.resolve",

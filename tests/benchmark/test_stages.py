@@ -15,6 +15,7 @@ from flawsmith.benchmark.protocol import Settings
 from flawsmith.benchmark.stages import Place, slug
 from flawsmith.benchmark.tallies import load_tally, of_defect, save_tally
 from flawsmith.core.errors import RunError
+from flawsmith.generation.request import Request
 
 
 def place(tmp_path: Path, data: Path, **settings: Any) -> Place:
@@ -23,12 +24,12 @@ def place(tmp_path: Path, data: Path, **settings: Any) -> Place:
 
 def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing:
-        def generate(self, out: Path, count: int, **options: Any) -> Any:
+        def generate(self, out: Path, request: Request, **options: Any) -> Any:
             out.mkdir(parents=True)
             (out / "pairs.jsonl").write_text(json.dumps({"id": "000000", "defect": "blob", "verdict": "failed"}) + "\n")
-            return SimpleNamespace(accepted=0, rejected=5, failed=count, reasons=Counter(seam=2, visible=9))
+            return SimpleNamespace(accepted=0, rejected=5, failed=request.count, reasons=Counter(seam=2, visible=9))
 
-    monkeypatch.setattr(generate, "load", lambda *a, **k: Failing())
+    monkeypatch.setattr(generate, "load_generator", lambda *a, **k: Failing())
     monkeypatch.setattr(Place, "parts", lambda self: SimpleNamespace(learn=SimpleNamespace(defects={"blob": (), "line": ()})))
     with pytest.raises(RunError, match=r"none of 6 wanted pairs passed the checks; what they found most: visible \(9\), seam \(2\)"):
         stages.make_generated(place(tmp_path, data8, pairs=3))

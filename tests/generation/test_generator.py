@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.generation import generator as module
-from flawsmith.generation.generator import load
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.synthesis.task import Drawn
+from flawsmith.workflows.generate import load
 
 WINDOW = 32
 
@@ -130,7 +130,7 @@ def test_picture_17_is_the_same_however_it_is_made(
 
     def make(name: str, first: int, count: int, batch: int, **more: Any) -> dict[str, Any]:
         generator = pairs.loose(run8, *settings, f"generation.batch={batch}")
-        generator._device = "another"  # on a CPU the batch is 1; that many are taken on any other device
+        generator.generator._device = "another"  # on a CPU the batch is 1; that many are taken on any other device
         generator.generate(tmp_path / name, count, start=first, seed=5, quiet=True, **wishes, **more)
         return dict(pairs.everything(tmp_path / name))
 

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from flawsmith.core.errors import DataError, FolderBusyError, OutputExistsError
 from flawsmith.core.locks import hold
-from flawsmith.generation.generator import Summary
+from flawsmith.generation.generator import Generator, Summary
 from flawsmith.images.pitch import Pitch, read_pitch
+from flawsmith.workflows import generate as workflow
 
 # resume and overwrite
 
@@ -204,7 +205,7 @@ def test_the_plan_of_a_dry_run_makes_the_pairs_that_were_asked_for(
     asked, planned = ([row for row in pairs.rows(tmp_path / name) if row["attempt"] == 0] for name in ("asked", "planned"))
     assert len(planned) == 5
     for one, other in zip(asked, planned, strict=True):
-        for key in set(one) - {"normal", "settings"}:  # what was asked for is told in another way
+        for key in set(one) - {"normal"}:  # told as another path to the same file
             assert one[key] == other[key], key
         assert Path(one["normal"]).resolve() == Path(other["normal"]).resolve()
         if one["image"]:
@@ -221,6 +222,24 @@ def test_a_dry_run_can_be_repeated_over_itself(run8: Path, tmp_path: Path, pairs
         generator.generate(tmp_path / "plan", 2, dry_run=True, quiet=True)
     generator.generate(tmp_path / "plan", 2, dry_run=True, overwrite=True, quiet=True)
     assert len((tmp_path / "plan/plan.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_long_dry_run_shows_how_far_it_is_and_draws_the_first_only(
+    run8: Path, tmp_path: Path, pairs: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(workflow, "SHOWN", 2)
+    generator = pairs.start(run8)
+    sketched: list[int] = []
+
+    def sketch(self: Generator, job: Any, index: int) -> Any:
+        sketched.append(index)
+        return self.compositor.sketch(job.plan(index, 0), job.placement)
+
+    monkeypatch.setattr(Generator, "sketch", sketch)
+    generator.generate(tmp_path / "plan", 5, dry_run=True)
+    assert sketched == [0, 1] and len((tmp_path / "plan/plan.jsonl").read_text().splitlines()) == 5
+    shown = capsys.readouterr()
+    assert "5/5 pairs" in shown.err and not shown.out
 
 
 def test_the_sheet_of_a_dry_run_shows_where(run8: Path, tmp_path: Path, pairs: Any) -> None:

@@ -122,7 +122,7 @@ def test_a_plain_request(normals: list[Path]) -> None:
     wanted = [job.plan(i, 0) for i in job.indexes]
     assert [w.defect for w in wanted] == ["blob", "line"] * 2 and {w.normal for w in wanted[:3]} == set(normals)
     assert all(w.parts == (DefectSpec(w.defect),) for w in wanted)
-    assert job.wishes.regions == {} and job.wishes.places is None
+    assert job.placement.regions == {} and job.placement.places is None
     assert job.plan(0, 0).seed != prepare_request(Request(4, seed=4), PRODUCT, lambda: normals).plan(0, 0).seed
 
 
@@ -147,9 +147,9 @@ def test_every_wish_arrives(folder: Path, normals: list[Path]) -> None:
     assert {len(job.plan(i, 0).parts) for i in job.indexes} <= {2, 3} and {part.defect for part in parts} == {"line"}
     assert {part.size for part in parts} == {Size(20, 40, False)} and all(0.5 <= part.severity <= 1.5 for part in parts)
     (region,) = {part.region for part in parts}
-    assert region is not None and job.wishes.regions[region][normals[0]].sum() == 40 * 30
-    assert job.wishes.places is not None and job.wishes.places[normals[1]][:, 40].min() == 1
-    assert job.wishes.foregrounds is not None and job.wishes.foregrounds.given
+    assert region is not None and job.placement.regions[region][normals[0]].sum() == 40 * 30
+    assert job.placement.places is not None and job.placement.places[normals[1]][:, 40].min() == 1
+    assert job.placement.foregrounds is not None and job.placement.foregrounds.given
 
 
 def test_free_needs_no_normals() -> None:
@@ -161,7 +161,7 @@ def test_a_plan_says_how_many_there_are(folder: Path, normals: list[Path]) -> No
     request = Request(plan=folder / "plan.jsonl", severity="1", per_image="1", place_map=folder / "map.png")
     job = prepare_request(request, PRODUCT, lambda: normals)
     assert job.indexes == range(2) and [job.plan(i, 0).defect for i in range(2)] == ["blob", "line"]
-    assert job.normals == normals[:2] and job.wishes.places is not None
+    assert job.normals == normals[:2] and job.placement.places is not None
     free = prepare_request(Request(plan=folder / "plan.jsonl", free=True), PRODUCT, never)
     assert free.normals == [] and free.plan(1, 0).normal is None
 

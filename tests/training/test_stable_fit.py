@@ -19,7 +19,6 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError, DataError, RunError, WeightsError
 from flawsmith.dataset.reading import read
 from flawsmith.generation import generator as generate
-from flawsmith.generation.generator import load
 from flawsmith.images.files import read_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
@@ -28,6 +27,7 @@ from flawsmith.training.loop import fit
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import prepare_training
+from flawsmith.workflows.generate import load
 
 MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
 # It learns too little to pass the checks.

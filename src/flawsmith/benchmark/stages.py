@@ -110,18 +110,19 @@ def fit_generator(place: Place) -> dict[str, Any]:
 
 def make_generated(place: Place) -> dict[str, Any]:
     """Generate pairs with the fitted model."""
-    from flawsmith.generation.generator import load as load_generator
+    from flawsmith.generation.generator import load_generator
+    from flawsmith.generation.request import Request
 
     out = place.pairs(GENERATED)
     count = place.settings.pairs * len(place.parts().learn.defects)
     keys = [s for s in place.settings.fit_settings if s.startswith(("generation.", "quality."))]
     generator = load_generator(place.run, device=place.settings.device, threads=place.threads, settings=keys)
-    summary = generator.generate(out, count, resume=PairFolder(out).begun, seed=place.seed, quiet=True)
+    summary = generator.generate(out, Request(count, seed=place.seed), resume=PairFolder(out).begun, quiet=True)
     if not any(pair.accepted for pair in PairFolder(out).read()):
         why = ", ".join(f"{name} ({times})" for name, times in sorted(summary.reasons.items(), key=lambda x: -x[1])[:3])
         raise RunError(
             f"{out}: none of {count} wanted pairs passed the checks; what they found most: {why}. Let the fits take longer (--max-steps, "
-            f"--max-minutes), and look at {out / 'report.html'}."
+            "--max-minutes)."
         )
     return {"accepted": summary.accepted, "rejected": summary.rejected, "failed": summary.failed, "reasons": summary.reasons}
 

@@ -1,39 +1,35 @@
-"""`flawsmith generate`: from a trained model to verified pairs on disk."""
+"""From a trained model to verified pairs on disk."""
 
-import hashlib
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, choose_precision, use_threads
-from flawsmith.core.errors import ConfigError, DataError, RunError
-from flawsmith.core.files import check_output, content_hash, prepare_output
+from flawsmith.core.errors import DataError, RunError
+from flawsmith.core.files import content_hash, prepare_output
 from flawsmith.core.locks import hold
+from flawsmith.core.progress import progress
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.generation.attempt import Attempt, Compositor, PlacementInputs
+from flawsmith.generation.fingerprint import Fingerprint
 from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
+from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED
 from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limits, load_limits
 from flawsmith.quality.verify import Verifier
-from flawsmith.reports.html import write_run_report
-from flawsmith.reports.sheets import write_sheet
 from flawsmith.synthesis.sampling import draw
 
 
@@ -48,7 +44,9 @@ class Summary:
     seconds: dict[str, float] = field(default_factory=dict)  # by part of the work
 
 
-def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = "") -> "Generator":
+def load_generator(
+    run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = ""
+) -> "Generator":
     """Return the generator of a RUN folder; `settings` are `generation.` and `quality.` keys such as "generation.guidance=2".
 
     backbone: where the pretrained network that the run was learned on lies now, if not where it did.
@@ -75,60 +73,45 @@ class Generator:
     def __init__(self, run: Path, model: DualModel, config: Config, product: Product, library: list[Exemplar], limits: Limits) -> None:
         self.run, self.model, self.config, self.product = run, model, config, product
         self._device = str(next(model.parameters()).device.type)
-        self._hash = content_hash(run / "model" / "model.safetensors")[:16]
-        self._checks = Verifier(product, limits, library, config.quality, config.generation.feather)
+        self.hash = content_hash(run / "model" / "model.safetensors")[:16]
+        self.verifier = Verifier(product, limits, library, config.quality, config.generation.feather)
         examples = {name: [e for e in library if e.defect == name] for name in product.shape.defects}
-        self._artist = Compositor(model, config, product, examples, self._checks)
+        self.compositor = Compositor(model, config, product, examples, self.verifier)
+        self._learned = [run / "model" / f"{name}.safetensors" for name in ("exemplars", "limits")]
         self.precision = choose_precision(config.training.precision, self._device)
 
-    def generate(
-        self,
-        out: str | Path,
-        count: int | None = None,
-        overwrite: bool = False,
-        resume: bool = False,
-        quiet: bool = False,
-        dry_run: bool = False,
-        **wishes: Any,
-    ) -> Summary:
-        """Write `count` accepted pairs into the folder `out` and return what was done.
+    def generate(self, out: Path, request: Request, overwrite: bool = False, resume: bool = False, quiet: bool = False) -> Summary:
+        """Write the pairs of a request into the folder `out` and return what was done; `workflows.generate` adds sheet and report.
 
-        `wishes` are the fields of `Request`: defect, onto, free, region, place_map, foreground, size, severity, per_image, mix, plan,
-        pick_from, seed, start. A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is
-        given up and counted. With `dry_run` nothing is drawn: OUT/plan.jsonl and OUT/plan.png show what would be. Raises FlawsmithError for
-        unusable input and for an `out` that is not empty.
+        A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is given up and counted.
+        Raises FlawsmithError for unusable input and for an `out` that is not empty.
         """
-        out = Path(out)
-        request = Request(count, **wishes)
-        if dry_run and (request.free or resume):
-            raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
-        job = prepare_request(request, self.product, self._own_normals)
+        job = self.prepare(request)
         if not resume:
-            check_output(out, overwrite, [*job.normals, *request.inputs(), *job.masks()])
+            job.check_output(out, overwrite)
         with hold(out):
-            return self._write(out, request, job, overwrite, resume, dry_run, quiet)
+            return self._write(out, request, job, overwrite, resume, quiet)
 
-    def _write(
-        self, out: Path, request: Request, job: PreparedRequest, overwrite: bool, resume: bool, dry_run: bool, quiet: bool
-    ) -> Summary:
+    def _write(self, out: Path, request: Request, job: PreparedRequest, overwrite: bool, resume: bool, quiet: bool) -> Summary:
         """Do what `generate` says, as the only one that writes to `out`."""
-        output = Output(out, self._hash, self._settings(request), self._checks, job.plan)
+        fingerprint = Fingerprint(self.config, self._learned, job.placement)
+        output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
         done = output.resume() if resume else set()
         if not resume:
             prepare_output(out, overwrite)
-        if dry_run:
-            output.write_plan(self._artist.sketch(job.plan(i, 0), job.wishes) for i in job.indexes)
-            return Summary(0, 0, 0, {})
         output.open()
         summary = self._run(job, output, [i for i in job.indexes if f"{i:06d}" not in done], quiet)
         if request.pick_from and request.count is not None:
             summary = replace(summary, accepted=output.pick(request.count))
-        mark = time.monotonic()
-        write_sheet(out)
-        facts = {"Model": f"{self.run} ({self._hash})", "Accepted": summary.accepted, "Seed": request.seed}
-        write_run_report(out, self.run, facts)
-        summary.seconds["report"] = round(time.monotonic() - mark, 3)
         return summary
+
+    def prepare(self, request: Request) -> PreparedRequest:
+        """Return the request, checked as a whole; raises FlawsmithError for the first thing in it that cannot be done."""
+        return prepare_request(request, self.product, self._own_normals)
+
+    def sketch(self, job: PreparedRequest, index: int) -> Attempt:
+        """Return the first attempt at a pair with the proposed shapes in the place of drawn defects, for a look at the plan."""
+        return self.compositor.sketch(job.plan(index, 0), job.placement)
 
     def _run(self, job: PreparedRequest, output: Output, indexes: Sequence[int], quiet: bool) -> Summary:
         """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch."""
@@ -138,54 +121,37 @@ class Generator:
         queue, turn = deque((i, 0) for i in indexes), deque(indexes)
         waiting: dict[int, Attempt] = {}
         batch = 1 if self._device == "cpu" else self.config.generation.batch  # a CPU draws one at a time: hold one picture
-        bar = Progress(
-            TextColumn("generate"),
-            BarColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=quiet,
-        )
-        with bar:
-            shown = bar.add_task("generate", total=len(queue), state="")
+        with progress("generate", len(queue), quiet) as advance:
             while turn:
                 rows = [job.plan(*queue.popleft()) for _ in range(min(batch, len(queue)))]
-                waiting |= {attempt.wanted.index: attempt for attempt in self._make(rows, job.wishes, clock)}
+                waiting |= {attempt.wanted.index: attempt for attempt in self._make(rows, job.placement, clock)}
                 while turn and turn[0] in waiting:
                     attempt = waiting.pop(turn[0])
                     with _timed(clock, "write"):
                         outcome = output.finish(attempt, attempt.wanted.attempt + 1 >= self.config.generation.attempts)
                     counts[outcome] += 1
                     reasons.update(reason.check for reason in attempt.reasons)
-                    if outcome == "rejected":
+                    if outcome == REJECTED:
                         queue.appendleft((attempt.wanted.index, attempt.wanted.attempt + 1))
                         break
                     turn.popleft()
-                    state = f"{counts['accepted']} accepted, {counts['rejected'] + counts['failed']} attempts rejected"
-                    bar.update(shown, advance=1, state=state)
+                    advance(f"{counts[ACCEPTED]} accepted, {counts[REJECTED] + counts[FAILED]} attempts rejected")
         seconds = {name: round(value, 3) for name, value in clock.items()}
-        return Summary(counts["accepted"], counts["rejected"], counts["failed"], dict(reasons), seconds)
+        return Summary(counts[ACCEPTED], counts[REJECTED], counts[FAILED], dict(reasons), seconds)
 
-    def _make(self, rows: Sequence[PairSpec], wishes: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
+    def _make(self, rows: Sequence[PairSpec], placement: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
         """Return the attempts, their defects drawn one after the other: the second of all after the first of all."""
         with _timed(clock, "data"):
-            attempts = [self._artist.begin(row) for row in rows]
+            attempts = [self.compositor.begin(row) for row in rows]
         while going := [attempt for attempt in attempts if attempt.open]:
             with _timed(clock, "data"):
-                spots = [(attempt, spot) for attempt in going if (spot := self._artist.propose(attempt, wishes)) is not None]
+                spots = [(attempt, spot) for attempt in going if (spot := self.compositor.propose(attempt, placement)) is not None]
             with _timed(clock, "model"):
-                drawn = draw(self.model, [spot.task for _, spot in spots], self.config, self.precision, self._artist.tones)
+                drawn = draw(self.model, [spot.task for _, spot in spots], self.config, self.precision, self.compositor.tones)
             with _timed(clock, "decode"):
                 for (attempt, spot), window in zip(spots, drawn, strict=True):
-                    self._artist.finish(attempt, spot, window)
+                    self.compositor.finish(attempt, spot, window)
         return attempts
-
-    def _settings(self, request: Request) -> str:
-        """Return a short hash of all that shapes a pair beside its model, number and seed."""
-        wishes = asdict(replace(request, count=None, pick_from=0, start=0))  # more of the same may be asked for
-        how = asdict(replace(self.config.generation, batch=1, attempts=1))
-        text = json.dumps([wishes, how, asdict(self.config.quality)], default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def _own_normals(self) -> list[Path]:
         record = read_record(self.run)

@@ -1,15 +1,13 @@
-"""The folder OUT: pairs and their rows, what is there already, the plan of a dry run, and the pick of the most different."""
+"""The folder OUT while pairs are made: what counts, what is there already, and the pick of the most different."""
 
-import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-from flawsmith.core.files import append_line, write_bytes, write_text
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.attempt import Attempt
-from flawsmith.generation.plan import Plan, plan_row
+from flawsmith.generation.fingerprint import Fingerprint
+from flawsmith.generation.plan import Plan
 from flawsmith.images.files import read_pitch, type_of
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
@@ -18,8 +16,6 @@ from flawsmith.quality.copies import MARGIN, Crop
 from flawsmith.quality.select import features, pick
 from flawsmith.quality.verify import Verifier
 from flawsmith.quality.view import Candidate
-from flawsmith.reports.drawing import encode_picture
-from flawsmith.reports.plans import PlanEntry, plan_sheet
 
 PICK = "pick"  # the check of a pair that was left out
 LEFT_OUT = Reason(PICK, "left out, as others differ more from each other")
@@ -28,9 +24,9 @@ LEFT_OUT = Reason(PICK, "left out, as others differ more from each other")
 class Output:
     """What is written into OUT, and what it already holds."""
 
-    def __init__(self, folder: Path, model: str, settings: str, checks: Verifier, plan: Plan) -> None:
-        """model, settings: hashes of the weights and of all else that shapes a pair."""
-        self.folder, self._model, self._settings, self._checks, self._plan = folder, model, settings, checks, plan
+    def __init__(self, folder: Path, model: str, fingerprint: Fingerprint, checks: Verifier, plan: Plan) -> None:
+        """model: hash of the weights; fingerprint: of all else that shapes a pair."""
+        self._model, self._fingerprint, self._checks, self._plan = model, fingerprint, checks, plan
         self._pairs = PairFolder(folder)
         self._crops: dict[str, tuple[list[str], list[Crop]]] = {}  # by defect: ids and crops of what was accepted
         self._vectors: dict[str, np.ndarray] = {}  # by id
@@ -57,7 +53,7 @@ class Output:
             seed=wanted.seed,
             normal=None if wanted.normal is None else str(wanted.normal),
             model=self._model,
-            settings=self._settings,
+            settings=self._fingerprint.of(wanted),
             source_format=None if wanted.normal is None else type_of(wanted.normal),
             size=None if image is None else (image.shape[0], image.shape[1]),
             region=attempt.region(),
@@ -101,21 +97,6 @@ class Output:
         self._pairs.keep(kept, LEFT_OUT)
         return len(kept)
 
-    def write_plan(self, sketches: Iterable[Attempt]) -> None:
-        """Write OUT/plan.jsonl, which `--plan` reads, and OUT/plan.png; sketches: attempts with proposed shapes."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        rows = self.folder / "plan.jsonl"
-        write_text(rows, "")
-
-        def entries() -> Iterator[PlanEntry]:
-            for attempt in sketches:
-                append_line(rows, json.dumps(plan_row(attempt.wanted)))
-                assert attempt.image is not None
-                shapes = [(f.spot.placement.top, f.spot.placement.left, f.mask) for f in attempt.flaws]
-                yield PlanEntry(f"{attempt.wanted.id}  {attempt.wanted.defect}", attempt.image, shapes)
-
-        write_bytes(self.folder / "plan.png", encode_picture(plan_sheet(entries()), "PNG"))
-
     def _duplicates(self, attempt: Attempt) -> list[Reason]:
         reasons = []
         for flaw in attempt.flaws:
@@ -150,8 +131,10 @@ class Output:
             now = self._plan(int(pair.id), pair.attempt)
         except (IndexError, ValueError):
             return False
-        same = (now.defect, now.seed, None if now.normal is None else str(now.normal), self._model, self._settings)
-        return (pair.defect, pair.seed, pair.normal, pair.model, pair.settings) == same
+        normal = None if now.normal is None else str(now.normal)
+        if (pair.defect, pair.seed, pair.normal, pair.model) != (now.defect, now.seed, normal, self._model):
+            return False
+        return pair.settings == self._fingerprint.of(now)
 
 
 def _shares(sizes: dict[str, int], count: int) -> dict[str, int]:

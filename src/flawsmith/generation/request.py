@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.core.errors import ConfigError, DataError
+from flawsmith.core.files import check_output
 from flawsmith.generation.attempt import PlacementInputs
 from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
@@ -46,13 +47,15 @@ class PreparedRequest:
     """A request that has been checked."""
 
     plan: Plan
-    indexes: range
-    wishes: PlacementInputs
+    indexes: range  # numbers of the pairs
+    placement: PlacementInputs
     normals: list[Path]
+    inputs: list[Path]  # the files and folders it names
 
-    def masks(self) -> list[Path]:
-        """Return the masks and folders of masks that its regions name."""
-        return [Path(text) for text in self.wishes.regions if parse_box(text) is None]
+    def check_output(self, out: Path, overwrite: bool) -> None:
+        """Raise OutputExistsError unless `out` may be written to, and holds none of what the request names."""
+        masks = [Path(text) for text in self.placement.regions if parse_box(text) is None]
+        check_output(out, overwrite, [*self.normals, *self.inputs, *masks])
 
 
 def prepare_request(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> PreparedRequest:
@@ -76,9 +79,8 @@ def prepare_request(request: Request, product: Product, own_normals: Callable[[]
     _check_depth(normals, product)
     places = PlaceMap(Path(request.place_map), normals) if request.place_map else None
     folder = Path(request.foreground) if request.foreground else None
-    return PreparedRequest(
-        plan, indexes, PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals)), normals
-    )
+    placement = PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals))
+    return PreparedRequest(plan, indexes, placement, normals, request.inputs())
 
 
 def _check_together(request: Request) -> None:

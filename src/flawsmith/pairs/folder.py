@@ -129,8 +129,9 @@ class PairFolder:
         for pair in pairs:
             if not ours(pair):
                 raise OutputExistsError(
-                    f"{self.folder}: pair {pair.id} there was made by another model, seed, normals, defects or other options; resume "
-                    "with the same ones, or name another folder."
+                    f"{self.folder}: pair {pair.id} there was made by another model, seed, normals, defects or other options, or a "
+                    "file it was made from has changed (its normal, region, map, mask or row of a plan); resume with the same ones, or "
+                    "name another folder."
                 )
         done = {pair.id for pair in pairs if finished(pair)}
         kept = [pair for pair in pairs if pair.id in done]

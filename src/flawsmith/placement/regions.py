@@ -95,6 +95,10 @@ class Regions:
                 )
             seen.add(size)
 
+    def file_for(self, normal: Path) -> Path | None:
+        """Return the mask's file for a normal; None for a box."""
+        return self._masks.get(normal)
+
     def __getitem__(self, normal: Path) -> np.ndarray:
         """Return the region (H, W) bool for a normal."""
         return self._box.mask(image_size(normal)) if self._box is not None else read_mask(self._masks[normal])
@@ -117,6 +121,10 @@ class PlaceMap:
         for file in sizes:
             if not _read_grey(file).any():
                 raise DataError(f"--place-map {file}: is black; expected a grey picture, brighter where defects are likelier, 0 for never.")
+
+    def file_for(self, normal: Path) -> Path:
+        """Return the map's file for a normal."""
+        return self._maps[normal]
 
     def __getitem__(self, normal: Path) -> np.ndarray:
         """Return how likely a defect is at each pixel of a normal, (H, W) float32 from 0 (never) to 1 (where it is likeliest)."""
@@ -149,6 +157,10 @@ class Foregrounds:
     def given(self) -> bool:
         """Whether the masks are the user's own."""
         return bool(self._masks)
+
+    def file_for(self, normal: Path) -> Path | None:
+        """Return the user's mask for a normal; None where the object is found."""
+        return self._masks.get(normal)
 
     def extent_for(self, image: np.ndarray, defect: str) -> np.ndarray | None:
         """Return where the pixels of a `defect` may be in a normal (H, W, C) as stored, (H, W) bool; None for anywhere.

@@ -1,0 +1,103 @@
+"""`flawsmith generate`: pairs from a RUN, then their contact sheet and report; or the plan of what would be made."""
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError
+from flawsmith.core.files import append_line, prepare_output, write_bytes, write_text
+from flawsmith.core.locks import hold
+from flawsmith.core.progress import Advance, progress
+from flawsmith.generation.generator import Generator, Summary, load_generator
+from flawsmith.generation.plan import plan_row
+from flawsmith.generation.request import PreparedRequest, Request
+from flawsmith.product.product import Product
+from flawsmith.reports.drawing import encode_picture
+from flawsmith.reports.html import write_run_report
+from flawsmith.reports.plans import PlanEntry, plan_sheet
+from flawsmith.reports.sheets import write_sheet
+
+SHOWN = 400  # planned pairs that plan.png shows: more would be too long a picture to open
+
+
+def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = "") -> "LoadedRun":
+    """Return a RUN folder, ready to generate; `settings` are `generation.` and `quality.` keys such as "generation.guidance=2".
+
+    backbone: where the pretrained network that the run was learned on lies now, if not where it did. Raises RunError for a folder that
+    is no run.
+    """
+    return LoadedRun(load_generator(run, device, threads, settings, backbone))
+
+
+class LoadedRun:
+    """What was learned of a product, ready to make pairs."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator
+
+    @property
+    def config(self) -> Config:
+        """The configuration it was learned with, and is used with."""
+        return self.generator.config
+
+    @property
+    def product(self) -> Product:
+        """What is known of its product."""
+        return self.generator.product
+
+    def generate(
+        self,
+        out: str | Path,
+        count: int | None = None,
+        overwrite: bool = False,
+        resume: bool = False,
+        quiet: bool = False,
+        dry_run: bool = False,
+        **wishes: Any,
+    ) -> Summary:
+        """Write `count` accepted pairs, their contact sheet and report into the folder `out`, and return what was done.
+
+        `wishes` are the fields of `Request`: defect, onto, free, region, place_map, foreground, size, severity, per_image, mix, plan,
+        pick_from, seed, start. A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is
+        given up and counted. With `dry_run` nothing is drawn: OUT/plan.jsonl and OUT/plan.png show what would be. Raises FlawsmithError for
+        unusable input and for an `out` that is not empty.
+        """
+        out = Path(out)
+        request = Request(count, **wishes)
+        if dry_run:
+            if request.free or resume:
+                raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
+            job = self.generator.prepare(request)
+            job.check_output(out, overwrite)
+            with hold(out):
+                prepare_output(out, overwrite)
+                self._write_plan(job, out, quiet)
+            return Summary(0, 0, 0, {})
+        summary = self.generator.generate(out, request, overwrite, resume, quiet)
+        start = time.monotonic()
+        write_sheet(out)
+        facts = {"Model": f"{self.generator.run} ({self.generator.hash})", "Accepted": summary.accepted, "Seed": request.seed}
+        write_run_report(out, self.generator.run, facts)
+        summary.seconds["report"] = round(time.monotonic() - start, 3)
+        return summary
+
+    def _write_plan(self, job: PreparedRequest, out: Path, quiet: bool) -> None:
+        """Write OUT/plan.jsonl, which `--plan` reads, and OUT/plan.png with the first SHOWN of its pairs."""
+        with progress("plan", len(job.indexes), quiet, "pairs") as advance:
+            sheet = plan_sheet(self._entries(job, out / "plan.jsonl", advance))
+            write_bytes(out / "plan.png", encode_picture(sheet, "PNG"))
+
+    def _entries(self, job: PreparedRequest, rows: Path, advance: Advance) -> Iterator[PlanEntry]:
+        """Write a row for every planned pair, and yield the first SHOWN as they are drawn into the sheet, one picture at a time."""
+        write_text(rows, "")
+        for number, index in enumerate(job.indexes):
+            append_line(rows, json.dumps(plan_row(job.plan(index, 0))))
+            if number < SHOWN:
+                attempt = self.generator.sketch(job, index)
+                assert attempt.image is not None
+                shapes = [(f.spot.placement.top, f.spot.placement.left, f.mask) for f in attempt.flaws]
+                yield PlanEntry(f"{attempt.wanted.id}  {attempt.wanted.defect}", attempt.image, shapes)
+            advance("")
