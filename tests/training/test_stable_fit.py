@@ -181,7 +181,8 @@ def test_no_precision_has_nan_or_touches_the_rest_of_the_picture(
     generator.generate(tmp_path / "out", 2, seed=1, quiet=True)
     check_untouched(tmp_path / "out", data8, 2)
     wide = torch.float32 if precision == "fp32" else torch.bfloat16
-    assert {p.dtype for p in generator.model.net.unet.parameters()} == {wide}, "what is frozen takes half the memory, on a CPU too"
+    network = generator.generator.model.net.unet
+    assert {p.dtype for p in network.parameters()} == {wide}, "what is frozen takes half the memory, on a CPU too"
     assert drawn and all(np.isfinite(array).all() for one in drawn for array in (one.image, one.anomaly, one.mask))
 
 
