@@ -31,8 +31,8 @@ from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.seeds import torch_generator
 from flawsmith.dataset.reading import read
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
-from flawsmith.models.backbones.stable import StableModel
-from flawsmith.models.backbones.weights import Backbone
+from flawsmith.models.backbones.loading import Backbone
+from flawsmith.models.backbones.stable_diffusion import StableModel
 from flawsmith.product.shape import ModelSpec
 from flawsmith.training.latents import Encoded, encode_batch
 from flawsmith.training.objective import objective

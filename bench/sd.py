@@ -31,8 +31,9 @@ from flawsmith.config.resolve import from_dict, preset
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, choose_precision, use_threads
 from flawsmith.core.seeds import torch_generator
-from flawsmith.models.backbones.stable import StableModel
-from flawsmith.models.backbones.weights import Backbone, count_trainable
+from flawsmith.models.backbones.loading import Backbone
+from flawsmith.models.backbones.stable_diffusion import StableModel
+from flawsmith.models.trainable import count_trainable
 from flawsmith.product.shape import ModelSpec
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Task

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from flawsmith.config.presets import PRESETS
-from flawsmith.models.backbones.weights import KNOWN
+from flawsmith.models.backbones import loading
+from flawsmith.models.backbones.loading import KNOWN
 from flawsmith.workflows import doctor
 
 
 def test_as_text(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "find_in_cache", lambda name: None)
+    monkeypatch.setattr(loading, "find_in_cache", lambda name: None)
     text = run("doctor").stdout
     for part in ("cores", "free disk", "torch ", "extra       metrics: installed", "extractor   LPIPS:", "preset      tiny: ready"):
         assert part in text
@@ -29,7 +30,7 @@ def test_as_json_it_says_the_same(run: Callable[..., Any]) -> None:
 
 
 def test_weights_in_the_cache_and_a_gpu_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "find_in_cache", lambda name: Path("/cache") if name == KNOWN[0].name else None)
+    here(monkeypatch, 0)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
     monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
@@ -38,4 +39,19 @@ def test_weights_in_the_cache_and_a_gpu_are_seen(monkeypatch: pytest.MonkeyPatch
     assert "GPU of the test (24 GB); work runs on cuda in bf16" in text
     assert f"{KNOWN[0].name}: found in /cache; licence" in text
     assert found["presets"]["sd15"] == "ready" and found["presets"]["small"] == "ready"
-    assert found["presets"]["sd15-inpaint"].startswith("weights are fetched")
+    assert found["presets"]["sd15-inpaint"] == f"needs {KNOWN[1].name}, which is fetched, or another checkpoint named as model.backbone"
+
+
+@pytest.mark.parametrize(("index", "ready"), [(0, {"sd15", "sd15-paper"}), (1, {"sd15-inpaint"}), (2, set()), (3, set())])
+def test_a_preset_is_ready_with_its_own_checkpoint_alone(index: int, ready: set[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    here(monkeypatch, index)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
+    monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
+    states = doctor.examine()["presets"]
+    assert {name for name, state in states.items() if state == "ready"} == {"tiny", "small", *ready}
+
+
+def here(monkeypatch: pytest.MonkeyPatch, index: int) -> None:
+    """Let one of the known checkpoints alone be in the hub's cache."""
+    monkeypatch.setattr(loading, "find_in_cache", lambda name: Path("/cache") if name == KNOWN[index].name else None)

@@ -171,7 +171,8 @@ def test_noise_is_put_on_the_tokens_and_its_strength_is_the_configured_one(
     config, b = tiny(), batch(64)
     m = model(config)
     seen: list[Tensor] = []
-    forward = m.tokens.forward
+    table: Any = m.tokens
+    forward = table.forward
 
     def spy(ids: Tensor, branches: int, noise: Tensor) -> tuple[Tensor, Tensor | None]:
         seen.append(noise)

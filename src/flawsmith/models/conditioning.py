@@ -1,7 +1,22 @@
 """Learned tokens that tell the network which defect to draw and in which branch."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
+
+
+class Tokens(Protocol):
+    """What every table of tokens has. Entries: good, the defects, the empty one for guidance, the background picture."""
+
+    names: tuple[str, ...]  # good and the defects
+    empty: int
+    background: int
+    entries: nn.Parameter  # (E, T, D) what is learned of each entry
+
+    def __call__(self, ids: Tensor, branches: int, noise: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Return tokens (branches, B, L, D) and their pooled form (branches, B, E), None where there is none; noise: (B, T, D)."""
+        ...
 
 
 class TokenTable(nn.Module):

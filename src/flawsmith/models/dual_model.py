@@ -1,17 +1,13 @@
-"""The dual model: codec, token table and DualUNet behind one call."""
+"""The dual model: codec, token table and DualUNet behind one call. The families in `backbones` put it together."""
 
 from dataclasses import dataclass
 
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
-from flawsmith.config.schema import ModelConfig
-from flawsmith.dataset.sample import GOOD
 from flawsmith.diffusion.variance_preserving import VariancePreserving
-from flawsmith.models.backbones.prompts import PromptTable
-from flawsmith.models.codecs import Codec, decode_mask, encode_mask, open_codec
-from flawsmith.models.conditioning import TokenTable
+from flawsmith.models.codecs import Codec, decode_mask, encode_mask
+from flawsmith.models.conditioning import Tokens
 from flawsmith.models.dual_unet import DualUNet, Features
 from flawsmith.product.shape import ModelSpec
 
@@ -36,31 +32,16 @@ class DualModel(nn.Module):
     schedule: VariancePreserving | None = None  # a pretrained network's own; None = times are chosen freely
     base: str = ""  # digest of a pretrained network's weights
 
-    def __init__(self, config: ModelConfig, shape: ModelSpec) -> None:
+    def __init__(self, shape: ModelSpec, branches: int, codec: Codec, tokens: Tokens, net: DualUNet, mask_cells: int) -> None:
+        """mask_cells: how many channels of the state are the mask's, the codec's factor squared, or 0 where it has none."""
         super().__init__()
         self.shape = shape
-        self.branches = 2 if config.dual else 1
-        self.codec: Codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours, shape.window)
-        self.factor = self.codec.factor
-        self.state = self.codec.channels + self.factor**2  # channels of the state
-        names = (GOOD, *shape.defects)
-        time_width = 4 * config.channels[0]
-        self.tokens: TokenTable | PromptTable = TokenTable(names, config.tokens, config.token_dim, time_width)
-        attention = [i >= len(config.channels) - config.attention_levels for i in range(len(config.channels))]
-        unet = UNet2DConditionModel(
-            sample_size=config.cells,
-            in_channels=2 * self.state,
-            out_channels=self.state,
-            block_out_channels=config.channels,
-            layers_per_block=config.layers,
-            down_block_types=["CrossAttnDownBlock2D" if has else "DownBlock2D" for has in attention],
-            up_block_types=["CrossAttnUpBlock2D" if has else "UpBlock2D" for has in reversed(attention)],
-            attention_head_dim=[c // config.head_dim for c in config.channels],  # diffusers reads this as the number of heads
-            cross_attention_dim=config.token_dim,
-            class_embed_type="identity",
-        )
-        bcm = config.bcm_form if config.bcm else "none"
-        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm)
+        self.branches = branches
+        self.codec = codec
+        self.factor = codec.factor
+        self.state = codec.channels + mask_cells  # channels of the state
+        self.tokens = tokens
+        self.net = net
 
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
@@ -87,7 +68,7 @@ class DualModel(nn.Module):
         if self.net.background:
             bare = torch.cat([cells[:, : self.codec.channels], torch.zeros_like(cells[:, self.codec.channels :])], dim=1)
             own, own_pooled = self.tokens(torch.full_like(ids, self.tokens.background), 1)
-            features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], own_pooled[0])
+            features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], None if own_pooled is None else own_pooled[0])
         return Condition(cells, tokens, pooled, features)
 
     def encode(self, image: Tensor, anomaly: Tensor, mask: Tensor) -> Tensor:

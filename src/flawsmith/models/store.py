@@ -12,9 +12,9 @@ from flawsmith.config.resolve import from_dict, to_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_bytes
-from flawsmith.models.backbones.weights import load_trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
+from flawsmith.models.trainable import load_trainable
 from flawsmith.product.product import Product, product_from
 from flawsmith.version import __version__
 

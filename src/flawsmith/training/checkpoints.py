@@ -11,7 +11,7 @@ from torch import nn
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_bytes
-from flawsmith.models.backbones.weights import load_trainable, trainable
+from flawsmith.models.trainable import load_trainable, trainable
 from flawsmith.training.ema import MovingAverage
 
 

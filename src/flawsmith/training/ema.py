@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flawsmith.models.backbones.weights import trainable
+from flawsmith.models.trainable import trainable
 
 
 class MovingAverage:

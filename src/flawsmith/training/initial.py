@@ -7,9 +7,9 @@ import torch
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import RunError
 from flawsmith.models.backbones.published import load_published
-from flawsmith.models.backbones.weights import trainable
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
+from flawsmith.models.trainable import trainable
 
 
 def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, int]:

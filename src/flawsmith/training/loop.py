@@ -25,9 +25,9 @@ from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import digest_of, read_record
 from flawsmith.dataset.sample import Dataset
 from flawsmith.diffusion.samplers import find_sampler
-from flawsmith.models.backbones.weights import count_trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
+from flawsmith.models.trainable import count_trainable
 from flawsmith.product.exemplars import save_exemplars
 from flawsmith.quality.limits import save_limits
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint

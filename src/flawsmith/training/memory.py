@@ -12,9 +12,9 @@ from torch.overrides import TorchFunctionMode
 
 from flawsmith.config.schema import TrainingConfig
 from flawsmith.core.errors import ConfigError
-from flawsmith.models.backbones.weights import count_trainable
 from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import DualModel
+from flawsmith.models.trainable import count_trainable
 
 RESERVE = 0.7  # GB that the driver and the libraries take for themselves
 SPARE = 1.1  # what fragments and temporary values add to activations

@@ -10,9 +10,12 @@ from typing import Any
 
 import torch
 
+from flawsmith.config.presets import PRESETS
+from flawsmith.config.resolve import preset
 from flawsmith.core.devices import choose_precision
 from flawsmith.metrics.paper import inception_trouble, lpips_trouble
-from flawsmith.models.backbones.weights import KNOWN, find_in_cache
+from flawsmith.models.backbones.family import Checkpoint, Family
+from flawsmith.models.backbones.registry import family_of, known_checkpoints
 from flawsmith.version import __version__
 
 PACKAGES = ("torch", "diffusers", "transformers", "accelerate", "safetensors", "numpy", "opencv-python-headless")
@@ -43,7 +46,7 @@ def examine() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "extras": {name: find_spec(module) is not None for name, module in EXTRAS.items()},
         "extractors": {"Inception (FID, KID, IS)": inception_trouble(), "LPIPS": lpips_trouble()},  # None = ready
-        "weights": [_weights(i) for i in range(len(KNOWN))],
+        "weights": [_weights(family, checkpoint) for family, checkpoint in known_checkpoints()],
         "presets": _presets(gpus),
     }
 
@@ -72,29 +75,26 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _presets(gpus: list[dict[str, Any]]) -> dict[str, str]:
-    """Return for each preset what stands in its way here."""
-    here = {known.channels: folder for known in KNOWN if (folder := find_in_cache(known.name))}
-    sd = "" if find_spec("transformers") else 'needs pip install "flawsmith[sd]"'
-    gpu = "" if gpus else "needs a GPU to be of use"
-
-    def state(*needs: str) -> str:
-        return "; ".join(need for need in needs if need) or "ready"
-
-    plain, inpaint = ("" if n in here else "weights are fetched, or named as model.backbone" for n in (4, 9))
-    return {
-        "tiny": "ready",
-        "small": state(gpu),
-        "sd15": state(sd, gpu, plain),
-        "sd15-inpaint": state(sd, gpu, inpaint),
-        "sd15-paper": state(sd, gpu, plain),
-    }
+    """Return for each preset what stands in its way here; each needs the weights of its own model.backbone."""
+    found = {}
+    for name in PRESETS:
+        backbone = preset(name).model.backbone
+        family = family_of(backbone)
+        installed = not family.extra or find_spec(EXTRAS[family.extra]) is not None
+        needs = {
+            f'needs pip install "flawsmith[{family.extra}]"': not installed,
+            "needs a GPU to be of use": name != "tiny" and not gpus,
+            f"needs {backbone}, which is fetched, or another checkpoint named as model.backbone": backbone and not family.find(backbone),
+        }
+        found[name] = "; ".join(need for need, is_needed in needs.items() if is_needed) or "ready"
+    return found
 
 
-def _weights(index: int) -> dict[str, Any]:
-    known = KNOWN[index]
-    folder = find_in_cache(known.name)
-    row: dict[str, Any] = {"name": known.name, "folder": str(folder) if folder else None, "size": known.size}
-    return row | {"licence": known.licence, "commercial": known.commercial, "channels": known.channels}
+def _weights(family: Family, checkpoint: Checkpoint) -> dict[str, Any]:
+    folder = family.find(checkpoint.name)
+    row: dict[str, Any] = {"name": checkpoint.name, "family": family.name, "folder": str(folder) if folder else None}
+    row |= {"size": checkpoint.size, "licence": checkpoint.licence, "commercial": checkpoint.commercial}
+    return row | {"channels": checkpoint.channels}
 
 
 def _gpu(index: int) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from torch.nn import functional as F
 from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
+from flawsmith.models.backbones.loading import load_backbone
 from flawsmith.models.backbones.prompts import PromptTable
 from flawsmith.models.backbones.published import load_published
-from flawsmith.models.backbones.weights import load_backbone
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.dual_unet import attention_layers

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flawsmith.core.errors import RunError
-from flawsmith.models.backbones.weights import trainable
 from flawsmith.models.dual_model import DualModel
+from flawsmith.models.trainable import trainable
 
 LAYER = re.compile(r"(?:unet\.)?(?P<layer>.+\.attn[12])\.processor\.(?P<rest>.+)")
 TEXT = re.compile(

