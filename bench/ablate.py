@@ -19,15 +19,19 @@ from typing import Any
 import numpy as np
 from machine import describe
 
-from flawsmith.benchmark import stages
 from flawsmith.benchmark.jobs import Job, read_result, run_jobs
-from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, protocol
+from flawsmith.benchmark.making import fit_generator, make_generated
+from flawsmith.benchmark.protocol import GENERATED, REAL, THIRD, Settings, protocol
 from flawsmith.benchmark.results import WHAT, numbers
-from flawsmith.benchmark.stages import Place
 from flawsmith.benchmark.tallies import load_tally
-from flawsmith.core.files import read_lines, write_json
+from flawsmith.benchmark.testing import evaluate_column
+from flawsmith.benchmark.training import train_column
+from flawsmith.benchmark.workspace import Workspace
+from flawsmith.core.files import write_json
 from flawsmith.dataset.reading import read
+from flawsmith.dataset.splits import few_shot
 from flawsmith.metrics.statistics import bootstrap
+from flawsmith.pairs.folder import PairFolder
 
 DUAL = "model.dual=true"
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -63,8 +67,8 @@ METRICS = ("pixel_ap", "pixel_pro", "pixel_auroc")
 
 
 @dataclass(frozen=True)
-class RowPlace(Place):
-    """A row's place; the fit is shared by the rows with the same settings of the fit."""
+class RowWorkspace(Workspace):
+    """A row's workspace; the fit is shared by the rows with the same settings of the fit."""
 
     @property
     def folder(self) -> Path:
@@ -92,46 +96,46 @@ def _name(settings: tuple[str, ...]) -> str:
     return hashlib.sha256("\n".join(sorted(settings)).encode()).hexdigest()[:12]
 
 
-def jobs_of(place: RowPlace, real: RowPlace) -> list[Job]:
+def jobs_of(work: RowWorkspace, real: RowWorkspace) -> list[Job]:
     """Return the work of one row and seed."""
-    fitting = replace(place, settings=replace(place.settings, fit_settings=_of_fit(place.settings)))
-    share = place.settings.shares[0]
-    pairs = place.folder / "pairs" / f"{GENERATED}.json"
+    fitting = replace(work, settings=replace(work.settings, fit_settings=_of_fit(work.settings)))
+    share = work.settings.shares[0]
+    pairs = work.folder / "pairs" / f"{GENERATED}.json"
     jobs = [
-        Job(f"fit {_name(_of_fit(place.settings))}", place.fitted, stages.fit_generator, (fitting,)),
-        Job(f"generate {place.folder.parent.name}", pairs, stages.make_generated, (place,), (place.fitted,)),
-        Job("train real", real.trained(REAL, 0.0), stages.train_column, (real, REAL, 0.0)),
-        Job("test real", real.tested(REAL), stages.try_column, (real, REAL), (real.trained(REAL, 0.0),)),
+        Job(f"fit {_name(_of_fit(work.settings))}", work.fitted, fit_generator, (fitting,)),
+        Job(f"generate {work.folder.parent.name}", pairs, make_generated, (work,), (work.fitted,)),
+        Job("train real", real.trained(REAL, 0.0), train_column, (real, REAL, 0.0)),
+        Job("test real", real.tested(REAL), evaluate_column, (real, REAL), (real.trained(REAL, 0.0),)),
     ]
     for column, part in ((MIXED, share), (ALONE, 1.0)):
-        trained = place.trained(column, part)
-        jobs.append(Job(f"train {column} {place.folder.parent.name}", trained, stages.train_column, (place, column, part), (pairs,)))
-        jobs.append(Job(f"test {column}", place.tested(column), stages.try_column, (place, column), (trained,)))
+        trained = work.trained(column, part)
+        jobs.append(Job(f"train {column} {work.folder.parent.name}", trained, train_column, (work, column, part), (pairs,)))
+        jobs.append(Job(f"test {column}", work.tested(column), evaluate_column, (work, column), (trained,)))
     return jobs
 
 
-def measure(name: str, places: list[RowPlace], reals: list[RowPlace], defaults: list[RowPlace]) -> dict[str, Any]:
+def measure(name: str, works: list[RowWorkspace], reals: list[RowWorkspace], defaults: list[RowWorkspace]) -> dict[str, Any]:
     """Return what is written of a row."""
-    rows = [row for place in places for row in read_lines(place.pairs(GENERATED) / "pairs.jsonl")]
-    consistencies = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"] and row["verdict"] == "accepted"]
-    raw = [row["scores"]["consistency"] for row in rows if "consistency" in row["scores"]]
-    settings = places[0].settings
-    fits = [read_result(place.fitted) for place in places]
+    pairs = [pair for work in works for pair in PairFolder(work.pairs(GENERATED)).read()]
+    consistencies = [pair.scores["consistency"] for pair in pairs if "consistency" in pair.scores and pair.accepted]
+    raw = [pair.scores["consistency"] for pair in pairs if "consistency" in pair.scores]
+    settings = works[0].settings
+    fits = [read_result(work.fitted) for work in works]
     result: dict[str, Any] = {
         "row": name,
         "what": ROWS[name][0],
         "settings": list(settings.fit_settings),
-        "data": places[0].data.name,
-        "shots": places[0].shots,
-        "seeds": len(places),
+        "data": works[0].data.name,
+        "shots": works[0].shots,
+        "seeds": len(works),
         "fit": [{"steps": f["steps"], "minutes": f["minutes"], "parameters": f["parameters"]} for f in fits],
         "detector": asdict(settings.training) | {"share": settings.shares[0]},
-        "attempts": len(rows),
-        "accepted": sum(row["verdict"] == "accepted" for row in rows),
+        "attempts": len(pairs),
+        "accepted": sum(pair.accepted for pair in pairs),
         "consistency": _spread(consistencies),
         "consistency_of_all_attempts": _spread(raw),
     }
-    for column, mine, base in ((REAL, reals, reals), (MIXED, places, defaults), (ALONE, places, defaults)):
+    for column, mine, base in ((REAL, reals, reals), (MIXED, works, defaults), (ALONE, works, defaults)):
         own = bootstrap([load_tally(p.tested(column).with_suffix(".npz")) for p in mine], what=WHAT)
         ref = bootstrap([load_tally(p.tested(column).with_suffix(".npz")) for p in base], what=WHAT)
         result[column] = {m: numbers(own[m]) for m in METRICS}
@@ -193,7 +197,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")
     parser.add_argument("--steps", type=int, default=4000, help="of every fit, at most")
-    parser.add_argument("--train-steps", type=int, default=800, help="of every detector")
+    parser.add_argument("--train-steps", type=int, default=4000, help="of every detector, at most")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of every row's fit and pairs; may be repeated")
     parser.add_argument("--pairs", type=int, default=20, help="per defect")
     parser.add_argument("--workers", type=int, default=2)
@@ -204,7 +208,7 @@ def main() -> None:
     if args.table or args.data is None:
         print(table(args.output))
         return
-    read(args.data)  # complain now
+    parts = few_shot(read(args.data), None if args.shots == THIRD else int(args.shots))  # complains now
     names = ["default", *(name for name in args.rows.split(",") if name != "default")]
     if unknown := [name for name in names if name not in ROWS]:
         parser.error(f"--rows: got {unknown[0]!r}, expected some of {', '.join(ROWS)}")
@@ -213,7 +217,7 @@ def main() -> None:
     limits += ("training.checkpoint_every=100000", "training.preview_every=100000")
     root = args.work / f"{args.data.name}-{args.shots}"
 
-    def places(extra: tuple[str, ...]) -> list[RowPlace]:
+    def works_of(extra: tuple[str, ...]) -> list[RowWorkspace]:
         settings = replace(
             base,
             shares=(0.5,),
@@ -222,14 +226,14 @@ def main() -> None:
             training=replace(base.training, steps=args.train_steps),
             fit_settings=(*limits, *args.set, *extra),
         )
-        return [RowPlace(args.data, root, args.shots, seed, settings, threads=1) for seed in range(args.seeds)]
+        return [RowWorkspace(args.data, root, args.shots, seed, settings, parts, threads=1) for seed in range(args.seeds)]
 
-    defaults = places(())
-    everything = [(name, places(ROWS[name][1])) for name in names]
+    defaults = works_of(())
+    everything = [(name, works_of(ROWS[name][1])) for name in names]
     jobs: dict[Path, Job] = {}
     for _, own in everything:
-        for place, real in zip(own, defaults, strict=True):
-            jobs |= {job.result: job for job in jobs_of(place, real) if job.result not in jobs}
+        for work, real in zip(own, defaults, strict=True):
+            jobs |= {job.result: job for job in jobs_of(work, real) if job.result not in jobs}
     run_jobs(list(jobs.values()), args.workers)
     for name, own in everything:
         write_json(args.output / f"{args.data.name}-{args.shots}-{name}.json", measure(name, own, defaults, defaults))

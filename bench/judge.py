@@ -34,7 +34,7 @@ from safetensors.torch import save
 
 from flawsmith.benchmark.detectors.crops import SIDE
 from flawsmith.benchmark.detectors.networks import UNet, build_network
-from flawsmith.benchmark.detectors.segment import Training, anomaly_map, train_segmenter
+from flawsmith.benchmark.detectors.segment import SegmenterConfig, anomaly_map, train_segmenter
 from flawsmith.benchmark.labelled import learned_pictures
 from flawsmith.compositing.change import overlap
 from flawsmith.core.devices import use_threads
@@ -138,7 +138,9 @@ def raise_judge(dataset: Dataset, steps: int, seed: int) -> Judge:
     colours = load_sample(learn[0]).colours
     normals = [load_sample(item).image for item in learn if item.defect == GOOD]
     turns = not has_direction(normals)
-    model = train_segmenter(learned_pictures(learn, colours, SIDE), [], Training(steps=steps), SIDE, derive(seed, "judge"), turns=turns)
+    model = train_segmenter(
+        learned_pictures(learn, colours, SIDE), [], SegmenterConfig(unwatched_steps=steps), SIDE, derive(seed, "judge"), turns=turns
+    ).model
     pictures = [load_sample(item) for item in check]
     masks = [np.zeros(x.image.shape[:2], bool) if x.mask is None else x.mask for x in pictures]
     answers = [probability(model, x.image, colours) for x in pictures]

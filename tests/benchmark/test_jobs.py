@@ -1,5 +1,6 @@
 """Jobs: in the order of their needs, once, side by side, and an error stops them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -43,7 +44,25 @@ def test_a_job_waits_for_what_it_needs_and_is_not_done_twice(tmp_path: Path, wor
     assert read_result(b)["word"] == "second" and read_result(b)["job"] == "second" and 0 <= seconds_of(jobs[0]) < 60
     b.unlink()
     run_jobs(jobs, workers, quiet=True)
-    assert done(log) == ["first", "second", "third", "second"]
+    assert done(log) == ["first", "second", "third", "second", "third"]  # and what was made from it
+
+
+def test_results_of_another_stamp_and_what_was_made_from_other_results_are_done_again(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    a, b, c = (tmp_path / f"{name}.json" for name in "abc")
+
+    def jobs(stamp: str) -> list[Job]:
+        rows = (("a", a, ()), ("b", b, (a,)), ("c", c, ()))
+        return [Job(name, path, note, (log, name), needs=needs, stamp=stamp if name != "c" else "") for name, path, needs in rows]
+
+    run_jobs(jobs("1.0"), 0, quiet=True)
+    run_jobs(jobs("1.0"), 0, quiet=True)
+    assert done(log) == ["a", "b", "c"]
+    run_jobs(jobs("1.1"), 0, quiet=True)  # another version, other settings or data
+    assert done(log)[3:] == ["a", "b"] and read_result(b)["stamp"] == "1.1"
+    a.write_text(json.dumps(read_result(a) | {"word": "another"}))
+    run_jobs(jobs("1.1"), 0, quiet=True)
+    assert done(log)[5:] == ["b"]
 
 
 def test_jobs_run_side_by_side(tmp_path: Path) -> None:

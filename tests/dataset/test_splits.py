@@ -20,7 +20,7 @@ def build(root: Path, rows: list[Row]) -> Dataset:
     sides: dict[str, list[Item]] = {"normal": [], "held": []}
     for role, name, group, content in rows:
         path = root / role / f"{name}.png"
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(f"{content:05}".encode())
         normal = role in ("normal", "held")
         sides.setdefault(role, []).append(Item(path, None if normal else path, "good" if normal else role, group))
@@ -183,9 +183,22 @@ def test_shots_are_of_different_parts(tmp_path: Path) -> None:
     assert names(parts.validation.defects["crack"]) == ["007", "008"]
 
 
-def test_too_few_for_the_shots_is_said_with_numbers(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="'crack' has 16 pictures, of which 3 may be learned from .* expected 4"):
-        few_shot(product(tmp_path), 4)
+def test_a_defect_with_fewer_pictures_than_shots_has_all_of_them_and_it_is_said(tmp_path: Path) -> None:
+    parts = few_shot(product(tmp_path), 4)
+    assert len(parts.learn.defects["crack"]) == 3
+    assert any("crack: of 16 labelled pictures" in note and "3 to learn from instead of 4" in note for note in parts.notes)
+    assert few_shot(product(tmp_path), 1).notes == ()
+
+
+def test_a_defect_that_cannot_be_tested_is_left_out_of_every_part(tmp_path: Path) -> None:
+    rows: list[Row] = [("crack", str(i), None, i) for i in range(7)]
+    rows += [("dent", "x", None, 10), ("dent", "y", None, 11)]
+    parts = few_shot(build(tmp_path / "some", rows), 3)
+    assert len(parts.learn.defects["crack"]) == 1 and len(parts.validation.defects["crack"]) == 1 and len(parts.test.defects["crack"]) == 5
+    assert all("dent" not in part.defects for part in (parts.learn, parts.validation, parts.test))
+    assert len(parts.notes) == 2 and "dent: of 2 labelled pictures none is left to learn from" in parts.notes[1]
+    with pytest.raises(DataError, match="no defect can be tested. dent: of 2 labelled pictures none"):
+        few_shot(build(tmp_path / "none", rows[-2:]), 3)
 
 
 @settings(max_examples=60, deadline=None)

@@ -16,14 +16,17 @@ import numpy as np
 import pytest
 from html_page import Page
 
-from flawsmith.benchmark import stages
-from flawsmith.benchmark.detectors.segment import Training
+from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.jobs import run_jobs
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, Settings
 from flawsmith.benchmark.results import collect
-from flawsmith.benchmark.stages import Place, defects_of, masks_of, measure_maps
+from flawsmith.benchmark.testing import evaluate_column, measure_maps
+from flawsmith.benchmark.training import masks_of, train_chosen, train_column
+from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.files import write_json
-from flawsmith.dataset.reading import load_sample
+from flawsmith.dataset.reading import load_sample, read
+from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.splits import few_shot
 from flawsmith.images.files import read_image, write_image, write_mask
 from flawsmith.metrics.statistics import tally
 from flawsmith.reports.benefit import print_benefit, step_commands, write_benefit_report
@@ -40,7 +43,8 @@ SMALL = Settings(
     seeds=2,
     pairs=3,
     baselines=("copy-paste",),
-    training=Training(steps=2, step_pixels=2 * 64 * 64),
+    shares=(0.3, 0.5),
+    training=SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
     fit_settings=("training.steps=40", "generation.steps=2"),
 )
 
@@ -51,20 +55,20 @@ class Done:
 
     report: Path
     result: dict[str, Any]
-    places: list[Place]
+    works: list[Workspace]
 
     def page(self, **changes: Any) -> str:
         """Return the page of the experiment with a changed result."""
-        write_benefit_report(self.report, self.result | changes, self.places)
+        write_benefit_report(self.report, self.result | changes, self.works)
         return (self.report / "report.html").read_text(encoding="utf-8")
 
 
-def write_pairs(out: Path, place: Place, seed: int) -> None:
+def write_pairs(out: Path, work: Workspace, seed: int) -> None:
     """Write three pairs per defect: dark discs on normals."""
     rows = []
     g = np.random.default_rng(seed)
-    normals = place.parts().learn.normals
-    for number, defect in enumerate(sorted(place.parts().learn.defects) * place.settings.pairs):
+    normals = work.parts.learn.normals
+    for number, defect in enumerate(sorted(work.parts.learn.defects) * work.settings.pairs):
         normal = normals[number % len(normals)].image
         image = read_image(normal)
         mask = np.zeros(image.shape[:2], np.uint8)
@@ -97,33 +101,34 @@ def measured(name: str = "EfficientNet-Lite0 (ImageNet)", digest: str = "0123456
 
 def make(data: Path, report: Path, settings: Settings) -> Done:
     """Run the experiment's detectors; what is made of pairs, classifiers and measurements is drawn."""
-    places = [Place(data, report, shots, seed, settings, 1) for seed in range(settings.seeds) for shots in settings.shots]
-    for place in places:
+    parts = few_shot(read(data), 2, not settings.only_made)
+    works = [Workspace(data, report, shots, seed, settings, parts, 1) for seed in range(settings.seeds) for shots in settings.shots]
+    for work in works:
         for made in settings.made:
-            write_pairs(place.pairs(made), place, place.seed + len(made))
-            write_json(place.folder / "pairs" / f"{made}.json", {"job_seconds": 1.5})
-            write_json(place.measured(made), {"made": made, **measured(), "job_seconds": 2.0})
-        write_json(place.folder / "fitted.json", {"job_seconds": 60.0})
-        truth = [item.defect for item in defects_of(place.parts().test)]
+            write_pairs(work.pairs(made), work, work.seed + len(made))
+            write_json(work.folder / "pairs" / f"{made}.json", {"job_seconds": 1.5})
+            write_json(work.measured(made), {"made": made, **measured(), "job_seconds": 2.0})
+        write_json(work.folder / "fitted.json", {"job_seconds": 60.0})
+        truth = [item.defect for item in defects_of(work.parts.test)]
         for kind in (None, *settings.made):
             answers = [name if index % (3 if kind else 2) else truth[0] for index, name in enumerate(truth)]
             column = REAL if kind is None else f"{kind} only" if settings.only_made else f"{REAL} + {kind}"
             found = {"column": column, "network": "drawn", "truth": truth, "answers": answers, "units": list(map(str, range(len(truth))))}
-            write_json(place.classified(kind), {**found, "job_seconds": 3.0})
-    trains = (stages.train_column, stages.train_chosen)
-    run_jobs([job for job in jobs_of_learning(places) if job.run in trains], 0, quiet=True)
-    run_jobs([job for job in jobs_of_test(places) if job.run == stages.try_column], 0, quiet=True)
-    first = places[0]
-    items = [*defects_of(first.parts().test), *first.parts().test.held_out_normals]
+            write_json(work.classified(kind), {**found, "job_seconds": 3.0})
+    trains = (train_column, train_chosen)
+    run_jobs([job for job in jobs_of_learning(works) if job.run in trains], 0, quiet=True)
+    run_jobs([job for job in jobs_of_test(works) if job.run == evaluate_column], 0, quiet=True)
+    first = works[0]
+    items = [*defects_of(first.parts.test), *first.parts.test.held_out_normals]
     maps = [load_sample(item).image[..., 0].astype(np.float32) for item in items]
     nearest = measure_maps(first, NEAREST, items, maps, masks_of([load_sample(item) for item in items]), [float(m.max()) for m in maps])
     write_json(first.tested(NEAREST), {"column": NEAREST, **nearest, "job_seconds": 1.0})
     kept = json.loads(json.dumps({k: getattr(settings, k) for k in settings.__dataclass_fields__}, default=vars))
     machine = {"processor": "drawn", "cores": 2, "device": "cpu", "workers": 0}
     whole = {"flawsmith": "0", "data": str(data), "command": "flawsmith benefit DATA --seeds 2", "settings": kept, "machine": machine}
-    result = json.loads(json.dumps({**whole, "minutes": 1.5, **collect(places)}))
+    result = json.loads(json.dumps({**whole, "minutes": 1.5, **collect(works)}))
     write_json(report / "report.json", result)
-    return Done(report, result, places)
+    return Done(report, result, works)
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +217,22 @@ def test_gains_are_marked_only_where_zero_lies_outside(done: Done) -> None:
     assert "<span class=same>0.0</span><small>0.0 to 0.0</small>" in text
 
 
+def test_trainings_are_shown_with_curves_ends_and_how_sure_the_validation_part_is(done: Done) -> None:
+    def change(table: dict[str, Any]) -> None:
+        row = table["detection"][1]
+        row |= {"stopped": ["flat", "limit"], "step": [1100, 900]}
+        row["validation"] = {"pictures": 6, "normals": 2, "pixel_ap": {"value": 0.73, "low": 0.211, "high": 0.9}}
+        row["choice"] = {"share": 0.5, "reason": "share 0.3 against the default 0.5: not sure"}
+
+    text = done.page(**changed(done, change), notes=["blob: of 7 labelled pictures <few>"])
+    page = Page(text)
+    assert "validation AP" in page.text and "training loss" in page.text
+    assert "real + generated: training loss over training steps" in text
+    assert "at the most steps, perhaps not converged" in page.text and "1,100, 900" in page.text
+    assert "6 + 2 73.0 21.1 to 90.0 share 0.3 against the default 0.5: not sure" in page.text
+    assert "blob: of 7 labelled pictures <few>" in page.text
+
+
 def test_missing_numbers_are_dashes(done: Done) -> None:
     def change(table: dict[str, Any]) -> None:
         table["verdict"] = {}
@@ -219,6 +240,7 @@ def test_missing_numbers_are_dashes(done: Done) -> None:
             row["metrics"] = {"image_auroc": row["metrics"]["image_auroc"]}
             row["gains"] = {}
             row["curve"] = [[], []]
+            row.pop("validation")
             for found in row["defects"].values():
                 found.clear()
         table["detection"][0]["metrics"]["image_auroc"] = {"value": 0.5, "low": float("nan"), "high": float("nan")}
@@ -227,7 +249,7 @@ def test_missing_numbers_are_dashes(done: Done) -> None:
     result = changed(done, change)
     page = Page(done.page(**result | {"nearest": {}}))
     assert "No verdict" in page.text and "real none – – – – – – –" in page.text and "nan" not in page.text.lower()
-    assert "There is no validation part with a defect" in page.text and "the smallest share was taken" in page.text
+    assert "There is no validation part with a defect" in page.text and "the default share was taken" in page.text
     assert "not defined here" in page.text
     with redirect_stdout(io.StringIO()) as told:
         print_benefit(result | {"nearest": {}})
@@ -235,7 +257,7 @@ def test_missing_numbers_are_dashes(done: Done) -> None:
 
 
 def test_the_published_protocol_compares_generated_pairs_alone(data: Path, tmp_path: Path) -> None:
-    training = Training(steps=2, step_pixels=2 * 48 * 48)
+    training = SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
     settings = replace(SMALL, only_made=True, seeds=1, shares=(1.0,), resize=64, training=training, protocol="paper")
     done = make(data, tmp_path / "report", settings)
     page = Page(done.page())
@@ -253,8 +275,8 @@ def test_one_defect_and_no_baselines(make_product: Callable[..., Path], tmp_path
     data = make_product(tmp_path / "data", each=9)
     shutil.rmtree(data / "test/line")
     shutil.rmtree(data / "ground_truth/line")
-    training = Training(steps=2, step_pixels=2 * 48 * 48)
-    done = make(data, tmp_path / "report", replace(SMALL, seeds=1, baselines=(), shares=(0.5,), training=training))
+    training = SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
+    done = make(data, tmp_path / "report", replace(SMALL, seeds=1, baselines=(), training=training))
     page = Page(done.page())
     assert "all defects" not in page.text and "Over the best baseline" not in page.text
     assert "Naming defects" not in page.text  # there is nothing to tell apart
@@ -265,13 +287,13 @@ def test_one_defect_and_no_baselines(make_product: Callable[..., Path], tmp_path
 def moved(done: Done, tmp_path: Path) -> Done:
     """A copy in which real defects alone found nothing of the first test picture, and all of the second."""
     report = shutil.copytree(done.report, tmp_path / "report")
-    places = [replace(place, root=report) for place in done.places]
-    path = places[0].tested(REAL)
+    works = [replace(work, root=report) for work in done.works]
+    path = works[0].tested(REAL)
     tested = json.loads(path.read_text())
     for row, iou in zip(tested["pictures"], (-0.1, 1.1), strict=False):  # beyond any that a detector comes to
         row["iou"] = iou
     write_json(path, tested)
-    return Done(report, done.result, places)
+    return Done(report, done.result, works)
 
 
 def test_the_best_and_the_worst_picture_are_shown_with_what_both_detectors_mark(moved: Done) -> None:
@@ -284,9 +306,16 @@ def test_the_best_and_the_worst_picture_are_shown_with_what_both_detectors_mark(
     assert "overlap with the label -0.10 with real," in page.text
 
 
-def test_pictures_that_are_gone_are_left_out(moved: Done, tmp_path: Path) -> None:
-    elsewhere = [replace(place, data=tmp_path / "nothing") for place in moved.places]
-    page = Page(replace(moved, places=elsewhere).page())
+def gone(part: Dataset) -> Dataset:
+    """Return a part whose defects' files are no longer there."""
+    moved = {name: tuple(replace(item, image=item.image.with_name("gone.png")) for item in items) for name, items in part.defects.items()}
+    return replace(part, defects=moved)
+
+
+def test_pictures_that_are_gone_are_left_out(moved: Done) -> None:
+    parts = moved.works[0].parts
+    elsewhere = replace(parts, learn=gone(parts.learn), test=gone(parts.test))
+    page = Page(replace(moved, works=[replace(work, parts=elsewhere) for work in moved.works]).page())
     assert page.text.count("No pictures") == 2 and "Precision and recall" in page.text
     shutil.rmtree(moved.report / "work")
     page = Page(moved.page())
@@ -350,10 +379,10 @@ def test_examples_are_those_that_changed_most() -> None:
 def test_a_picture_s_marks_are_what_the_test_found(done: Done) -> None:
     from flawsmith.reports.examples import _marks
 
-    place = done.places[0]
-    item = defects_of(place.parts().test)[0]
-    tested = json.loads(place.tested(REAL).read_text())
-    marked = _marks(place, REAL, tested["threshold"], [item])[item.image]
+    work = done.works[0]
+    item = defects_of(work.parts.test)[0]
+    tested = json.loads(work.tested(REAL).read_text())
+    marked = _marks(work, REAL, tested["threshold"], [item])[item.image]
     mask = load_sample(item).mask
     assert mask is not None
     (row,) = [row for row in tested["pictures"] if item.image.as_posix().endswith(row["image"])]
@@ -361,20 +390,24 @@ def test_a_picture_s_marks_are_what_the_test_found(done: Done) -> None:
 
 
 def test_specimens_are_of_the_learned_part_and_of_accepted_pairs(moved: Done) -> None:
-    found = specimens(moved.places[0], GENERATED)
+    found = specimens(moved.works[0], GENERATED)
     assert set(found) == {"blob", "line"}
     real, made, side = found["blob"]
     assert made is not None and side in (32, 42)
     assert real.shape[1] == 2 * 128 + 6 and made.shape[1] == 3 * 128 + 2 * 6  # two learned, three made
-    (moved.places[1].pairs("copy-paste") / "pairs.jsonl").unlink()
-    assert specimens(moved.places[1], "copy-paste")["blob"][1] is None
+    (moved.works[1].pairs("copy-paste") / "pairs.jsonl").unlink()
+    assert specimens(moved.works[1], "copy-paste")["blob"][1] is None
 
 
 def test_commands_are_what_one_would_type(done: Done) -> None:
-    place = done.places[0]
-    fit, generate, *evaluate = step_commands(place)
+    work = done.works[0]
+    fit, generate, *evaluate = step_commands(work)
     assert fit.startswith("flawsmith fit LEARN -o ") and "--preset tiny --set training.steps=40 --set generation.steps=2 --seed 0" in fit
-    assert str(place.run) in generate and "--count 6 --seed 0 --set generation.steps=2" in generate and "training.steps" not in generate
+    assert (
+        str(work.run) in generate
+        and "--count 6 --seed 0 --set generation.tinted=0 --set generation.steps=2" in generate
+        and "training.steps" not in generate
+    )
     assert len(evaluate) == 2 and all(line.startswith("flawsmith evaluate TEST ") for line in evaluate)
 
 

@@ -13,15 +13,15 @@ from safetensors.torch import load_file
 
 import flawsmith.benchmark.classifiers.classify as classify
 import flawsmith.workflows.benefit as module
-from flawsmith.benchmark.detectors.segment import Training
+from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
-from flawsmith.benchmark.stages import Place
+from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.locks import hold
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
-from flawsmith.workflows.benefit import benefit, jobs_of_learning, jobs_of_test
+from flawsmith.workflows.benefit import benefit, distinct_parts, jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
 pytest.importorskip("efficientnet_lite_pytorch")
@@ -37,8 +37,8 @@ SMALL = Settings(
     seeds=2,
     pairs=2,
     baselines=("copy-paste",),
-    shares=(0.3, 0.6),
-    training=Training(steps=6, step_pixels=2 * 64 * 64),
+    shares=(0.3, 0.5),
+    training=SegmenterConfig(steps=4, every=2, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
     classifier_steps=5,
     fit_settings=FIT,
 )
@@ -65,15 +65,15 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     opened: dict[str, set[Path]] = {}
     patch = pytest.MonkeyPatch()
 
-    def begin_learning(places: Sequence[Place]) -> Any:
+    def begin_learning(works: Sequence[Workspace]) -> Any:
         global LISTENING
         LISTENING = True
-        return jobs_of_learning(places)
+        return jobs_of_learning(works)
 
-    def begin_testing(places: Sequence[Place]) -> Any:
+    def begin_testing(works: Sequence[Workspace]) -> Any:
         opened["learning"] = set(OPENED)
         OPENED.clear()
-        return jobs_of_test(places)
+        return jobs_of_test(works)
 
     patch.setattr(classify, "VIEWS", 2)  # each view is a call of an ImageNet network
     patch.setattr(classify, "MADE_VIEWS", 4)
@@ -130,14 +130,26 @@ def test_every_column_is_measured_with_intervals(finished: dict[str, Any]) -> No
     assert (finished["root"] / "report.html").stat().st_size > 10_000
 
 
-def test_the_share_is_chosen_by_the_first_seed_s_validation(finished: dict[str, Any]) -> None:
+def test_a_share_is_chosen_by_the_first_seed_s_validation_only_where_that_is_sure(finished: dict[str, Any]) -> None:
     folder = finished["root"] / "work" / "shots-2"
-    results = {s: json.loads((folder / f"seed-0/trained/real+generated-{s}.json").read_text()) for s in ("0.3", "0.6")}
-    tried = {s: result["curve"][-1]["pixel_ap"] for s, result in results.items()}
-    best = max(sorted(tried), key=lambda s: tried[s])
-    chosen = [json.loads((folder / f"seed-{seed}/tested/real+generated.json").read_text())["share"] for seed in (0, 1)]
-    assert chosen == [float(best)] * 2
+    row = finished["result"]["tables"][0]["detection"][1]
+    choice, ap = row["choice"], row["validation"]["pixel_ap"]
+    sure = choice["difference"]["low"] > 0
+    assert choice["against"] == (0.5 if sure else 0.3) and choice["share"] == (0.3 if sure else 0.5)
+    assert ("excludes zero" if sure else "not sure, so the default was taken") in choice["reason"]
+    assert [json.loads((folder / f"seed-{seed}/tested/real+generated.json").read_text())["share"] for seed in (0, 1)] == [
+        choice["share"]
+    ] * 2
     assert len(list((folder / "seed-1/trained").glob("real+generated-*.json"))) == 1
+    assert row["validation"]["pictures"] == 4 and 0 <= ap["low"] <= ap["value"] <= ap["high"] <= 1
+
+
+def test_curves_of_loss_and_validation_ap_say_why_a_training_ended(finished: dict[str, Any]) -> None:
+    for row in finished["result"]["tables"][0]["detection"]:
+        for curve, step, stopped in zip(row["curve"], row["step"], row["stopped"], strict=True):
+            aps = [at["pixel_ap"] for at in curve]
+            assert all(at["loss"] > 0 for at in curve) and curve[aps.index(max(aps))]["step"] == step
+            assert stopped == ("flat" if aps[-1] <= aps[0] else "limit") and curve[-1]["step"] == 4
 
 
 def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict[str, Any]) -> None:
@@ -154,6 +166,12 @@ def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict
     assert same and all(p.stat().st_mtime_ns == work[p] for p in same)
 
 
+def test_another_version_is_not_resumed(data: Path, finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "__version__", "99.0")
+    with pytest.raises(RunError, match="this is 99.0; results of two versions"):
+        benefit(data, finished["root"], SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
+
+
 def test_other_settings_or_data_are_not_resumed(data: Path, finished: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(RunError, match="was begun with pairs 2, got 3"):
         benefit(data, finished["root"], replace(SMALL, pairs=3), resume=True, device="cpu", workers=0, threads=1, quiet=True)
@@ -168,17 +186,34 @@ def test_two_at_once_do_not_work_in_one_report(data: Path, finished: dict[str, A
         benefit(data, finished["root"], SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
 
 
-def test_too_few_pictures_are_said_before_anything_is_written(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="expected 9 to learn from"):
-        benefit(data, tmp_path / "report", replace(SMALL, shots=("2", "9")), device="cpu", workers=0, threads=1, quiet=True)
+def test_what_cannot_be_tested_is_refused_before_anything_is_written(make_product: Callable[..., Path], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no defect can be tested. blob: of 2 labelled pictures none is left to learn from"):
+        benefit(make_product(tmp_path / "data", each=2), tmp_path / "report", SMALL, device="cpu", workers=0, threads=1, quiet=True)
     assert not (tmp_path / "report").exists()
+
+
+def test_seven_pictures_of_a_defect_are_enough_for_the_default_shots(make_product: Callable[..., Path], tmp_path: Path) -> None:
+    parts, notes = distinct_parts(read(make_product(tmp_path, each=7)), protocol("quick"))
+    assert set(parts) == {"3"} and {name: len(items) for name, items in parts["3"].learn.defects.items()} == {"blob": 1, "line": 1}
+    assert len(notes) == 3 and notes[0].startswith("3 shots: blob: of 7 labelled pictures a third (2) may be learned from")
+    assert notes[2] == "third: the same pictures as 3 shots; not done twice."
+
+
+def test_parts_are_cut_anew_for_a_folder_that_changed(make_product: Callable[..., Path], tmp_path: Path) -> None:
+    data = make_product(tmp_path, each=9)
+    before = distinct_parts(read(data), SMALL)[0]["2"]
+    (data / "test/blob/000.png").unlink()
+    (data / "ground_truth/blob/000_mask.png").unlink()
+    after = distinct_parts(read(data), SMALL)[0]["2"]
+    assert [i.image.stem for i in before.learn.defects["blob"]] == ["000", "001"]
+    assert "000" not in [i.image.stem for i in after.learn.defects["blob"]]
 
 
 def test_protocols_and_lists() -> None:
     paper = protocol("paper")
     assert paper.columns == (REAL, "generated only", "copy-paste only", "poisson only", "perlin only", "cutpaste only")
     assert paper.pairs == 1000 and paper.training.network == "draem" and paper.classifier_network == "resnet34" and paper.resize == 256
-    assert protocol("quick").shares_of("real + generated") == (0.3, 0.6) and protocol("quick").shares_of(REAL) == (0.0,)
+    assert protocol("full").shares_of("real + generated") == (0.25, 0.5, 0.75) and protocol("quick").shares_of(REAL) == (0.0,)
     assert parse_shots("3, third,3") == ("3", "third") and parse_shares("0.5") == (0.5,)
     assert parse_baselines("none") == () and parse_baselines("perlin") == ("perlin",)
     for parse, text in ((parse_shots, "3,0"), (parse_shots, "all"), (parse_shares, "1.5"), (parse_shares, "x"), (parse_baselines, "gan")):
@@ -188,15 +223,18 @@ def test_protocols_and_lists() -> None:
         protocol("fast")
 
 
-def test_the_published_protocol_compares_pairs_alone(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_published_protocol_compares_pairs_alone(
+    make_product: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_product(tmp_path / "data", each=6)
     monkeypatch.setattr(classify, "VIEWS", 2)
     few = {"seeds": 1, "pairs": 2, "baselines": ("perlin",), "resize": 64, "classifier_steps": 1, "fit_settings": FIT}
-    training = Training(network="draem", steps=1, step_pixels=2 * 64 * 64)
+    training = SegmenterConfig(network="draem", unwatched_steps=1, step_pixels=2 * 64 * 64)
     settings = replace(protocol("paper"), **few, training=training, classifier_network="efficientnet-lite0")  # type: ignore[arg-type]
     result = benefit(data, tmp_path / "report", settings, device="cpu", workers=0, threads=1, quiet=True)
     (table,) = result["tables"]
     assert [row["column"] for row in table["detection"]] == [REAL, "generated only", "perlin only"]
-    assert [row["share"] for row in table["detection"]] == [0.0, 1.0, 1.0] and table["detection"][0]["curve"] == [[]]
-    assert table["counts"]["learn"]["blob"] == 6 and table["counts"]["validation"] == {"good": 0}  # the whole third
+    assert [row["share"] for row in table["detection"]] == [0.0, 1.0, 1.0] and table["detection"][0]["stopped"] == ["unwatched"]
+    assert table["counts"]["learn"]["blob"] == 2 and table["counts"]["validation"] == {"good": 0}  # the whole third
     assert [row["column"] for row in table["classification"]] == [REAL, "generated only"]
     assert "Generated pairs alone" in (tmp_path / "report" / "report.html").read_text(encoding="utf-8")

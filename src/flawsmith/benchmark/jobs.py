@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from flawsmith.core.files import write_json
+from flawsmith.core.files import content_hash, write_json
 from flawsmith.core.text import read_text
 
 
@@ -28,14 +28,35 @@ class Job:
     run: Callable[..., dict[str, Any]]  # a function of a module, so that another process can call it
     args: tuple[Any, ...] = ()
     needs: tuple[Path, ...] = field(default=())  # results of other jobs
+    stamp: str = ""  # of the program's version, the settings and the data: a result with another one is not this job's
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result is there, has this job's stamp, and what it needs is still what it was made from."""
+        if not self.result.is_file() or not all(path.is_file() for path in self.needs):
+            return False
+        found = read_result(self.result)
+        return found.get("stamp", "") == self.stamp and found.get("needs", {}) == self._digests()
+
+    def _digests(self) -> dict[str, str]:
+        """Return the content hash of each result that this job needs, by its path from the job's own."""
+        return {Path(os.path.relpath(path, self.result.parent)).as_posix(): content_hash(path)[:16] for path in self.needs}
+
+    def do(self) -> None:
+        """Run the job and write its result, with what it was made from."""
+        begun, needs = time.monotonic(), self._digests()
+        found = self.run(*self.args)
+        facts = {"job": self.name, "job_seconds": round(time.monotonic() - begun, 1), "stamp": self.stamp, "needs": needs}
+        write_json(self.result, {**found, **facts})
 
 
 def run_jobs(jobs: Sequence[Job], workers: int, quiet: bool = False) -> None:
     """Do what is not done yet: the first jobs first, up to `workers` processes side by side; 0 = in this process.
 
-    An error in one stops the rest; what was done stays and is not done again by the next call.
+    An error in one stops the rest; what was done stays and is not done again by the next call. A result of another stamp, and one that
+    was made from a result that is no longer there as it was, is removed and made again.
     """
-    left = [job for job in jobs if not job.result.exists()]
+    left = _to_do(jobs)
     bar = Progress(
         TextColumn("benefit"),
         BarColumn(),
@@ -76,6 +97,16 @@ def run_jobs(jobs: Sequence[Job], workers: int, quiet: bool = False) -> None:
                 raise
 
 
+def _to_do(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs that are not done, those included that need one of them; what they left before is removed."""
+    redone: set[Path] = set()
+    for job in _in_order(jobs):
+        if redone & set(job.needs) or not job.is_done:
+            redone.add(job.result)
+            job.result.unlink(missing_ok=True)
+    return [job for job in jobs if job.result in redone]
+
+
 def _in_order(jobs: Sequence[Job]) -> Sequence[Job]:
     """Return the jobs so that each comes after those whose results it needs."""
     left, ordered = list(jobs), []
@@ -100,9 +131,7 @@ def _end_with_parent() -> None:
 
 
 def _do(job: Job) -> None:
-    begun = time.monotonic()
-    found = job.run(*job.args)
-    write_json(job.result, {**found, "job": job.name, "job_seconds": round(time.monotonic() - begun, 1)})
+    job.do()
 
 
 def seconds_of(job: Job) -> float:

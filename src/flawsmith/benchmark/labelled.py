@@ -16,7 +16,7 @@ from flawsmith.pairs.folder import PairFolder
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledImage:
     """A picture, or a piece of one, to learn from; exposures differ within a product, so each is brought to mean 0 and deviation 1."""
 
     image: np.ndarray  # (H, W, C) uint8 | uint16 as stored, without alpha
@@ -56,7 +56,7 @@ def resized(sample: Sample, side: int) -> Sample:
     return replace(sample, image=image, mask=mask)
 
 
-def from_sample(sample: Sample, colours: int, reach: int | None = None) -> Labelled:
+def from_sample(sample: Sample, colours: int, reach: int | None = None) -> LabelledImage:
     """Return a sample as a detector learns from it; with `reach`, cut to its defect and that many pixels around."""
     image = with_colours(sample.image, colours)
     mean, deviation = float(image.mean(dtype=np.float64)), max(float(image.std(dtype=np.float64)), 1e-6)
@@ -66,10 +66,10 @@ def from_sample(sample: Sample, colours: int, reach: int | None = None) -> Label
         rows = slice(max(0, box.top - reach), box.top + box.height + reach)
         columns = slice(max(0, box.left - reach), box.left + box.width + reach)
         image, mask = image[rows, columns].copy(), mask[rows, columns].copy()
-    return Labelled(image, mask, sample.defect, sample.group or sample.source.as_posix(), mean, deviation)
+    return LabelledImage(image, mask, sample.defect, sample.group or sample.source.as_posix(), mean, deviation)
 
 
-def learned_pictures(items: Iterable[Item], colours: int, reach: int, resize: int = 0) -> list[Labelled]:
+def learned_pictures(items: Iterable[Item], colours: int, reach: int, resize: int = 0) -> list[LabelledImage]:
     """Return defects and normals to learn from; of large normals only random pieces are kept, within a budget of memory.
 
     reach: pixels around a defect that crops can show; resize: see `resized`.
@@ -85,7 +85,7 @@ def learned_pictures(items: Iterable[Item], colours: int, reach: int, resize: in
             continue
         for piece in keep_normal(sample, reach, BUDGET // max(1, normals)):
             image = with_colours(piece, colours)
-            pictures.append(Labelled(image, np.zeros(image.shape[:2], bool), GOOD, whole.group, whole.mean, whole.deviation))
+            pictures.append(LabelledImage(image, np.zeros(image.shape[:2], bool), GOOD, whole.group, whole.mean, whole.deviation))
     return pictures
 
 

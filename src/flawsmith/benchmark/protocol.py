@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from flawsmith.benchmark.detectors.segment import Training
+from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.core.errors import ConfigError
 
 REAL = "real"
@@ -11,6 +11,7 @@ NEAREST = "normals only"  # the nearest-neighbour detector, which sees no defect
 BASELINES = ("copy-paste", "poisson", "perlin", "cutpaste")
 NAMED = (GENERATED, "copy-paste", "poisson")  # pairs whose defects are the product's, so that they can teach a classifier
 THIRD = "third"
+DEFAULT_SHARE = 0.5  # of made crops among defect crops, taken unless the validation part is sure of another
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Settings:
     seed: int = 0  # the first of them
     pairs: int = 30  # made pairs per defect
     baselines: tuple[str, ...] = BASELINES
-    shares: tuple[float, ...] = (0.3, 0.6)  # of made crops among defect crops that are tried; the validation part chooses for each column
-    training: Training = field(default_factory=Training)
+    shares: tuple[float, ...] = (DEFAULT_SHARE,)  # of made crops among defect crops that are tried; see `choosing.choose_share`
+    training: SegmenterConfig = field(default_factory=SegmenterConfig)
     resize: int = 0  # pictures as squares of this side; 0 = native crops
     classifier_steps: int = 300
     classifier_network: str = "efficientnet-lite0"  # or "resnet34", whose weights must be at hand
@@ -50,6 +51,11 @@ class Settings:
         return (0.0,) if column == REAL else (1.0,) if column.endswith(" only") else self.shares
 
 
+def default_share(shares: tuple[float, ...]) -> float:
+    """Return the share that is taken unless another is shown to be better: the one nearest to 0.5, the smaller of two."""
+    return min(shares, key=lambda share: (abs(share - DEFAULT_SHARE), share))
+
+
 def made_of(column: str) -> str | None:
     """Return which made pairs a column trains on, None for real defects alone."""
     return None if column == REAL else column.removeprefix(f"{REAL} + ").removesuffix(" only")
@@ -66,10 +72,10 @@ def protocol(name: str) -> Settings:
     if name == "quick":
         return quick
     if name == "full":
-        longer = replace(quick.training, steps=4000, step_pixels=16 * 128 * 128)
+        longer = replace(quick.training, steps=20000, every=200, patience=10, unwatched_steps=4000, step_pixels=16 * 128 * 128)
         return replace(quick, protocol=name, shots=("1", "3", "5", THIRD), seeds=3, pairs=200, shares=(0.25, 0.5, 0.75), training=longer)
     if name == "paper":
-        paper = Training(network="draem", steps=20000, step_pixels=8 * 256 * 256, learning_rate=1e-4, good_share=0.5)
+        paper = SegmenterConfig(network="draem", unwatched_steps=20000, step_pixels=8 * 256 * 256, learning_rate=1e-4, good_share=0.5)
         return replace(
             quick,
             protocol=name,

@@ -6,23 +6,25 @@ from typing import Any
 
 import numpy as np
 
+from flawsmith.benchmark.choosing import choose_share, validation_estimate
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL
-from flawsmith.benchmark.stages import Place, classified_kinds
 from flawsmith.benchmark.tallies import load_tally, of_defect
+from flawsmith.benchmark.testing import classified_kinds
+from flawsmith.benchmark.workspace import Workspace
 from flawsmith.metrics.statistics import Estimate, Tally, bootstrap, bootstrap_means
 
 WHAT = "test part"  # every column is resampled alike, so that differences are paired
 
 
-def collect(places: Sequence[Place]) -> dict[str, Any]:
+def collect(works: Sequence[Workspace]) -> dict[str, Any]:
     """Return the tables of every number of shots."""
     tables = []
-    for shots in places[0].settings.shots:
-        own = [place for place in places if place.shots == shots]
+    for shots in works[0].settings.shots:
+        own = [work for work in works if work.shots == shots]
         tables.append({"shots": shots, "counts": _counts(own[0]), **_detection(own), **_classification(own), **_intrinsic(own)})
-    nearest = read_result(places[0].tested(NEAREST))
-    estimates = bootstrap([load_tally(places[0].tested(NEAREST).with_suffix(".npz"))], what=WHAT)
+    nearest = read_result(works[0].tested(NEAREST))
+    estimates = bootstrap([load_tally(works[0].tested(NEAREST).with_suffix(".npz"))], what=WHAT)
     return {"tables": tables, "nearest": {"metrics": {k: numbers(e) for k, e in estimates.items()}, "defects": nearest["defects"]}}
 
 
@@ -33,8 +35,8 @@ def numbers(estimate: Estimate, seeds: Sequence[float] | None = None) -> dict[st
     return found if seeds is None else {**found, "seeds": list(seeds)}
 
 
-def _counts(place: Place) -> dict[str, Any]:
-    parts = place.parts()
+def _counts(work: Workspace) -> dict[str, Any]:
+    parts = work.parts
     named = {"learn": parts.learn, "validation": parts.validation, "test": parts.test}
     counts: dict[str, Any] = {
         which: {name: len(items) for name, items in part.defects.items()} | {"good": len(part.normals) + len(part.held_out_normals)}
@@ -43,11 +45,11 @@ def _counts(place: Place) -> dict[str, Any]:
     return counts
 
 
-def _detection(places: Sequence[Place]) -> dict[str, Any]:
+def _detection(works: Sequence[Workspace]) -> dict[str, Any]:
     """Return the rows of the detection table, one per column, and the verdict."""
-    columns = places[0].settings.columns
-    found = {column: [read_result(place.tested(column)) for place in places] for column in columns}
-    tallies = {column: [load_tally(place.tested(column).with_suffix(".npz")) for place in places] for column in columns}
+    columns = works[0].settings.columns
+    found = {column: [read_result(work.tested(column)) for work in works] for column in columns}
+    tallies = {column: [load_tally(work.tested(column).with_suffix(".npz")) for work in works] for column in columns}
     overall = {column: bootstrap(tallies[column], what=WHAT) for column in columns}
     rows = []
     for column in columns:
@@ -60,7 +62,7 @@ def _detection(places: Sequence[Place]) -> dict[str, Any]:
                 "metrics": {k: numbers(e, seeds[k]) for k, e in overall[column].items()},
                 "gains": gains,
                 "defects": _by_defect(found, tallies, column),
-                "curve": _curve(places, column, found[column][0]["share"]),
+                **_training(works, column, found[column][0]["share"]),
             }
         )
     return {"detection": rows, "verdict": _verdict(overall)}
@@ -84,9 +86,28 @@ def _by_defect(found: dict[str, Any], tallies: dict[str, list[Tally]], column: s
     return rows
 
 
-def _curve(places: Sequence[Place], column: str, share: float) -> list[list[dict[str, Any]]]:
-    """Return each seed's metrics on the validation part as its training went on."""
-    return [read_result(place.trained(column, share))["curve"] for place in places]
+def _training(works: Sequence[Workspace], column: str, share: float) -> dict[str, Any]:
+    """Return each seed's curve and why it stopped, how the validation part rates the column, and how its share was chosen."""
+    trained = [read_result(work.trained(column, share)) for work in works]
+    estimate = validation_estimate(tuple(works), column, share)
+    validation = works[0].parts.validation
+    choice = choose_share(works[0], column)
+    return {
+        "curve": [result["curve"] for result in trained],
+        "stopped": [result["stopped"] for result in trained],
+        "step": [result["step"] for result in trained],
+        "validation": {
+            "pictures": sum(len(items) for items in validation.defects.values()),
+            "normals": len(validation.held_out_normals),
+            "pixel_ap": None if estimate is None else numbers(estimate),
+        },
+        "choice": {
+            "share": choice.share,
+            "reason": choice.reason,
+            "against": choice.against,
+            "difference": None if choice.difference is None else numbers(choice.difference),
+        },
+    }
 
 
 def _verdict(overall: dict[str, dict[str, Estimate]], metric: str = "pixel_ap") -> dict[str, Any]:
@@ -115,12 +136,12 @@ def _verdict(overall: dict[str, dict[str, Estimate]], metric: str = "pixel_ap") 
     return {**result, "sentence": sentence}
 
 
-def _classification(places: Sequence[Place]) -> dict[str, Any]:
+def _classification(works: Sequence[Workspace]) -> dict[str, Any]:
     """Return the rows of the classification table."""
     rows: list[dict[str, Any]] = []
     base: tuple[Estimate, Estimate] | None = None
-    for made in classified_kinds(places[0]):
-        found = [read_result(place.classified(made)) for place in places]
+    for made in classified_kinds(works[0]):
+        found = [read_result(work.classified(made)) for work in works]
         truth, units = found[0]["truth"], found[0]["units"]
         right = np.array([[a == t for a, t in zip(f["answers"], truth, strict=True)] for f in found], float)
         estimates = bootstrap_means(right, truth, units, what=WHAT)
@@ -146,6 +167,6 @@ def _confusion(truth: Sequence[str], answers: Sequence[Sequence[str]]) -> dict[s
     return {"names": names, "counts": [[counts[t, a] for a in names] for t in names]}
 
 
-def _intrinsic(places: Sequence[Place]) -> dict[str, Any]:
+def _intrinsic(works: Sequence[Workspace]) -> dict[str, Any]:
     """Return what `evaluate` says of each kind of made pairs, by seed."""
-    return {"intrinsic": {name: [read_result(place.measured(name)) for place in places] for name in places[0].settings.made}}
+    return {"intrinsic": {name: [read_result(work.measured(name)) for work in works] for name in works[0].settings.made}}

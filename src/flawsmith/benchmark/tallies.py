@@ -1,15 +1,28 @@
-"""Tallies of detectors on disk, and of single defects."""
+"""Tallies of detectors: from maps, on disk, and of single defects."""
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from flawsmith.benchmark.detectors.segment import picture_score
 from flawsmith.core.files import write_bytes
-from flawsmith.dataset.sample import GOOD
+from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.metrics.detection import Counts
-from flawsmith.metrics.statistics import Tally
+from flawsmith.metrics.statistics import Tally, tally
+
+
+def tally_of(
+    items: Sequence[Item], maps: Sequence[np.ndarray], masks: Sequence[np.ndarray], scores: Sequence[float] | None = None
+) -> Tally:
+    """Return the tally of a detector's maps (H, W) float32 of items against their masks (H, W) bool.
+
+    scores: one per picture, `picture_score` of the maps where they are not given.
+    """
+    scores = [picture_score(m) for m in maps] if scores is None else scores
+    return tally(maps, masks, scores, [item.defect for item in items], [item.group or item.image.as_posix() for item in items])
 
 
 def save_tally(path: Path, tally: Tally) -> None:

@@ -85,6 +85,7 @@ class Parts:
     learn: Dataset  # the few labelled defects and most normals
     validation: Dataset  # of the third that is not learned from: a quarter of its defects, and some normals
     test: Dataset  # the other two thirds of the defects, and the held-out normals
+    notes: tuple[str, ...] = ()  # a sentence on each defect that has fewer pictures than was asked for, or is left out
 
 
 def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True) -> Parts:
@@ -92,8 +93,9 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
 
     Of the strict third the last quarter of a defect's groups is the validation part, whatever the number of shots; shots are taken
     from the groups in turn, so that three shots are three physical parts where there are as many. A defect of which the third holds
-    one group only has nothing in the validation part. Without `validation` nothing is kept aside. Raises DataError where a defect has
-    fewer pictures than `shots`.
+    one group only has nothing in the validation part. Without `validation` nothing is kept aside. A defect with fewer pictures than
+    `shots` has all it has; one with nothing to learn from or nothing to test on is left out of every part; the notes say both.
+    Raises DataError where no defect is left.
     """
     split = split_third(dataset)
     aside = {part for items in split.train.values() for part in _last_quarter(items)} if validation else set()
@@ -101,17 +103,23 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
     for name, items in split.train.items():
         if not kept[name]:  # all its groups are another defect's validation: it needs them more
             aside -= {_part(item) for item in items}
-    learn, chosen = {}, {}
+    learn, chosen, notes = {}, {}, []
     for name, items in split.train.items():
         mine = _in_turn([item for item in items if _part(item) not in aside])
-        if len(mine) < (shots or 1):
-            wanted = f"{shots or 1} to learn from" + (", or fewer shots" if shots else "")
-            raise DataError(
-                f"{dataset.root}: defect {name!r} has {len(dataset.defects[name])} pictures, of which {len(mine)} may be learned from "
-                f"(a third, by group, less the validation part), expected {wanted}. Add pictures, or leave the defect out."
-            )
-        learn[name] = tuple(sorted(mine[:shots], key=lambda i: i.image.as_posix()))
         chosen[name] = tuple(item for item in items if _part(item) in aside)
+        has = f"{name}: of {len(dataset.defects[name])} labelled pictures"
+        if not mine or not split.test[name]:
+            what = "learn from (a third, by physical part)" if not mine else "test on (what the third leaves)"
+            notes.append(f"{has} none is left to {what}; the defect is left out. Add pictures of it.")
+            chosen.pop(name)
+            continue
+        if shots and len(mine) < shots:
+            left = f"a third ({len(items)}) may be learned from, {len(chosen[name])} of them are kept for validation"
+            notes.append(f"{has} {left}: {len(mine)} to learn from instead of {shots}.")
+        learn[name] = tuple(sorted(mine[:shots], key=lambda i: i.image.as_posix()))
+    if not learn:
+        told = " ".join(notes)
+        raise DataError(f"{dataset.root}: no defect can be tested. {told} Expected at least one defect with three pictures of three parts.")
     # normals of a part that a held-out defect shows would teach how that very part looks
     held = {_part(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out_normals) for i in items}
     copies = {path: p[0] for p in duplicates(i.image for i in (*dataset.normals, *dataset.held_out_normals)) for path in p}
@@ -122,7 +130,8 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
     return Parts(
         Dataset(dataset.root, normals, (), learn),
         Dataset(dataset.root, (), spared, {name: items for name, items in chosen.items() if items}),
-        Dataset(dataset.root, (), dataset.held_out_normals, {name: items for name, items in split.test.items() if items}),
+        Dataset(dataset.root, (), dataset.held_out_normals, {name: items for name, items in split.test.items() if name in learn}),
+        tuple(notes),
     )
 
 

@@ -10,12 +10,13 @@ from rich.text import Text
 
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL
-from flawsmith.benchmark.stages import Place
 from flawsmith.benchmark.tallies import load_tally
+from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.core.files import write_text
 from flawsmith.reports import comparison
 from flawsmith.reports.charts import text
+from flawsmith.reports.convergence import convergence_block
 from flawsmith.reports.drawing import jpeg_link
 from flawsmith.reports.examples import TILE, DefectExample, examples, specimens
 from flawsmith.reports.gains import (
@@ -48,21 +49,21 @@ STEPS = {  # folders or files of a repetition's results, and what was done there
 }
 
 
-def write_benefit_report(report: Path, result: dict[str, Any], places: Sequence[Place]) -> None:
-    """Write `report`/report.html on a finished experiment: what `result` holds, and curves and pictures from `places`.
+def write_benefit_report(report: Path, result: dict[str, Any], works: Sequence[Workspace]) -> None:
+    """Write `report`/report.html on a finished experiment: what `result` holds, and curves and pictures from `works`.
 
     Pictures that are no longer there are left out, and the page says so.
     """
     nearest = (result.get("nearest") or {}).get("metrics")
     sections = []
     for shown in result["tables"]:
-        own = [place for place in places if place.shots == shown["shots"]]
+        own = [work for work in works if work.shots == shown["shots"]]
         heading = f"{shots_name(shown['shots'])}: {verdict_of(shown).word}"
         sections.append((heading, f"shots-{shown['shots']}", _body(shown, nearest, own, result)))
     sections += [
         ("How to read it", "reading", _reading(result)),
         ("Settings and machine", "settings", _settings(result, report)),
-        ("Commands", "commands", _commands(report, result, places)),
+        ("Commands", "commands", _commands(report, result, works)),
     ]
     lead = "".join(_verdict(shown) for shown in result["tables"]) + facts_table(_facts(result))
     title = f"Do generated pairs help? {Path(result['data']).name}"
@@ -122,39 +123,44 @@ def _facts(result: Result) -> dict[str, Any]:
     }
 
 
-def _body(shown: Rows, nearest: Mapping[str, Any] | None, places: Sequence[Place], result: Result) -> str:
+def _body(shown: Rows, nearest: Mapping[str, Any] | None, works: Sequence[Workspace], result: Result) -> str:
     """Return all that is said of one number of shots."""
     rows, own, resize = shown["detection"], own_column(shown), bool(result["settings"].get("resize"))
     blocks = [
-        ("What was learned from and tested", comparison.counts_block(shown["counts"])),
+        ("What was learned from and tested", comparison.counts_block(shown["counts"]) + _notes(result)),
         ("Finding defects", comparison.alone_note(shown) + comparison.detection_block(rows, nearest, resize)),
         ("Gain per defect", comparison.defects_block(shown)),
-        ("Precision and recall", _precision(shown, places)),
-        ("Had the trainings converged?", comparison.convergence_block(rows)),
+        ("Precision and recall", _precision(shown, works)),
+        ("Had the trainings converged?", convergence_block(rows)),
         ("Naming defects", comparison.classification_block(shown.get("classification", ()), own)),
         ("The pairs by themselves", intrinsic_section(shown.get("intrinsic", {}))),
-        ("Where it helped and where it hurt", _examples(places[0], own) if places and own else ""),
-        ("Real defects and generated ones", _specimens(places[0]) if places else ""),
+        ("Where it helped and where it hurt", _examples(works[0], own) if works and own else ""),
+        ("Real defects and generated ones", _specimens(works[0]) if works else ""),
     ]
     return "".join(f"<h3>{name}</h3>{body}" for name, body in blocks if body)
 
 
-def _precision(shown: Rows, places: Sequence[Place]) -> str:
+def _notes(result: Result) -> str:
+    """Return what is not as asked for: defects with fewer pictures, defects left out, numbers of shots that come to the same."""
+    return "".join(note(text(each)) for each in result.get("notes", ()))
+
+
+def _precision(shown: Rows, works: Sequence[Workspace]) -> str:
     """Return the precision-recall plot of the columns that matter most: real, the verdict's, the best baseline, generated alone."""
     rows = by_column(shown)
     wanted = dict.fromkeys((REAL, f"{REAL} + {GENERATED}", best_baseline(shown), f"{GENERATED} only"))
     tallies = {}
     for column in wanted:
-        files = [place.tested(column).with_suffix(".npz") for place in places] if column else []
+        files = [work.tested(column).with_suffix(".npz") for work in works] if column else []
         if column in rows and files and all(path.is_file() for path in files):
             tallies[str(column)] = [load_tally(path) for path in files]
     return comparison.precision_block(tallies, rows)
 
 
-def _examples(place: Place, column: str) -> str:
+def _examples(work: Workspace, column: str) -> str:
     """Return the test pictures with the greatest gain and loss, with what both detectors mark."""
     try:
-        gained, lost = examples(place, column)
+        gained, lost = examples(work, column)
     except (FlawsmithError, OSError, KeyError, ValueError) as error:
         return note(f"No pictures: the test pictures or the detectors' weights are no longer as they were ({text(error)}).")
     groups = []
@@ -177,10 +183,10 @@ def _example(found: DefectExample, column: str) -> str:
     return f"<figure class=marks>{head}<div class=row>{''.join(panels)}</div><figcaption>{text(told)}</figcaption></figure>"
 
 
-def _specimens(place: Place) -> str:
+def _specimens(work: Workspace) -> str:
     """Return for each defect the real ones learned from beside generated ones."""
     try:
-        found = specimens(place, GENERATED)
+        found = specimens(work, GENERATED)
     except (FlawsmithError, OSError) as error:
         return note(f"No pictures: they are no longer as they were ({text(error)}).")
     figures = []
@@ -239,30 +245,31 @@ def _minutes(report: Path) -> str:
     return "<p></p>" + table("Minutes of work; jobs ran side by side", ("Step", "Jobs", "Minutes", "longest"), lines) if lines else ""
 
 
-def _commands(report: Path, result: Result, places: Sequence[Place]) -> str:
+def _commands(report: Path, result: Result, works: Sequence[Workspace]) -> str:
     """Return the command that makes this report, and for each step what one would type to do it alone."""
     whole = result.get("command") or shlex.join(["flawsmith", "benefit", result["data"], "-o", str(report)])
     body = note("All of this page:") + _code(whole) + note("Stopped half-way, or a result lost? What is there stays:")
     body += _code(f"{whole} --resume") + note(_STEP_NOTE)
-    for place in (place for place in places if place.seed == 0):
-        body += f"<h3>{text(shots_name(place.shots))}, seed 0</h3>" + _code(*step_commands(place))
+    for work in (work for work in works if work.seed == 0):
+        body += f"<h3>{text(shots_name(work.shots))}, seed 0</h3>" + _code(*step_commands(work))
     return body
 
 
-def step_commands(place: Place) -> list[str]:
+def step_commands(work: Workspace) -> list[str]:
     """Return the commands that fit, generate and measure as this repetition did."""
-    settings, out = place.settings, place.pairs(GENERATED)
-    on = ["--device", settings.device, "--threads", str(place.threads)]
+    settings, out = work.settings, work.pairs(GENERATED)
+    on = ["--device", settings.device, "--threads", str(work.threads)]
     sets = [word for key in settings.fit_settings for word in ("--set", key)]
-    later = [word for key in settings.fit_settings if key.startswith(("generation.", "quality.")) for word in ("--set", key)]
+    keys = ["generation.tinted=0", *(key for key in settings.fit_settings if key.startswith(("generation.", "quality.")))]
+    later = [word for key in keys for word in ("--set", key)]
     try:
-        count = settings.pairs * len(place.parts().learn.defects)
+        count = settings.pairs * len(work.parts.learn.defects)
     except (FlawsmithError, OSError):
         count = settings.pairs
     lines = [
-        ["fit", "LEARN", "-o", str(place.run), "--preset", settings.preset, *sets, "--seed", str(place.seed), *on],
-        ["generate", str(place.run), "-o", str(out), "--count", str(count), "--seed", str(place.seed), *later, *on],
-        *(["evaluate", "TEST", str(place.pairs(made)), "--seed", str(place.seed)] for made in settings.made),
+        ["fit", "LEARN", "-o", str(work.run), "--preset", settings.preset, *sets, "--seed", str(work.seed), *on],
+        ["generate", str(work.run), "-o", str(out), "--count", str(count), "--seed", str(work.seed), *later, *on],
+        *(["evaluate", "TEST", str(work.pairs(made)), "--seed", str(work.seed)] for made in settings.made),
     ]
     return [shlex.join(["flawsmith", *line]) for line in lines]
 
@@ -287,11 +294,12 @@ _TEST_PART = (
     "file of it is a copy of one that was learned from. Every column is tested on the same pictures."
 )
 _CHOSEN_SHARE = (
-    "<b>Chosen on the validation part</b>: the share of made pairs among a detector's defect crops, for every column on its own, with the "
-    "first seed; the other seeds follow it. Nothing else was chosen, and nothing was chosen on the test part. "
+    "<b>Chosen on the validation part</b>: where each training ends, and the share of made pairs among a detector's defect crops, for "
+    "every column on its own, with the first seed; the other seeds follow it. A share other than the default is taken only where the 95 % "
+    "interval of its difference in validation AP excludes zero. Nothing was chosen on the test part. "
 )
-_CHOSEN_BLIND = "Where the validation part has no defect, the smallest share was taken. "
-_CHOSEN_ONE = "<b>Chosen on the validation part</b>: nothing; one share of made pairs was given. "
+_CHOSEN_BLIND = "Where the validation part has no defect, the default share was taken. "
+_CHOSEN_ONE = "<b>Chosen on the validation part</b>: where each training ends; one share of made pairs was given. "
 _CHOSEN_NOTHING = (
     "<b>Chosen</b>: nothing. As in the published protocol, no validation part is kept aside, and detectors beside the one on real defects "
     "learn from made pairs and normals alone. "

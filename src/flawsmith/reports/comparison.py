@@ -19,7 +19,6 @@ from flawsmith.reports.gains import (
     confused,
     interval,
     known,
-    last_rise,
     own_column,
     points,
     share_of,
@@ -28,7 +27,6 @@ from flawsmith.reports.gains import (
 from flawsmith.reports.page import note, table
 from flawsmith.reports.plots import Curve, Gain, curve_plot, forest_plot, signed
 
-STILL = 0.02  # of pixel AP in the last part of a training: more than this is called still rising
 RECALLS = np.linspace(0.005, 1, 200)  # where precision is read off
 
 
@@ -145,32 +143,6 @@ def precision_block(tallies: Mapping[str, Sequence[Tally]], rows: Mapping[str, R
     return note(_CURVE_NOTE) + f"<div class=wide>{curve_plot(told, curves, ('recall', 'precision'), (0, 1), (0, 1), 900)}</div>"
 
 
-def convergence_block(rows: Sequence[Row]) -> str:
-    """Return for each column a small plot of the validation part's pixel AP over training, and in words whether it was still rising."""
-    figures = []
-    seen = {
-        row["column"]: [[(look["step"], look["pixel_ap"]) for look in curve if look["pixel_ap"] is not None] for curve in row["curve"]]
-        for row in rows
-    }
-    looks = [look for curves in seen.values() for curve in curves for look in curve]
-    if not looks:
-        return note("There is no validation part with a defect, so nothing was watched during training.")
-    last, top = max(step for step, _ in looks), max(0.05, *(value for _, value in looks))
-    for row in rows:
-        curves = [curve for curve in seen[row["column"]] if curve]
-        if not curves:
-            continue
-        steps = sorted(set.intersection(*({step for step, _ in curve} for curve in curves)))
-        means = [(step, float(np.mean([dict(curve)[step] for curve in curves]))) for step in steps]
-        lines = [Curve("", curve, thin=True) for curve in curves] if len(curves) > 1 else []
-        rise = last_rise(row["curve"])
-        words = "one look only" if rise is None else f"{'still rising' if rise > STILL else 'settled'}, {signed(100 * rise)} points at last"
-        told = f"{row['column']}: pixel AP on the validation part over training steps; {words}"
-        plot = curve_plot(told, [*lines, Curve(row["column"], means)], ("step", "AP"), (0, last), (0, top), 250, 170, legend=False)
-        figures.append(f"<figure>{plot}<figcaption><b>{text(row['column'])}</b><br>{text(words)}</figcaption></figure>")
-    return note(_LOOKS_NOTE) + f"<div class=row>{''.join(figures)}</div>"
-
-
 def classification_block(rows: Sequence[Row], own: str | None) -> str:
     """Return the table of accuracies and gains, and the confusion matrices of real defects alone and of the column `own`."""
     if not rows:
@@ -215,9 +187,10 @@ def alone_note(table_: Rows) -> str:
 
 
 _DETECTION_NOTE = (
-    "Each detector has the same network, steps and seeds, and differs in what it learned from. Below a value: its 95 % interval. "
-    "★ marks the best of a column (equal ones all). Pixel metrics are over the pixels of all test pictures together, image metrics over "
-    "one score per picture. Made of defect crops: the share of made pairs that did best on the validation part. "
+    "Each detector has the same network, rule of training and seeds, and differs in what it learned from. Below a value: its 95 % "
+    "interval. ★ marks the best of a column (equal ones all). Pixel metrics are over the pixels of all test pictures together, image "
+    "metrics over one score per picture. Made of defect crops: the share of made pairs, the default unless the validation part is sure "
+    "of another. "
 )
 _NATIVE_NOTE = "The nearest-neighbour detector sees pictures at their own size, the others resized: compare its pixel metrics with care."
 _FOREST_NOTE = (
@@ -227,10 +200,6 @@ _FOREST_NOTE = (
 _CURVE_NOTE = (
     "Pixels of all test pictures: of those marked, the share that is defect, over the share of the defects that is marked. "
     "Each curve is the mean of its seeds at equal recall."
-)
-_LOOKS_NOTE = (
-    "Pixel AP on the validation part as the trainings went on: each seed thin, their mean with dots. A column that was still rising at the "
-    "end would do better with more steps, and the comparison is not at convergence. Few validation pictures make it jump."
 )
 _CLASSES_NOTE = "A classifier names the defect of each test picture that has one; perlin and cutpaste pairs have no names to teach."
 _CONFUSION_NOTE = "Down: what it is; across: the answer; counts over all seeds, right answers framed, and the darker the more of its line."

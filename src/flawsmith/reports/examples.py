@@ -11,7 +11,8 @@ from flawsmith.benchmark.detectors.segment import anomaly_map
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.labelled import resized
 from flawsmith.benchmark.protocol import REAL
-from flawsmith.benchmark.stages import Place, defects_of, load_column
+from flawsmith.benchmark.training import load_column
+from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.dataset.components import components
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import GOOD, Item
@@ -48,44 +49,44 @@ def ranked(real: Sequence[Mapping[str, Any]], other: Sequence[Mapping[str, Any]]
     return [name for _, name in rose[:most]], [name for _, name in fell[:most]]
 
 
-def examples(place: Place, column: str, most: int = 4) -> tuple[list[DefectExample], list[DefectExample]]:
+def examples(work: Workspace, column: str, most: int = 4) -> tuple[list[DefectExample], list[DefectExample]]:
     """Return the test pictures where `column` gained most over real defects alone, and where it lost most.
 
     Both detectors mark the pictures again with their saved weights and the threshold that gave their best F1. Raises FlawsmithError or
     OSError where the pictures or the weights are no longer there.
     """
-    tested = {name: read_result(place.tested(name)) for name in (REAL, column)}
+    tested = {name: read_result(work.tested(name)) for name in (REAL, column)}
     chosen = ranked(tested[REAL]["pictures"], tested[column]["pictures"], most)
     if not any(chosen):
         return [], []
-    test = place.parts().test
+    test = work.parts.test
     items = {item.image.relative_to(test.root).as_posix(): item for item in defects_of(test)}
     wanted = [items[image] for names in chosen for image in names]
-    marked = {name: _marks(place, name, result["threshold"], wanted) for name, result in tested.items()}
+    marked = {name: _marks(work, name, result["threshold"], wanted) for name, result in tested.items()}
     iou = {name: {row["image"]: row["iou"] for row in tested[name]["pictures"]} for name in tested}
     groups = []
     for names in chosen:
         found = []
         for image in names:
             marks = [marked[name][items[image].image] for name in (REAL, column)]
-            pictures = _pictures(place, items[image], marks)
+            pictures = _pictures(work, items[image], marks)
             found.append(DefectExample(image, items[image].defect, (iou[REAL][image], iou[column][image]), pictures))
         groups.append(found)
     return groups[0], groups[1]
 
 
-def _marks(place: Place, column: str, threshold: float | None, items: Sequence[Item]) -> dict[Path, np.ndarray]:
+def _marks(work: Workspace, column: str, threshold: float | None, items: Sequence[Item]) -> dict[Path, np.ndarray]:
     """Return what a column's detector marks on the pictures, (H, W) bool by file."""
-    model, facts = load_column(place, column)
+    model, facts = load_column(work, column)
     found = {}
     for item in items:
-        anomaly = anomaly_map(model, resized(load_sample(item), place.settings.resize).image, facts["colours"], place.settings.device)
+        anomaly = anomaly_map(model, resized(load_sample(item), work.settings.resize).image, facts["colours"], work.settings.device)
         found[item.image] = np.zeros(anomaly.shape, bool) if threshold is None else anomaly >= threshold
     return found
 
 
-def _pictures(place: Place, item: Item, marks: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-    sample = resized(load_sample(item), place.settings.resize)
+def _pictures(work: Workspace, item: Item, marks: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    sample = resized(load_sample(item), work.settings.resize)
     truth = np.zeros(sample.image.shape[:2], bool) if sample.mask is None else sample.mask
     frame = view(np.logical_or.reduce([truth, *marks]), TILE // 2)  # all that is marked anywhere, and small things enlarged
     shown = to_display(crop_picture(sample.image, frame), *limits(sample.image))
@@ -97,16 +98,16 @@ def _outlined(picture: np.ndarray, mask: np.ndarray, tile: int) -> np.ndarray:
     return fit(outline(picture, mask, width=-(-max(mask.shape) // tile)), tile)
 
 
-def specimens(place: Place, made: str) -> dict[str, tuple[np.ndarray, np.ndarray | None, int]]:
+def specimens(work: Workspace, made: str) -> dict[str, tuple[np.ndarray, np.ndarray | None, int]]:
     """Return for each defect a sheet of real ones learned from, one of made ones (None where there are none), and the pixels shown.
 
     Sheets (H, W, 3) uint8 show each defect plain, and below it with its outline; all of a kind at one scale. The first of each, by name.
     Raises FlawsmithError or OSError where the pictures are no longer there.
     """
-    folder = PairFolder(place.pairs(made))
+    folder = PairFolder(work.pairs(made))
     generated = turns(folder.present(folder.read())) if folder.begun else []
     found = {}
-    for defect, items in place.parts().learn.defects.items():
+    for defect, items in work.parts.learn.defects.items():
         samples = [load_sample(item) for item in items[:MOST_REAL]]
         real = [(s.image, s.mask) for s in samples if s.mask is not None and s.mask.any()]
         if not real:

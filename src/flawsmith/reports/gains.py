@@ -135,13 +135,3 @@ def confused(confusion: Mapping[str, Any]) -> list[tuple[str, str, int]]:
     names, counts = confusion["names"], confusion["counts"]
     wrong = [(t, a, counts[i][j]) for i, t in enumerate(names) for j, a in enumerate(names) if i != j and counts[i][j]]
     return sorted(wrong, key=lambda each: (-each[2], each[0], each[1]))
-
-
-def last_rise(curves: Sequence[Sequence[Mapping[str, Any]]]) -> float | None:
-    """Return by how much pixel AP (0 to 1) rose from the last look but one to the last, over the seeds; None where that is not known."""
-    rises = []
-    for curve in curves:
-        last = [look["pixel_ap"] for look in curve[-2:]]
-        if len(last) == 2 and None not in last:
-            rises.append(last[1] - last[0])
-    return sum(rises) / len(rises) if rises else None

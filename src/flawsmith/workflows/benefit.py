@@ -1,21 +1,26 @@
 """`flawsmith benefit`: do made pairs help a detector on real defects that it has not seen."""
 
+import hashlib
 import json
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from flawsmith.benchmark import stages
+from rich.console import Console
+
 from flawsmith.benchmark.classifiers.classify import load_network
 from flawsmith.benchmark.jobs import Job, run_jobs, seconds_of
-from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, Settings, made_of, protocol
+from flawsmith.benchmark.making import fit_generator, make_baseline, make_generated
+from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, THIRD, Settings, made_of, protocol
 from flawsmith.benchmark.results import collect
-from flawsmith.benchmark.stages import Place
-from flawsmith.core.devices import choose_device
+from flawsmith.benchmark.testing import classified_kinds, classify, evaluate_column, evaluate_nearest
+from flawsmith.benchmark.training import train_chosen, train_column
+from flawsmith.benchmark.workspace import Workspace, defects_of
+from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
@@ -23,8 +28,12 @@ from flawsmith.core.text import read_text
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.splits import Parts, few_shot
+from flawsmith.formats.folders import relative
 from flawsmith.metrics.features import load_extractor
+from flawsmith.reports.benefit import write_benefit_report
 from flawsmith.version import __version__
+from flawsmith.workflows.evaluate import measure
 
 
 def benefit(
@@ -42,121 +51,155 @@ def benefit(
     """Compare detectors trained with and without made pairs of the folder `data`; write `report` and return what report.json holds.
 
     For every number of shots and every seed: the model is fitted on the few-shot part, pairs are made with it and with the
-    baselines, every column's detector is trained with the same steps and seed, the validation part chooses its share of made
-    pairs; then, when all choices are made, the test part is read. workers: processes side by side, one thread each; 0 = everything
-    in this process; None = one per processor core, or one on a GPU. threads: of every job; 0 = one where several run, else all.
+    baselines, every column's detector is trained by the same rule and seed until its curve on the validation part is flat, and that part
+    chooses each column's share of made pairs where it is sure; then, when all choices are made, the test part is read.
+    A defect with fewer pictures than asked for has all it has; one that cannot be tested is left out, and both are said.
+    workers: processes side by side, one thread each; 0 = everything in this process; None = one per processor core, or one on a GPU.
+    threads: of every job; 0 = one where several run, else all.
     A script that calls this with workers does so under `if __name__ == "__main__":`, as they import it. Raises FlawsmithError for bad
     data, an unusable folder, and for what is not installed.
     """
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
     dataset = read(data)
-    for shots in settings.shots:  # before anything is written: too few pictures are found now, not after an hour
-        stages.cut_parts(data, shots, not settings.only_made)
+    parts, notes = distinct_parts(dataset, settings)  # before anything is written: what cannot be tested is said now, not after an hour
+    settings = replace(settings, shots=tuple(parts))
     load_extractor()  # what is not installed, or not at hand, is said now, too
     load_network(settings.classifier_network)
     if not resume:
         check_output(report, overwrite, [data])
     elif not (report / "benefit.json").is_file():
         raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
-    with hold(report):
-        return _compare(data, dataset, report, settings, resume, overwrite, workers, threads, quiet, command)
-
-
-def _compare(
-    data: Path,
-    dataset: Dataset,
-    report: Path,
-    settings: Settings,
-    resume: bool,
-    overwrite: bool,
-    workers: int | None,
-    threads: int,
-    quiet: bool,
-    command: str,
-) -> dict[str, Any]:
-    """Do what `benefit` says, as the only one that writes to `report`."""
-    kept = {"settings": json.loads(json.dumps(asdict(settings))), "data": data_record(dataset, dataset.defects, "all")}
-    if resume:
-        _same(report, kept)
-    else:
-        prepare_output(report, overwrite)
-        write_json(report / "benefit.json", kept)
     if workers is None:
         workers = 1 if settings.device != "cpu" else _cores()
     threads = threads or (1 if workers > 1 else 0)
     seeds = range(settings.seed, settings.seed + settings.seeds)
-    places = [Place(data, report, shots, seed, settings, threads) for seed in seeds for shots in settings.shots]
-    begun = time.monotonic()
-    first = jobs_of_learning(places)
-    run_jobs(first, workers, quiet)
-    second = jobs_of_test(places)
-    run_jobs(second, workers, quiet)
-    result = {
-        "flawsmith": __version__,
-        "data": str(data),
-        "command": command,
-        "settings": kept["settings"],
-        "machine": {"processor": platform.machine(), "cores": _cores(), "device": settings.device, "workers": workers},
-        "minutes": round((time.monotonic() - begun) / 60, 1),  # of this call
-        "job_minutes": round(sum(seconds_of(job) for job in (*first, *second)) / 60, 1),  # of all jobs, those of calls before included
-        **collect(places),
-    }
-    write_json(report / "report.json", result)
-    from flawsmith.reports.benefit import write_benefit_report
-
-    write_benefit_report(report, result, places)
+    works = [Workspace(data, report, shots, seed, settings, parts[shots], threads) for seed in seeds for shots in settings.shots]
+    kept = _identity(dataset, settings)
+    with hold(report):
+        if resume:
+            _same(report, kept)
+        else:
+            prepare_output(report, overwrite)
+            write_json(report / "benefit.json", kept)
+        if not quiet:
+            for note in notes:
+                Console(stderr=True).print(note, markup=False, highlight=False)
+        result = {
+            "flawsmith": __version__,
+            "data": str(data),
+            "command": command,
+            "settings": kept["settings"],
+            "machine": {"processor": platform.machine(), "cores": _cores(), "device": settings.device, "workers": workers},
+            **_do_jobs(works, _stamp(kept), workers, quiet),
+            "notes": notes,
+            **collect(works),
+        }
+        write_json(report / "report.json", result)
+        write_benefit_report(report, result, works)
     return result
 
 
-def jobs_of_learning(places: Sequence[Place]) -> list[Job]:
+def _do_jobs(works: Sequence[Workspace], stamp: str, workers: int, quiet: bool) -> dict[str, float]:
+    """Do everything that is chosen with, then everything that reads the test part; return the minutes of this call and of all jobs."""
+    begun = time.monotonic()
+    learning = [replace(job, stamp=stamp) for job in jobs_of_learning(works)]
+    run_jobs(learning, workers, quiet)
+    testing = [replace(job, stamp=stamp) for job in jobs_of_test(works)]
+    run_jobs(testing, workers, quiet)
+    seconds = sum(seconds_of(job) for job in (*learning, *testing))  # those of calls before included
+    return {"minutes": round((time.monotonic() - begun) / 60, 1), "job_minutes": round(seconds / 60, 1)}
+
+
+def _identity(dataset: Dataset, settings: Settings) -> dict[str, Any]:
+    """Return what results must share to stand in one table: version, settings, and the content and groups of all pictures."""
+    normals = (*dataset.normals, *dataset.held_out_normals)
+    return {
+        "flawsmith": __version__,
+        "settings": json.loads(json.dumps(asdict(settings))),
+        "data": data_record(replace(dataset, normals=normals), dataset.defects, "all"),
+        "groups": {relative(i.image, dataset.root): i.group for i in (*normals, *defects_of(dataset)) if i.group is not None},
+    }
+
+
+def distinct_parts(dataset: Dataset, settings: Settings) -> tuple[dict[str, Parts], list[str]]:
+    """Return the parts of the data by number of shots, and a sentence on everything that is not as asked for.
+
+    A number of shots that comes to the same pictures as one before it is not done twice. Raises DataError where nothing can be tested.
+    """
+    parts: dict[str, Parts] = {}
+    notes: list[str] = []
+    for shots in settings.shots:
+        found = few_shot(dataset, None if shots == THIRD else int(shots), not settings.only_made)
+        named = f"{shots} shots" if shots != THIRD else shots
+        same = next((other for other, before in parts.items() if before.learn == found.learn), None)
+        if same is not None:
+            notes.append(f"{named}: the same pictures as {same if same == THIRD else f'{same} shots'}; not done twice.")
+            continue
+        parts[shots] = found
+        notes += [f"{named}: {note}" for note in found.notes]
+        if not found.validation.defects and not settings.only_made:
+            notes.append(f"{named}: no picture of a defect is left for validation; detectors train for a fixed number of steps.")
+    return parts, list(dict.fromkeys(notes))
+
+
+def measure_pairs(work: Workspace, made: str) -> dict[str, Any]:
+    """Compare a folder of made pairs with the real defects of the test part, without any detector."""
+    use_threads(work.threads)
+    found = measure(defects_of(work.parts.test), work.pairs(made), seed=work.seed, learned=defects_of(work.parts.learn))
+    return {"made": made, **found}
+
+
+def jobs_of_learning(works: Sequence[Workspace]) -> list[Job]:
     """Return the jobs that may see the parts to learn from and to choose with, the longest first."""
-    jobs = [_job(p, f"fit {_named(p)}", p.folder / "fitted.json", stages.fit_generator) for p in places]
-    for p in places:
-        jobs += [_job(p, f"{name} pairs {_named(p)}", _made(p, name), stages.make_baseline, name) for name in p.settings.baselines]
-    jobs += [_job(p, f"train {REAL} {_named(p)}", p.trained(REAL, 0.0), stages.train_column, REAL, 0.0) for p in places]
-    jobs += [
-        _job(p, f"generate {_named(p)}", _made(p, GENERATED), stages.make_generated, needs=(p.folder / "fitted.json",)) for p in places
-    ]
-    for column in places[0].settings.columns[1:]:
-        for p in places:
-            needs: tuple[Path, ...] = (_made(p, str(made_of(column))),)
-            shares = p.settings.shares_of(column)
-            if p.seed == p.settings.seed or len(shares) == 1:
-                jobs += [
-                    _job(p, f"train {column} {s:g} {_named(p)}", p.trained(column, s), stages.train_column, column, s, needs=needs)
-                    for s in shares
-                ]
+    jobs = [_job(w, "fit", w.fitted, fit_generator) for w in works]
+    for w in works:
+        jobs += [_job(w, f"{name} pairs", w.paired(name), make_baseline, name) for name in w.settings.baselines]
+    jobs += [_job(w, f"train {REAL}", w.trained(REAL, 0.0), train_column, REAL, 0.0) for w in works]
+    jobs += [_job(w, "generate", w.paired(GENERATED), make_generated, needs=(w.fitted,)) for w in works]
+    for column in works[0].settings.columns[1:]:
+        for w in works:
+            needs: tuple[Path, ...] = (w.paired(str(made_of(column))),)
+            shares = w.settings.shares_of(column)
+            if _tries_all(w, shares):
+                jobs += [_job(w, f"train {column} {s:g}", w.trained(column, s), train_column, column, s, needs=needs) for s in shares]
             else:
-                first = replace(p, seed=p.settings.seed)
+                first = replace(w, seed=w.settings.seed)
                 needs += tuple(first.trained(column, share) for share in shares)
-                jobs.append(_job(p, f"train {column} {_named(p)}", p.chosen(column), stages.train_chosen, column, needs=needs))
+                jobs.append(_job(w, f"train {column}", w.chosen(column), train_chosen, column, needs=needs))
     return jobs
 
 
-def jobs_of_test(places: Sequence[Place]) -> list[Job]:
+def jobs_of_test(works: Sequence[Workspace]) -> list[Job]:
     """Return the jobs that read the test part; nothing is chosen by them."""
     jobs = []
-    for p in places:
-        jobs += [_job(p, f"test {column} {_named(p)}", p.tested(column), stages.try_column, column) for column in p.settings.columns]
-        kinds = stages.classified_kinds(p)
-        jobs += [_job(p, f"classify {name or REAL} {_named(p)}", p.classified(name), stages.classify, name) for name in kinds]
-        jobs += [_job(p, f"measure {name} {_named(p)}", p.measured(name), stages.measure_pairs, name) for name in p.settings.made]
-    first = places[0]
-    jobs.append(_job(first, "test the detector that learns from normals alone", first.tested(NEAREST), stages.try_nearest))
+    for w in works:
+        for column in w.settings.columns:
+            shares = w.settings.shares_of(column)
+            trained = tuple(w.trained(column, share) for share in shares) if _tries_all(w, shares) else (w.chosen(column),)
+            jobs.append(_job(w, f"test {column}", w.tested(column), evaluate_column, column, needs=trained))
+        for name in classified_kinds(w):
+            needs = () if name is None else (w.paired(name),)
+            jobs.append(_job(w, f"classify {name or REAL}", w.classified(name), classify, name, needs=needs))
+        jobs += [_job(w, f"measure {name}", w.measured(name), measure_pairs, name, needs=(w.paired(name),)) for name in w.settings.made]
+    first = works[0]
+    jobs.append(Job("test the detector that learns from normals alone", first.tested(NEAREST), evaluate_nearest, (first,)))
     return jobs
 
 
-def _job(place: Place, name: str, result: Path, run: Any, *args: Any, needs: tuple[Path, ...] = ()) -> Job:
-    return Job(name, result, run, (place, *args), needs)
+def _tries_all(work: Workspace, shares: Sequence[float]) -> bool:
+    """Return whether a repetition trains every share: the first seed does, the others take what it chose."""
+    return work.seed == work.settings.seed or len(shares) == 1
 
 
-def _made(place: Place, name: str) -> Path:
-    return place.folder / "pairs" / f"{name}.json"
+def _job(work: Workspace, name: str, result: Path, run: Any, *args: Any, needs: tuple[Path, ...] = ()) -> Job:
+    shots = f"{work.shots} shots" if work.shots.isdigit() else work.shots
+    return Job(f"{name} ({shots}, seed {work.seed})", result, run, (work, *args), needs)
 
 
-def _named(place: Place) -> str:
-    return f"({place.shots} shots, seed {place.seed})" if place.shots.isdigit() else f"({place.shots}, seed {place.seed})"
+def _stamp(kept: Mapping[str, Any]) -> str:
+    """Return 16 hex digits of the version, the settings and the data: what results must share to stand in one table."""
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _cores() -> int:
@@ -164,11 +207,18 @@ def _cores() -> int:
 
 
 def _same(report: Path, kept: dict[str, Any]) -> None:
-    """Raise RunError unless the folder was begun with the same settings and pictures."""
+    """Raise RunError unless the folder was begun with the same version, settings, pictures and groups."""
     before = json.loads(read_text(report / "benefit.json"))
+    if (version := before.get("flawsmith", "of an older version")) != kept["flawsmith"]:
+        raise RunError(
+            f"{report}: was begun with flawsmith {version}, this is {kept['flawsmith']}; results of two versions do not belong in one "
+            "table. Go on with the version it was begun with, or start anew in another folder."
+        )
     for key, value in kept["settings"].items():
         if before["settings"].get(key) != value:
             raise RunError(f"{report}: was begun with {key} {before['settings'].get(key)}, got {value}; repeat its options, or start anew.")
     for key in ("normals", "defects"):
         if before["data"][key] != kept["data"][key]:
             raise RunError(f"{report}: the {key} in the data folder changed since this was begun; start a new one for them.")
+    if before.get("groups") != kept["groups"]:
+        raise RunError(f"{report}: the groups of the pictures (groups.csv) changed since this was begun; start a new one for them.")

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from flawsmith.benchmark.detectors.crops import Crops, by_kind
-from flawsmith.benchmark.labelled import Labelled, from_sample
+from flawsmith.benchmark.labelled import LabelledImage, from_sample
 from flawsmith.dataset.sample import Sample
 
 
-def picture(value: int, defect: str = "dent", group: str | None = None, size: tuple[int, int] = (96, 120)) -> Labelled:
+def picture(value: int, defect: str = "dent", group: str | None = None, size: tuple[int, int] = (96, 120)) -> LabelledImage:
     """Return a flat picture with a checkered square as its defect, or a flat normal."""
     image = np.full((*size, 1), value, np.uint8)
     image[::2] += np.uint8(value // 3)  # so that defects stand out by different numbers of deviations

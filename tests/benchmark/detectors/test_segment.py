@@ -8,26 +8,24 @@ import torch
 
 import flawsmith.benchmark.detectors.segment as segment
 from flawsmith.benchmark.detectors.networks import build_network
-from flawsmith.benchmark.detectors.segment import Training, anomaly_map, picture_score, segmentation_loss, train_segmenter
+from flawsmith.benchmark.detectors.segment import SegmenterConfig, anomaly_map, picture_score, segmentation_loss, train_segmenter
 from flawsmith.benchmark.labelled import learned_pictures
 from flawsmith.dataset.reading import load_sample, read
 from flawsmith.metrics.detection import pixel_metrics
 
-QUICK = Training(steps=40, step_pixels=8 * 32 * 32, good_share=0.3)
+QUICK = SegmenterConfig(unwatched_steps=40, every=20, step_pixels=8 * 32 * 32, good_share=0.3)
 
 
 def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_generators: None) -> None:
     data = read(data8)
     learned, unseen = data.defects["blob"][:3], data.defects["blob"][3:]
-    steps = []
-    model = train_segmenter(
-        learned_pictures([*learned, *data.normals], 1, 32), [], QUICK, 32, 0, look=lambda step, m: steps.append(step), looks=2
-    )
+    trained = train_segmenter(learned_pictures([*learned, *data.normals], 1, 32), [], QUICK, 32, 0)
     samples = [load_sample(item) for item in (*unseen, *data.held_out_normals)]
     masks = [np.zeros(s.image.shape[:2], bool) if s.mask is None else s.mask for s in samples]
-    maps = [anomaly_map(model, s.image, 1) for s in samples]
+    maps = [anomaly_map(trained.model, s.image, 1) for s in samples]
     assert (pixel_metrics(maps, masks).ap or 0) > 0.6
-    assert steps == [20, 40]
+    assert [at["step"] for at in trained.curve] == [20, 40] and trained.stopped == "unwatched" and trained.step == 40
+    assert (trained.curve[1]["loss"] or 9) < (trained.curve[0]["loss"] or 0)
     scores = [picture_score(m) for m in maps]
     assert min(scores[: len(unseen)]) > max(scores[len(unseen) :])
 
@@ -36,11 +34,36 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(data8: Path) 
     data = read(data8)
     pictures = learned_pictures([*data.defects["line"][:2], *data.normals], 1, 32)
     made = learned_pictures(data.defects["blob"][:2], 1, 32)
-    few = Training(steps=3, step_pixels=2 * 32 * 32)
-    one, two, other = (train_segmenter(pictures, made, few, 32, seed).state_dict() for seed in (1, 1, 2))
+    few = SegmenterConfig(unwatched_steps=3, step_pixels=2 * 32 * 32)
+    one, two, other = (train_segmenter(pictures, made, few, 32, seed).model.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[k], two[k]) for k in one) and not all(torch.equal(one[k], other[k]) for k in one)
-    without = train_segmenter(pictures, [], few, 32, 1).state_dict()
+    without = train_segmenter(pictures, [], few, 32, 1).model.state_dict()
     assert not all(torch.equal(one[k], without[k]) for k in one)  # made pairs take part
+
+
+@pytest.mark.parametrize(
+    ("values", "steps", "kept", "stopped"),
+    [
+        ((0.1, 0.5, 0.3, 0.4), (1, 2, 3, 4), 2, "flat"),  # two evaluations without a better one
+        ((0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6), (1, 2, 3, 4, 5, 6), 6, "limit"),
+        ((None, None), (1, 2, 3), 1, "flat"),
+    ],
+)
+def test_training_ends_where_the_validation_curve_is_flat_and_keeps_the_best_weights(
+    data8: Path, values: tuple[float | None, ...], steps: tuple[int, ...], kept: int, stopped: str
+) -> None:
+    pictures = learned_pictures([*read(data8).defects["line"][:2]], 1, 32)
+    config = SegmenterConfig(steps=6, every=1, patience=2, step_pixels=2 * 32 * 32)
+    seen: list[dict[str, torch.Tensor]] = []
+
+    def evaluate(model: torch.nn.Module) -> dict[str, float | None]:
+        seen.append({name: w.clone() for name, w in model.state_dict().items()})
+        return {"pixel_ap": values[min(len(seen), len(values)) - 1]}
+
+    trained = train_segmenter(pictures, [], config, 32, 0, evaluate=evaluate)
+    assert tuple(at["step"] for at in trained.curve) == steps and (trained.step, trained.stopped) == (kept, stopped)
+    assert all(torch.equal(w, seen[kept - 1][name]) for name, w in trained.model.state_dict().items())
+    assert not trained.model.training
 
 
 @pytest.mark.parametrize("name", ["small", "draem"])

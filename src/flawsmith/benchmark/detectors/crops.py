@@ -1,4 +1,4 @@
-"""Training crops for detectors: cut at native scale around defects and from normals, mirrored, turned, warped and toned."""
+"""Training crops for detectors: cut at native scale around defects and from normals, mirrored, turned, warped, toned and tinted."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flawsmith.benchmark.labelled import Labelled
+from flawsmith.benchmark.labelled import LabelledImage
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import GOOD
 from flawsmith.dataset.windows import Box, cut, window_around
 
 SIDE = 128  # of the crops in pixels: the network looks that far around; larger defects are learned piece by piece
 
-Tree = dict[str, list[list[Labelled]]]
+COMMON = 0.7  # of the variance that all colours share: brightness varies more than hue
+TINTED = 0.5  # share of the defect crops of colour pictures whose defect is shifted in colour
+TINT = 0.2  # standard deviation of that shift, in standard deviations of the picture
+
+Tree = dict[str, list[list[LabelledImage]]]
 
 
 class Crops:
@@ -22,8 +26,8 @@ class Crops:
 
     def __init__(
         self,
-        real: Sequence[Labelled],
-        made: Sequence[Labelled],
+        real: Sequence[LabelledImage],
+        made: Sequence[LabelledImage],
         share: float,
         side: int,
         good_share: float,
@@ -33,7 +37,8 @@ class Crops:
     ) -> None:
         """share: of the defect crops, from made pictures; 0 none, 1 all. good_share: of all crops, from the normals in `real`.
 
-        turns: turn crops by quarters; False where the surface has a direction. tone: change their contrast and sharpness.
+        turns: turn crops by quarters; False where the surface has a direction. tone: change their contrast, colour and sharpness, and
+        the colour of their defects; alike for real pictures and made ones, so that no column alone learns from other colours.
         """
         self._turns = turns
         self._real, self._made = by_kind(real), by_kind(made)
@@ -68,13 +73,13 @@ class Crops:
         image, mask = np.rot90(image, turns), np.rot90(mask, turns)
         if mirror:
             image, mask = image[:, ::-1], mask[:, ::-1]
-        image = np.ascontiguousarray(image)
-        return (_toned(image, g) if self._tone else image), np.ascontiguousarray(mask)
+        image, mask = np.ascontiguousarray(image), np.ascontiguousarray(mask)
+        return (_toned(_tinted(image, mask, g), g) if self._tone else image), mask
 
 
-def by_kind(pictures: Sequence[Labelled]) -> Tree:
+def by_kind(pictures: Sequence[LabelledImage]) -> Tree:
     """Return the pictures by defect and physical part, so that a part taken fifteen times counts once."""
-    tree: dict[str, dict[str, list[Labelled]]] = {}
+    tree: dict[str, dict[str, list[LabelledImage]]] = {}
     for x in pictures:
         tree.setdefault(x.defect, {}).setdefault(x.group, []).append(x)
     return {kind: list(groups.values()) for kind, groups in sorted(tree.items())}
@@ -89,12 +94,32 @@ def _warp(image: np.ndarray, mask: np.ndarray, g: np.random.Generator) -> tuple[
     return warped.reshape(image.shape), turned > 0.5
 
 
+def _tinted(image: np.ndarray, mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
+    """Return a standardised colour crop (S, S, 3) whose defect (S, S) bool is, half of the time, of another colour as a whole.
+
+    A few labelled defects show few of the colours that defects have. Grey crops stay: brightness is all that a defect is seen by there.
+    """
+    if image.shape[2] == 1 or not mask.any() or g.random() >= TINTED:
+        return image
+    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.5)[..., None]  # (S, S, 1) soft border
+    return image + weight * (TINT * _deviates(g, image.shape[2])).astype(np.float32)
+
+
 def _toned(image: np.ndarray, g: np.random.Generator) -> np.ndarray:
-    """Return the crop with another contrast and brightness, sometimes softer or noisier; a detector must not live off the noise."""
-    gain, shift = np.exp(g.normal(0, 0.12)), g.normal(0, 0.15)
-    image = image * np.float32(gain) + np.float32(shift)
+    """Return a standardised crop (S, S, C) with other contrast, brightness and colours, sometimes softer or noisier.
+
+    A detector must not live off the noise.
+    """
+    gain, shift = np.exp(0.12 * _deviates(g, image.shape[2])), 0.15 * _deviates(g, image.shape[2])
+    image = image * gain.astype(np.float32) + shift.astype(np.float32)
     if g.random() < 0.25:
         image = cv2.GaussianBlur(image, (0, 0), g.uniform(0.3, 0.8)).reshape(image.shape)
     if g.random() < 0.25:
         image = image + g.normal(0, g.uniform(0, 0.1), image.shape).astype(np.float32)
     return image
+
+
+def _deviates(g: np.random.Generator, colours: int) -> np.ndarray:
+    """Return (C,) standard normal deviates, correlated between the colours by COMMON."""
+    common = g.standard_normal()
+    return np.full(1, common) if colours == 1 else np.sqrt(COMMON) * common + np.sqrt(1 - COMMON) * g.standard_normal(colours)

@@ -1,6 +1,5 @@
 """Localisation: a U-Net that marks defects, trained on real and made pairs of one product."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -10,58 +9,77 @@ from torch import Tensor, nn
 
 from flawsmith.benchmark.detectors.crops import Crops
 from flawsmith.benchmark.detectors.networks import CELL, UNet, build_network
-from flawsmith.benchmark.labelled import Labelled, standardise
+from flawsmith.benchmark.labelled import LabelledImage, standardise
 from flawsmith.core.devices import choose_precision
 from flawsmith.core.seeds import derive
 from flawsmith.training.ema import MovingAverage
 
 TILE = 1024  # sides of a picture longer than this are answered tile by tile
 MARGIN = 128  # pixels that a tile sees beyond what it answers
+WARM_UP = 50  # steps over which the learning rate rises
 
 
 @dataclass(frozen=True)
-class Training:
+class SegmenterConfig:
     """How a segmenter is trained; the same for every column of a comparison."""
 
     network: str = "small"  # "small", or "draem": the published protocol's
-    steps: int = 800  # optimiser steps
+    steps: int = 4000  # optimiser steps at most
+    every: int = 100  # steps between two evaluations on the validation part
+    patience: int = 6  # evaluations in a row without a better pixel AP, after which the curve is flat and the training ends
+    unwatched_steps: int = 800  # steps where no validation picture shows a defect
     step_pixels: int = 8 * 128 * 128  # pixels of one step's crops
-    learning_rate: float = 2e-3  # peak of AdamW
+    learning_rate: float = 2e-3  # of AdamW, after the first steps
     good_share: float = 0.4  # of the crops, from normals
     share: float = 0.5  # of the defect crops, from made pairs where there are any beside real ones
     ema: float = 0.99  # decay of the averaged weights
 
 
+@dataclass(frozen=True)
+class TrainedSegmenter:
+    """A segmenter with its best weights, and how its training went."""
+
+    model: UNet  # in evaluation mode, with the averaged weights of `step`
+    curve: list[dict[str, float | None]]  # by evaluation: "step", "loss" (mean over the steps since the last), and what `evaluate` returned
+    step: int  # whose averaged weights were kept: the best evaluation's, the last where nothing was watched
+    stopped: str  # "flat": no better evaluation for `patience` of them; "limit": the most steps; "unwatched": a fixed number of steps
+
+
 def train_segmenter(
-    real: Sequence[Labelled],
-    made: Sequence[Labelled],
-    training: Training,
+    real: Sequence[LabelledImage],
+    made: Sequence[LabelledImage],
+    config: SegmenterConfig,
     side: int,
     seed: int,
     device: str = "cpu",
     turns: bool = True,
-    look: Callable[[int, UNet], None] | None = None,
-    looks: int = 4,
-) -> UNet:
-    """Return a segmenter trained on `real` (normals among them) and `made` pairs.
+    evaluate: Callable[[UNet], dict[str, float | None]] | None = None,
+) -> TrainedSegmenter:
+    """Return a segmenter trained on `real` (normals among them) and `made` pairs until its validation curve is flat.
 
-    side: of the crops, in pixels (`crops.SIDE`); turns: turn them by quarters, too. The share of made crops is `training.share`,
+    side: of the crops, in pixels (`crops.SIDE`); turns: turn them by quarters, too. The share of made crops is `config.share`,
     or 1 where `real` has no defects.
-    `look` is shown the averaged model at `looks` equal distances, the last one at the end: to see whether it has converged.
+    `evaluate` measures the averaged model on the validation part, "pixel_ap" among the rest; it is called every `config.every` steps, and
+    the weights of the highest value are kept. Without it the training takes `config.unwatched_steps`.
     """
     kinds = {x.defect for x in real if x.mask.any()}
-    share = 0.0 if not made else training.share if kinds else 1.0
-    crops = Crops(real, made, share, side, training.good_share, seed, turns)
-    model = build_network(training.network, real[0].image.shape[2], derive(seed, "segmenter")).to(device)
-    count = max(2, round(training.step_pixels / side**2))
+    share = 0.0 if not made else config.share if kinds else 1.0
+    crops = Crops(real, made, share, side, config.good_share, seed, turns)
+    colours = real[0].image.shape[2]
+    model = build_network(config.network, colours, derive(seed, "segmenter")).to(device)
+    count = max(2, round(config.step_pixels / side**2))
     precision = choose_precision("auto", device)
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=1e-2)
-    average = MovingAverage(model, training.ema)
-    marks = {round(training.steps * (k + 1) / looks): k for k in range(looks)}
-    model.train()
-    for step in range(training.steps):
-        optimiser.param_groups[0]["lr"] = training.learning_rate * _rate(step, training.steps)
-        x, mask = (t.to(device, non_blocking=True) for t in crops.batch(step, count))
+    average = MovingAverage(model, config.ema)
+    shown = build_network(config.network, colours, 0).to(device).eval()
+    curve: list[dict[str, float | None]] = []
+    losses: list[float] = []
+    best: tuple[float, int, dict[str, Tensor]] | None = None  # pixel AP, step, averaged weights
+    steps, stale, stopped = (config.steps, 0, "limit") if evaluate else (config.unwatched_steps, 0, "unwatched")
+    for step in range(1, steps + 1):
+        model.train()
+        optimiser.param_groups[0]["lr"] = config.learning_rate * min(1.0, step / WARM_UP)
+        x, mask = (t.to(device, non_blocking=True) for t in crops.batch(step - 1, count))  # (B, C, S, S), (B, 1, S, S)
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
             logits = model(x)
         loss = segmentation_loss(logits.float(), mask)
@@ -69,21 +87,26 @@ def train_segmenter(
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
-        average.update(model, step + 1)
-        if look and step + 1 in marks and step + 1 < training.steps:
-            shown = build_network(training.network, real[0].image.shape[2], 0).to(device)
-            shown.load_state_dict(average.state(model))
-            look(step + 1, shown.eval())
-    model.load_state_dict(average.state(model))
-    model.eval()
-    if look:
-        look(training.steps, model)
-    return model
-
-
-def _rate(step: int, steps: int) -> float:
-    """Return the learning rate's share of its peak: a short rise and a cosine to zero."""
-    return min(1.0, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        average.update(model, step)
+        losses.append(loss.item())
+        if step % config.every and step < steps:
+            continue
+        curve.append({"step": step, "loss": sum(losses) / len(losses)})
+        losses.clear()
+        if evaluate is None:
+            continue
+        shown.load_state_dict(average.state(model))
+        curve[-1] |= evaluate(shown)
+        ap = curve[-1]["pixel_ap"] or 0.0
+        if best is None or ap > best[0]:
+            best, stale = (ap, step, {name: w.detach().clone() for name, w in shown.state_dict().items()}), 0
+        else:
+            stale += 1
+        if stale >= config.patience:
+            stopped = "flat"
+            break
+    shown.load_state_dict(average.state(model) if best is None else best[2])
+    return TrainedSegmenter(shown, curve, steps if best is None else best[1], stopped)
 
 
 def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:

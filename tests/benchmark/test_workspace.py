@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import flawsmith.generation.generator as generate
-from flawsmith.benchmark import stages
+import flawsmith.benchmark.making as making
 from flawsmith.benchmark.protocol import Settings
-from flawsmith.benchmark.stages import Place, slug
 from flawsmith.benchmark.tallies import load_tally, of_defect, save_tally
+from flawsmith.benchmark.workspace import Workspace, slug
 from flawsmith.core.errors import RunError
+from flawsmith.dataset.reading import read
+from flawsmith.dataset.splits import few_shot
 from flawsmith.generation.request import Request
 
 
-def place(tmp_path: Path, data: Path, **settings: Any) -> Place:
-    return Place(data, tmp_path / "report", "1", 0, Settings(shots=("1",), **settings), threads=1)
+def workspace(tmp_path: Path, data: Path, **settings: Any) -> Workspace:
+    parts = few_shot(read(data), 1)
+    return Workspace(data, tmp_path / "report", "1", 0, Settings(shots=("1",), **settings), parts, threads=1)
 
 
 def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,16 +31,15 @@ def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: P
             (out / "pairs.jsonl").write_text(json.dumps({"id": "000000", "defect": "blob", "verdict": "failed"}) + "\n")
             return SimpleNamespace(accepted=0, rejected=5, failed=request.count, reasons=Counter(seam=2, visible=9))
 
-    monkeypatch.setattr(generate, "load_generator", lambda *a, **k: Failing())
-    monkeypatch.setattr(Place, "parts", lambda self: SimpleNamespace(learn=SimpleNamespace(defects={"blob": (), "line": ()})))
-    with pytest.raises(RunError, match=r"none of 6 wanted pairs passed the checks; what they found most: visible \(9\), seam \(2\)"):
-        stages.make_generated(place(tmp_path, data8, pairs=3))
+    monkeypatch.setattr(making, "load_generator", lambda *a, **k: Failing())
+    with pytest.raises(RunError, match=r"none of 6 wanted pairs passed the checks; most frequent reasons: visible \(9\), seam \(2\)"):
+        making.make_generated(workspace(tmp_path, data8, pairs=3))
 
 
 def test_columns_have_files_of_their_own(data8: Path, tmp_path: Path) -> None:
     names = [slug(column) for column in Settings().columns]
     assert len(set(names)) == len(names) and all(" " not in name for name in names)
-    one = place(tmp_path, data8)
+    one = workspace(tmp_path, data8)
     assert one.trained("real + poisson", 0.3) != one.trained("real + poisson", 0.6) != one.chosen("real + poisson")
     assert one.tested("real").is_relative_to(one.folder) and one.folder.is_relative_to(tmp_path / "report")
 

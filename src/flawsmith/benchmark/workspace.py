@@ -1,0 +1,84 @@
+"""Where one repetition of an experiment works: its parts of the data and the paths of everything it leaves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from flawsmith.benchmark.protocol import REAL, Settings
+from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.dataset.splits import Parts
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One repetition: a number of shots and a seed. The parts travel with it, so that every process has the same ones."""
+
+    data: Path  # the data folder
+    root: Path  # the report folder
+    shots: str  # "3", or "third"
+    seed: int
+    settings: Settings
+    parts: Parts  # of the data for this number of shots; the test part's pictures are not decoded
+    threads: int = 1
+
+    @property
+    def folder(self) -> Path:
+        """The folder of this repetition."""
+        return self.root / "work" / f"shots-{self.shots}" / f"seed-{self.seed}"
+
+    @property
+    def run(self) -> Path:
+        """The RUN folder of its fit."""
+        return self.folder / "run"
+
+    @property
+    def fitted(self) -> Path:
+        """The result file of its fit."""
+        return self.folder / "fitted.json"
+
+    def pairs(self, made: str) -> Path:
+        """Return the OUT folder of one kind of made pairs."""
+        return self.folder / "pairs" / made
+
+    def paired(self, made: str) -> Path:
+        """Return the result file of one kind of made pairs."""
+        return self.folder / "pairs" / f"{made}.json"
+
+    def trained(self, column: str, share: float) -> Path:
+        """Return the result file of one training; its weights lie beside it."""
+        return self.folder / "trained" / f"{slug(column)}-{share:g}.json"
+
+    def chosen(self, column: str) -> Path:
+        """Return the result file of a training whose share the first seed chose."""
+        return self.folder / "trained" / f"{slug(column)}.json"
+
+    def classified(self, made: str | None) -> Path:
+        """Return the result file of a classifier."""
+        return self.folder / "classified" / f"{made or REAL}.json"
+
+    def measured(self, made: str) -> Path:
+        """Return the result file of the comparison of made pairs with real ones."""
+        return self.folder / "measured" / f"{made}.json"
+
+    def tested(self, column: str) -> Path:
+        """Return the result file of a column's test."""
+        return self.folder / "tested" / f"{slug(column)}.json"
+
+    @property
+    def test_items(self) -> list[Item]:
+        """The test part's defects and held-out normals, in the order of every test."""
+        return [*defects_of(self.parts.test), *self.parts.test.held_out_normals]
+
+    @property
+    def validation_items(self) -> list[Item]:
+        """The validation part's defects and normals."""
+        return [*defects_of(self.parts.validation), *self.parts.validation.held_out_normals]
+
+
+def slug(column: str) -> str:
+    """Return a column's name as a file name."""
+    return column.replace(" + ", "+").replace(" ", "-")
+
+
+def defects_of(part: Dataset) -> list[Item]:
+    """Return the labelled defects of a part in one list, by defect and path."""
+    return [item for items in part.defects.values() for item in items]
