@@ -12,7 +12,7 @@ from flawsmith.reports import charts
 def drawing(text: str) -> xml.Element:
     """Return the SVG in a chart's text, its bare attributes quoted as XML wants them."""
     svg = text[text.index("<svg") : text.index("</svg>") + 6]
-    return xml.fromstring(re.sub(r"=([^\s\"'>]+)(?=[\s/>])", r'="\1"', svg))
+    return xml.fromstring(re.sub(r"=([^\s\"'>]+)(?=[\s/>])", r'="\1"', str(svg)))
 
 
 def bars(text: str, style: str) -> list[float]:

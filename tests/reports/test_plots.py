@@ -10,7 +10,7 @@ from flawsmith.reports.plots import Curve, Gain, curve_plot, forest_plot, round_
 
 def drawing(text: str) -> xml.Element:
     """Return the SVG, its bare attributes quoted as XML wants them."""
-    return xml.fromstring(re.sub(r"=([^\s\"'>]+)(?=[\s/>])", r'="\1"', text))
+    return xml.fromstring(re.sub(r"=([^\s\"'>]+)(?=[\s/>])", r'="\1"', str(text)))
 
 
 def texts(svg: xml.Element) -> list[str]:

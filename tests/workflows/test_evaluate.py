@@ -17,10 +17,12 @@ from flawsmith.dataset.sample import Item
 from flawsmith.dataset.windows import Box
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 from flawsmith.metrics.features import Offline
+from flawsmith.metrics.fid_kid import FEWEST_KID
 from flawsmith.metrics.ic_distance import MapDistance
-from flawsmith.metrics.pictures import look, masks_by_kind, refer
+from flawsmith.metrics.looking import look, masks_by_kind, refer
+from flawsmith.metrics.measure import measure
 from flawsmith.pairs.pair import Pair, PlacedDefect
-from flawsmith.workflows.evaluate import FEWEST, evaluate, measure
+from flawsmith.workflows.evaluate import evaluate
 
 pytest.importorskip("skimage")
 
@@ -64,7 +66,7 @@ def test_too_few_pictures_are_no_number(data8: Path, make_pairs: Callable, small
     for metric in ("is", "fid", "kid", "precision", "recall", "density", "coverage", "ic_distance", "diversity"):
         assert found["whole"][metric]["value"] is None and found["whole"][metric]["reason"]
     assert found["masks"]["consistency"]["value"] is not None
-    enough = measure(items_of(data8), make_pairs(tmp_path / "more", data8, FEWEST["kid"] * 2), small)
+    enough = measure(items_of(data8), make_pairs(tmp_path / "more", data8, FEWEST_KID * 2), small)
     assert enough["defects"]["blob"]["whole"]["kid"]["value"] is not None
 
 
@@ -102,8 +104,8 @@ def test_pasted_real_defects_are_copies_of_what_was_learned_from(data8: Path, ma
     found = measure(items, out, small)["defects"]["blob"]["masks"]["copies"]
     assert (found["count"], found["pairs"], found["value"]) == (1, 2, 0.5) and found["highest"] > 0.9
     pairs = look(refer(items, small, MapDistance(small)), out)
-    assert [pair.copied for pair in pairs if pair.seen.name == rows[0]["id"]] == [True]
-    assert [pair.copy_of for pair in pairs if pair.seen.name == rows[0]["id"]] == [blobs[0].image.name]
+    assert [pair.values["copied"] for pair in pairs if pair.seen.name == rows[0]["id"]] == [True]
+    assert [pair.values["copy_of"] for pair in pairs if pair.seen.name == rows[0]["id"]] == [blobs[0].image.name]
     assert measure(items, out, small, learned=items[1:])["defects"]["blob"]["masks"]["copies"]["highest"] < found["highest"]
     lines = [item for item in items if item.defect == "line"]
     assert measure(items, out, small, learned=lines)["defects"]["blob"]["masks"]["copies"]["value"] is None

@@ -1,11 +1,16 @@
 """How far two sets of pictures are apart, from their features: Fréchet distance and kernel distance."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from flawsmith.core.seeds import numpy_generator
+from flawsmith.metrics.registry import WHOLE, WINDOWS, Column, Metric, Number, Table, missing, number, register, too_few
+from flawsmith.metrics.sides import Sides
 
+# the fewest pictures on each side; below, a number says more about which pictures there happen to be than about the model
+FEWEST_FID, FEWEST_KID = 50, 5
 SUBSET = 1000  # pictures of a subset; smaller sets are taken whole
 SUBSETS = 100
 
@@ -47,8 +52,8 @@ def kid(real: np.ndarray, made: np.ndarray, seed: int = 0) -> Kid:
         value, deviation = _mmd(_kernel(real, real), _kernel(made, made), _kernel(real, made))
         return Kid(value, deviation, "all pictures")
     values = []
-    for number in range(SUBSETS):
-        g = numpy_generator(seed, "kid", number)
+    for subset in range(SUBSETS):
+        g = numpy_generator(seed, "kid", subset)
         a, b = (side[g.choice(len(side), SUBSET, replace=False)] for side in (real, made))
         values.append(_mmd(_kernel(a, a), _kernel(b, b), _kernel(a, b))[0])
     return Kid(float(np.mean(values)), float(np.std(values)), f"{SUBSETS} subsets of {SUBSET}")
@@ -72,3 +77,40 @@ def _mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> tuple[float, float]:
     without_y = mean_x + (inner_y - 2 * rows_y) / ((m - 1) * (m - 2)) - 2 * (across - across_y) / (n * (m - 1))
     variance = (n - 1) * without_x.var() + (m - 1) * without_y.var()
     return float(mean_x + mean_y - 2 * across / (n * m)), float(np.sqrt(variance))
+
+
+def _fid(real: np.ndarray, made: np.ndarray) -> Number:
+    reason = too_few(FEWEST_FID, len(real), len(made))
+    return missing(reason) if reason else number(fid(real, made))
+
+
+def _kid(real: np.ndarray, made: np.ndarray, seed: int) -> Number:
+    if reason := too_few(FEWEST_KID, len(real), len(made)):
+        return missing(reason)
+    distance = kid(real, made, seed)
+    return number(distance.value, deviation=distance.deviation, how=distance.how)
+
+
+def _register(part: Literal["windows", "whole"], table: Table) -> None:
+    def compute_kid(sides: Sides) -> Number:
+        return _kid(*sides.features(part), sides.seed)
+
+    def compute_fid(sides: Sides) -> Number:
+        return _fid(*sides.features(part))
+
+    columns = (
+        Column("KID ×1000", times=1000, form=".1f", spread="deviation"),
+        Column("mean of kinds", "mean", times=1000, form=".1f"),
+    )
+    register(Metric("kid", "KID", part, table, compute_kid, columns, _KID, better="lower", rank=10))
+    register(Metric("fid", "FID", part, table, compute_fid, (Column("FID"),), _FID, better="lower", rank=20))
+
+
+_KID = (
+    "0 when nothing tells the two sets of pictures apart (an unbiased estimate, so it may fall below), ± its standard deviation. The line "
+    "for all mixes the kinds; the mean of their own KID stands beside it."
+)
+_FID = "It grows as pictures get fewer, so compare equal numbers only."
+
+_register("windows", WINDOWS)
+_register("whole", WHOLE)

@@ -3,6 +3,11 @@
 import numpy as np
 
 from flawsmith.core.seeds import numpy_generator
+from flawsmith.metrics.registry import WHOLE, Column, Metric, Number, missing, number, register, too_few
+from flawsmith.metrics.sides import Sides
+
+FEWEST = 10  # generated pictures
+SPLITS, MANY = 10, 500  # published scores are means over 10 splits; with fewer pictures than MANY it is one
 
 
 def inception_score(logits: np.ndarray, splits: int = 1, seed: int = 0) -> tuple[float, float]:
@@ -21,3 +26,28 @@ def inception_score(logits: np.ndarray, splits: int = 1, seed: int = 0) -> tuple
         entropy_of_mean = -np.sum(p.mean(0) * np.log(np.maximum(p.mean(0), 1e-300)))
         scores.append(np.exp(entropy_of_mean + (p * log_p[part]).sum(1).mean()))
     return float(np.mean(scores)), float(np.std(scores))
+
+
+def _compute(sides: Sides) -> Number:
+    features = sides.features("whole")[1]  # (M, D)
+    if reason := too_few(FEWEST, None, len(features)):
+        return missing(reason)
+    splits = SPLITS if len(features) >= MANY else 1
+    value, deviation = inception_score(sides.extractor.head(features), splits, sides.seed)
+    return number(value, splits=splits, **({"deviation": deviation} if splits > 1 else {}))
+
+
+register(
+    Metric(
+        "is",
+        "IS",
+        "whole",
+        WHOLE,
+        _compute,
+        (Column("IS"),),
+        "Inception Score: how sure and varied a classifier of everyday pictures finds the generated ones; it says little about defects, "
+        "and is here to be compared with papers.",
+        better="higher",
+        rank=50,
+    )
+)

@@ -1,4 +1,4 @@
-"""What is measured at the defect itself: its shape and place, a window round it, and what became of the picture outside it.
+"""What is measured at the defect itself: its shape and place, and a window around it.
 
 Pictures are (H, W, C) float32 in shares of the value range, masks (H, W) bool.
 """
@@ -9,15 +9,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.core.errors import FlawsmithError
 from flawsmith.dataset.components import centre, separate, whole
 from flawsmith.dataset.windows import ROOM, bounding_box, cut
 from flawsmith.quality.mask_shape import shape_scores
 
 SMALLEST, LARGEST, STEP = 32, 224, 8  # sides of windows in pixels
-SSIM_SIDE = 7  # of the window of the structural similarity (Wang et al. 2004, as scikit-image has it)
-NOISELESS = 1e-10  # squared share of the value range; less counts as this, so that equal pictures have a PSNR: 100 dB
-FEWEST = 100  # pixels outside a mask that a mean is taken over
 
 
 @dataclass(frozen=True)
@@ -37,12 +33,12 @@ NAMES = tuple(MaskShape.__dataclass_fields__)
 
 
 def defects_of(mask: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the separate defects of a non-empty mask, each as (H, W) bool, as real ones are parted for learning; one is held at a time."""
+    """Yield the separate defects of a non-empty mask (H, W) bool, each as (H, W) bool; one is held in memory at a time."""
     return (one.mask(mask.shape) for one in separate(mask))
 
 
 def mask_shape(mask: np.ndarray, placed: bool = True) -> MaskShape:
-    """Return the shape of one defect; placed: whether its place in the picture means anything."""
+    """Return the shape of one defect, a non-empty mask (H, W) bool; placed: whether its place in the picture means anything."""
     box = bounding_box(mask)
     scores = shape_scores(mask)
     rows, columns = np.nonzero(mask[box.top : box.top + box.height, box.left : box.left + box.width])
@@ -86,30 +82,3 @@ def window(picture: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
     for middle, length in zip(centre(whole(mask), side), mask.shape, strict=True):
         corner.append(int(np.clip(middle - side // 2, 0, length - side)) if length >= side else (length - side) // 2)
     return cut(picture, corner[0], corner[1], side)
-
-
-def psnr_outside(picture: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> float | None:
-    """Return the peak signal-to-noise ratio in dB of what is outside the mask against the normal, at most 100; None for too few pixels."""
-    if (~mask).sum() < FEWEST:
-        return None
-    error = float(((picture[~mask].astype(np.float64) - normal[~mask]) ** 2).mean())
-    return float(-10 * np.log10(max(error, NOISELESS)))
-
-
-def ssim_outside(picture: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> float | None:
-    """Return the mean structural similarity, at most 1, over pixels whose whole window is in the picture and outside the mask.
-
-    None where there are too few. Raises FlawsmithError when scikit-image is absent.
-    """
-    try:
-        from skimage.metrics import structural_similarity
-    except ImportError as error:
-        raise FlawsmithError(f'SSIM needs scikit-image ({error}); install it: pip install "flawsmith[metrics]".') from error
-    kernel = np.ones((SSIM_SIDE, SSIM_SIDE), np.uint8)
-    free = cv2.dilate(mask.astype(np.uint8), kernel) == 0
-    reach = SSIM_SIDE // 2
-    free[:reach] = free[len(free) - reach :] = free[:, :reach] = free[:, free.shape[1] - reach :] = False
-    if free.sum() < FEWEST:
-        return None
-    _, similar = structural_similarity(normal, picture, win_size=SSIM_SIDE, data_range=1.0, channel_axis=-1, full=True)
-    return float(similar.mean(-1)[free].mean())

@@ -1,4 +1,9 @@
-"""Charts as SVG inside the page: histograms, a pie, a curve. Every one says in words what it shows, and colour never tells alone."""
+"""Charts as SVG inside the page: histograms, a pie, a curve. Every one says in words what it shows, and colour never tells alone.
+
+By hand: a chart is some dozens of lines of SVG that open in any browser without a script, follow the page's colours in the dark and on
+paper, and carry their own description; a plotting library would be a large dependency for pictures that do none of these. Every name
+goes through `text`, so what is returned may stand in a page as it is.
+"""
 
 import html
 import math
@@ -6,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 # Okabe and Ito's colours for all kinds of colour vision, without the yellow that fades on white; the last is for what is left
 SLICES = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#222a35", "#9aa1a9")
@@ -23,8 +29,8 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def score_histogram(name: str, accepted: Sequence[float], others: Sequence[float], width: int = 256, height: int = 150) -> str:
-    """Return a figure of how a score is spread: accepted attempts upwards in one colour, the others stacked on them."""
+def score_histogram(name: str, accepted: Sequence[float], others: Sequence[float], width: int = 256, height: int = 150) -> Markup:
+    """Return an SVG of how a score is spread: accepted attempts upwards in one colour, the others stacked on them."""
     edges = np.histogram_bin_edges([*accepted, *others], bins=16)
     lower, upper = (np.histogram(values, edges)[0] for values in (accepted, others))
     most, bottom, top = max(int((lower + upper).max()), 1), height - 24, 8
@@ -36,16 +42,15 @@ def score_histogram(name: str, accepted: Sequence[float], others: Sequence[float
         bars.append(f"<rect class=made {x} y={bottom - tall:.1f} height={tall:.1f} />" if a else "")
         bars.append(f"<rect class=refused {x} y={bottom - tall - more:.1f} height={more:.1f} />" if b else "")
     told = f"{text(name)}: {len(accepted)} accepted, {len(others)} not, from {number(edges[0])} to {number(edges[-1])}"
-    return (
-        f'<figure><svg role=img aria-label="Histogram of {told}" viewBox="0 0 {width} {height}" width={width}>{"".join(bars)}'
+    return Markup(
+        f'<svg role=img aria-label="Histogram of {told}" viewBox="0 0 {width} {height}" width={width}>{"".join(bars)}'
         f"<line class=axis x1=0 x2={width} y1={bottom} y2={bottom} />"
         f"<text x=0 y={height - 6}>{number(edges[0])}</text><text x={width} y={height - 6} text-anchor=end>{number(edges[-1])}</text></svg>"
-        f"<figcaption>{text(name)}</figcaption></figure>"
     )
 
 
-def size_histogram(name: str, unit: str, real: Sequence[float], made: Sequence[float], width: int = 256, height: int = 170) -> str:
-    """Return a figure of two sets of sizes on one logarithmic axis: real ones and generated ones, bar beside bar.
+def size_histogram(name: str, unit: str, real: Sequence[float], made: Sequence[float], width: int = 256, height: int = 170) -> Markup:
+    """Return an SVG of two sets of sizes on one logarithmic axis: real ones and generated ones, bar beside bar.
 
     Bars are shares of their own set, so that five real defects can be compared with two hundred generated ones.
     """
@@ -78,14 +83,14 @@ def size_histogram(name: str, unit: str, real: Sequence[float], made: Sequence[f
         marks.append(f"<text x={left - 5} y={y + 4:.1f} text-anchor=end>{share * most:.0%}</text>")
     named = [(which, s) for which, s in (("real", real), ("generated", made)) if len(s)]
     medians = ", ".join(f"{len(s)} {which} with median {number(float(np.median(s)))}" for which, s in named)
-    return (
+    return Markup(
         f'<svg role=img aria-label="Histogram of the {text(name)} in {unit}: {medians}" viewBox="0 0 {width} {height}" width={width}>'
         f"{''.join(marks)}{''.join(bars)}<line class=axis x1={left} x2={right} y1={bottom} y2={bottom} />"
         f"<text x={(left + right) / 2} y={height - 6} text-anchor=middle>{text(name)}, {unit}</text></svg>"
     )
 
 
-def pie(counts: Sequence[tuple[str, int]], width: int = 400, height: int = 230) -> str:
+def pie(counts: Sequence[tuple[str, int]], width: int = 400, height: int = 230) -> Markup:
     """Return a pie of (name, count), largest first, clockwise from the top; what has no colour of its own is shown as one slice.
 
     Slices that are wide enough have their name beside them.
@@ -112,8 +117,8 @@ def pie(counts: Sequence[tuple[str, int]], width: int = 400, height: int = 230) 
             labels.append(f"<text x={label_x:.1f} y={label_y + 4:.1f} text-anchor={anchor}>{text(short)} {share:.0%}</text>")
         turned += share
     told = ", ".join(f"{text(name)} {count / total:.0%}" for name, count in slices)
-    return (
-        f'<svg role=img aria-label="Pie of which check said no: {told}" viewBox="0 0 {width} {height}" width={width}>'
+    return Markup(
+        f'<svg role=img aria-label="Pie of rejections per check: {told}" viewBox="0 0 {width} {height}" width={width}>'
         f"{''.join(shapes)}{''.join(labels)}</svg>"
     )
 
@@ -123,7 +128,7 @@ def slice_colour(index: int) -> str:
     return SLICES[min(index, len(SLICES) - 1)]
 
 
-def loss_curve(points: Sequence[tuple[float, float]], width: int = 1100, height: int = 260) -> str:
+def loss_curve(points: Sequence[tuple[float, float]], width: int = 1100, height: int = 260) -> Markup:
     """Return an SVG of the loss over the steps, on a logarithmic scale: every row faint, and their running mean."""
     steps = [step for step, _ in points]
     values = [max(value, 1e-9) for _, value in points]
@@ -148,7 +153,7 @@ def loss_curve(points: Sequence[tuple[float, float]], width: int = 1100, height:
         ticks.append(f"<text x={x:.1f} y={bottom + 18} text-anchor={'start' if share == 0 else 'end' if share == 1 else 'middle'}>")
         ticks.append(f"{round(first + share * span):,}</text>")
     told = f"Loss over training steps: {values[0]:.3g} at first, {smooth[-1]:.3g} at last"
-    return (
+    return Markup(
         f'<svg role=img aria-label="{told}" viewBox="0 0 {width} {height}" width={width}>{"".join(ticks)}'
         f'<polyline class="curve thin" points="{line(values)}" /><polyline class=curve points="{line(smooth)}" /></svg>'
     )

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from flawsmith.reports.charts import LETTER, SLICES, text
 
 DASHES = ("", "8 4", "2 3", "10 3 2 3", "5 2", "1 5")  # of the curves of one plot, in their order
@@ -30,7 +32,7 @@ class Curve:
     thin: bool = False  # one of several that a thick one is the mean of
 
 
-def forest_plot(what: str, groups: Sequence[tuple[str, Sequence[Gain]]], width: int = 1100) -> str:
+def forest_plot(what: str, groups: Sequence[tuple[str, Sequence[Gain]]], width: int = 1100) -> Markup:
     """Return an SVG of gains: a line per gain with its interval, under the names of their groups, and zero as a strong line.
 
     Values are drawn as they are, with one digit after the point. `what` says what is gained, with its unit.
@@ -63,7 +65,7 @@ def forest_plot(what: str, groups: Sequence[tuple[str, Sequence[Gain]]], width: 
     above = sum(gain.low > 0 for gain in known)
     below = sum(gain.high < 0 for gain in known)
     told = f"{what}: {len(known)} gains, of which {above} lie above zero and {below} below it with their whole interval"
-    return f'<svg role=img aria-label="{text(told)}" viewBox="0 0 {width} {height}" width={width}>{"".join(shapes)}</svg>'
+    return Markup(f'<svg role=img aria-label="{text(told)}" viewBox="0 0 {width} {height}" width={width}>{"".join(shapes)}</svg>')
 
 
 def _forest_line(gain: Gain, y: float, right: float, across: Callable[[float], float]) -> str:
@@ -91,7 +93,7 @@ def curve_plot(
     width: int = 760,
     height: int = 380,
     legend: bool = True,
-) -> str:
+) -> Markup:
     """Return an SVG of curves on linear axes named (across, up), with their names beside them; thin curves have none."""
     thick = [curve for curve in curves if not curve.thin]
     room = 46 + LETTER * max((len(curve.name) for curve in thick), default=0) if legend else 8
@@ -126,7 +128,7 @@ def curve_plot(
         drawn += 1
     shapes.append(f"<text x={(left + right) / 2:.1f} y={height - 6} text-anchor=middle>{text(axes[0])}</text>")
     shapes.append(f'<text transform="translate(11 {(top + bottom) / 2:.1f}) rotate(-90)" text-anchor=middle>{text(axes[1])}</text>')
-    return f'<svg role=img aria-label="{text(told)}" viewBox="0 0 {width} {height}" width={width}>{"".join(shapes)}</svg>'
+    return Markup(f'<svg role=img aria-label="{text(told)}" viewBox="0 0 {width} {height}" width={width}>{"".join(shapes)}</svg>')
 
 
 def signed(value: float) -> str:
