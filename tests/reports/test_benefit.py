@@ -335,10 +335,12 @@ def test_numbers_of_two_networks_are_never_in_one_table() -> None:
     text = intrinsic_section(both)
     Page(text)
     tables = [Page(part).text for part in re.findall(r"<table>.*?</table>", text, re.S)]
-    with_fid = [table for table in tables if "FID" in table and "Why" not in table]
-    assert len(with_fid) == 2
-    assert "EfficientNet-Lite0 (ImageNet), weights 0123456789ab" in with_fid[0] and "perlin" not in with_fid[0]
-    assert "Inception, weights ba9876543210" in with_fid[1] and GENERATED not in with_fid[1] and " 12 " in with_fid[1]
+    for start, count in (("Defect windows", 2), ("Whole pictures", 2), ("Variety", 2)):
+        own = [table for table in tables if table.startswith(start)]
+        assert len(own) == count
+        assert "EfficientNet-Lite0 (ImageNet) 0123456789ab" in own[0] and "perlin" not in own[0]
+        assert "Inception ba9876543210" in own[1] and f"{GENERATED} 6 6" not in own[1]
+        assert (" 12 " in own[1]) == (start == "Defect windows")  # its FID
     assert any("generated FID 3 real and 2 generated, needs 5 of each" in table for table in tables)
     assert any("Masks" in table and "generated" in table and "perlin" in table for table in tables)  # needs no network
     assert intrinsic_section({}) == ""

@@ -127,7 +127,7 @@ def test_a_run_s_report_has_every_section_and_says_in_words_what_it_shows(write_
     assert alts[3] == "Normal, generated, outline of the mask, change: crack 000000"
     told = [a["aria-label"] or "" for tag, a in page.tags if tag == "svg"]
     assert [words.split(":")[0] for words in told] == [
-        "Pie of which check said no",
+        "Pie of rejections per check",
         "Histogram of the area in px",
         "Histogram of the longer side in px",
         "Loss over training steps",

@@ -1,12 +1,15 @@
 """The numbers of an evaluation. Each module here registers its own, with what a report says of them: adding a metric is one file.
 
-A new one needs nothing but a module that calls `register(Metric(...))` when it is imported, in this package or anywhere else.
+A new one needs nothing but a module that calls `register(Metric(...))` when it is imported: in this package, imported before `evaluate`, or
+named by an entry point of the group "flawsmith.metrics".
 """
 
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Literal
 
 from flawsmith.core.errors import ConfigError
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from flawsmith.metrics.sides import PairView, Sides
 
 Number = dict[str, Any]  # "value", a float or None, and then "reason"; "extractor" where one was used; and what belongs to the number
+GROUP = "flawsmith.metrics"  # of entry points: modules that register metrics
 SIDES = ("real", "generated")
 
 
@@ -108,12 +112,20 @@ def unregister(metric: Metric) -> None:
 
 def metrics(table: Table | None = None) -> list[Metric]:
     """Return the metrics of a table, or all, in the order of tables and ranks."""
-    package = importlib.import_module("flawsmith.metrics")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"flawsmith.metrics.{module.name}")
+    _import_all()
     names = [each.name for each in TABLES]
     found = sorted(_registered.values(), key=lambda m: (names.index(m.table.name), m.rank, m.name, m.part))
     return [metric for metric in found if table is None or metric.table == table]
+
+
+@cache
+def _import_all() -> None:
+    """Import the modules that register metrics."""
+    package = importlib.import_module("flawsmith.metrics")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"flawsmith.metrics.{module.name}")
+    for point in entry_points(group=GROUP):
+        point.load()
 
 
 def number(value: float, **more: Any) -> Number:

@@ -52,7 +52,7 @@ def print_table(pairs: Sequence[Pair], console: Console | None = None) -> None:
     console.print(terminal_table(COLUMNS, [(defect, *numbers) for defect, numbers in verdict_lines(pairs)]))
     refused = [(check, f"{count:,}", f"{share:.0%}", meanings().get(check, "")) for check, count, share in reject_table(pairs)]
     if refused:
-        console.print(terminal_table(("Check", "Said no", "Of all attempts", "What it asks"), refused, text=(0, 3)))
+        console.print(terminal_table(("Check", "Rejections", "Of all attempts", "What it asks"), refused, text=(0, 3)))
 
 
 def verdict_lines(pairs: Sequence[Pair]) -> list[tuple[str, tuple[str, ...]]]:
