@@ -341,7 +341,7 @@ def test_numbers_of_two_networks_are_never_in_one_table() -> None:
         assert "EfficientNet-Lite0 (ImageNet) 0123456789ab" in own[0] and "perlin" not in own[0]
         assert "Inception ba9876543210" in own[1] and f"{GENERATED} 6 6" not in own[1]
         assert (" 12 " in own[1]) == (start == "Defect windows")  # its FID
-    assert any("generated FID 3 real and 2 generated, needs 5 of each" in table for table in tables)
+    assert any("generated Defect windows: FID 3 real and 2 generated, needs 5 of each" in table for table in tables)
     assert any("Masks" in table and "generated" in table and "perlin" in table for table in tables)  # needs no network
     assert intrinsic_section({}) == ""
 
