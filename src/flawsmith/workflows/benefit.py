@@ -31,9 +31,9 @@ from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import Parts, few_shot
 from flawsmith.formats.folders import relative
 from flawsmith.metrics.features import load_extractor
+from flawsmith.metrics.measure import measure
 from flawsmith.reports.benefit import write_benefit_report
 from flawsmith.version import __version__
-from flawsmith.workflows.evaluate import measure
 
 
 def benefit(
