@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from flawsmith.placement.shapes import Size
 from flawsmith.product.product import Product
 from flawsmith.product.shape import ModelSpec
 
-PRODUCT = Product(ModelSpec(("blob", "line"), 1, 32), PixelRange(0.0, 255.0, "uint8"), 0.02, {})
+PRODUCT = Product(ModelSpec(("blob", "line"), 1, 32), PixelRange(0.0, 255.0, "uint8"), 0.02, {}, {"blob": (8, 12), "line": (5, 5)})
 
 
 def never() -> list[Path]:
@@ -83,10 +84,19 @@ def test_what_does_not_go_together_is_refused_by_name(name: str) -> None:
         prepare_request(Request(**{"count": 5, **wishes}), PRODUCT, never)
 
 
+def test_a_size_of_a_plan_that_comes_to_less_than_a_pixel_is_refused(tmp_path: Path, normals: list[Path]) -> None:
+    (tmp_path / "plan.jsonl").write_text('{"defect": "line", "size": "0.01x"}')
+    with pytest.raises(ConfigError, match="--size 0.01x: comes to less than a pixel"):
+        prepare_request(Request(plan=tmp_path / "plan.jsonl"), PRODUCT, lambda: normals)
+
+
 @pytest.mark.parametrize(
     ("wishes", "error", "message"),
     [
         ({"size": "40cm"}, ConfigError, "--size 40cm: expected pixels"),
+        ({"size": "0.001x"}, ConfigError, "--size 0.001x: comes to less than a pixel, as real 'blob' defects are 8 to 12 px long"),
+        ({"size": "0.1x", "defect": "blob"}, None, ""),  # of blobs a pixel, of lines none
+        ({"size": "0.1x"}, ConfigError, "as real 'line' defects are 5 px long; expected at least 0.2x"),
         ({"region": "rect:1,2,3"}, ConfigError, "--region rect:1,2,3: got 3 numbers"),
         ({"region": "rect:90,2,3,3"}, DataError, "--region rect:90,2,3,3: lies outside 0.png"),
         ({"region": "nowhere.png"}, DataError, "--region nowhere.png: there is no such file"),
@@ -97,9 +107,9 @@ def test_what_does_not_go_together_is_refused_by_name(name: str) -> None:
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(
-    wishes: dict[str, Any], error: type[FlawsmithError], message: str, normals: list[Path]
+    wishes: dict[str, Any], error: type[FlawsmithError] | None, message: str, normals: list[Path]
 ) -> None:
-    with pytest.raises(error, match=message):
+    with pytest.raises(error, match=message) if error else nullcontext():
         prepare_request(Request(**{"count": 5, **wishes}), PRODUCT, lambda: normals)
 
 

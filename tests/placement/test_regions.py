@@ -13,7 +13,7 @@ from flawsmith.images import files as image_files
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.placement import regions as module
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box, possible_places
-from flawsmith.product.foreground import Background, learn_background
+from flawsmith.product.background import Background, learn_background
 
 SIZE = (20, 30)
 SCALE = PixelRange(0.0, 255.0, "uint8")

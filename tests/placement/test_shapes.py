@@ -1,5 +1,7 @@
 """New shapes from real ones: as large as asked for, in one piece, never over the limit."""
 
+import time
+
 import cv2
 import numpy as np
 import pytest
@@ -69,10 +71,34 @@ def test_a_bad_size_is_refused_by_name(text: str | float) -> None:
         parse_size(text)
 
 
-@given(st.floats(1e-6, 1e9), st.floats(1, 100), st.booleans())
+@given(st.floats(1, 1e9), st.floats(1, 100), st.booleans())
 def test_a_size_is_written_so_that_it_is_read_back(low: float, ratio: float, relative: bool) -> None:
     size = Size(low, low * ratio, relative)
     assert parse_size(size.text()) == size
+
+
+@pytest.mark.parametrize("text", ["0.5px", "0.2-40px", 0.9])
+def test_a_size_of_less_than_a_pixel_is_refused(text: str | float) -> None:
+    with pytest.raises(ConfigError, match=f"--size {text}: comes to less than a pixel; expected at least 1px"):
+        parse_size(text)
+
+
+def test_a_multiple_that_comes_to_less_than_a_pixel_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--size 0\.001x: comes to less than a pixel, as real 'dent' .* 8 to 40 px .* at least 0\.025x"):
+        parse_size("0.001x").check("dent", (8, 40))
+    parse_size("0.025x").check("dent", (8, 40))  # the largest comes to a pixel
+    parse_size("1px").check("dent", (8, 40))
+    assert parse_size("0.025x").draw(8, rng()) == 1, "a smaller one is drawn with a pixel"
+
+
+def test_making_a_shape_much_smaller_costs_no_more_than_the_shape() -> None:
+    real = np.zeros((1600, 1200), bool)
+    real[20:1500, 300:306] = real[700:720, 20:1100] = True  # a thin cross
+    begun = time.perf_counter()
+    found, side = propose(example(real), [example(real)], 102.0, parse_size("12px"), 0.0, rng(), change=0.0)
+    assert time.perf_counter() - begun < 1, "some hundredths of a second; 7 s without blocks"
+    assert side == 12 and 11 <= max(found.shape) <= 13
+    assert 11 <= found.sum() <= 60 and parts(found) == 1, "both of its arms are there"
 
 
 def test_a_size_is_drawn_from_its_range() -> None:

@@ -12,7 +12,8 @@ import pytest
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import grow
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.foreground import SIDE, Background, background_from, foreground, learn_background, measure_reaches, shrink
+from flawsmith.product.background import SIDE, Background, background_from, learn_background, shrink
+from flawsmith.product.foreground import foreground, measure_reaches
 
 SIZE = (150, 200)
 EIGHT, TWELVE = PixelRange(0.0, 255.0, "uint8"), PixelRange(100.0, 4000.0, "uint16")

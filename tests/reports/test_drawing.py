@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flawsmith.images.shrinking import within_side
 from flawsmith.reports import drawing
 
 WHITE = np.full((40, 50, 3), 255, np.uint8)
@@ -110,9 +111,9 @@ def test_an_empty_mask_stays_empty_and_a_full_one_full() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_only_what_is_too_long_is_made_smaller(channels: int) -> None:
     picture = np.full((100, 50, channels), 1000, np.uint16)
-    small = drawing.shrink(picture, 20)
+    small = within_side(picture, 20)
     assert small.shape == (20, 10, channels) and small.dtype == np.uint16 and (small == 1000).all()
-    assert drawing.shrink(picture, 100) is picture
+    assert within_side(picture, 100) is picture
 
 
 def test_small_pictures_are_enlarged_by_whole_pixels() -> None:

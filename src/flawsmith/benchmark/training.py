@@ -23,7 +23,7 @@ from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Dataset, Sample
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.product.direction import has_direction
-from flawsmith.product.foreground import LOOKED_AT
+from flawsmith.product.learn import looked_at
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def training_set(work: Workspace, column: str) -> TrainingSet:
 
 def may_turn(learn: Dataset) -> bool:
     """Return whether pictures of the product may be turned by quarters: its normals have no direction."""
-    return not has_direction([load_sample(item).image for item in learn.normals[:LOOKED_AT]])
+    return not has_direction([load_sample(learn.normals[i]).image for i in looked_at(len(learn.normals))])
 
 
 def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:

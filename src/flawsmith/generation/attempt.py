@@ -29,7 +29,6 @@ from flawsmith.pairs.pair import PlacedDefect
 from flawsmith.pairs.reason import Reason
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, possible_places
 from flawsmith.placement.search import Placement, PlacementRequest, place
-from flawsmith.product.binarised import find_levels
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.copies import Crop
@@ -136,8 +135,7 @@ class Compositor:
 
     def __init__(self, model: DualModel, config: Config, product: Product, library: dict[str, list[Exemplar]], checks: Verifier) -> None:
         self._model, self._config, self._product, self._library, self._checks = model, config, product, library, checks
-        examples = [example for own in library.values() for example in own]
-        self.tones = find_levels(examples, product.scale, product.shape.colours) if config.generation.snap > 0 else None
+        self.tones = product.levels if config.generation.snap > 0 else None
 
     def begin(self, wanted: PairSpec) -> Attempt:
         """Return a new attempt with its normal read."""

@@ -1,6 +1,6 @@
 """What a run of `generate` is asked for, checked as a whole before anything is drawn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,6 +77,7 @@ def prepare_request(request: Request, product: Product, own_normals: Callable[[]
         indexes = range(request.start, request.start + max(request.count or 0, request.pick_from))
         regions = {region: Regions(region, normals)} if region else {}
     _check_depth(normals, product)
+    _check_sizes(plan, indexes if request.plan is not None else range(len(defects)), product)
     places = PlaceMap(Path(request.place_map), normals) if request.place_map else None
     folder = Path(request.foreground) if request.foreground else None
     placement = PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals))
@@ -111,6 +112,13 @@ def _check_together(request: Request) -> None:
     given += ["--severity"] * graded + ["--per-image"] * (several != (1, 1))
     if given:
         raise ConfigError(f"{given[0]}: does not go with --plan, whose rows say how many pairs are wanted and what each is like.")
+
+
+def _check_sizes(plan: Plan, indexes: Iterable[int], product: Product) -> None:
+    """Raise ConfigError for the first size that comes to less than a pixel of what real defects of its kind are."""
+    for defect, size in dict.fromkeys((part.defect, part.size) for index in indexes for part in plan(index, 0).parts):
+        if size is not None and defect in product.sides:
+            size.check(defect, product.sides[defect])
 
 
 def _check_depth(normals: Sequence[Path], product: Product) -> None:

@@ -15,7 +15,7 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.sample import Item, Sample
 from flawsmith.images.files import bit_depth, read_image
-from flawsmith.images.pixel_range import PixelRange, find_range, shares
+from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
 from flawsmith.metrics.ic_distance import Perceptual
 from flawsmith.metrics.masks import defects_of, mask_shape, window, window_side
@@ -24,6 +24,7 @@ from flawsmith.metrics.sides import DefectWindow, Judge, Known, PairView, Seen, 
 from flawsmith.metrics.variety import MOST
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.product.learn import learn_range
 from flawsmith.quality.copies import Crop, copy_threshold, grey_crop, leave_one_out
 
 
@@ -198,7 +199,7 @@ def _scale(items: Sequence[Item]) -> PixelRange:
     depths = {bit_depth(item.image) for item in items}
     if len(depths) > 1:
         raise DataError(f"{items[0].image.parent}: got real pictures of 8 and of 16 bits a channel; expected one depth. Convert some.")
-    return find_range(read_image(item.image) for item in items) if depths == {16} else PixelRange(0.0, 255.0, "uint8")
+    return learn_range(load_sample(item) for item in items) if depths == {16} else PixelRange(0.0, 255.0, "uint8")
 
 
 def _window_sides(items: Sequence[Item]) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """A trained model as one safetensors file that says everything needed to use it."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from safetensors import safe_open
@@ -15,10 +15,10 @@ from flawsmith.core.files import write_bytes
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import load_trainable
-from flawsmith.product.product import Product, product_from
+from flawsmith.product.product import Product, product_from, product_tree
 from flawsmith.version import __version__
 
-FORMAT = "flawsmith-2"
+FORMAT = "flawsmith-3"
 
 
 def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "", data: str = "") -> None:
@@ -30,7 +30,7 @@ def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: 
         "format": FORMAT,
         "version": __version__,
         "config": json.dumps(to_dict(config)),
-        "product": json.dumps(asdict(product)),
+        "product": json.dumps(product_tree(product)),
         "step": str(step),
         "base": base,
         "data": data,

@@ -13,7 +13,8 @@ from flawsmith.formats.folders import entries
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import SUFFIXES, image_size, read_image, read_mask
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.foreground import Background, foreground
+from flawsmith.product.background import Background
+from flawsmith.product.foreground import foreground
 
 ASPECT = 0.02  # by which a place map's ratio of sides may differ from its picture's
 _BOX = re.compile(r"\s*(rect|ellipse)\s*:(.*)", re.IGNORECASE | re.DOTALL)

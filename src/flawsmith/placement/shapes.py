@@ -15,6 +15,8 @@ from flawsmith.product.exemplars import Exemplar
 THIN = 0.25  # a shape thinner than this share of the largest length is cut to fit, a thicker one is made smaller
 SPREAD = 1.25  # a shape of its own size becomes at most this many times larger or smaller
 DEGREES = 12.0  # by which a shape is turned to either side
+FINE = 8  # blocks along a pixel of the result, into which a shape is made coarser before it is made much smaller
+LEAST = 1.0  # pixels: no shape is shorter
 BEND = 0.03  # by which it is bent: standard deviation as a share of its longer side
 _SIZE = re.compile(r"([0-9.]+)(?:-([0-9.]+))?(px|x)?")
 
@@ -30,7 +32,20 @@ class Size:
     def draw(self, side: int, g: np.random.Generator) -> float:
         """Return the wanted side in pixels for a real shape whose longer side has `side` pixels."""
         value = float(g.uniform(self.low, self.high))
-        return value * side if self.relative else value
+        return max(LEAST, value * side) if self.relative else value
+
+    def check(self, defect: str, sides: tuple[int, int]) -> None:
+        """Raise ConfigError for a multiple that is less than a pixel even of the largest real defect.
+
+        sides: the least and the largest longer side of the real defects of this name in pixels.
+        """
+        if self.relative and self.low * sides[1] < LEAST:
+            real = f"{sides[0]}" if sides[0] == sides[1] else f"{sides[0]} to {sides[1]}"
+            least = np.ceil(1000 * LEAST / sides[1]) / 1000
+            raise ConfigError(
+                f"--size {self.text()}: comes to less than a pixel, as real {defect!r} defects are {real} px long; "
+                f"expected at least {least:g}x."
+            )
 
     def text(self) -> str:
         """Return what `parse_size` reads back."""
@@ -47,6 +62,8 @@ def parse_size(text: str | float) -> Size:
         high = float(found[2] or found[1]) if found else 0.0
     except ValueError:
         low = high = 0.0
+    if found and not found[3] == "x" and 0 < low < LEAST:
+        raise ConfigError(f"--size {text}: comes to less than a pixel; expected at least 1px.")
     if found is None or not 0 < low <= high:
         raise ConfigError(f"--size {text}: expected pixels such as 40px or 20-60px, or multiples of real ones such as 0.5x or 0.5-2x.")
     return Size(low, high, found[3] == "x")
@@ -116,6 +133,8 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     """
     side = max(shape.shape)
     scale = min(scale, limit / ((SPREAD if degrees or bend else 1) * side))  # turning and bending may make it longer
+    shape, times = _coarser(shape, scale)
+    side, scale = max(shape.shape), scale * times
     size = int(np.ceil(side * scale * 1.6)) + 8
     angle = np.deg2rad(degrees)
     rows, columns = np.mgrid[:size, :size].astype(np.float32) - (size - 1) / 2
@@ -129,6 +148,20 @@ def warp(shape: np.ndarray, scale: float, degrees: float, limit: float, g: np.ra
     moved = cv2.remap(soft, x + rim, y + rim, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     mask = moved > 0.5 * min(1.0, float(moved.max()))
     return _cropped(mask) if mask.any() else np.ones((2, 2), bool)
+
+
+def _coarser(shape: np.ndarray, scale: float) -> tuple[np.ndarray, int]:
+    """Return a shape (h, w) bool in blocks of n x n pixels, and n: FINE or more blocks to a pixel of the result; marked where any was.
+
+    What follows costs as much as the square of the reduction.
+    """
+    times = int(1 / (FINE * scale))
+    if times < 2:
+        return shape, 1
+    height, width = (-(-length // times) for length in shape.shape)
+    padded = np.pad(shape, ((0, height * times - shape.shape[0]), (0, width * times - shape.shape[1])))
+    blocks: np.ndarray = padded.reshape(height, times, width, times)
+    return np.asarray(blocks.any((1, 3))), times
 
 
 def _soft(shape: np.ndarray, scale: float) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The tones of binarised pictures: a drawn value that no real picture shows is moved to the nearest that they do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,11 @@ class BinarisedLevels:
     @staticmethod
     def _level(x: np.ndarray) -> np.ndarray:
         return np.clip(np.rint((x + 1) * ((LEVELS - 1) / 2)), 0, LEVELS - 1).astype(np.int64)
+
+
+def levels_from(tree: Mapping[str, Any] | None) -> BinarisedLevels | None:
+    """Return the levels whose moves were turned into lists; None for None."""
+    return None if tree is None else BinarisedLevels(np.array(tree["moves"], np.float32))
 
 
 def find_levels(examples: Iterable[Exemplar], scale: PixelRange, colours: int) -> BinarisedLevels | None:

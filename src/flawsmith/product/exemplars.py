@@ -1,6 +1,7 @@
 """The real defects a model learned from, kept beside it: their shapes, their surroundings and where they were."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Exemplar:
         return centre(Component(Box(0, 0, *self.shape.shape), self.shape), self.image.shape[0])
 
 
-def collect_exemplars(defects: dict[str, list[Sample]], window: int) -> list[Exemplar]:
+def collect_exemplars(defects: Mapping[str, Sequence[Sample]], window: int) -> list[Exemplar]:
     """Return one exemplar per separate defect (`separate`) of every picture, by defect; window: their side in pixels."""
     return [_exemplar(name, sample, one, window) for name, samples in defects.items() for sample in samples for one in _defects_of(sample)]
 

@@ -1,26 +1,49 @@
 """What a model knows of the product beside its weights."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from flawsmith.images.pixel_range import PixelRange
-from flawsmith.product.foreground import Background, background_from
+from flawsmith.product.background import Background, background_from
+from flawsmith.product.binarised import BinarisedLevels, levels_from
 from flawsmith.product.shape import ModelSpec
 
 
 @dataclass(frozen=True)
 class Product:
-    """What a model knows of the product beside its weights."""
+    """What a model knows of the product beside its weights; `learn_product` finds it, once."""
 
     shape: ModelSpec
     scale: PixelRange
     noise: float  # typical difference of neighbouring pixels in normals, as a share of the value range
     areas: dict[str, tuple[int, int]]  # least and largest mask of each defect in pixels
+    sides: dict[str, tuple[int, int]] = field(default_factory=dict)  # least and largest longer side of each defect in pixels
     background: Background | None = None  # what surrounds the object, where the product has one
+    directed: bool = False  # whether a quarter turn makes the surface look like none of the product
+    levels: BinarisedLevels | None = None  # of a product with binarised pictures, those it has; None for any other
 
 
-def product_from(tree: dict[str, Any]) -> Product:
-    """Return the Product that `dataclasses.asdict` turned into plain values."""
+def product_tree(product: Product) -> dict[str, Any]:
+    """Return the product as plain values that JSON can hold, which `product_from` reads back to the bit."""
+    levels = None if product.levels is None else {"moves": product.levels.moves.tolist()}
+    return asdict(replace(product, levels=None)) | {"levels": levels}
+
+
+def product_from(tree: Mapping[str, Any]) -> Product:
+    """Return the Product that `product_tree` turned into plain values."""
     shape = ModelSpec(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
-    areas = {name: (int(a), int(b)) for name, (a, b) in tree["areas"].items()}
-    return Product(shape, PixelRange(**tree["scale"]), tree["noise"], areas, background_from(tree.get("background")))
+    return Product(
+        shape=shape,
+        scale=PixelRange(**tree["scale"]),
+        noise=tree["noise"],
+        areas=_ends(tree["areas"]),
+        sides=_ends(tree["sides"]),
+        background=background_from(tree["background"]),
+        directed=tree["directed"],
+        levels=levels_from(tree["levels"]),
+    )
+
+
+def _ends(tree: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    return {name: (int(a), int(b)) for name, (a, b) in tree.items()}

@@ -12,7 +12,6 @@ from flawsmith.compositing.margins import BLEED, FEW
 from flawsmith.config.schema import QualityConfig
 from flawsmith.dataset.windows import bounding_box, grow
 from flawsmith.images.pixel_range import shares
-from flawsmith.product.binarised import find_levels
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.mask_shape import shape_scores
@@ -53,11 +52,10 @@ class Known:
             self._kept[key] = make()
         return self._kept[key]
 
-    @cached_property
+    @property
     def binarised(self) -> bool:
         """Whether the product's pictures have dark and bright pixels only: they have no grain and no soft edges."""
-        examples = [example for own in self.exemplars.values() for example in own]
-        return find_levels(examples, self.product.scale, self.product.shape.colours) is not None
+        return self.product.levels is not None
 
 
 class View:

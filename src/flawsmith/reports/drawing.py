@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from flawsmith.images.channels import without_alpha
+from flawsmith.images.shrinking import within_side
 
 Frame = tuple[int, int, int, int]  # top, left, bottom, right in pixels
 
@@ -89,19 +90,9 @@ def pool(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     return mask
 
 
-def shrink(picture: np.ndarray, side: int) -> np.ndarray:
-    """Return the picture made smaller by area where it is longer than `side` pixels."""
-    height, width = picture.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return picture
-    smaller = cv2.resize(picture, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-    return smaller.reshape(*smaller.shape[:2], -1)  # a single channel comes back without its axis
-
-
 def fit(picture: np.ndarray, tile: int) -> np.ndarray:
     """Return the picture (H, W, 3) in the middle of a square tile, made smaller by area or larger by whole pixels."""
-    picture = shrink(picture, tile)
+    picture = within_side(picture, tile)
     times = tile // max(picture.shape[:2])
     picture = picture.repeat(times, axis=0).repeat(times, axis=1)
     height, width = picture.shape[:2]

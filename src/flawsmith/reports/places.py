@@ -9,9 +9,10 @@ import numpy as np
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import image_size, read_image
+from flawsmith.images.shrinking import within_side
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
-from flawsmith.reports.drawing import FAINT, limits, pool, ramp, shrink, to_display
+from flawsmith.reports.drawing import FAINT, limits, pool, ramp, to_display
 from flawsmith.reports.marks import Mark
 
 PANEL = 260  # pixels of a heat map's longer side
@@ -83,7 +84,7 @@ def mean_normal(out: Path, pairs: Sequence[Pair], height: int, width: int) -> np
         try:
             if image_size(path) not in sizes:
                 return None
-            small = shrink(np.ascontiguousarray(without_alpha(read_image(path))), max(height, width))
+            small = within_side(np.ascontiguousarray(without_alpha(read_image(path))), max(height, width))
         except FlawsmithError:
             continue
         total += cv2.resize(to_display(small, *limits(small)), (width, height), interpolation=cv2.INTER_AREA)

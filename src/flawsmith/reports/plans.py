@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.images.channels import without_alpha
-from flawsmith.reports.drawing import OUTLINE, WHOLE, limits, outline, pool, shrink, to_display
+from flawsmith.images.shrinking import within_side
+from flawsmith.reports.drawing import OUTLINE, WHOLE, limits, outline, pool, to_display
 from flawsmith.reports.sheets import contact_sheet, shorten
 
 TINY, MARKER = 10, 20  # a shape shorter than TINY pixels on the sheet gets a box of MARKER pixels round it
@@ -40,7 +41,7 @@ def plan_sheet(entries: Iterable[PlanEntry]) -> np.ndarray:
 
 
 def _tile(entry: PlanEntry) -> np.ndarray:
-    small = shrink(np.ascontiguousarray(without_alpha(entry.image)), WHOLE)
+    small = within_side(np.ascontiguousarray(without_alpha(entry.image)), WHOLE)
     times = WHOLE // max(small.shape[:2])
     tile = to_display(small, *limits(small)).repeat(times, axis=0).repeat(times, axis=1)
     for index, (top, left, mask) in enumerate(entry.shapes):

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from flawsmith.core.files import write_bytes
 from flawsmith.images.files import image_size, read_image
+from flawsmith.images.shrinking import within_side
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
 from flawsmith.reports.drawing import (
@@ -23,7 +24,6 @@ from flawsmith.reports.drawing import (
     fit,
     limits,
     outline,
-    shrink,
     to_display,
     view,
 )
@@ -126,7 +126,7 @@ def _cell(folder: PairFolder, pair: Pair) -> tuple[str, list[np.ndarray | None]]
     inside = crop_picture(mask, frame)
     width = 1 + -(-max(inside.shape) // WHOLE)  # still seen where the tile is smaller than what it shows, and the sheet fitted into a page
     pictures = [normal, generated, outline(generated, inside, width=width)]
-    return f"{pair.id}  {pair.defect}", [None if picture is None else shrink(picture, WHOLE) for picture in pictures]
+    return f"{pair.id}  {pair.defect}", [None if picture is None else within_side(picture, WHOLE) for picture in pictures]
 
 
 def _read_crops(path: Path, frames: Sequence[Frame]) -> tuple[list[np.ndarray], float | None, float | None]:

@@ -14,14 +14,11 @@ from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, Item, Sample
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import bounding_box, choose_grid
-from flawsmith.images.channels import common_colours
 from flawsmith.images.files import bit_depth, image_size
-from flawsmith.images.pixel_range import PixelRange, find_range
-from flawsmith.product.direction import has_direction
-from flawsmith.product.exemplars import Exemplar, collect_exemplars
-from flawsmith.product.foreground import LOOKED_AT, learn_background, measure_reaches, shrink
+from flawsmith.product.background import shrink
+from flawsmith.product.exemplars import Exemplar
+from flawsmith.product.learn import learn_product, looked_at
 from flawsmith.product.product import Product
-from flawsmith.product.shape import ModelSpec
 from flawsmith.quality.calibrate import calibrate
 from flawsmith.quality.limits import Limits
 from flawsmith.training.pool import Pool
@@ -61,27 +58,20 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
     called = config.model.product or (data.root.resolve().name if config.model.backbone else "")  # in prompts
     config = replace(config, model=replace(config.model, cells=cells, product=called))
     share = BUDGET // max(1, len(data.normals))
-    looked_at = {data.normals[i].image for i in np.linspace(0, len(data.normals) - 1, min(len(data.normals), LOOKED_AT)).astype(int)}
+    whole = {data.normals[i].image for i in looked_at(len(data.normals))}
     normals, small = [], []
     for item in data.normals:
         normal = load_sample(item)
         normals += keep_normal(normal, window, share)
-        if item.image in looked_at:
+        if item.image in whole:
             small.append(shrink(normal.image))
     pictures = normals + [s.image for s in flawed]
-    colours = common_colours(pictures)
     _check_depths(data, defects, pictures)
-    scale = find_range(pictures)
-    examples = collect_exemplars(defects, window)
-    areas = {name: _range([e.area for e in examples if e.defect == name]) for name in defects}
-    background = learn_background(small, scale)
-    if background is not None:
-        background = measure_reaches(background, defects, scale)
-    product = Product(ModelSpec(tuple(defects), colours, window), scale, _noise(normals, colours, scale), areas, background)
-    if config.data.rotations and has_direction(normals):
+    product, examples = learn_product(normals, small, defects, window)
+    if config.data.rotations and product.directed:
         config = replace(config, data=replace(config.data, rotations=False))
     limits = calibrate(examples, normals, product, config)
-    pool = Pool(normals, defects, config, window, colours, scale)
+    pool = Pool(normals, defects, config, window, product.shape.colours, product.scale)
     return TrainingData(config, pool, product, examples, limits, data_record(data, chosen, config.data.split))
 
 
@@ -100,23 +90,3 @@ def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: lis
         deep = [item.image for item in data.normals if bit_depth(item.image) == 16]
         deep += [s.source for samples in defects.values() for s in samples if s.image.dtype == np.uint16]
         raise DataError(f"{deep[0]}: has 16 bits per channel, but other pictures of this product have 8; bring all to one depth.")
-
-
-def _range(values: list[int]) -> tuple[int, int]:
-    return min(values), max(values)
-
-
-def _noise(normals: list[np.ndarray], colours: int, scale: PixelRange) -> float:
-    """Return the typical noise of normals as a share of the value range: the median of |Laplacian| / 6 / 0.6745 over pixels.
-
-    The kernel with weights 1, -2, 4 has norm 6 on independent noise (Immerkaer 1996); the median ignores edges.
-    """
-    values = []
-    for image in normals[:20]:
-        x = scale.to_model(image, colours).mean(0) / 2  # [-1, 1] spans two units: a share of the range
-        if min(x.shape) < 3:
-            continue
-        d = x[:-2] - 2 * x[1:-1] + x[2:]
-        d = d[:, :-2] - 2 * d[:, 1:-1] + d[:, 2:]
-        values.append(float(np.median(np.abs(d))) / 6 / 0.6745)
-    return float(np.median(values)) if values else 0.0

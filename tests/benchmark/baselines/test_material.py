@@ -33,15 +33,15 @@ def test_a_defect_at_the_border_says_so(make_flawed, make_normal):
 
 
 def test_binarised_pictures_have_few_tones_and_others_do_not(make_flawed, make_normal):
-    assert gather({"disc": [make_flawed(1)]}, [make_normal(2)]).tones is None
-    assert gather({"disc": [make_flawed(1, "uint16")]}, [make_normal(2, "uint16")]).tones is None  # a gap below the normals' own tones
+    assert gather({"disc": [make_flawed(1)]}, [make_normal(2)]).levels is None
+    assert gather({"disc": [make_flawed(1, "uint16")]}, [make_normal(2, "uint16")]).levels is None  # a gap below the normals' own tones
     image = np.full((72, 90, 1), 255, np.uint8)
     image[:, 40:50] = 0
     mask = np.zeros((72, 90), bool)
     mask[30:34, 40:50] = True
     image[mask] = 255
     gap = Sample(image, mask, "gap", None, Path("gap.png"))
-    assert gather({"gap": [gap]}, [Sample(image, None, "good", None, Path("good.png"))]).tones is not None
+    assert gather({"gap": [gap]}, [Sample(image, None, "good", None, Path("good.png"))]).levels is not None
 
 
 def test_depths_are_not_mixed_and_normals_are_needed(make_flawed, make_normal):

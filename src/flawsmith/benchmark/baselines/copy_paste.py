@@ -26,10 +26,10 @@ def _paste(material: BaselineContext, normal: Sample, defect: str, g: np.random.
     """Return the normal with one defect pasted."""
     laid = lay(material, normal, defect, g)
     rows, columns = box_of(laid)
-    if material.tones is None:
+    if material.levels is None:
         drawn, weights = laid.image, band(laid.mask, np.ones_like(laid.mask), FEATHER)
     else:
-        drawn, weights = material.tones.snap(laid.image), laid.mask.astype(np.float32)
+        drawn, weights = material.levels.snap(laid.image), laid.mask.astype(np.float32)
     return put(normal, blend(normal.image[rows, columns], drawn, weights, material.scale), laid, defect)
 
 

@@ -9,16 +9,17 @@ from flawsmith.core.errors import DataError
 from flawsmith.dataset.components import Component, separate, whole
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box, distance_outside, grow
-from flawsmith.images.channels import common_colours
-from flawsmith.images.pixel_range import PixelRange, find_range
-from flawsmith.product.binarised import BinarisedLevels, find_levels
-from flawsmith.product.direction import has_direction
-from flawsmith.product.exemplars import REACHED, Exemplar, collect_exemplars
-from flawsmith.product.foreground import LOOKED_AT, Background, foreground, learn_background, measure_reaches, shrink
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.background import Background
+from flawsmith.product.binarised import BinarisedLevels
+from flawsmith.product.exemplars import REACHED, Exemplar
+from flawsmith.product.foreground import foreground
+from flawsmith.product.learn import learn_product, looked_at
+from flawsmith.product.product import Product
 
 RING = 12  # pixels around a defect whose look is compared
 POINTS = 240  # of them that are compared, at most
-AROUND = 64  # pixels around a defect in which the product's tones are looked for
+WINDOW = 64  # pixels: side of the exemplars, in which the levels of binarised pictures are looked for
 
 Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
 
@@ -39,14 +40,31 @@ class Donor:
 class BaselineContext:
     """The learned part of a product."""
 
+    product: Product
+    exemplars: Mapping[str, Sequence[Exemplar]]  # by defect
     donors: Mapping[str, Sequence[Donor]]  # by defect
-    places: Mapping[str, Sequence[Exemplar]]  # by defect: where the real ones were
     normals: Sequence[Sample]
-    scale: PixelRange
-    background: Background | None  # where the object is; None where it cannot be told
-    directed: bool  # whether a quarter turn makes the surface look like none of the product
-    tones: BinarisedLevels | None  # of a product with binarised pictures, those it has; None for any other
     choosy: bool = True  # whether a binarised normal is refused in which no defect's surroundings are found
+
+    @property
+    def scale(self) -> PixelRange:
+        """The stored values that become -1 and 1."""
+        return self.product.scale
+
+    @property
+    def background(self) -> Background | None:
+        """What surrounds the object; None where it cannot be told."""
+        return self.product.background
+
+    @property
+    def directed(self) -> bool:
+        """Whether a quarter turn makes the surface look like none of the product."""
+        return self.product.directed
+
+    @property
+    def levels(self) -> BinarisedLevels | None:
+        """Of a product with binarised pictures, the levels it has; None for any other."""
+        return self.product.levels
 
     @property
     def fixed(self) -> bool:
@@ -76,22 +94,15 @@ def gather(defects: Mapping[str, Sequence[Sample]], normals: Sequence[Sample]) -
     """
     if not len(normals):
         raise DataError("the learned part has no normals to put defects into; add pictures under train/good.")
-    flawed = [sample for name in sorted(defects) for sample in defects[name]]
-    chosen = sorted(set(np.linspace(0, len(normals) - 1, LOOKED_AT).round().astype(int).tolist()))
-    pictures = [normals[i].image for i in chosen]
-    types = {image.dtype.name for image in (*pictures, *(s.image for s in flawed))}
+    chosen = [normals[i].image for i in looked_at(len(normals))]
+    types = {image.dtype.name for image in (*chosen, *(s.image for samples in defects.values() for s in samples))}
     if len(types) > 1:
         raise DataError(f"the learned pictures are {' and '.join(sorted(types))}, expected one depth; bring all to 8 or to 16 bits.")
-    colours = common_colours([*pictures, *(s.image for s in flawed)])
-    scale = find_range([*pictures, *(s.image for s in flawed)])
-    background = learn_background([shrink(image) for image in pictures], scale)
-    if background is not None:
-        background = measure_reaches(background, defects, scale)
-    places = {name: collect_exemplars({name: list(samples)}, AROUND) for name, samples in defects.items()}
-    tones = find_levels([example for name in sorted(places) for example in places[name]], scale, colours)
-    material = BaselineContext({}, places, normals, scale, background, has_direction(pictures), tones)
-    donors = {name: [d for sample in samples for d in _donors(sample, material, colours)] for name, samples in defects.items()}
-    return replace(material, donors=donors)
+    product, exemplars = learn_product(chosen, chosen, {name: defects[name] for name in sorted(defects)}, WINDOW)
+    own = {name: [exemplar for exemplar in exemplars if exemplar.defect == name] for name in product.shape.defects}
+    context = BaselineContext(product, own, {}, normals)
+    donors = {name: [d for sample in samples for d in _donors(sample, context)] for name, samples in defects.items()}
+    return replace(context, donors=donors)
 
 
 def grey(picture: np.ndarray) -> np.ndarray:
@@ -99,15 +110,15 @@ def grey(picture: np.ndarray) -> np.ndarray:
     return picture.mean(0, dtype=np.float32)
 
 
-def _donors(sample: Sample, material: BaselineContext, colours: int) -> list[Donor]:
+def _donors(sample: Sample, material: BaselineContext) -> list[Donor]:
     """Return the separate defects of a picture, specks with the largest; all together where the object lies alike everywhere."""
     assert sample.mask is not None
     middle = material.object_middle(sample) if material.fixed else None
     found = [whole(sample.mask)] if material.fixed else separate(sample.mask)
-    return [_cut(sample, one, middle, material.scale, colours) for one in found]
+    return [_cut(sample, one, middle, material.product) for one in found]
 
 
-def _cut(sample: Sample, one: Component, middle: tuple[int, int] | None, scale: PixelRange, colours: int) -> Donor:
+def _cut(sample: Sample, one: Component, middle: tuple[int, int] | None, product: Product) -> Donor:
     """Return one defect of a picture as a donor; middle: of the object it is laid by, None for its own."""
     assert sample.mask is not None
     box, (height, width) = one.box, sample.mask.shape
@@ -115,7 +126,7 @@ def _cut(sample: Sample, one: Component, middle: tuple[int, int] | None, scale: 
     bottom, right = box.top + box.height, box.left + box.width
     rows = slice(max(0, box.top - RING - 1), min(height, bottom + RING + 1))
     columns = slice(max(0, box.left - RING - 1), min(width, right + RING + 1))
-    image = scale.to_model(sample.image[rows, columns], colours)
+    image = product.scale.to_model(sample.image[rows, columns], product.shape.colours)
     mask = one.window(rows.start, columns.start, image.shape[1], image.shape[2])
     border = (box.top <= REACHED, box.left <= REACHED, bottom >= height - REACHED, right >= width - REACHED)
     distance = distance_outside(mask)

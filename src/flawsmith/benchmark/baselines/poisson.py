@@ -31,8 +31,8 @@ def _clone(material: BaselineContext, normal: Sample, defect: str, g: np.random.
     rows, columns = box_of(laid)
     piece = normal.image[rows, columns]
     drawn = clone(laid.image, material.scale.to_model(piece, len(laid.image)), laid.mask).clip(-1, 1)
-    if material.tones is not None:
-        drawn = material.tones.snap(drawn)
+    if material.levels is not None:
+        drawn = material.levels.snap(drawn)
     return put(normal, blend(piece, drawn, laid.mask.astype(np.float32), material.scale), laid, defect)
 
 

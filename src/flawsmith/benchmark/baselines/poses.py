@@ -71,7 +71,7 @@ def _lay(
 ) -> PlacedDonor | None:
     """Return one donor laid onto the normal, or None where there is no place for it; view: the normal's grey values."""
     size = normal.image.shape[0], normal.image.shape[1]
-    even = 0.5 if material.tones is None else 0.0
+    even = 0.5 if material.levels is None else 0.0
     poses = _candidates(material, donor, normal, defect, g)
     costs = fit_costs(view, donor, poses, even)
     best = np.argsort(costs, kind="stable")[:CHOICES]
@@ -82,12 +82,12 @@ def _lay(
         moved = fit_costs(view, donor, around, even)
         costs[i] = moved.min()
         chosen.append(around[[int(moved.argmin())]])
-    if material.tones is not None and material.choosy and costs.min() > MISFIT * donor.values.var() + FLAT:
+    if material.levels is not None and material.choosy and costs.min() > MISFIT * donor.values.var() + FLAT:
         return None
     for i in g.permutation(np.flatnonzero(costs <= 2 * costs.min() + FLAT)):
         laid = _laid(donor, chosen[i], size)
         if laid is not None:
-            return laid if material.tones is not None else _matched(laid, donor, chosen[i], view, g)
+            return laid if material.levels is not None else _matched(laid, donor, chosen[i], view, g)
     return None
 
 
@@ -115,7 +115,7 @@ def _steps(turns: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 def _candidates(material: BaselineContext, donor: Donor, normal: Sample, defect: str, g: np.random.Generator) -> Poses:
     """Return poses drawn at random, CANDIDATES of them or THOROUGH."""
-    count = CANDIDATES if material.tones is None else THOROUGH
+    count = CANDIDATES if material.levels is None else THOROUGH
     size = normal.image.shape[0], normal.image.shape[1]
     if material.fixed:  # in its own place for sure where the object, or how it is lit, is not the same on all sides
         most = np.where(g.random(count) < (0.0 if material.directed else 0.5), 180.0, DEGREES / 2)
@@ -128,7 +128,7 @@ def _candidates(material: BaselineContext, donor: Donor, normal: Sample, defect:
         found = foreground(normal.image, material.background, material.scale, reach)
         within = found if found.any() else None
     near = 0.0 if within is not None else NEAR  # the object lies somewhere else in each picture
-    chances = place_map(size, material.places[defect], within, None, near)
+    chances = place_map(size, material.exemplars[defect], within, None, near)
     turns = _turns(g, not material.directed, np.full(count, DIRECTED if material.directed else DEGREES))
     poses = Poses(turns, sample_places(chances, size, count, g, within))
     return _settle(poses, donor, size, g)

@@ -13,7 +13,8 @@ from flawsmith.benchmark.classifiers.views import poses, view
 from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.sample import Sample
-from flawsmith.images.pixel_range import PixelRange, find_range
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.learn import learn_range
 
 NETWORKS = ("auto", "efficientnet-lite0", "resnet34")
 PROTOCOLS = ("default", "paper")
@@ -89,7 +90,7 @@ def train_classifier(
     if len(pools.names) < 2:
         raise DataError(f"got the defects {list(pools.names)}; expected at least two to tell apart.")
     whole, side = protocol == "paper", SIDE[protocol]
-    values = find_range(sample.image for sample in (pools.real or pools.made))
+    values = learn_range(pools.real or pools.made)
     found = load_network(network, device)
     looks = Looks(pools, side, values, whole, turns, seed)
     train = _train_whole if whole else _train_head

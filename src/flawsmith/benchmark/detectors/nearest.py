@@ -15,8 +15,9 @@ from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Sample
 from flawsmith.images.channels import colour_count
-from flawsmith.images.pixel_range import PixelRange, find_range
+from flawsmith.images.pixel_range import PixelRange
 from flawsmith.metrics.features import load_extractor, rgb
+from flawsmith.product.learn import learn_range
 
 STRIDES = (8, 16)  # pixels per cell of the two levels that are joined
 LARGEST = 1280  # longer side of the normals as the network sees them, at most, in pixels
@@ -78,7 +79,7 @@ def fit_nearest(
         raise DataError("no normals to learn from; expected pictures without a defect in train/good.")
     extractor = extractor or load_extractor("offline", device)
     ordered = sorted(normals, key=lambda sample: sample.source.as_posix())
-    values = find_range(sample.image for sample in ordered)
+    values = learn_range(ordered)
     scale = min(ENLARGED, LARGEST / max(max(sample.image.shape[:2]) for sample in ordered))
     each = max(1, pool // len(ordered))
     parts = []
