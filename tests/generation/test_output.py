@@ -254,10 +254,11 @@ def test_the_sheet_of_a_dry_run_shows_where(run8: Path, tmp_path: Path, pairs: A
 @pytest.mark.usefixtures("loud")
 def test_every_row_of_a_plan_is_answered(run8: Path, data8: Path, tmp_path: Path, pairs: Any) -> None:
     normal = str(data8 / "test/good/000.png")
+    two = {"defect": "line", "region": "ellipse:30,20,24,24"}
     rows = [
         {"defect": "blob"},
         {"defect": "line", "normal": normal, "seed": 11, "severity": 0.5},
-        {"normal": normal, "parts": [{"defect": "blob", "region": "rect:0,0,20,20"}, {"defect": "line", "region": "ellipse:30,20,24,24"}]},
+        {"normal": normal, "defects": [{"defect": "blob", "region": "rect:0,0,20,20"}, two]},
         {"defect": "blob", "size": "10px"},
         {"defect": "line", "size": "40px", "region": "rect:20,20,4,4"},  # which cannot be
     ]
@@ -286,8 +287,8 @@ def test_every_row_of_a_plan_is_answered(run8: Path, data8: Path, tmp_path: Path
         ('{"defect": "blob", "size": "huge"}', "row 2: --size huge"),
         ('{"defect": "blob", "severity": "0.5-1"}', "row 2: severity: got the range"),
         ('{"defect": "blob", "seed": -1}', "row 2: seed: got -1"),
-        ('{"parts": []}', "row 2: parts: expected a list"),
-        ('{"defect": "blob", "parts": [{"defect": "line"}]}', "row 2: has 'defect' beside 'parts'"),
+        ('{"defects": []}', "row 2: defects: expected a list"),
+        ('{"defect": "blob", "defects": [{"defect": "line"}]}', "row 2: has 'defect' beside 'defects'"),
     ],
 )
 def test_a_bad_row_is_named_before_anything_is_drawn(row: str, message: str, run8: Path, tmp_path: Path, pairs: Any) -> None:
@@ -297,7 +298,7 @@ def test_a_bad_row_is_named_before_anything_is_drawn(row: str, message: str, run
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("row", ['{"parts": [{"defect": "blob"}, {"defect": "line"}]}', '{"defect": "blob", "size": "9px"}'])
+@pytest.mark.parametrize("row", ['{"defects": [{"defect": "blob"}, {"defect": "line"}]}', '{"defect": "blob", "size": "9px"}'])
 def test_a_row_about_a_normal_is_refused_with_free(row: str, run8: Path, tmp_path: Path, pairs: Any) -> None:
     (tmp_path / "plan.jsonl").write_text(row)
     with pytest.raises(DataError, match="row 1: asks for several defects, a size or a severity.*--free"):

@@ -13,7 +13,7 @@ from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.seeds import derive
 from flawsmith.generation.plan import (
     COMBINED,
-    MOST_PARTS,
+    MOST_DEFECTS,
     SHOWN,
     DefectSpec,
     PairSpec,
@@ -49,9 +49,9 @@ def test_an_attempt_keeps_what_was_asked_for_and_has_a_seed_of_the_pairs_own() -
     asked = SamplingPlan(DEFECTS, NORMALS, 3, "rect:1,2,3,4", parse_size("20-60px"), (0.5, 1.5), (1, 3), True)
     for index in range(20):
         attempts = [asked(index, attempt) for attempt in range(4)]
-        assert len({a.parts for a in attempts}) == len({a.base for a in attempts}) == 1
+        assert len({a.defects for a in attempts}) == len({a.base for a in attempts}) == 1
         assert [a.seed for a in attempts] == [derive(attempts[0].base, i) for i in range(4)]
-        assert all(p.region == "rect:1,2,3,4" and p.size == Size(20, 60, False) for p in attempts[0].parts)
+        assert all(p.region == "rect:1,2,3,4" and p.size == Size(20, 60, False) for p in attempts[0].defects)
     assert len({asked(index, 0).base for index in range(20)}) == 20
 
 
@@ -90,30 +90,30 @@ def test_without_normals_there_is_none() -> None:
 
 
 def test_the_number_of_defects_is_drawn_from_its_range() -> None:
-    counts = Counter(len(SamplingPlan(DEFECTS, NORMALS, per_image=(1, 3))(i, 0).parts) for i in range(300))
+    counts = Counter(len(SamplingPlan(DEFECTS, NORMALS, per_image=(1, 3))(i, 0).defects) for i in range(300))
     assert set(counts) == {1, 2, 3} and min(counts.values()) > 60
-    assert {len(SamplingPlan(DEFECTS, NORMALS, per_image=(2, 2))(i, 0).parts) for i in range(20)} == {2}
-    assert {len(SamplingPlan(DEFECTS, NORMALS)(i, 0).parts) for i in range(20)} == {1}
+    assert {len(SamplingPlan(DEFECTS, NORMALS, per_image=(2, 2))(i, 0).defects) for i in range(20)} == {2}
+    assert {len(SamplingPlan(DEFECTS, NORMALS)(i, 0).defects) for i in range(20)} == {1}
 
 
 def test_kinds_in_one_picture_differ_only_when_mixed() -> None:
     for i in range(30):
         wanted = SamplingPlan(DEFECTS, NORMALS, per_image=(3, 3))(i, 0)
-        assert {part.defect for part in wanted.parts} == {DEFECTS[i % 3]} and wanted.defect == DEFECTS[i % 3]
+        assert {part.defect for part in wanted.defects} == {DEFECTS[i % 3]} and wanted.defect == DEFECTS[i % 3]
     mixed = [SamplingPlan(DEFECTS, NORMALS, per_image=(3, 3), mix=True)(i, 0) for i in range(60)]
-    assert [wanted.parts[0].defect for wanted in mixed] == DEFECTS * 20, "the first still takes its turn"
-    assert {part.defect for wanted in mixed for part in wanted.parts[1:]} == set(DEFECTS)
+    assert [wanted.defects[0].defect for wanted in mixed] == DEFECTS * 20, "the first still takes its turn"
+    assert {part.defect for wanted in mixed for part in wanted.defects[1:]} == set(DEFECTS)
     for wanted in mixed:
-        kinds = {part.defect for part in wanted.parts}
+        kinds = {part.defect for part in wanted.defects}
         assert wanted.defect == (COMBINED if len(kinds) > 1 else kinds.pop())
     assert {wanted.defect for wanted in mixed} > {COMBINED}
 
 
 def test_severities_are_drawn_from_their_range_one_for_each_defect() -> None:
-    drawn = [[p.severity for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.5, 1.5), per_image=(2, 2))(i, 0).parts] for i in range(200)]
+    drawn = [[p.severity for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.5, 1.5), per_image=(2, 2))(i, 0).defects] for i in range(200)]
     assert 0.5 <= np.min(drawn) < 0.52 and 1.48 < np.max(drawn) <= 1.5 and all(a != b for a, b in drawn)
-    assert {p.severity for i in range(9) for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.123456, 0.123456))(i, 0).parts} == {0.123456}
-    assert min(SamplingPlan(DEFECTS, NORMALS, severity=(1e-5, 2e-5))(i, 0).parts[0].severity for i in range(9)) >= 1e-5, (
+    assert {p.severity for i in range(9) for p in SamplingPlan(DEFECTS, NORMALS, severity=(0.123456, 0.123456))(i, 0).defects} == {0.123456}
+    assert min(SamplingPlan(DEFECTS, NORMALS, severity=(1e-5, 2e-5))(i, 0).defects[0].severity for i in range(9)) >= 1e-5, (
         "never rounded to 0"
     )
 
@@ -161,16 +161,16 @@ def test_what_a_row_leaves_out_is_as_without_a_plan(folder: Path) -> None:
     plan = opened(folder, {"defect": "blob"}, "", {"defect": "blob", "size": None, "region": None}, {"defect": "stain"})
     assert len(plan) == 3, "an empty line is no row"
     assert [plan(i, 0).normal for i in range(3)] == [folder / f"good/{name}.png" for name in "aba"]
-    assert [plan(i, 0).parts for i in range(3)] == [(DefectSpec("blob"),), (DefectSpec("blob"),), (DefectSpec("stain"),)]
+    assert [plan(i, 0).defects for i in range(3)] == [(DefectSpec("blob"),), (DefectSpec("blob"),), (DefectSpec("stain"),)]
     assert [plan(i, 0).base for i in range(3)] == [SamplingPlan(DEFECTS, NORMALS, 7)(i, 0).base for i in range(3)]
     assert plan.regions() == {}
     assert opened(folder, {}, known=["blob"])(0, 0).defect == "blob", "the only one there is"
 
 
 def test_a_row_may_have_several_defects(folder: Path) -> None:
-    parts = [{"defect": "blob", "region": "rect:10%,10%,50%,50%"}, {"defect": "line", "size": "0.5x", "severity": 2}]
-    plan = opened(folder, {"parts": parts, "seed": 1})
-    assert plan(0, 0).parts == (DefectSpec("blob", "rect:10%,10%,50%,50%"), DefectSpec("line", None, Size(0.5, 0.5, True), 2.0))
+    defects = [{"defect": "blob", "region": "rect:10%,10%,50%,50%"}, {"defect": "line", "size": "0.5x", "severity": 2}]
+    plan = opened(folder, {"defects": defects, "seed": 1})
+    assert plan(0, 0).defects == (DefectSpec("blob", "rect:10%,10%,50%,50%"), DefectSpec("line", None, Size(0.5, 0.5, True), 2.0))
     assert plan(0, 0).defect == COMBINED and list(plan.regions()) == ["rect:10%,10%,50%,50%"]
 
 
@@ -178,28 +178,29 @@ def test_an_absolute_path_is_taken_as_it_is(folder: Path, tmp_path_factory: pyte
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     row = {"defect": "blob", "normal": str(folder / "good/a.png"), "region": str(folder / "masks/here.png")}
     wanted = PlanFile(written(elsewhere, row), DEFECTS, [Path("x.png")], 0)(0, 0)
-    assert wanted.normal == folder / "good/a.png" and wanted.parts[0].region == str(folder / "masks/here.png")
+    assert wanted.normal == folder / "good/a.png" and wanted.defects[0].region == str(folder / "masks/here.png")
 
 
 BAD = {
     "not json": ("{defect: blob}", "is not JSON"),
     "no object": ("[1, 2]", "is a list; expected an object"),
     "unknown key": ({"defect": "blob", "sevirity": 1}, "unknown key 'sevirity'"),
-    "unknown key in a part": ({"parts": [{"defect": "blob", "color": 1}]}, "unknown key 'color' in its parts"),
-    "seed in a part": ({"parts": [{"defect": "blob", "seed": 1}]}, "unknown key 'seed' in its parts"),
-    "normal in a part": ({"parts": [{"defect": "blob", "normal": "good/a.png"}]}, "unknown key 'normal' in its parts"),
+    "unknown key in a part": ({"defects": [{"defect": "blob", "color": 1}]}, "unknown key 'color' in its defects"),
+    "seed in a part": ({"defects": [{"defect": "blob", "seed": 1}]}, "unknown key 'seed' in its defects"),
+    "normal in a part": ({"defects": [{"defect": "blob", "normal": "good/a.png"}]}, "unknown key 'normal' in its defects"),
     "missing normal": ({"defect": "blob", "normal": "good/c.png"}, "normal good/c.png: is no picture"),
     "normal is a folder": ({"defect": "blob", "normal": "good"}, "normal good: is no picture"),
     "normal is text": ({"defect": "blob", "normal": "plan.jsonl"}, "normal plan.jsonl: is no picture"),
     "seed is text": ({"defect": "blob", "seed": "7"}, "seed: got '7'"),
     "seed below 0": ({"defect": "blob", "seed": -1}, "seed: got -1"),
     "seed is true": ({"defect": "blob", "seed": True}, "seed: got True"),
-    "parts are no list": ({"parts": {"defect": "blob"}}, "parts: expected a list of 1"),
-    "no parts": ({"parts": []}, "parts: expected a list of 1"),
-    "too many parts": ({"parts": [{"defect": "blob"}] * (MOST_PARTS + 1)}, f"parts: expected a list of 1 to {MOST_PARTS}"),
-    "parts are numbers": ({"parts": [1]}, "parts: expected a list of 1"),
-    "defect beside parts": ({"defect": "blob", "parts": [{"defect": "blob"}]}, "has 'defect' beside 'parts'"),
-    "size beside parts": ({"size": "9px", "parts": [{"defect": "blob"}]}, "has 'size' beside 'parts'"),
+    "an older key": ({"parts": [{"defect": "blob"}]}, "has the key 'parts', which is called 'defects' now"),
+    "defects are no list": ({"defects": {"defect": "blob"}}, "defects: expected a list of 1"),
+    "no defects": ({"defects": []}, "defects: expected a list of 1"),
+    "too many defects": ({"defects": [{"defect": "blob"}] * (MOST_DEFECTS + 1)}, f"defects: expected a list of 1 to {MOST_DEFECTS}"),
+    "defects are numbers": ({"defects": [1]}, "defects: expected a list of 1"),
+    "defect beside defects": ({"defect": "blob", "defects": [{"defect": "blob"}]}, "has 'defect' beside 'defects'"),
+    "size beside defects": ({"size": "9px", "defects": [{"defect": "blob"}]}, "has 'size' beside 'defects'"),
     "no defect": ({"seed": 1}, "defect: got None, expected blob or line or stain"),
     "unknown defect": ({"defect": "bolb"}, "defect: got 'bolb', expected blob or line or stain"),
     "defect is a list": ({"defect": ["blob"]}, "defect: got ['blob']"),
@@ -231,13 +232,13 @@ def test_a_bad_row_is_named_with_its_number(name: str, folder: Path) -> None:
         ({"defect": "blob", "region": "rect:1,1,5,5"}, "region: says where on a normal, and there is none with --free"),
         ({"defect": "blob", "size": "9px"}, "there is none with --free"),
         ({"defect": "blob", "severity": 2}, "there is none with --free"),
-        ({"parts": [{"defect": "blob"}, {"defect": "line"}]}, "asks for several defects"),
+        ({"defects": [{"defect": "blob"}, {"defect": "line"}]}, "asks for several defects"),
     ],
 )
 def test_a_row_about_a_normal_does_not_go_with_free(row: dict[str, Any], message: str, folder: Path) -> None:
     with pytest.raises(DataError, match=f"row 1: .*{message}"):
         opened(folder, row, free=True)
-    wanted = opened(folder, {"defect": "line", "seed": 3}, {"parts": [{"defect": "blob"}]}, free=True)
+    wanted = opened(folder, {"defect": "line", "seed": 3}, {"defects": [{"defect": "blob"}]}, free=True)
     assert wanted(0, 0) == PairSpec(0, 0, (DefectSpec("line"),), None, derive(3, 0), 3) and wanted(1, 0).defect == "blob"
     assert wanted.normals == [] and wanted.regions() == {}
 
@@ -277,9 +278,9 @@ def test_a_planned_row_asks_for_the_same_pair_from_any_folder(
         for i, before in enumerate(wanted):
             after = plan(i, 0)
             assert (after.index, after.seed, after.base, after.normal) == (i, before.seed, before.base, (folder / str(before.normal)))
-            assert [(p.defect, p.size, p.severity) for p in after.parts] == [(p.defect, p.size, p.severity) for p in before.parts]
+            assert [(p.defect, p.size, p.severity) for p in after.defects] == [(p.defect, p.size, p.severity) for p in before.defects]
             mine = None if region is None else str(folder / region) if region.endswith("png") else region
-            assert {p.region for p in after.parts} == {mine}
+            assert {p.region for p in after.defects} == {mine}
             assert plan(i, 1).seed == asked(i, 1).seed, "and so do its later attempts"
             assert plan_row(after) == plan_row(before)
 

@@ -131,7 +131,7 @@ def test_a_plain_request(normals: list[Path]) -> None:
     assert job.indexes == range(4) and job.normals == normals
     wanted = [job.plan(i, 0) for i in job.indexes]
     assert [w.defect for w in wanted] == ["blob", "line"] * 2 and {w.normal for w in wanted[:3]} == set(normals)
-    assert all(w.parts == (DefectSpec(w.defect),) for w in wanted)
+    assert all(w.defects == (DefectSpec(w.defect),) for w in wanted)
     assert job.placement.regions == {} and job.placement.places is None
     assert job.plan(0, 0).seed != prepare_request(Request(4, seed=4), PRODUCT, lambda: normals).plan(0, 0).seed
 
@@ -153,8 +153,8 @@ def test_every_wish_arrives(folder: Path, normals: list[Path]) -> None:
     )
     job = prepare_request(request, PRODUCT, never)
     assert job.indexes == range(10, 16) and job.normals == normals, "as many as are picked from"
-    parts = [part for i in job.indexes for part in job.plan(i, 0).parts]
-    assert {len(job.plan(i, 0).parts) for i in job.indexes} <= {2, 3} and {part.defect for part in parts} == {"line"}
+    parts = [part for i in job.indexes for part in job.plan(i, 0).defects]
+    assert {len(job.plan(i, 0).defects) for i in job.indexes} <= {2, 3} and {part.defect for part in parts} == {"line"}
     assert {part.size for part in parts} == {Size(20, 40, False)} and all(0.5 <= part.severity <= 1.5 for part in parts)
     (region,) = {part.region for part in parts}
     assert region is not None and job.placement.regions[region][normals[0]].sum() == 40 * 30

@@ -9,8 +9,8 @@ from typing import Any
 
 from flawsmith.config.schema import Config
 from flawsmith.core.files import content_hash
-from flawsmith.generation.attempt import PlacementInputs
 from flawsmith.generation.plan import PairSpec
+from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.version import __version__
 
 DIGITS = 16  # hexadecimal ones of a hash as it stands in a row
@@ -29,9 +29,9 @@ class Fingerprint:
     def of(self, spec: PairSpec) -> str:
         """Return the hash of one attempt's pair, DIGITS hexadecimal digits."""
         value: list[Any] = [self._common, None if spec.normal is None else self._content(spec.normal)]
-        for part in spec.parts:
-            size = None if part.size is None else part.size.text()
-            value.append([part.defect, part.severity, size, self._region(part.region, spec.normal)])
+        for defect in spec.defects:
+            size = None if defect.size is None else defect.size.text()
+            value.append([defect.defect, defect.severity, size, self._region(defect.region, spec.normal)])
         if spec.normal is not None:
             files = [given.file_for(spec.normal) for given in (self._placement.places, self._placement.foregrounds) if given is not None]
             value.append([None if file is None else self._content(file) for file in files])

@@ -18,7 +18,8 @@ from flawsmith.core.locks import hold
 from flawsmith.core.progress import progress
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
-from flawsmith.generation.attempt import Attempt, Compositor, PlacementInputs
+from flawsmith.generation.attempt import Attempt
+from flawsmith.generation.compositor import Compositor
 from flawsmith.generation.fingerprint import Fingerprint
 from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
@@ -26,6 +27,7 @@ from flawsmith.generation.request import PreparedRequest, Request, prepare_reque
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
 from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED
+from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limits, load_limits
@@ -123,34 +125,34 @@ class Generator:
         batch = 1 if self._device == "cpu" else self.config.generation.batch  # a CPU draws one at a time: hold one picture
         with progress("generate", len(queue), quiet) as advance:
             while turn:
-                rows = [job.plan(*queue.popleft()) for _ in range(min(batch, len(queue)))]
-                waiting |= {attempt.wanted.index: attempt for attempt in self._make(rows, job.placement, clock)}
+                specs = [job.plan(*queue.popleft()) for _ in range(min(batch, len(queue)))]
+                waiting |= {attempt.spec.index: attempt for attempt in self._make(specs, job.placement, clock)}
                 while turn and turn[0] in waiting:
                     attempt = waiting.pop(turn[0])
                     with _timed(clock, "write"):
-                        outcome = output.finish(attempt, attempt.wanted.attempt + 1 >= self.config.generation.attempts)
+                        outcome = output.finish(attempt, attempt.spec.attempt + 1 >= self.config.generation.attempts)
                     counts[outcome] += 1
                     reasons.update(reason.check for reason in attempt.reasons)
                     if outcome == REJECTED:
-                        queue.appendleft((attempt.wanted.index, attempt.wanted.attempt + 1))
+                        queue.appendleft((attempt.spec.index, attempt.spec.attempt + 1))
                         break
                     turn.popleft()
                     advance(f"{counts[ACCEPTED]} accepted, {counts[REJECTED] + counts[FAILED]} attempts rejected")
         seconds = {name: round(value, 3) for name, value in clock.items()}
         return Summary(counts[ACCEPTED], counts[REJECTED], counts[FAILED], dict(reasons), seconds)
 
-    def _make(self, rows: Sequence[PairSpec], placement: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
+    def _make(self, specs: Sequence[PairSpec], placement: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
         """Return the attempts, their defects drawn one after the other: the second of all after the first of all."""
         with _timed(clock, "data"):
-            attempts = [self.compositor.begin(row) for row in rows]
+            attempts = [self.compositor.begin(spec) for spec in specs]
         while going := [attempt for attempt in attempts if attempt.open]:
             with _timed(clock, "data"):
-                spots = [(attempt, spot) for attempt in going if (spot := self.compositor.propose(attempt, placement)) is not None]
+                sites = [(attempt, site) for attempt in going if (site := self.compositor.propose(attempt, placement)) is not None]
             with _timed(clock, "model"):
-                drawn = draw(self.model, [spot.task for _, spot in spots], self.config, self.precision, self.compositor.tones)
+                drawn = draw(self.model, [site.task for _, site in sites], self.config, self.precision, self.compositor.levels)
             with _timed(clock, "decode"):
-                for (attempt, spot), window in zip(spots, drawn, strict=True):
-                    self.compositor.finish(attempt, spot, window)
+                for (attempt, site), window in zip(sites, drawn, strict=True):
+                    self.compositor.finish(attempt, site, window)
         return attempts
 
     def _own_normals(self) -> list[Path]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.dataset.windows import cut
-from flawsmith.generation.attempt import Attempt
+from flawsmith.generation.attempt import Attempt, box_around
 from flawsmith.generation.fingerprint import Fingerprint
 from flawsmith.generation.plan import Plan
 from flawsmith.images.files import read_pitch, type_of
@@ -42,28 +42,29 @@ class Output:
         """
         if not attempt.reasons:
             attempt.reasons += self._duplicates(attempt)
-        wanted, image = attempt.wanted, attempt.image
+        spec, image = attempt.spec, attempt.image
+        defects = attempt.placed()
         pair = Pair(
-            wanted.id,
-            wanted.defect,
+            spec.id,
+            spec.defect,
             FAILED if last and attempt.reasons else REJECTED if attempt.reasons else ACCEPTED,
-            wanted.attempt,
+            spec.attempt,
             reasons=tuple(attempt.reasons),
             scores=attempt.scores(),
-            seed=wanted.seed,
-            normal=None if wanted.normal is None else str(wanted.normal),
+            seed=spec.seed,
+            normal=None if spec.normal is None else str(spec.normal),
             model=self._model,
-            settings=self._fingerprint.of(wanted),
-            source_format=None if wanted.normal is None else type_of(wanted.normal),
+            settings=self._fingerprint.of(spec),
+            source_format=None if spec.normal is None else type_of(spec.normal),
             size=None if image is None else (image.shape[0], image.shape[1]),
-            region=attempt.region(),
-            severity=max(part.severity for part in wanted.parts),
-            defects=attempt.defects(),
+            region=box_around([defect.region for defect in defects if defect.region is not None]),
+            severity=max(defect.severity for defect in spec.defects),
+            defects=defects,
         )
         if pair.accepted:
             assert image is not None
             mask = attempt.mask()
-            pair = self._pairs.add(pair, image, mask, None if wanted.normal is None else read_pitch(wanted.normal))
+            pair = self._pairs.add(pair, image, mask, None if spec.normal is None else read_pitch(spec.normal))
             self._remember(pair, image, mask)
         else:
             self._pairs.append(pair)
@@ -99,9 +100,9 @@ class Output:
 
     def _duplicates(self, attempt: Attempt) -> list[Reason]:
         reasons = []
-        for flaw in attempt.flaws:
-            ids, crops = self._crops.get(flaw.spot.part.defect, ([], []))
-            if flaw.crop is not None and crops and (reason := self._checks.duplicate(flaw.crop, crops, ids)):
+        for drawn in attempt.drawn:
+            ids, crops = self._crops.get(drawn.site.spec.defect, ([], []))
+            if drawn.crop is not None and crops and (reason := self._checks.duplicate(drawn.crop, crops, ids)):
                 reasons.append(reason)
         return reasons
 

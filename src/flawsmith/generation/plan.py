@@ -16,7 +16,7 @@ from flawsmith.placement.regions import Regions, parse_box
 from flawsmith.placement.shapes import Size, parse_size
 
 COMBINED = "combined"  # the defect folder of pictures with several kinds, as in MVTec AD
-MOST_PARTS = 16  # defects in one picture
+MOST_DEFECTS = 16  # defects in one picture
 MOST_SEVERE = 4.0
 SHOWN = 10  # bad rows of a plan named in one error
 _RANGE = re.compile(r"([0-9.]+)(?:-([0-9.]+))?")
@@ -38,7 +38,7 @@ class PairSpec:
 
     index: int
     attempt: int
-    parts: tuple[DefectSpec, ...]
+    defects: tuple[DefectSpec, ...]
     normal: Path | None  # None in --free
     seed: int  # of this attempt
     base: int = 0  # the pair's own, from which those of its attempts come
@@ -51,11 +51,11 @@ class PairSpec:
     @property
     def defect(self) -> str:
         """The name of its folder: the defect's, or COMBINED for several kinds."""
-        kinds = {part.defect for part in self.parts}
+        kinds = {spec.defect for spec in self.defects}
         return kinds.pop() if len(kinds) == 1 else COMBINED
 
 
-Plan = Callable[[int, int], PairSpec]  # (index, attempt) to what is wanted
+Plan = Callable[[int, int], PairSpec]  # (index, attempt) to what is asked for
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ class SamplingPlan:
             kinds[1:] = [self.defects[int(g.integers(len(self.defects)))] for _ in kinds[1:]]
         low, high = self.severity
         strengths = [min(max(round(float(g.uniform(low, high)), 3), low), high) for _ in kinds]  # rounding keeps the range
-        parts = tuple(DefectSpec(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
-        return PairSpec(index, attempt, parts, normal, derive(base, attempt), base)
+        specs = tuple(DefectSpec(kind, self.region, self.size, s) for kind, s in zip(kinds, strengths, strict=True))
+        return PairSpec(index, attempt, specs, normal, derive(base, attempt), base)
 
 
 class PlanFile:
@@ -130,28 +130,28 @@ class PlanFile:
     def regions(self) -> dict[str, Regions]:
         """Return the checked regions that its rows name, by their text."""
         where: dict[str, list[Path]] = {}
-        for normal, parts, _ in self._rows:
-            for part in parts:
-                if part.region and normal:
-                    where.setdefault(part.region, []).append(normal)
+        for normal, specs, _ in self._rows:
+            for spec in specs:
+                if spec.region and normal:
+                    where.setdefault(spec.region, []).append(normal)
         return {text: Regions(text, list(dict.fromkeys(normals))) for text, normals in where.items()}
 
     def __call__(self, index: int, attempt: int) -> PairSpec:
         """Return attempt number `attempt` at row `index`; only its seed changes from attempt to attempt."""
-        normal, parts, seed = self._rows[index]
-        return PairSpec(index, attempt, parts, normal, derive(seed, attempt), seed)
+        normal, specs, seed = self._rows[index]
+        return PairSpec(index, attempt, specs, normal, derive(seed, attempt), seed)
 
 
-def plan_row(wanted: PairSpec) -> dict[str, Any]:
+def plan_row(spec: PairSpec) -> dict[str, Any]:
     """Return the row of a --plan file, lying anywhere, that asks for the same pair with the same seed."""
-    row: dict[str, Any] = {"normal": str(wanted.normal.resolve())} if wanted.normal else {}
-    parts = [
-        {"defect": part.defect, "severity": part.severity}
-        | ({"region": _anywhere(part.region)} if part.region else {})
-        | ({"size": part.size.text()} if part.size else {})
-        for part in wanted.parts
+    row: dict[str, Any] = {"normal": str(spec.normal.resolve())} if spec.normal else {}
+    defects = [
+        {"defect": defect.defect, "severity": defect.severity}
+        | ({"region": _anywhere(defect.region)} if defect.region else {})
+        | ({"size": defect.size.text()} if defect.size else {})
+        for defect in spec.defects
     ]
-    return row | (parts[0] if len(parts) == 1 else {"parts": parts}) | {"seed": wanted.base}
+    return row | (defects[0] if len(defects) == 1 else {"defects": defects}) | {"seed": spec.base}
 
 
 def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> list[str]:
@@ -186,26 +186,28 @@ def parse_severity(text: str | float | tuple[float, float]) -> tuple[float, floa
 def parse_per_image(text: str | int | tuple[int, int]) -> tuple[int, int]:
     """Return the least and the greatest number of defects of "2" or "1-3"; raises ConfigError."""
     low, high = text if isinstance(text, tuple) else _parse_range(text)
-    if not 1 <= low <= high <= MOST_PARTS or low != int(low) or high != int(high):
-        raise ConfigError(f"--per-image {text}: expected a whole number from 1 to {MOST_PARTS}, or a range such as 1-3.")
+    if not 1 <= low <= high <= MOST_DEFECTS or low != int(low) or high != int(high):
+        raise ConfigError(f"--per-image {text}: expected a whole number from 1 to {MOST_DEFECTS}, or a range such as 1-3.")
     return int(low), int(high)
 
 
 _EXAMPLE = '{"normal": "good/007.png", "defect": "scratch", "region": "rect:10%,20%,30%,10%", "size": "20-40px", "severity": 1, "seed": 7}'
-_PART_KEYS = ("defect", "region", "size", "severity")
-_KEYS = ("normal", *_PART_KEYS, "seed", "parts")
+_DEFECT_KEYS = ("defect", "region", "size", "severity")
+_KEYS = ("normal", *_DEFECT_KEYS, "seed", "defects")
 
 
 def _read_row(
     line: str, folder: Path, known: Sequence[str], fallback: Path | None, seed: int
 ) -> tuple[Path | None, tuple[DefectSpec, ...], int]:
-    """Return normal, parts and seed of one row; raises FlawsmithError for what cannot be used."""
+    """Return normal, defects and seed of one row; raises FlawsmithError for what cannot be used."""
     try:
         row = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(f"is not JSON ({error}); expected a row such as {_EXAMPLE}") from error
     if not isinstance(row, dict):
         raise DataError(f"is a {type(row).__name__}; expected an object such as {_EXAMPLE}")
+    if "parts" in row:
+        raise DataError("has the key 'parts', which is called 'defects' now; rename it.")
     if unknown := sorted(set(row) - set(_KEYS)):
         raise DataError(f"has the unknown key {unknown[0]!r}; expected {', '.join(_KEYS)}.")
     normal = fallback
@@ -218,19 +220,19 @@ def _read_row(
     given = row.get("seed", seed)
     if isinstance(given, bool) or not isinstance(given, int) or given < 0:
         raise DataError(f"seed: got {given!r}, expected a whole number of 0 or more.")
-    inner = row.get("parts", [{key: row[key] for key in _PART_KEYS if key in row}])
-    if not isinstance(inner, list) or not 1 <= len(inner) <= MOST_PARTS or not all(isinstance(part, dict) for part in inner):
-        raise DataError(f"parts: expected a list of 1 to {MOST_PARTS} objects with defect, region, size and severity.")
-    if normal is None and (len(inner) > 1 or any(set(part) & {"size", "severity"} for part in inner)):
+    inner = row.get("defects", [{key: row[key] for key in _DEFECT_KEYS if key in row}])
+    if not isinstance(inner, list) or not 1 <= len(inner) <= MOST_DEFECTS or not all(isinstance(each, dict) for each in inner):
+        raise DataError(f"defects: expected a list of 1 to {MOST_DEFECTS} objects with defect, region, size and severity.")
+    if normal is None and (len(inner) > 1 or any(set(each) & {"size", "severity"} for each in inner)):
         raise DataError("asks for several defects, a size or a severity, which are about a normal, and there is none with --free.")
-    if "parts" in row and (both := sorted(set(row) & set(_PART_KEYS))):
-        raise DataError(f"has {both[0]!r} beside 'parts'; move it into the parts.")
-    return normal, tuple(_read_part(part, folder, known, normal) for part in inner), given
+    if "defects" in row and (both := sorted(set(row) & set(_DEFECT_KEYS))):
+        raise DataError(f"has {both[0]!r} beside 'defects'; move it into them.")
+    return normal, tuple(_read_defect(each, folder, known, normal) for each in inner), given
 
 
-def _read_part(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> DefectSpec:
-    if unknown := sorted(set(row) - set(_PART_KEYS)):
-        raise DataError(f"has the unknown key {unknown[0]!r} in its parts; expected {', '.join(_PART_KEYS)}.")
+def _read_defect(row: dict[str, Any], folder: Path, known: Sequence[str], normal: Path | None) -> DefectSpec:
+    if unknown := sorted(set(row) - set(_DEFECT_KEYS)):
+        raise DataError(f"has the unknown key {unknown[0]!r} in its defects; expected {', '.join(_DEFECT_KEYS)}.")
     defect = row.get("defect", known[0] if len(known) == 1 else None)
     if defect not in known:
         raise DataError(f"defect: got {defect!r}, expected {' or '.join(known)}.")

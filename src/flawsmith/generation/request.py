@@ -6,9 +6,9 @@ from pathlib import Path
 
 from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.files import check_output
-from flawsmith.generation.attempt import PlacementInputs
 from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
+from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
 from flawsmith.placement.shapes import parse_size
 from flawsmith.product.product import Product
@@ -72,8 +72,8 @@ def prepare_request(request: Request, product: Product, own_normals: Callable[[]
     else:
         region = None if request.region is None else str(request.region)
         size = None if request.size is None else parse_size(request.size)
-        strengths, parts = parse_severity(request.severity), parse_per_image(request.per_image)
-        plan = SamplingPlan(defects, normals, request.seed, region, size, strengths, parts, request.mix)
+        severity, per_image = parse_severity(request.severity), parse_per_image(request.per_image)
+        plan = SamplingPlan(defects, normals, request.seed, region, size, severity, per_image, request.mix)
         indexes = range(request.start, request.start + max(request.count or 0, request.pick_from))
         regions = {region: Regions(region, normals)} if region else {}
     _check_depth(normals, product)
@@ -116,7 +116,7 @@ def _check_together(request: Request) -> None:
 
 def _check_sizes(plan: Plan, indexes: Iterable[int], product: Product) -> None:
     """Raise ConfigError for the first size that comes to less than a pixel of what real defects of its kind are."""
-    for defect, size in dict.fromkeys((part.defect, part.size) for index in indexes for part in plan(index, 0).parts):
+    for defect, size in dict.fromkeys((spec.defect, spec.size) for index in indexes for spec in plan(index, 0).defects):
         if size is not None and defect in product.sides:
             size.check(defect, product.sides[defect])
 

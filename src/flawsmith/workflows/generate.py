@@ -98,6 +98,6 @@ class LoadedRun:
             if number < SHOWN:
                 attempt = self.generator.sketch(job, index)
                 assert attempt.image is not None
-                shapes = [(f.spot.placement.top, f.spot.placement.left, f.mask) for f in attempt.flaws]
-                yield PlanEntry(f"{attempt.wanted.id}  {attempt.wanted.defect}", attempt.image, shapes)
+                shapes = [(d.site.placement.top, d.site.placement.left, d.mask) for d in attempt.drawn]
+                yield PlanEntry(f"{attempt.spec.id}  {attempt.spec.defect}", attempt.image, shapes)
             advance("")

@@ -1,0 +1,168 @@
+"""Defects placed, given to the model as tasks, and what it drew composited into pictures and verified."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from flawsmith.compositing.blending import band, blend
+from flawsmith.compositing.change import change_map
+from flawsmith.compositing.colour_jitter import choose_tint, tinted
+from flawsmith.compositing.extract import extract
+from flawsmith.compositing.mask_refinement import refine
+from flawsmith.compositing.noise_matching import match_grain
+from flawsmith.compositing.roughness import grain
+from flawsmith.compositing.texture_transfer import Detail, choose_sigma
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import NoRoomError
+from flawsmith.core.seeds import derive, numpy_generator
+from flawsmith.dataset.dihedral import dihedral_poses
+from flawsmith.dataset.windows import cut, paste
+from flawsmith.generation.attempt import Attempt, DefectSite, DrawnDefect
+from flawsmith.generation.plan import DefectSpec, PairSpec
+from flawsmith.images.channels import colour_count
+from flawsmith.images.files import read_image
+from flawsmith.images.pixel_range import shares
+from flawsmith.models.dual_model import DualModel
+from flawsmith.pairs.reason import Reason
+from flawsmith.placement.inputs import PlacementInputs
+from flawsmith.placement.regions import possible_places
+from flawsmith.placement.search import Placement, PlacementRequest, place
+from flawsmith.product.exemplars import Exemplar
+from flawsmith.product.product import Product
+from flawsmith.quality.verify import Verdict, Verifier
+from flawsmith.quality.view import Candidate
+from flawsmith.synthesis.task import Drawn, Task
+
+
+class Compositor:
+    """What turns a defect that is asked for into a task for the model, and what the model drew into pixels of a picture."""
+
+    def __init__(
+        self, model: DualModel, config: Config, product: Product, exemplars: dict[str, list[Exemplar]], verifier: Verifier
+    ) -> None:
+        """exemplars: by defect."""
+        self._model, self._config, self._product, self._exemplars, self._verifier = model, config, product, exemplars, verifier
+        self.levels = product.levels if config.generation.snap > 0 else None
+
+    def begin(self, spec: PairSpec) -> Attempt:
+        """Return a new attempt with its normal read."""
+        return Attempt(spec, None if spec.normal is None else read_image(spec.normal))
+
+    def propose(self, attempt: Attempt, inputs: PlacementInputs) -> DefectSite | None:
+        """Return where the attempt's next defect goes; None, with the reason noted in the attempt, where there is no room."""
+        number = len(attempt.drawn)
+        spec, seed = attempt.spec.defects[number], derive(attempt.spec.seed, "part", number)
+        entry = 1 + self._product.shape.defects.index(spec.defect)
+        window = self._product.shape.window
+        if attempt.image is None or attempt.spec.normal is None:
+            everywhere = np.ones((window, window), bool)
+            return DefectSite(spec, Placement(0, 0, everywhere, everywhere, "", None), None, Task(None, everywhere, None, entry, seed))
+        g = numpy_generator(seed, "place")
+        try:
+            request = self._placement_request(attempt, spec, inputs, attempt.spec.normal)
+            found = place(attempt.image, self._exemplars[spec.defect], window, self._model.factor, self._config, g, request)
+        except NoRoomError as error:
+            attempt.reasons.append(Reason("place", str(error)))
+            return None
+        height, width = found.region.shape
+        normal = self._product.scale.to_model(cut(attempt.image, found.top, found.left, height, width), self._product.shape.colours)
+        free = spec.size is None and g.random() < self._config.generation.free_shapes
+        task = Task(normal, found.region, None if free else found.shape, entry, derive(seed, "draw"), spec.severity)
+        within = None if request.within is None else cut(request.within, found.top, found.left, height, width)
+        return DefectSite(spec, found, within, task)
+
+    def sketch(self, spec: PairSpec, inputs: PlacementInputs) -> Attempt:
+        """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""
+        attempt = self.begin(spec)
+        while attempt.open and (site := self.propose(attempt, inputs)) is not None:
+            attempt.drawn.append(DrawnDefect(site, site.placement.shape, Verdict({}), None))
+        return attempt
+
+    def _placement_request(self, attempt: Attempt, spec: DefectSpec, inputs: PlacementInputs, normal: Path) -> PlacementRequest:
+        assert attempt.image is not None
+        region = inputs.regions[spec.region][normal] if spec.region else None
+        likely = inputs.places[normal] if inputs.places else None
+        found = inputs.foregrounds.mask_for(normal, attempt.image, spec.defect) if inputs.foregrounds else None
+        within = possible_places(normal, region, likely, found, bool(inputs.foregrounds and inputs.foregrounds.given))
+        background = self._product.background
+        near = 0.0 if found is not None and background is not None and not background.fixed else None
+        taken = [box for drawn in attempt.drawn if (box := drawn.box())]
+        extent = inputs.foregrounds.extent_for(attempt.image, spec.defect) if inputs.foregrounds and region is None else None
+        return PlacementRequest(region, within, likely, near, spec.size, taken, self.levels is not None, extent)
+
+    def finish(self, attempt: Attempt, site: DefectSite, drawn: Drawn) -> None:
+        """Put what was drawn into the attempt's picture, with the mask of what is really there, and verify it."""
+        spec, placement = site.spec, site.placement
+        normal = None if attempt.image is None else cut(attempt.image, placement.top, placement.left, *placement.region.shape)
+        drawn, tint = self._toned(site, drawn, normal)
+        if normal is None:
+            mask = extract(drawn.mask, placement.region)
+            attempt.image = self._product.scale.to_pixels(drawn.image, self._product.shape.colours)
+            candidate = Candidate(attempt.image, None, mask, spec.defect, whole=drawn.image, part=drawn.anomaly)
+        else:
+            assert attempt.image is not None
+            image, mask = self._blended(site, drawn, normal)
+            others = cut(attempt.mask(), placement.top, placement.left, *mask.shape) if attempt.drawn else None
+            side, placed = placement.side, spec.region is not None
+            candidate = Candidate(image, normal, mask, spec.defect, spec.severity, side, placed, others, site.within)
+            paste(attempt.image, image, placement.top, placement.left)
+        verdict = self._verifier.verify(candidate)
+        attempt.drawn.append(DrawnDefect(site, mask, verdict, self._verifier.crop(candidate) if mask.any() else None, tint))
+        attempt.reasons += verdict.reasons
+
+    def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> tuple[Drawn, np.ndarray | None]:
+        """Return what was drawn with grain, fine structure and colours as real defects have them, and its shift of colours (C,).
+
+        normal: (h, w, C) as stored, the window it is drawn into; None for a picture from noise.
+        """
+        spec, task, region = site.spec, site.task, site.placement.region
+        if normal is not None:
+            drawn = self._with_grain(drawn, normal, site)
+        if (detail := self._details.get(spec.defect)) is not None:
+            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed)
+            if normal is not None:
+                drawn = self._with_grain(drawn, normal, site, adds=False)
+        config, colours = self._config.generation, self._product.shape.colours
+        tint = choose_tint(config, colours, task.seed) if self.levels is None else None  # binarised pictures have no other colours
+        return (drawn if tint is None else tinted(drawn, region, tint, config.feather)), tint
+
+    def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the window (h, w, C) as stored with the defect blended into the normal, and the mask (h, w) bool of what changed."""
+        scale, region = self._product.scale, site.placement.region
+        colours = colour_count(normal.shape[2])
+        image = drawn.image if self.levels is None else self.levels.snap(drawn.image)  # grain is made of values between
+        change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
+        mask = refine(drawn.mask, change, region, self._config.quality.change)
+        blended = blend(normal, image, band(mask, region, self._config.generation.feather), scale)
+        if self.levels is not None:  # a blend of black and white is a grey that no real border has
+            gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask
+            blended = np.where(gap[..., None], normal, blended)
+        return blended, mask
+
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
+        """Return what was drawn with the grain of one of the real defects of this kind; not adds: no more than the grainiest has."""
+        real, mask = self._grains[site.spec.defect], extract(drawn.mask, site.placement.region)
+        if not real or not mask.any():
+            return drawn
+        target = real[int(numpy_generator(site.task.seed, "grain").integers(len(real)))] if adds else max(real)
+        picture = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
+        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target, adds)
+        return replace(drawn, image=(2 * matched - 1).transpose(2, 0, 1))
+
+    @cached_property
+    def _details(self) -> dict[str, Detail]:
+        """The fine structure of the real defects of each kind; empty where it is as the model draws it."""
+        share, poses = self._config.generation.detail, dihedral_poses(self._config.data)
+        if share == 0:
+            return {}
+        scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
+        return {name: Detail(own, choose_sigma(own, share, factor), poses, scale, colours) for name, own in self._exemplars.items()}
+
+    @cached_property
+    def _grains(self) -> dict[str, list[float]]:
+        """The grain of the real defects of each kind against their surroundings, where they are thick enough to say."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        found = {name: [grain(shares(e.image, scale, colours), e.mask, e.others) for e in own] for name, own in self._exemplars.items()}
+        return {name: [value for value in values if value is not None] for name, values in found.items()}
