@@ -16,7 +16,7 @@ from machine import describe, forward_gflop, matmul_rate
 
 from flawsmith.config.resolve import resolve
 from flawsmith.models.store import load_model
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from machine import describe, forward_gflop, matmul_rate
 from flawsmith.config.resolve import resolve
 from flawsmith.generation.generator import load_generator
 from flawsmith.generation.request import Request
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ def prepare(args: argparse.Namespace, folder: str) -> dict[str, Any]:
     from machine import describe
 
     from flawsmith.config.resolve import resolve
-    from flawsmith.training.loop import fit
+    from flawsmith.workflows.fit import fit
 
     relaxed = "quality.margin=1e9"  # belongs to learning, which measures the real defects
     config = resolve("tiny", None, [f"training.steps={args.steps}", "training.preview_every=1000000", relaxed])

@@ -88,7 +88,7 @@ def tiny() -> Callable[..., Config]:
         "model": {"cells": 8, "channels": [32, 32], "attention_levels": 1, "head_dim": 16, "token_dim": 32, "tokens": 2, "layers": 1}
         | {"dual": True, "interaction": "saim", "saim_rank": 4, "bcm": False},
         "training": {"steps": 4, "batch": 2, "precision": "fp32", "learning_rate": 3e-3, "warmup": 2, "ema": 0.95, "log_every": 1},
-        "generation": {"steps": 2},
+        "generation": {"steps": 2, "precision": "fp32"},
     }
 
     def make(**groups: dict[str, Any]) -> Config:
@@ -110,7 +110,7 @@ def data16(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def learn(data: Path, run: Path, config: Config) -> Path:
-    from flawsmith.training.loop import fit
+    from flawsmith.workflows.fit import fit
 
     fit(data, run, config, device="cpu", threads=1, quiet=True)
     return run

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flawsmith.config.schema import Config
     from flawsmith.dataset.check import check
     from flawsmith.dataset.reading import read
-    from flawsmith.training.loop import fit
+    from flawsmith.workflows.fit import fit
     from flawsmith.workflows.benefit import benefit
     from flawsmith.workflows.evaluate import evaluate
     from flawsmith.workflows.generate import load
@@ -29,7 +29,7 @@ _HOMES = {
     "benefit": "flawsmith.workflows.benefit",
     "check": "flawsmith.dataset.check",
     "evaluate": "flawsmith.workflows.evaluate",
-    "fit": "flawsmith.training.loop",
+    "fit": "flawsmith.workflows.fit",
     "load": "flawsmith.workflows.generate",
     "preset": "flawsmith.config.resolve",
     "read": "flawsmith.dataset.reading",

@@ -9,7 +9,7 @@ import torch
 
 from flawsmith.config.schema import Config
 from flawsmith.images.files import read_image
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 from flawsmith.workflows.generate import load
 
 LOOSE = ("quality.consistency=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000")

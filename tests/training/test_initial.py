@@ -12,7 +12,7 @@ from flawsmith.models.build import build_model
 from flawsmith.models.store import load_model
 from flawsmith.product.shape import ModelSpec
 from flawsmith.training.initial import start_from
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 
 
 def test_what_fits_is_taken_and_the_rest_is_new(run8: Path) -> None:

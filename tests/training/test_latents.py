@@ -18,9 +18,9 @@ from flawsmith.dataset.reading import read
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import KeptLatents, encode_batch
-from flawsmith.training.loop import fit
 from flawsmith.training.objective import _weight, objective
 from flawsmith.training.prepare import TrainingData, prepare_training
+from flawsmith.workflows.fit import fit
 
 CPU = torch.device("cpu")
 

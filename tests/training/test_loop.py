@@ -23,12 +23,17 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.files import content_hash
 from flawsmith.core.locks import hold
+from flawsmith.core.precision import Precision
+from flawsmith.core.signals import Terminated
+from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
 from flawsmith.product.exemplars import load_exemplars
 from flawsmith.quality.limits import load_limits
+from flawsmith.training import devices, previews
+from flawsmith.training import precision as timing
 from flawsmith.training.ema import MovingAverage
-from flawsmith.training.loop import fit
 from flawsmith.training.pool import Batch, Pool
+from flawsmith.workflows.fit import fit
 
 Tiny = Callable[..., Config]
 
@@ -295,16 +300,129 @@ def test_a_row_of_the_log_is_the_mean_over_an_interruption_too(
             assert row[name] == pytest.approx(np.mean([one[name] for one in pair]), abs=1e-4)
 
 
+@pytest.mark.parametrize("initialised", [False, True])
 def test_a_training_that_was_cut_off_before_its_first_checkpoint_begins_anew(
-    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    initialised: bool, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+    settings = {"steps": 6, "checkpoint_every": 3, "preview_every": 4, "init": str(six) if initialised else ""}
+    config, run, whole = tiny(training=settings), tmp_path / "run", six
+    if initialised:
+        whole = tmp_path / "whole"
+        go(data8, whole, config)
+        assert not same_weights(whole, six)
     cut_off_at(3, monkeypatch)
     with pytest.raises(Killed):
         go(data8, run, config)
     monkeypatch.undo()
+    with (run / "log.jsonl").open("a") as stream:
+        stream.write('{"step": 3, "lo')  # cut off in the middle of a line
+    result = go(data8, run, config, resume=True)
+    assert same_weights(run, whole), "what it started from is not forgotten"
+    assert ("init" in result) == initialised
+    assert log(run) == log(whole), "every step once"
+
+
+def test_what_a_run_started_from_is_told_after_an_interruption_too(
+    six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 4, "checkpoint_every": 2, "preview_every": 100, "init": str(six)}), tmp_path / "run"
+    cut_off_at(4, monkeypatch)
+    with pytest.raises(Killed):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert go(data8, run, config, resume=True)["init"]["taken"] > 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, Terminated])
+def test_ctrl_c_while_previews_are_drawn_saves_no_average_as_the_weights(
+    error: type[BaseException], six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4}), tmp_path / "run"
+
+    def stop(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(previews, "draw", stop)
+    with pytest.raises(error):
+        go(data8, run, config)
+    monkeypatch.undo()
+    assert (run / "checkpoints/step-0000004.safetensors").is_file()
     go(data8, run, config, resume=True)
-    assert same_weights(run, six)
+    assert same_weights(run, six) and log(run) == log(six)
+
+
+def test_the_precision_that_was_faster_is_recorded_and_kept(
+    data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([Precision("bf16", "0.1 s a step, fp32 0.3 s"), Precision("fp32", "0.1 s a step, bf16 0.3 s")])
+    asked: list[tuple[str, str]] = []
+
+    def measure(name: str, device: str, step: Callable[[], object], what: str, *_: Any) -> Precision:
+        if name != "auto":
+            return Precision(name, "as asked for")
+        step()
+        asked.append((device, what))
+        return next(answers)
+
+    monkeypatch.setattr(timing, "measure_precision", measure)
+    config = tiny(training={"precision": "auto", "steps": 2}, generation={"precision": "auto"})
+    result = go(data8, tmp_path / "run", config)
+    assert (result["precision"], result["precision_why"], asked) == ("bf16", "0.1 s a step, fp32 0.3 s", [("cpu", "training")])
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text())["training"]["precision"] == "bf16"
+    learned = load_model(tmp_path / "run/model/model.safetensors")[1]
+    assert (learned.training.precision, learned.generation.precision) == ("bf16", "auto"), "drawing may be elsewhere"
+    longer = dataclasses.replace(config, training=dataclasses.replace(config.training, steps=3))
+    assert go(data8, tmp_path / "run", longer, resume=True)["precision"] == "bf16" and len(asked) == 1, "not measured anew"
+    untimed = go(data8, tmp_path / "other", tiny(training={"precision": "bf16", "steps": 2}, generation={"precision": "auto"}))
+    assert untimed["precision"] == "bf16" and same_weights_at(tmp_path / "run", tmp_path / "other", "step-0000002"), "timing left no trace"
+    assert load_model(tmp_path / "other/model/model.safetensors")[1].generation.precision == "bf16", "what is asked for holds for drawing"
+
+
+def same_weights_at(a: Path, b: Path, name: str) -> bool:
+    one, other = (load_file(run / f"checkpoints/{name}.safetensors") for run in (a, b))
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+class Placed(Exception):
+    """Says where the model was put."""
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("cuda:1", "cuda:1"), ("cuda", "cuda:0")])
+def test_the_index_of_a_device_counts(
+    asked: str, expected: str, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    current: list[torch.device] = []
+
+    class Accelerator:
+        """What accelerate says on a machine with two GPUs."""
+
+        device, num_processes, process_index, is_main_process = torch.device("cuda", 0), 1, 0, True
+
+        def __init__(self, **options: Any) -> None:
+            assert not options["cpu"] and options["device_placement"] == (asked == "cuda"), "it would place on the first one"
+
+        def wait_for_everyone(self) -> None:
+            pass
+
+    def place(_model: Any, device: torch.device) -> None:
+        raise Placed(str(device))
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setattr(devices, "Accelerator", Accelerator)
+    monkeypatch.setattr(DualModel, "to", place)
+    with pytest.raises(Placed, match=expected):
+        fit(data8, tmp_path / "run", tiny(), device=asked, threads=1, quiet=True)
+    assert current == ([torch.device("cuda:1")] if asked == "cuda:1" else [])
+
+
+def test_a_device_that_is_not_there_is_named(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(ConfigError, match="--device cuda:2: .*expected .*cuda:0, cuda:1"):
+        fit(data8, tmp_path / "run", tiny(), device="cuda:2", threads=1, quiet=True)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_training_can_be_made_longer(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
@@ -315,12 +433,23 @@ def test_a_finished_training_can_be_made_longer(six: Path, data8: Path, tiny: Ti
     assert not same_weights(run, six)
 
 
-def test_resume_keeps_the_runs_own_configuration(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+def test_resume_refuses_what_would_change_a_step_and_names_all_of_it(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
     run = Path(shutil.copytree(six, tmp_path / "run"))
-    other = tiny(training={"steps": 7, "batch": 3, "learning_rate": 0.1}, model={"tokens": 3}, data={"window": 16})
-    go(data8, run, other, resume=True)
-    model, config, product = load_model(run / "model/model.safetensors")
-    assert config.training.batch == 2 and config.model.tokens == 2 and product.shape.window == 32
+    before = snapshot(run)
+    other = tiny(training={"steps": 7, "batch": 3, "learning_rate": 0.1}, model={"tokens": 3}, generation={"guidance": 2.0})
+    with pytest.raises(ConfigError) as refused:
+        go(data8, run, other, resume=True)
+    for told in ("model.tokens is 2, got 3", "training.batch is 2, got 3", "learning_rate is 0.003, got 0.1", "guidance is 1.5, got 2.0"):
+        assert told in str(refused.value)
+    assert "training.steps is" not in str(refused.value) and snapshot(run) == before
+
+
+def test_resume_takes_what_changes_no_step(six: Path, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(six, tmp_path / "run"))
+    go(data8, run, tiny(training={"steps": 8, "pieces": 2, "keep": 1, "checkpoint_every": 7, "log_every": 2}), resume=True)
+    config = load_model(run / "model/model.safetensors")[1]
+    assert (config.training.pieces, config.training.keep, config.training.steps) == (2, 1, 8)
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-0000008.safetensors"]
 
 
 @pytest.mark.parametrize("given", [True, False])  # without a configuration the run's own limits hold
@@ -330,7 +459,7 @@ def test_resume_with_nothing_left_to_do_changes_no_weight(
     run = Path(shutil.copytree(six, tmp_path / "run"))
     cut_off_at(7, monkeypatch)
     result = go(data8, run, tiny(training={"steps": 6}) if given else None, resume=True)
-    assert result["steps"] == 6
+    assert result["steps"] == 6 and "no step was taken: the run already has its 6 steps (--max-steps" in result["note"]
     assert same_weights(run, six) and log(run) == log(six)
 
 

@@ -16,10 +16,10 @@ from flawsmith.core.errors import ConfigError
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
-from flawsmith.training.loop import fit
 from flawsmith.training.memory import activations, estimate, fit_into
 from flawsmith.training.objective import Loss
 from flawsmith.training.pool import Batch
+from flawsmith.workflows.fit import fit
 
 Make = Callable[..., DualModel]
 

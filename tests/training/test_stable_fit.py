@@ -23,7 +23,7 @@ from flawsmith.images.files import read_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import prepare_training

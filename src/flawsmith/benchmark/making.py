@@ -12,7 +12,7 @@ from flawsmith.core.files import prepare_output
 from flawsmith.generation.generator import load_generator
 from flawsmith.generation.request import Request
 from flawsmith.pairs.folder import PairFolder
-from flawsmith.training.loop import fit
+from flawsmith.training.fitting import fit_run
 
 
 def fit_generator(work: Workspace) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def fit_generator(work: Workspace) -> dict[str, Any]:
     resume = (work.run / "checkpoints").is_dir()
     if not resume and work.run.exists():
         prepare_output(work.run, overwrite=True)
-    return fit(work.parts.learn, work.run, config, resume=resume, device=work.settings.device, threads=work.threads, quiet=True)
+    return fit_run(work.parts.learn, work.run, config, resume=resume, device=work.settings.device, threads=work.threads, quiet=True)
 
 
 def make_generated(work: Workspace) -> dict[str, Any]:

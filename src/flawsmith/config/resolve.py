@@ -206,6 +206,7 @@ def _check(config: Config) -> None:
     need("training.preview_every", t.preview_every >= 1, "at least 1")
     need("training.keep", t.keep >= 1, "at least 1")
     need("generation.steps", g.steps >= 1, "at least 1")
+    need("generation.precision", g.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32")
     need("generation.guidance", g.guidance >= 0, "at least 0")
     need("generation.batch", g.batch >= 1, "at least 1")
     need("generation.attempts", g.attempts >= 1, "at least 1")

@@ -80,7 +80,7 @@ class TrainingConfig:
     checkpointing: bool = False  # compute inner values again for the gradients instead of keeping them: less memory, a third slower
     optimiser: str = "adamw"  # "adamw", or "adamw8bit" (bitsandbytes, on a GPU), whose own memory is a quarter
     memory: float = 0.0  # GB of device memory to stay within: checkpointing, pieces and optimiser are chosen for it; 0 = as they are set
-    precision: str = "auto"  # "bf16", "fp32", or "auto": bf16 where the device multiplies it faster
+    precision: str = "auto"  # "bf16", "fp32", or "auto": the faster one, by timing a step when a run begins
     checkpoint_every: int = 250  # steps between checkpoints
     preview_every: int = 500  # steps between pictures of fixed seeds
     log_every: int = 10  # steps between rows of log.jsonl
@@ -96,6 +96,7 @@ class GenerationConfig:
 
     steps: int = 12  # solver steps
     sampler: str = "dpmpp"  # of diffusion/samplers: "dpmpp" (second order), "ddim" (first), "pndm" (the paper's), "renoise" (new noise)
+    precision: str = "auto"  # "bf16", "fp32", or "auto": the faster one where pairs are drawn, or what was asked for the training
     guidance: float = 1.5  # classifier-free guidance scale; 1 = off
     batch: int = 4  # pairs at a time
     compile: bool = False  # compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU

@@ -8,12 +8,15 @@ from flawsmith.core.errors import ConfigError
 
 
 def choose_device(name: str) -> str:
-    """Return "cuda", "mps" or "cpu" for a name or "auto"; raises ConfigError when the one named is not there."""
+    """Return "cuda", "cuda:1", "mps" or "cpu" for a name or "auto"; raises ConfigError when the one named is not there."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         return next(device for device, ok in there.items() if ok)
-    if not there.get(name.split(":")[0]):
-        found = ", ".join(device for device, ok in there.items() if ok)
+    kind, colon, index = name.partition(":")
+    known = kind == "cuda" and index.isdecimal() and int(index) < torch.cuda.device_count() if colon else True
+    if not there.get(kind) or not known:
+        gpus = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if there["cuda"] else []
+        found = ", ".join([*(device for device, ok in there.items() if ok), *gpus])
         raise ConfigError(f"--device {name}: is not on this machine; expected auto or one of {found}.")
     return name
 

@@ -18,6 +18,7 @@ NAMES = ("fp32", "bf16")
 TIE = 0.03  # bf16 must save more than this share of the time: what is nearly equal is fp32 every time, so that runs can be repeated
 SECONDS = 1.0  # of timing, after each precision was warmed up once
 ROUNDS = (2, 5)  # times each precision is timed, at least and at most; the fastest counts
+LONG = 5.0  # seconds; a step that takes longer is not repeated
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,15 @@ class Precision:
         return f"{self.name} ({self.why})"
 
 
-def measure_precision(asked: str, device: str, step: Callable[[], object], what: str, key: Hashable = ()) -> Precision:
+def measure_precision(
+    asked: str, device: str, step: Callable[[], object], what: str, key: Hashable = (), prepare: Callable[[str], None] | None = None
+) -> Precision:
     """Return the precision asked for, or for "auto" the one in which `step` takes less time on `device`.
 
     `step` does one step of the real work, gradients included where they are computed, and leaves nothing changed; autocast is on here.
-    A few seconds' work, once in a process for each (what, key, device, threads). Where bf16 is less than TIE faster it is fp32.
-    Timing makes the choice depend on the machine and its load: record what is returned beside what it was used for.
+    prepare: called with a precision before it is timed, fp32 first. A few seconds' work, once in a process for each (what, key, device,
+    threads). Where bf16 is less than TIE faster it is fp32. The choice depends on the machine and its load: record what is
+    returned beside what it was used for.
     """
     if asked != "auto":
         return Precision(asked, "as asked for")
@@ -44,7 +48,7 @@ def measure_precision(asked: str, device: str, step: Callable[[], object], what:
         return Precision("fp32", f"{device} has no instruction for bf16")
     place = (what, repr(key), device, torch.get_num_threads())
     if place not in _measured:
-        _measured[place] = _faster(_times(device, step))
+        _measured[place] = _faster(_times(device, step, prepare))
     return _measured[place]
 
 
@@ -62,16 +66,29 @@ def supports_bf16(device: str) -> bool:
     return kind == "cpu" and supported is not None and bool(supported())
 
 
-def _times(device: str, step: Callable[[], object]) -> dict[str, float]:
+def _times(device: str, step: Callable[[], object], prepare: Callable[[str], None] | None) -> dict[str, float]:
     """Return seconds of a step by precision, infinite where the device has too little memory for it."""
+    if prepare is None:
+        return _in_turns(device, step, NAMES)  # a load that comes and goes meets both
+    times: dict[str, float] = {}
+    for name in NAMES:
+        prepare(name)
+        times |= _in_turns(device, step, (name,))
+    return times
+
+
+def _in_turns(device: str, step: Callable[[], object], names: tuple[str, ...]) -> dict[str, float]:
+    """Return seconds of a step by the precisions `names`: the fastest of some runs after a first one, which compiles and fills caches."""
+    times = {name: _once(device, step, name) for name in names}
+    if max(times.values()) > LONG:
+        return times
+    times = {name: _once(device, step, name) for name in names}
     least, most = ROUNDS
-    times = {name: _once(device, step, name) for name in NAMES}  # the first one compiles kernels and fills caches
-    times = {name: t if t == float("inf") else _once(device, step, name) for name, t in times.items()}
     begun = time.monotonic()
-    for done in range(1, most):  # in turns, so that a load that comes and goes meets both
+    for done in range(1, most):
         if done >= least and time.monotonic() - begun > SECONDS:
             break
-        times = {name: t if t == float("inf") else min(t, _once(device, step, name)) for name, t in times.items()}
+        times = {name: min(t, _once(device, step, name)) for name, t in times.items()}
     return times
 
 

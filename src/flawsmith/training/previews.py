@@ -1,5 +1,7 @@
 """Pictures of fixed seeds while a training runs, so that progress can be seen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,13 +29,8 @@ class Previews:
 
     def draw(self, model: DualModel, average: MovingAverage, config: Config, step: int) -> None:
         """Write FOLDER/step-NNNNNNN.png, drawn with the averaged weights; the model is left as it was."""
-        own = {name: p.detach().clone() for name, p in model.named_parameters() if name in average.weights}
-        training = model.training
-        _fill(model, average.weights)
-        model.eval()
-        drawn = draw(model, self._tasks, config, self._precision)
-        _fill(model, own)
-        model.train(training)
+        with _averaged(model, average):
+            drawn = draw(model, self._tasks, config, self._precision)
         rows = []
         for task, d in zip(self._tasks, drawn, strict=True):
             assert task.normal is not None
@@ -42,6 +39,20 @@ class Previews:
         sheet = np.concatenate(rows, axis=1)
         pixels = np.clip(np.rint((sheet + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         write_image(self._folder / f"step-{step:07d}.png", pixels)
+
+
+@contextmanager
+def _averaged(model: DualModel, average: MovingAverage) -> Iterator[None]:
+    """Have the averaged weights in the model, in evaluation mode, during the block; its own are back however it ends."""
+    own = {name: p.detach().clone() for name, p in model.named_parameters() if name in average.weights}
+    training = model.training
+    try:
+        _fill(model, average.weights)
+        model.eval()
+        yield
+    finally:
+        _fill(model, own)
+        model.train(training)
 
 
 @torch.no_grad()

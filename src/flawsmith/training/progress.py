@@ -12,6 +12,11 @@ from flawsmith.config.schema import TrainingConfig
 from flawsmith.core.errors import ConfigError
 
 
+def say(text: str) -> None:
+    """Write a line on standard error."""
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+
+
 class Progress:
     """A bar on standard error with steps, loss and the time left, by steps or by minutes, whichever ends first."""
 
@@ -25,10 +30,6 @@ class Progress:
             disable=quiet,
         )
         self._task = self._bar.add_task("fit", total=1.0, step=0, loss="-", left="?")
-
-    def say(self, text: str) -> None:
-        """Write a line above the bar."""
-        self._bar.console.print(text, highlight=False, soft_wrap=True)
 
     def update(self, step: int, seconds: float, loss: float) -> None:
         """Show how far the training is."""

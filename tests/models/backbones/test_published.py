@@ -21,7 +21,7 @@ from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.dual_unet import attention_layers
 from flawsmith.product.shape import ModelSpec
-from flawsmith.training.loop import fit
+from flawsmith.workflows.fit import fit
 
 RANK = 3
 

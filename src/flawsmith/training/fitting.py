@@ -1,0 +1,141 @@
+"""From a data folder to a RUN folder: what is learned from, the model, the precision, the training."""
+
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from flawsmith.config.resolve import preset
+from flawsmith.config.schema import Config
+from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.files import check_output, prepare_output, write_json
+from flawsmith.core.locks import hold
+from flawsmith.core.precision import Precision
+from flawsmith.core.seeds import derive
+from flawsmith.dataset.reading import read
+from flawsmith.dataset.sample import Dataset
+from flawsmith.diffusion.samplers import find_sampler
+from flawsmith.models.trainable import count_trainable
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.training.devices import open_accelerator
+from flawsmith.training.loop import Trained, train
+from flawsmith.training.memory import Memory, fit_into
+from flawsmith.training.precision import training_precision
+from flawsmith.training.prepare import TrainingData, prepare_training
+from flawsmith.training.progress import say
+from flawsmith.training.resume import as_begun, go_on_with
+from flawsmith.training.run_folder import RunFolder
+
+
+def fit_run(
+    data: str | Path | Dataset,
+    run: str | Path,
+    config: Config | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    device: str = "auto",
+    threads: int = 0,
+    quiet: bool = False,
+) -> dict[str, Any]:
+    """Do what `workflows.fit.fit` says, and return what it returns."""
+    folder = RunFolder(Path(run))
+    own = folder.config() if resume else None
+    config = (as_begun(own, config) if config else own) if own else config or preset("tiny")
+    if not resume:
+        check_output(folder.path, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
+    find_sampler(config.generation.sampler)  # one that is not there is told before the work
+    use_threads(threads)
+    with hold(folder.path) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
+        return _fit_run(data, folder, config, own, overwrite, device, quiet)
+
+
+def _fit_run(
+    data: str | Path | Dataset, folder: RunFolder, config: Config, own: Config | None, overwrite: bool, device: str, quiet: bool
+) -> dict[str, Any]:
+    """Do what `fit_run` says, as the only one that writes to the folder; own: the configuration of a run that goes on."""
+    begun = time.monotonic()
+    learned = prepare_training(data if isinstance(data, Dataset) else read(data), config)
+    config = learned.config if own is None else go_on_with(own, learned.config, folder.path)
+    where = choose_device(device)
+
+    model, precision = _build(learned, config, where)
+    config = _with_precision(config, precision.name)
+    needs: Memory | None = None
+    if config.training.memory or where != "cpu":
+        plan, needs = fit_into(model, config.training, precision.name)
+        config = replace(config, training=plan)
+    accelerator, place = open_accelerator(where, precision.name)
+    if config.training.checkpointing:
+        model.net.unet.enable_gradient_checkpointing()
+
+    main = accelerator.is_main_process
+    if own is not None:
+        folder.check_data(learned.record)
+    elif main:
+        prepare_output(folder.path, overwrite)
+        folder.begin(learned, config)
+    accelerator.wait_for_everyone()
+    if main and not quiet:
+        say(f"fit in {precision}.")
+    if main and needs is not None and not quiet:
+        how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
+        say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
+
+    trained = train(model, learned, config, folder, accelerator, place, own is not None, quiet)
+    result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
+    split = {name: round(seconds, 2) for name, seconds in trained.split.items()}
+    result |= {"seconds": {**split, "total": round(time.monotonic() - begun, 2)}}
+    if main:
+        write_json(folder.path / "fit.json", result)
+    return result
+
+
+def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualModel, Precision]:
+    """Return the model with its first weights, and the precision it is trained in."""
+
+    def build() -> DualModel:
+        return build_model(config.model, learned.product.shape, derive(config.training.seed, "weights"))
+
+    model = build()
+    if config.training.checkpointing:
+        model.net.unet.enable_gradient_checkpointing()  # it is timed as it is trained
+    found = training_precision(model, lambda count: learned.pool.batch(config.training.seed, 0, count), config, device)
+    if found.name == "bf16":
+        model.hold_frozen(torch.bfloat16)
+    elif model.base and config.training.precision == "auto":
+        model = build()  # it may have been timed in bf16, which keeps too few digits to go back
+    return model, found
+
+
+def _with_precision(config: Config, name: str) -> Config:
+    """Return `config` with the precision of the training in it, which also holds for drawing where one was asked for."""
+    drawing = config.generation.precision
+    if drawing == "auto" and config.training.precision != "auto":
+        drawing = config.training.precision
+    training, generation = replace(config.training, precision=name), replace(config.generation, precision=drawing)
+    return replace(config, training=training, generation=generation)
+
+
+def _told(
+    folder: RunFolder, config: Config, learned: TrainingData, model: DualModel, trained: Trained, precision: Precision, needs: Memory | None
+) -> dict[str, Any]:
+    """Return what was done, for fit.json."""
+    step, training = trained.state.step, config.training
+    result: dict[str, Any] = {"run": str(folder.path), "steps": step, "minutes": round(trained.seconds / 60, 2)}
+    result |= {"window": learned.product.shape.window, "parameters": count_trainable(model)}
+    result |= {"precision": precision.name, "precision_why": precision.why}
+    if needs is not None:
+        result |= {"device_memory_gb": round(needs.total, 2)}
+    if trained.state.init is not None:
+        result |= {"init": trained.state.init}
+    if step == trained.before:
+        limit = f"{training.steps} steps (--max-steps, training.steps)"
+        if step < training.steps:
+            limit = f"{training.minutes:g} minutes of training (--max-minutes, training.minutes)"
+        result |= {"note": f"no step was taken: the run already has its {limit}; raise that limit to go on."}
+    return result

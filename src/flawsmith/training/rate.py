@@ -1,0 +1,30 @@
+"""How fast a training learns, and when it is over: by steps or by the clock, whichever ends first."""
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast
+
+from flawsmith.config.schema import TrainingConfig
+
+
+def learning_rate(config: TrainingConfig, step: int, seconds: float) -> float:
+    """Return the learning rate of step number `step` (from 0), `seconds` after the start.
+
+    A short rise, a plateau, and a fall to a thousandth over the last share `training.decay` of the steps or of the minutes.
+    """
+    limits = [(step + 1) / config.steps]
+    if config.minutes > 0:
+        limits.append(seconds / 60 / config.minutes)
+    left = 1 - max(limits)
+    rise = (step + 1) / config.warmup if config.warmup else 1.0
+    fall = max(left, 0.0) / config.decay + 1e-3 if config.decay else 1.0
+    return config.learning_rate * min(rise, fall, 1.0)
+
+
+def is_over(config: TrainingConfig, step: int, seconds: float, accelerator: Accelerator) -> bool:
+    """Return whether `step` steps in `seconds` are all that was asked for; several processes agree on it."""
+    over = step >= config.steps or (config.minutes > 0 and seconds >= 60 * config.minutes)
+    if accelerator.num_processes == 1:
+        return over
+    word = torch.tensor([float(over)], device=accelerator.device)  # clocks differ: all stop on the first one's word
+    return bool(broadcast(word).item())
