@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from flawsmith.config.schema import Config
     from flawsmith.dataset.check import check
     from flawsmith.dataset.reading import read
-    from flawsmith.workflows.fit import fit
     from flawsmith.workflows.benefit import benefit
     from flawsmith.workflows.evaluate import evaluate
+    from flawsmith.workflows.fit import fit
     from flawsmith.workflows.generate import load
 
 __all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load", "preset", "read", "resolve"]

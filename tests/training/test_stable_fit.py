@@ -23,10 +23,10 @@ from flawsmith.images.files import read_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn
-from flawsmith.workflows.fit import fit
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import prepare_training
+from flawsmith.workflows.fit import fit
 from flawsmith.workflows.generate import load
 
 MODEL = {"cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}

@@ -19,9 +19,9 @@ from flawsmith.core.seeds import derive
 from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.diffusion.samplers import find_sampler
-from flawsmith.models.trainable import count_trainable
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
+from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
 from flawsmith.training.loop import Trained, train
 from flawsmith.training.memory import Memory, fit_into
