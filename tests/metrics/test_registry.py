@@ -66,7 +66,7 @@ def test_every_metric_says_what_it_is() -> None:
     assert {metric.table for metric in found} == set(TABLES)
     for metric in found:
         assert metric.title and metric.sentence.endswith(".") and metric.columns
-    assert [metric.name for metric in metrics(MASKS)] == ["consistency", "mask_iou", "psnr", "ssim", "copies"]
+    assert [metric.name for metric in metrics(MASKS)] == ["consistency", "mask_iou", "psnr", "ssim", "copies", "patch_copies"]
 
 
 def test_two_metrics_of_one_name_are_refused() -> None:

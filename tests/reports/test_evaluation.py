@@ -27,6 +27,7 @@ def kind(kid: float | None = 0.0123, **counts: int) -> dict[str, Any]:
     masks: dict[str, Any] = {name: number(0.25) for name in ("precision", "recall", "density", "coverage")}
     masks |= {"consistency": number(0.75, least=0.5), "psnr": number(99.5, least=88.0), "ssim": number(None)}
     masks |= {"mask_iou": {"value": None, "reason": "not measured: no independent segmenter"}, "median_area": number(4.0, real=2.0)}
+    masks |= {"patch_copies": number(0.2, of_real=0.1, highest=0.3)}
     masks |= {"copies": number(0.5, count=1, pairs=2, highest=0.91), "with_place": True}
     masks["shapes"] = {name: {"real": [1.0, 2.0, 3.0], "generated": [2.0, 4.0, 6.0]} for name in evaluation.NAMES}
     masks["shapes"]["row"]["generated"] = None
@@ -79,7 +80,7 @@ def test_numbers_stand_in_their_columns() -> None:
     assert windows.lines[2][3:6] == (NONE, "30.0 ± 4.0", "45.6")
     assert whole.lines[0][1:3] == ("2", "2") and whole.lines[0][-1] == "2.5"
     assert variety.lines[0][1:5] == ("1.5", "1.2", "1.5", "80%")
-    assert masks.lines[0][1:] == ("0.75", "0.5", NONE, NONE, "99.5", "88", NONE, NONE, "1 of 2", "0.91")
+    assert masks.lines[0][1:] == ("0.75", "0.5", NONE, NONE, "99.5", "88", NONE, NONE, "1 of 2", "0.91", "20%", "10%", "30%")
     assert shapes.lines[0][1:7] == ("0.25", "0.25", "0.25", "0.25", "2", "4")
 
 

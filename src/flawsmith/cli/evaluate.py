@@ -20,6 +20,13 @@ from flawsmith.cli import options
     help="Networks to compare with: EfficientNet-Lite0, or those of published numbers (auto: where they are there).",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="Seed of subsets and splits.")
+@click.option(
+    "--judge",
+    type=options.path,
+    metavar="RUN",
+    help="Also train an independent segmenter (minutes) on the defects that RUN, which made the pairs, has not learned from.",
+)
+@click.option("--judge-steps", type=click.IntRange(min=1), default=1200, show_default=True, metavar="N", help="Steps of its training.")
 @options.overwrite
 @options.device
 @options.threads
@@ -31,6 +38,8 @@ def evaluate(
     report: Path | None,
     extractor: str,
     seed: int,
+    judge: Path | None,
+    judge_steps: int,
     overwrite: bool,
     device: str,
     threads: int,
@@ -53,6 +62,8 @@ def evaluate(
             quiet=quiet or as_json,
             device=device,
             threads=threads,
+            judge=judge,
+            judge_steps=judge_steps,
         )
     if as_json:
         options.print_json(result)

@@ -232,5 +232,6 @@ def _known(items: Sequence[Item], look_at: _Looking) -> dict[str, Known]:
     known = {}
     for kind, found in crops.items():
         own, specimens = [c for c, _ in found], [item.group or item.image.as_posix() for _, item in found]
-        known[kind] = Known(tuple(own), tuple(item.image.name for _, item in found), copy_threshold(leave_one_out(own, specimens)))
+        names = tuple(item.image.name for _, item in found)
+        known[kind] = Known(tuple(own), names, tuple(specimens), copy_threshold(leave_one_out(own, specimens)))
     return known

@@ -55,13 +55,22 @@ class Known:
 
     crops: tuple[Crop, ...]
     names: tuple[str, ...]  # files
+    specimens: tuple[str, ...]  # the physical part that each is on: its group, or its file
     limit: float  # similarity, 0 to 1, above which a defect counts as a copy
+    _shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def shared(self, name: str, make: Callable[[], T]) -> T:
+        """Return what `make` returns, made once for these defects."""
+        return _once(self._shared, name, make)
 
 
 class Judge(Protocol):
     """A segmenter that has nothing to do with the generator."""
 
-    report: dict[str, Any]  # what it learned from, and how it does on real defects
+    @property
+    def report(self) -> dict[str, Any]:
+        """What it learned from, and how it does on real defects."""
+        ...
 
     def mark(self, image: np.ndarray) -> np.ndarray:
         """Return the pixels (H, W) bool called defective in a stored picture (H, W, C)."""
@@ -106,10 +115,14 @@ class Sides:
 
     def shared(self, name: str, make: Callable[[], T]) -> T:
         """Return what `make` returns, made once for these sides: for metrics that are computed together."""
-        if name not in self._shared:
-            self._shared[name] = make()
-        found: T = self._shared[name]
-        return found
+        return _once(self._shared, name, make)
+
+
+def _once(there: dict[str, Any], name: str, make: Callable[[], T]) -> T:
+    if name not in there:
+        there[name] = make()
+    found: T = there[name]
+    return found
 
 
 def _stack(features: Sequence[np.ndarray]) -> np.ndarray:

@@ -100,13 +100,15 @@ def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
 
 def judge_sentence(judge: Mapping[str, Any]) -> str:
     """Return how the independent segmenter itself does on real defects that it has not learned from."""
-    real = judge["real"]["all"]
     learned = judge["learned_from"]
-    return (
-        f"The independent segmenter learned from {learned['defects']:,} real defects that the generator has not seen and "
-        f"{learned['normals']:,} normals. Of {real['count']:,} real defects that neither has seen it finds {real['found']:.0%}, with a "
-        f"median IoU of {real['iou']:.2f}."
+    told = (
+        f"The independent segmenter learned from {learned['defects']:,} pictures with a defect that the generator has not seen and "
+        f"{learned['normals']:,} without."
     )
+    if not (real := judge["real"].get("all")):
+        return f"{told} There was none left to check it with."
+    found = f"it finds {real['found']:.0%}, with a median IoU of {real['iou']:.2f}"
+    return f"{told} Of {real['count']:,} real defects that neither has seen {found}."
 
 
 def _table(one: Numbers) -> list[Block]:

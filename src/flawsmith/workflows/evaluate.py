@@ -1,5 +1,7 @@
 """How good generated pairs are by themselves: every number with what it was measured with, or with why there is none."""
 
+import re
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -7,13 +9,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+from flawsmith.benchmark.judge import STEPS, TrainedJudge, train_judge, unseen_by
 from flawsmith.core.devices import choose_device, use_threads
-from flawsmith.core.files import check_output, prepare_output, write_json, write_text
+from flawsmith.core.errors import DataError, RunError
+from flawsmith.core.files import check_output, content_hash, prepare_output, write_json, write_text
 from flawsmith.dataset.reading import read
+from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.metrics.features import check_kind
 from flawsmith.metrics.looking import look
 from flawsmith.metrics.measure import numbers_of, reference_of
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
 from flawsmith.version import __version__
 
 
@@ -27,24 +33,30 @@ def evaluate(
     quiet: bool = False,
     device: str = "auto",
     threads: int = 0,
+    judge: str | Path | None = None,
+    judge_steps: int = STEPS,
 ) -> dict[str, Any]:
     """Return how good the pairs in `out` are beside the labelled defects of the data folder `real`; write REPORT/report.json and .html.
 
-    The result is `metrics.measure.numbers_of`'s, with the two folders and a row per pair. Without `report` nothing is written. Raises
-    FlawsmithError for unusable input, for an extractor that is not there, and for a `report` that is not empty.
+    The result is `metrics.measure.numbers_of`'s, with the two folders and a row per pair. Without `report` nothing is written. judge: the
+    RUN that the pairs come from; an independent segmenter is then trained, for `judge_steps` steps, on the defects in `real` that this RUN
+    has not learned from, and says what it finds in the pairs. Raises FlawsmithError for unusable input, for an extractor that is not
+    there, for a `judge` that left too few defects unseen, and for a `report` that is not empty.
     """
     real, out = Path(real), Path(out)
     folder = None if report is None else Path(report)
     check_kind(extractor)
     dataset = read(real)
-    pairs_there = PairFolder(out).accepted()  # raises before the long work where there are none
+    accepted = PairFolder(out).accepted()  # raises before the long work where there are none
+    unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
     if folder is not None:
         check_output(folder, overwrite, [real, out])
     use_threads(threads)
     device = choose_device(device)
     items = [item for name in dataset.defects for item in dataset.defects[name]]
-    with _progress(len(items) + len(pairs_there), quiet) as tick:
-        reference = reference_of(items, extractor, seed, None, device, tick)
+    trained = None if unseen is None else _judge(unseen, dataset, judge_steps, seed, device, quiet)
+    with _progress(len(items) + len(accepted), quiet) as tick:
+        reference = reference_of(items, extractor, seed, None, device, tick, trained)
         pairs = look(reference, out, seed, tick)
     result = {
         "flawsmith": __version__,
@@ -61,6 +73,25 @@ def evaluate(
         write_json(folder / "report.json", result)
         write_text(folder / "report.html", page)
     return result
+
+
+def _unseen(dataset: Dataset, run: Path, pairs: Sequence[Pair]) -> list[Item]:
+    """Return what RUN has not learned from; raises DataError where the pairs are another model's."""
+    weights = run / "model" / "model.safetensors"
+    if not weights.is_file():
+        raise RunError(f"{weights}: is missing; --judge takes the RUN folder that the pairs were generated with.")
+    model = content_hash(weights)[:16]
+    # a baseline's pairs carry its name, and learned from the same defects
+    if others := sorted({pair.model for pair in pairs if re.fullmatch("[0-9a-f]{16}", pair.model)} - {model}):
+        raise DataError(f"{run}: is model {model}, but the pairs are of {', '.join(others)}; name the RUN that they were generated with.")
+    return unseen_by(dataset, run)
+
+
+def _judge(unseen: Sequence[Item], dataset: Dataset, steps: int, seed: int, device: str, quiet: bool) -> TrainedJudge:
+    """Return the independent segmenter, trained now."""
+    told = f"training an independent segmenter on {len(unseen):,} unseen pictures, {steps:,} steps"
+    with Console(stderr=True, quiet=quiet).status(told):
+        return train_judge(unseen, dataset.normals, steps, seed, device)
 
 
 @contextmanager
