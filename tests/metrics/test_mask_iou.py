@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -23,7 +23,7 @@ pytest.importorskip("skimage")
 class Bright:
     """Marks what is brighter than the drawn product's texture."""
 
-    report = {"real": {}}
+    report: ClassVar[dict[str, Any]] = {}
 
     def mark(self, image: np.ndarray) -> np.ndarray:
         """Return (H, W) bool."""

@@ -24,7 +24,7 @@ from flawsmith.dataset.sample import GOOD, Dataset, Item
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.metrics.mask_iou import Answer, answer_to, summary
 from flawsmith.product.direction import has_direction
-from flawsmith.product.foreground import LOOKED_AT
+from flawsmith.product.learn import looked_at
 
 STEPS = 1200  # of its training
 CHECKED = 0.25  # share of the unseen real pictures kept aside to check it with
@@ -80,7 +80,7 @@ def train_judge(unseen: Sequence[Item], normals: Sequence[Item], steps: int = ST
         learn += normals
     good = [item for item in learn if item.defect == GOOD]
     colours = colours_of([load_sample(item) for item in learn[:1]])
-    turns = not has_direction([load_sample(item).image for item in good[:LOOKED_AT]])
+    turns = not has_direction([load_sample(good[i]).image for i in looked_at(len(good))])
     config = SegmenterConfig(unwatched_steps=steps)
     model = train_segmenter(learned_pictures(learn, colours, SIDE), [], config, SIDE, derive(seed, "judge"), device, turns).model
     pictures = [load_sample(item) for item in check]
