@@ -28,8 +28,8 @@ from flawsmith.benchmark.testing import evaluate_column
 from flawsmith.benchmark.training import train_column
 from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.files import write_json
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.splits import few_shot
+from flawsmith.formats.reading import read
 from flawsmith.metrics.statistics import bootstrap
 from flawsmith.pairs.folder import PairFolder
 

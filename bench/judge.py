@@ -35,8 +35,8 @@ from flawsmith.benchmark.judge import STEPS, TrainedJudge, by_kind, train_judge
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash, write_bytes
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.splits import strict_third
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image
 from flawsmith.metrics.mask_iou import answer_to
 from flawsmith.pairs.folder import PairFolder
@@ -101,7 +101,7 @@ def main() -> None:
         judge = load_judge(args.judge, product)
     else:
         unseen = [item for items in strict_third(dataset)[1].values() for item in items]
-        judge = train_judge([*unseen, *dataset.held_out_normals], dataset.normals, args.steps, args.seed)
+        judge = train_judge([*unseen, *dataset.held_out], dataset.good, args.steps, args.seed)
         if args.judge:
             save_judge(args.judge, judge, product)
     result = describe("cpu") | {"data": args.data.name, "judge": judge.report}

@@ -29,8 +29,8 @@ from flawsmith.config.resolve import from_dict, preset
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.seeds import torch_generator
-from flawsmith.dataset.reading import read
 from flawsmith.diffusion.variance_preserving import VariancePreserving, unit_variance
+from flawsmith.formats.reading import read
 from flawsmith.models.backbones.loading import Backbone
 from flawsmith.models.backbones.stable_diffusion import StableModel
 from flawsmith.product.shape import ModelSpec

@@ -14,8 +14,7 @@ from flawsmith.version import __version__
 if TYPE_CHECKING:
     from flawsmith.config.resolve import preset, resolve
     from flawsmith.config.schema import Config
-    from flawsmith.dataset.check import check
-    from flawsmith.dataset.reading import read
+    from flawsmith.formats.reading import check, read
     from flawsmith.workflows.benefit import benefit
     from flawsmith.workflows.evaluate import evaluate
     from flawsmith.workflows.fit import fit
@@ -27,12 +26,12 @@ __all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load
 _HOMES = {
     "Config": "flawsmith.config.schema",
     "benefit": "flawsmith.workflows.benefit",
-    "check": "flawsmith.dataset.check",
+    "check": "flawsmith.formats.reading",
     "evaluate": "flawsmith.workflows.evaluate",
     "fit": "flawsmith.workflows.fit",
     "load": "flawsmith.workflows.generate",
     "preset": "flawsmith.config.resolve",
-    "read": "flawsmith.dataset.reading",
+    "read": "flawsmith.formats.reading",
     "resolve": "flawsmith.config.resolve",
 }
 

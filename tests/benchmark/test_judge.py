@@ -11,10 +11,10 @@ import pytest
 from flawsmith.benchmark.judge import best_threshold, keep_aside, unseen_by
 from flawsmith.core.errors import DataError, RunError
 from flawsmith.core.files import content_hash, write_bytes, write_json
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.dataset.splits import strict_third
+from flawsmith.formats.reading import read
 from flawsmith.workflows.evaluate import evaluate
 
 
@@ -30,11 +30,11 @@ def test_what_the_run_learned_from_is_left_out_by_content_and_part(data8: Path, 
     train, test = strict_third(dataset)
     run = write_run(tmp_path / "run", dataset, train)
     unseen = unseen_by(dataset, run)
-    assert unseen == [*(item for items in test.values() for item in items), *dataset.held_out_normals]
+    assert unseen == [*(item for items in test.values() for item in items), *dataset.held_out]
     # one more picture of a part that was learned from is not unseen, nor is a copy of one under another name
     first, second = dataset.defects["blob"][0], dataset.defects["blob"][-1]
     grouped = {"blob": (Item(first.image, first.mask, "blob", "part 1"), Item(second.image, second.mask, "blob", "part 1"))}
-    same_part = Dataset(dataset.root, dataset.normals, dataset.held_out_normals, dataset.defects | grouped)
+    same_part = Dataset(dataset.root, dataset.good, dataset.held_out, dataset.defects | grouped)
     assert first in train["blob"] and second in unseen and all(item.group is None for item in unseen_by(same_part, run))
 
 

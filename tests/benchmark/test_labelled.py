@@ -9,8 +9,8 @@ import pytest
 
 from flawsmith.benchmark.labelled import accepted_pairs, colours_of, from_sample, learned_pictures, resized, standardise, with_colours
 from flawsmith.core.errors import DataError
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Sample
+from flawsmith.formats.reading import read
 
 
 def test_standardised_pictures_have_mean_zero_and_deviation_one() -> None:
@@ -52,9 +52,9 @@ def test_resized_is_a_square_with_a_binary_mask() -> None:
 
 def test_learned_pictures_keep_normals_without_defects(data8: Path) -> None:
     data = read(data8)
-    items = [*data.defects["blob"], *data.normals]
+    items = [*data.defects["blob"], *data.good]
     pictures = learned_pictures(items, 1, 16)
-    assert [x.defect for x in pictures].count("good") == len(data.normals)
+    assert [x.defect for x in pictures].count("good") == len(data.good)
     assert all(x.mask.any() == (x.defect == "blob") for x in pictures) and all(x.image.shape[:2] == x.mask.shape for x in pictures)
 
 

@@ -14,8 +14,8 @@ from flawsmith.benchmark.protocol import Settings
 from flawsmith.benchmark.tallies import load_tally, of_defect, save_tally
 from flawsmith.benchmark.workspace import Workspace, slug
 from flawsmith.core.errors import RunError
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.splits import few_shot
+from flawsmith.formats.reading import read
 from flawsmith.generation.request import Request
 
 

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from flawsmith.core.errors import DataError
-from flawsmith.dataset.check import Report, check, fills_a_cell, lines
+from flawsmith.dataset.check import Report, fills_a_cell
+from flawsmith.dataset.check_text import report_lines
+from flawsmith.formats.reading import check
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 
 
@@ -102,7 +104,7 @@ def test_each_bad_file_is_listed(mvtec: Path, case: str) -> None:
     harm(mvtec / name)
     report = check(mvtec)
     assert report.bad and listed in found(report) and message in found(report)[listed]
-    assert any(listed in line and message in line for line in lines(report))
+    assert any(listed in line and message in line for line in report_lines(report))
 
 
 def test_a_second_mask_is_no_mask_without_a_picture(mvtec: Path) -> None:
@@ -129,7 +131,7 @@ def test_every_bad_file_is_listed_in_one_pass(mvtec: Path) -> None:
     assert set(paths) == expected and paths == sorted(paths)
     assert paths.count("test/dent/001.png") == paths.count("ground_truth/dent/002_mask.png") == 2
     assert list(report.summary) == ["crack"] and report.summary["crack"].pictures == 1
-    assert lines(report)[-1] == "12 to mend."
+    assert report_lines(report)[-1] == "12 to mend."
 
 
 def test_the_report_is_json(mvtec: Path) -> None:
@@ -166,6 +168,18 @@ def test_full_masks_are_a_warning(mvtec: Path) -> None:
     write_mask(mvtec / "ground_truth/crack/000_mask.png", np.ones((48, 64), bool))
     report = check(mvtec)
     assert not report.bad and "ground_truth/crack/000_mask.png: marks every pixel" in warned(report)
+
+
+def test_inverted_masks_are_a_warning(mvtec: Path) -> None:
+    path = mvtec / "ground_truth/crack/000_mask.png"
+    write_mask(path, ~read_mask(path))
+    report = check(mvtec)
+    assert not report.bad and "ground_truth/crack/000_mask.png: marks 92% of the picture and nearly all of its border" in warned(report)
+    assert warned(report).count("inverted") == 1, "and none of the others"
+    large = np.zeros((48, 64), bool)
+    large[4:, :] = True  # nearly everything is broken, but it is no frame around the rest
+    write_mask(path, large)
+    assert "inverted" not in warned(check(mvtec))
 
 
 def test_mixed_depth_and_channels_are_a_warning(mvtec: Path) -> None:
@@ -260,7 +274,7 @@ def test_spots_are_counted(mvtec: Path) -> None:
 
 
 def test_plain_text(mvtec: Path) -> None:
-    text = "\n".join(lines(check(mvtec)))
+    text = "\n".join(report_lines(check(mvtec)))
     for part in (
         "4, and 2 held out",
         "48 x 64 px",
@@ -273,6 +287,6 @@ def test_plain_text(mvtec: Path) -> None:
 
 
 def test_check_does_not_import_torch() -> None:
-    code = "import sys, flawsmith.dataset.check; sys.exit('torch' in sys.modules)"
+    code = "import sys, flawsmith.formats.reading; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0

@@ -7,8 +7,8 @@ import pytest
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import content_hash, write_json
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record, read_record
+from flawsmith.formats.reading import read
 
 
 def test_the_record_names_the_files_learned_from_and_no_others(mvtec: Path) -> None:

@@ -142,8 +142,8 @@ def test_nothing_leaks(rows: list[Row], shuffle: random.Random) -> None:
             return {item.image.read_bytes() for side in sides for item in side}  # type: ignore[attr-defined]
 
         for what in (groups, contents):
-            assert not what(train) & what(test, data.held_out_normals)
-            assert not what(train, data.normals) & what(test)
+            assert not what(train) & what(test, data.held_out)
+            assert not what(train, data.good) & what(test)
         if not dropped and all(group is None for *_, group, _ in rows):
             for name, items in data.defects.items():
                 assert len(split.train[name]) == len(items) // 3
@@ -165,14 +165,14 @@ def test_shots_come_first_and_the_validation_part_last_of_the_third(tmp_path: Pa
         assert {name: names(items) for name, items in parts.learn.defects.items()} == {"crack": learned, "dent": learned}
         assert names(parts.validation.defects["crack"]) == ["003", "004"]
         assert names(parts.test.defects["dent"]) == [f"{i:03}" for i in range(5, 16)]
-        assert len(parts.learn.normals) == 12 and len(parts.validation.held_out_normals) == 4
-        assert names(parts.test.held_out_normals) == ["h"] and parts.test.normals == ()
+        assert len(parts.learn.good) == 12 and len(parts.validation.held_out) == 4
+        assert names(parts.test.held_out) == ["h"] and parts.test.good == ()
 
 
 def test_without_validation_the_whole_third_is_learned_from(tmp_path: Path) -> None:
     parts = few_shot(product(tmp_path), validation=False)
-    assert names(parts.learn.defects["crack"]) == ["000", "001", "002", "003", "004"] and len(parts.learn.normals) == 16
-    assert parts.validation.defects == {} and parts.validation.held_out_normals == ()
+    assert names(parts.learn.defects["crack"]) == ["000", "001", "002", "003", "004"] and len(parts.learn.good) == 16
+    assert parts.validation.defects == {} and parts.validation.held_out == ()
 
 
 def test_shots_are_of_different_parts(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_nothing_leaks_between_the_parts(rows: list[Row], shots: int) -> None:
         except DataError:
             return
         sides = [
-            [*part.normals, *part.held_out_normals, *(item for items in part.defects.values() for item in items)]
+            [*part.good, *part.held_out, *(item for items in part.defects.values() for item in items)]
             for part in (parts.learn, parts.validation, parts.test)
         ]
         for a, b in ((0, 1), (0, 2), (1, 2)):

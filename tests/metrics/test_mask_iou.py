@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_mask, write_mask
 from flawsmith.metrics.looking import look
 from flawsmith.metrics.mask_iou import NOT_MEASURED, Answer, answer_to, summary

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Item
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 from flawsmith.metrics.measure import measure
 

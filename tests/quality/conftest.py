@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flawsmith.config.schema import Config
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.training.prepare import TrainingData, prepare_training
 
 

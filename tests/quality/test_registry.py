@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flawsmith.config.schema import Config, QualityConfig
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.pairs.reason import Reason
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.quality import registry

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from flawsmith.compositing.blending import band, blend
 from flawsmith.config.schema import Config, QualityConfig
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.windows import grow
+from flawsmith.formats.reading import read
 from flawsmith.pairs.reason import Reason
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product

@@ -24,9 +24,9 @@ from flawsmith.benchmark.testing import evaluate_column, measure_maps
 from flawsmith.benchmark.training import masks_of, train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.files import write_json
-from flawsmith.dataset.reading import load_sample, read
-from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.splits import few_shot
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image, write_image, write_mask
 from flawsmith.metrics.statistics import tally
 from flawsmith.reports.benefit import print_benefit, step_commands, write_benefit_report
@@ -67,7 +67,7 @@ def write_pairs(out: Path, work: Workspace, seed: int) -> None:
     """Write three pairs per defect: dark discs on normals."""
     rows = []
     g = np.random.default_rng(seed)
-    normals = work.parts.learn.normals
+    normals = work.parts.learn.good
     for number, defect in enumerate(sorted(work.parts.learn.defects) * work.settings.pairs):
         normal = normals[number % len(normals)].image
         image = read_image(normal)
@@ -119,7 +119,7 @@ def make(data: Path, report: Path, settings: Settings) -> Done:
     run_jobs([job for job in jobs_of_learning(works) if job.run in trains], 0, quiet=True)
     run_jobs([job for job in jobs_of_test(works) if job.run == evaluate_column], 0, quiet=True)
     first = works[0]
-    items = [*defects_of(first.parts.test), *first.parts.test.held_out_normals]
+    items = [*defects_of(first.parts.test), *first.parts.test.held_out]
     maps = [load_sample(item).image[..., 0].astype(np.float32) for item in items]
     nearest = measure_maps(first, NEAREST, items, maps, masks_of([load_sample(item) for item in items]), [float(m.max()) for m in maps])
     write_json(first.tested(NEAREST), {"column": NEAREST, **nearest, "job_seconds": 1.0})

@@ -14,7 +14,7 @@ from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.seeds import torch_generator
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import KeptLatents, encode_batch

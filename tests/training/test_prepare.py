@@ -12,7 +12,7 @@ import pytest
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import content_hash
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.training.prepare import prepare_training
 
 

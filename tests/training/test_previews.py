@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flawsmith.config.schema import Config
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel

@@ -17,7 +17,7 @@ from small_checkpoint import write_checkpoint
 from flawsmith.config.resolve import from_dict, preset
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError, DataError, RunError, WeightsError
-from flawsmith.dataset.reading import read
+from flawsmith.formats.reading import read
 from flawsmith.generation import generator as generate
 from flawsmith.images.files import read_image
 from flawsmith.models.dual_model import DualModel

@@ -18,9 +18,9 @@ from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baseli
 from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.locks import hold
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
+from flawsmith.formats.reading import read
 from flawsmith.workflows.benefit import benefit, distinct_parts, jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
@@ -94,7 +94,7 @@ def test_nothing_of_the_test_part_is_read_before_all_is_chosen(data: Path, finis
     parts = few_shot(read(data), 2)
 
     def files_of(part: Dataset) -> set[Path]:
-        items = [*part.held_out_normals, *part.normals, *(i for items in part.defects.values() for i in items)]
+        items = [*part.held_out, *part.good, *(i for items in part.defects.values() for i in items)]
         return {path.resolve() for item in items for path in (item.image, item.mask) if path is not None}
 
     files = {"learn": files_of(parts.learn), "validation": files_of(parts.validation), "test": files_of(parts.test)}

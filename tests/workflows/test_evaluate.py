@@ -12,9 +12,9 @@ import pytest
 
 import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, FileError, OutputExistsError
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Item
 from flawsmith.dataset.windows import Box
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 from flawsmith.metrics.features import Offline
 from flawsmith.metrics.fid_kid import FEWEST_KID

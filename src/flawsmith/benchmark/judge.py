@@ -18,9 +18,8 @@ from flawsmith.benchmark.labelled import colours_of, learned_pictures
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import content_hash
 from flawsmith.core.seeds import derive, numpy_generator
-from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.record import read_record
-from flawsmith.dataset.sample import GOOD, Dataset, Item
+from flawsmith.dataset.sample import GOOD, Dataset, Item, load_sample
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.metrics.mask_iou import Answer, answer_to, summary
 from flawsmith.product.direction import has_direction
@@ -55,10 +54,10 @@ def unseen_by(dataset: Dataset, run: Path) -> list[Item]:
     """
     record = read_record(run)
     learned = {row["sha256"] for rows in (record["normals"], *record["defects"].values()) for row in rows}
-    items = [*(item for items in dataset.defects.values() for item in items), *dataset.normals, *dataset.held_out_normals]
+    items = [*(item for items in dataset.defects.values() for item in items), *dataset.good, *dataset.held_out]
     hashes = {item.image: content_hash(item.image) for item in items}
     parts = {item.group for item in items if item.group is not None and hashes[item.image] in learned}
-    candidates = [*(item for items in dataset.defects.values() for item in items), *dataset.held_out_normals]
+    candidates = [*(item for items in dataset.defects.values() for item in items), *dataset.held_out]
     unseen = [item for item in candidates if hashes[item.image] not in learned and item.group not in parts]
     count = len({item.group or item.image.as_posix() for item in unseen if item.defect != GOOD})
     if count < FEWEST:

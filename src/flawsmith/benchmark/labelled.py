@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from flawsmith.dataset.memory import BUDGET, keep_normal
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import GOOD, Item, Sample
+from flawsmith.dataset.sample import GOOD, Item, Sample, load_sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.channels import without_alpha
 from flawsmith.pairs.folder import PairFolder

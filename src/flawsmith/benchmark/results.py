@@ -39,7 +39,7 @@ def _counts(work: Workspace) -> dict[str, Any]:
     parts = work.parts
     named = {"learn": parts.learn, "validation": parts.validation, "test": parts.test}
     counts: dict[str, Any] = {
-        which: {name: len(items) for name, items in part.defects.items()} | {"good": len(part.normals) + len(part.held_out_normals)}
+        which: {name: len(items) for name, items in part.defects.items()} | {"good": len(part.good) + len(part.held_out)}
         for which, part in named.items()
     }
     return counts
@@ -98,7 +98,7 @@ def _training(works: Sequence[Workspace], column: str, share: float) -> dict[str
         "step": [result["step"] for result in trained],
         "validation": {
             "pictures": sum(len(items) for items in validation.defects.values()),
-            "normals": len(validation.held_out_normals),
+            "normals": len(validation.held_out),
             "pixel_ap": None if estimate is None else numbers(estimate),
         },
         "choice": {

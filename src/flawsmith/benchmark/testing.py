@@ -15,8 +15,7 @@ from flawsmith.benchmark.training import load_column, masks_of, may_turn
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import use_threads
 from flawsmith.core.seeds import derive
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import GOOD, Item
+from flawsmith.dataset.sample import GOOD, Item, load_sample
 from flawsmith.metrics.detection import pixel_metrics
 
 
@@ -35,7 +34,7 @@ def evaluate_column(work: Workspace, column: str) -> dict[str, Any]:
 def evaluate_nearest(work: Workspace) -> dict[str, Any]:
     """Return the metrics of the nearest-neighbour detector, which learns from normals alone, on the test part."""
     use_threads(work.threads)
-    nearest = fit_nearest([load_sample(item) for item in work.parts.learn.normals], work.seed)
+    nearest = fit_nearest([load_sample(item) for item in work.parts.learn.good], work.seed)
     samples = [load_sample(item) for item in work.test_items]
     maps = [nearest.map(s.image) for s in samples]
     scores = [nearest.score(m) for m in maps]

@@ -19,8 +19,7 @@ from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import use_threads
 from flawsmith.core.files import write_bytes, write_json
 from flawsmith.core.seeds import derive
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import Dataset, Sample
+from flawsmith.dataset.sample import Dataset, Sample, load_sample
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.product.direction import has_direction
 from flawsmith.product.learn import looked_at
@@ -42,19 +41,19 @@ def training_set(work: Workspace, column: str) -> TrainingSet:
     learn, resize = work.parts.learn, work.settings.resize
     items = defects_of(learn)
     samples = [resized(load_sample(item), resize) for item in items]
-    colours = max(colours_of(samples), *(load_sample(item).colours for item in learn.normals[:1]))
+    colours = max(colours_of(samples), *(load_sample(item).colours for item in learn.good[:1]))
     side = resize or SIDE
     made = made_of(column)
     own = items if column == REAL or not column.endswith(" only") else []
     pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(work.pairs(made))]
-    real = learned_pictures([*own, *learn.normals], colours, side, resize)
+    real = learned_pictures([*own, *learn.good], colours, side, resize)
     made_pictures = [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()]
     return TrainingSet(real, made_pictures, side, colours, may_turn(learn))
 
 
 def may_turn(learn: Dataset) -> bool:
     """Return whether pictures of the product may be turned by quarters: its normals have no direction."""
-    return not has_direction([load_sample(learn.normals[i]).image for i in looked_at(len(learn.normals))])
+    return not has_direction([load_sample(learn.good[i]).image for i in looked_at(len(learn.good))])
 
 
 def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:

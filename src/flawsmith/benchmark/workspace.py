@@ -66,12 +66,12 @@ class Workspace:
     @property
     def test_items(self) -> list[Item]:
         """The test part's defects and held-out normals, in the order of every test."""
-        return [*defects_of(self.parts.test), *self.parts.test.held_out_normals]
+        return [*defects_of(self.parts.test), *self.parts.test.held_out]
 
     @property
     def validation_items(self) -> list[Item]:
         """The validation part's defects and normals."""
-        return [*defects_of(self.parts.validation), *self.parts.validation.held_out_normals]
+        return [*defects_of(self.parts.validation), *self.parts.validation.held_out]
 
 
 def slug(column: str) -> str:

@@ -21,8 +21,8 @@ def check(data: Path, as_json: bool) -> None:
     if as_json:
         options.print_json(report.to_dict())
     else:
-        from flawsmith.dataset.check import lines
+        from flawsmith.dataset.check_text import report_lines
 
-        click.echo("\n".join(lines(report)))
+        click.echo("\n".join(report_lines(report)))
     if report.bad:
         raise click.exceptions.Exit(1)

@@ -1,6 +1,7 @@
 """Text files as people's editors write them."""
 
 import codecs
+import unicodedata
 from pathlib import Path
 
 
@@ -13,3 +14,8 @@ def read_text(path: Path) -> str:
         head = stream.read(2)
     wide = head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
     return path.read_text(encoding="utf-16" if wide else "utf-8-sig")
+
+
+def normal_form(text: str) -> str:
+    """Return a name as it is compared: an "ü" typed on a Mac is two characters, on Windows one, and they look the same."""
+    return unicodedata.normalize("NFC", text)

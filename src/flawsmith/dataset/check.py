@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import FileError
-from flawsmith.dataset.reading import EMPTY_MASK, mask_trouble
+from flawsmith.dataset.sample import EMPTY_MASK, mask_trouble
+from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.dataset.splits import duplicates
 from flawsmith.dataset.windows import bounding_box, choose_grid
-from flawsmith.formats.folders import Problem
-from flawsmith.formats.scan import Scan, scan
 from flawsmith.images.files import SUFFIXES, orientation, read_image, read_mask, type_of
 
+MOSTLY = 0.5  # share of a picture: a mask that marks more may be inverted
+ALL_AROUND = 0.95  # share of the border that it then marks
 SHRUNK, ENCODED = 512, 8  # what latent diffusion does to a picture: both sides to 512 pixels, then 8 pixels to a latent cell
 
 
@@ -34,7 +35,7 @@ class DefectSummary:
     """What the usable pictures of one kind of defect hold."""
 
     pictures: int  # that can be read and have a usable mask
-    groups: int  # physical parts among them; a picture without a group is a part of its own
+    groups: int  # specimens among them; a picture without a group is a specimen of its own
     spots: Spread  # connected marked areas in a mask
     area: Spread  # marked pixels of a mask
     cells: Spread  # the same in latent cells of the window
@@ -50,7 +51,7 @@ class Report:
     root: Path
     normals: int
     held_out_normals: int
-    groups: int  # physical parts that groups.csv names
+    groups: int  # physical specimens that groups.csv names
     heights: tuple[int, int] | None  # least and largest, in pixels; None when no picture could be read
     widths: tuple[int, int] | None
     depths: dict[int, int]  # bits a channel: how many pictures
@@ -93,13 +94,11 @@ class _Seen:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def check(path: Path | str, window: int = 0, cells: int = 0) -> Report:
-    """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
+def examine(found: Scan, window: int = 0, cells: int = 0) -> Report:
+    """Return what a format found, and everything that is wrong with it; every file is decoded once.
 
     window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
-    Raises DataError only where nothing can be looked at: no such folder, no known layout.
     """
-    found = scan(path)
     seen = _look(found)
     sides = [max(mark.shape.shape) for marks in seen.marks.values() for mark in marks]
     learned = seen.shapes.keys() - set(found.held_out_normals)
@@ -134,24 +133,6 @@ def check(path: Path | str, window: int = 0, cells: int = 0) -> Report:
     )
 
 
-def lines(report: Report) -> list[str]:
-    """Return the report as plain text, problems last."""
-    text = [f"{report.root}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
-    if report.heights and report.widths:
-        size = f"{_range(report.heights)} x {_range(report.widths)} px (height x width)"
-        depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
-        text.append(f"  pictures  {size}, {depths} bit, {channels} {'channel' if channels == '1' else 'channels'}")
-    if report.groups:
-        text.append(f"  groups    {report.groups} physical parts")
-    if report.summary:
-        text.append(f"  window    {report.window} px, {report.factor:g} px to a latent cell")
-        text += ["", *(f"  {row}".rstrip() for row in _table(report)), "  Numbers are least / median / largest over pictures."]
-    for title, rows in (("Warnings", report.warnings), ("Problems", report.problems)):
-        if rows:
-            text += ["", f"{title} ({len(rows)})", *(f"  {row}" for row in rows)]
-    return [*text, "", f"{len(report.problems)} to mend." if report.bad else "Nothing to mend."]
-
-
 def fills_a_cell(mask: np.ndarray, height: float, width: float) -> bool:
     """Return whether some cell of height x width pixels, wherever it lies, is at least half covered by the mask (H, W).
 
@@ -170,9 +151,11 @@ def _look(found: Scan) -> _Seen:
         if image is not None:
             seen.shapes[picture] = image.shape
             seen.depths[picture] = 8 * image.itemsize
-    for name, pairs in found.defects.items():
-        for picture, path in pairs:
-            mask = _decode(read_mask, path, found, seen)
+    for name, items in found.defects.items():
+        for item in items:
+            picture, path = item.image, item.mask
+            assert path is not None
+            mask = _decode(lambda _: item.read_mask(), path, found, seen, drawn=item.draw is not None)  # noqa: B023 (called here)
             shape = seen.shapes.get(picture)
             if mask is None:
                 continue
@@ -182,6 +165,9 @@ def _look(found: Scan) -> _Seen:
             elif mask.all():
                 message = "marks every pixel of the picture. Check that the defect is marked and not everything."
                 seen.warnings.append(Problem(found.name(path), message))
+            elif looks_inverted(mask):
+                message = f"marks {mask.mean():.0%} of the picture and nearly all of its border, as a mask does that is inverted."
+                seen.warnings.append(Problem(found.name(path), f"{message} Make the defect 255 and everything else 0."))
             if trouble:
                 seen.problems.append(Problem(found.name(path), trouble))
             elif shape:
@@ -191,10 +177,19 @@ def _look(found: Scan) -> _Seen:
     return seen
 
 
-def _decode(read: Callable[[Path], np.ndarray], path: Path, found: Scan, seen: _Seen) -> np.ndarray | None:
-    """Return what `read` returns, or None when the file cannot be used; what is wrong goes to the problems."""
+def looks_inverted(mask: np.ndarray) -> bool:
+    """Return whether a mask (H, W) bool marks most of the picture and nearly all of its border: a defect that is no picture does not."""
+    border = np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]])
+    return bool(mask.mean() > MOSTLY and border.mean() >= ALL_AROUND)
+
+
+def _decode(read: Callable[[Path], np.ndarray], path: Path, found: Scan, seen: _Seen, drawn: bool = False) -> np.ndarray | None:
+    """Return what `read` returns, or None when the file cannot be used; what is wrong goes to the problems.
+
+    drawn: the file holds annotations and is no picture.
+    """
     kind, suffix = type_of(path), path.suffix
-    if kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
+    if not drawn and kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
         right = next(s for s, k in SUFFIXES.items() if k == kind)
         message = f"has the wrong suffix: it is a {kind}, not a {SUFFIXES[suffix.lower()]}. Rename it {path.stem}{right}."
         seen.problems.append(Problem(found.name(path), message))
@@ -253,7 +248,7 @@ def _turned(found: Scan, seen: _Seen) -> list[Problem]:
 
 def _copies(found: Scan, readable: Iterable[Path]) -> list[Problem]:
     """Return a warning for each set of pictures with the same content."""
-    roles = {picture: name for name, pairs in found.defects.items() for picture, _ in pairs}
+    roles = {picture: name for name, items in found.defects.items() for picture in (item.image for item in items)}
     roles |= dict.fromkeys(found.held_out_normals, "held-out normals") | dict.fromkeys(found.normals, "normals")
     warnings = []
     for same in duplicates(readable):
@@ -284,28 +279,3 @@ def _vanishing(found: Scan, summary: dict[str, DefectSummary], window: int) -> l
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-
-
-def _table(report: Report) -> list[str]:
-    head = ["defect", "pictures", "parts", "spots", "area px", "latent cells", "box px", "vanish", f"vanish at {SHRUNK} px / {ENCODED}"]
-    rows = [head] + [
-        [
-            name,
-            str(d.pictures),
-            str(d.groups),
-            *(_spread_text(spread) for spread in (d.spots, d.area, d.cells, d.box)),
-            str(len(d.vanish)),
-            f"{d.vanish_shrunk:.0%}",
-        ]
-        for name, d in report.summary.items()
-    ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-
-
-def _spread_text(spread: Spread) -> str:
-    return " / ".join(f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in (spread.least, spread.median, spread.most))
-
-
-def _range(ends: tuple[int, int]) -> str:
-    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}-{ends[1]}"

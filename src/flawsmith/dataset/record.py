@@ -7,9 +7,9 @@ from typing import Any
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import content_hash
+from flawsmith.core.paths import relative
 from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Dataset, Item
-from flawsmith.formats.folders import relative
 
 
 def data_record(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def data_record(data: Dataset, chosen: dict[str, tuple[Item, ...]], split: str) 
     return {
         "root": str(data.root.resolve()),
         "split": split,
-        "normals": _rows(data.normals, data.root),
+        "normals": _rows(data.good, data.root),
         "defects": {name: _rows(items, data.root) for name, items in chosen.items()},
     }
 

@@ -48,8 +48,8 @@ def split_third(dataset: Dataset) -> Split:
     parts: dict[tuple[str, str], list[Item]] = {}
     for item in items:
         parts.setdefault(_part(item), []).append(item)
-    learned = {_part(item) for item in dataset.normals}
-    unseen = {_part(item) for item in dataset.held_out_normals}
+    learned = {_part(item) for item in dataset.good}
+    unseen = {_part(item) for item in dataset.held_out}
     room = {name: len(members) // 3 for name, members in dataset.defects.items()}
 
     train: list[Item] = []
@@ -69,11 +69,11 @@ def split_third(dataset: Dataset) -> Split:
         else:
             test += members
 
-    everything = (*items, *dataset.normals, *dataset.held_out_normals)
+    everything = (*items, *dataset.good, *dataset.held_out)
     copies = {path: paths[0] for paths in duplicates(item.image for item in everything) for path in paths}
-    train, gone = _without_copies(train, dataset.held_out_normals, copies, "a held-out normal")
+    train, gone = _without_copies(train, dataset.held_out, copies, "a held-out normal")
     dropped += gone
-    test, gone = _without_copies(test, (*train, *dataset.normals), copies, "a picture that is learned from")
+    test, gone = _without_copies(test, (*train, *dataset.good), copies, "a picture that is learned from")
     dropped += gone
     return Split(_by_defect(dataset, train), _by_defect(dataset, test), tuple(dropped))
 
@@ -121,16 +121,16 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
         told = " ".join(notes)
         raise DataError(f"{dataset.root}: no defect can be tested. {told} Expected at least one defect with three pictures of three parts.")
     # normals of a part that a held-out defect shows would teach how that very part looks
-    held = {_part(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out_normals) for i in items}
-    copies = {path: p[0] for p in duplicates(i.image for i in (*dataset.normals, *dataset.held_out_normals)) for path in p}
-    free, _ = _without_copies([i for i in dataset.normals if _part(i) not in held], dataset.held_out_normals, copies, "a held-out normal")
+    held = {_part(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out) for i in items}
+    copies = {path: p[0] for p in duplicates(i.image for i in (*dataset.good, *dataset.held_out)) for path in p}
+    free, _ = _without_copies([i for i in dataset.good if _part(i) not in held], dataset.held_out, copies, "a held-out normal")
     spare = _last_quarter(free) if validation and len(free) >= 8 else set()
     normals = tuple(item for item in free if _part(item) not in spare)
     spared = tuple(item for item in free if _part(item) in spare)[:NORMALS_ASIDE]
     return Parts(
         Dataset(dataset.root, normals, (), learn),
         Dataset(dataset.root, (), spared, {name: items for name, items in chosen.items() if items}),
-        Dataset(dataset.root, (), dataset.held_out_normals, {name: items for name, items in split.test.items() if name in learn}),
+        Dataset(dataset.root, (), dataset.held_out, {name: items for name, items in split.test.items() if name in learn}),
         tuple(notes),
     )
 

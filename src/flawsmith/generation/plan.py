@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.core.paths import entries
 from flawsmith.core.seeds import derive, numpy_generator
-from flawsmith.core.text import read_text
-from flawsmith.formats.folders import entries
+from flawsmith.core.text import normal_form, read_text
 from flawsmith.images.files import type_of
 from flawsmith.placement.regions import Regions, parse_box
 from flawsmith.placement.shapes import Size, parse_size
@@ -156,7 +156,7 @@ def plan_row(spec: PairSpec) -> dict[str, Any]:
 
 def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> list[str]:
     """Return the defects to make; raises ConfigError for a name the model does not know."""
-    names = list(known) if asked is None else [asked] if isinstance(asked, str) else list(asked)
+    names = list(known) if asked is None else [normal_form(name) for name in ([asked] if isinstance(asked, str) else asked)]
     if not names:
         raise ConfigError(f"--defect: got an empty list; this model learned {', '.join(known)}.")
     for name in names:
@@ -234,6 +234,7 @@ def _read_defect(row: dict[str, Any], folder: Path, known: Sequence[str], normal
     if unknown := sorted(set(row) - set(_DEFECT_KEYS)):
         raise DataError(f"has the unknown key {unknown[0]!r} in its defects; expected {', '.join(_DEFECT_KEYS)}.")
     defect = row.get("defect", known[0] if len(known) == 1 else None)
+    defect = normal_form(defect) if isinstance(defect, str) else defect
     if defect not in known:
         raise DataError(f"defect: got {defect!r}, expected {' or '.join(known)}.")
     region = row.get("region")

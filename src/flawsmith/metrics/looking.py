@@ -12,8 +12,7 @@ from torch import Tensor
 from flawsmith.compositing.change import change_map
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import Item, Sample
+from flawsmith.dataset.sample import Item, Sample, load_sample
 from flawsmith.images.files import bit_depth, read_image
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
-from flawsmith.formats.folders import entries
+from flawsmith.core.paths import entries
+from flawsmith.core.text import normal_form
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import SUFFIXES, image_size, read_image, read_mask
 from flawsmith.images.pixel_range import PixelRange
@@ -222,10 +223,11 @@ def _files_for(option: str, what: str, path: Path, normals: Sequence[Path]) -> d
     by_stem: dict[str, list[Path]] = {}
     for entry in entries(path):
         if entry.suffix.lower() in SUFFIXES:
-            by_stem.setdefault(entry.stem, []).append(entry)
+            by_stem.setdefault(normal_form(entry.stem), []).append(entry)
     files = {}
     for normal in normals:
-        found = by_stem.get(f"{normal.stem}_mask") or by_stem.get(normal.stem)
+        stem = normal_form(normal.stem)
+        found = by_stem.get(f"{stem}_mask") or by_stem.get(stem)
         if not found:
             raise DataError(f"{option} {path}: has no {what} for {normal.name}; expected {normal.stem}.png or {normal.stem}_mask.png.")
         if len(found) > 1:

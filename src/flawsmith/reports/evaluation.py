@@ -10,7 +10,6 @@ from rich.console import Console
 
 from flawsmith.dataset.components import separate
 from flawsmith.dataset.sample import Item
-from flawsmith.images.files import read_mask
 from flawsmith.metrics.looking import masks_by_kind
 from flawsmith.metrics.masks import NAMES
 from flawsmith.metrics.registry import MASKS, SHAPES, TABLES, VARIETY, WHOLE, WINDOWS
@@ -245,7 +244,7 @@ def _real_marks(items: Sequence[Item]) -> list[Mark]:
     found = []
     for item in items:
         assert item.mask is not None
-        found += _marks(item.defect, read_mask(item.mask), placed=True)
+        found += _marks(item.defect, item.read_mask(), placed=True)
     return found
 
 

@@ -14,8 +14,7 @@ from flawsmith.benchmark.protocol import REAL
 from flawsmith.benchmark.training import load_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.dataset.components import components
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import GOOD, Item
+from flawsmith.dataset.sample import GOOD, Item, load_sample
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports.drawing import crop_picture, fit, limits, outline, square, to_display, view
 from flawsmith.reports.sheets import turns

@@ -16,9 +16,9 @@ from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
 from flawsmith.core.seeds import derive
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset
 from flawsmith.diffusion.samplers import find_sampler
+from flawsmith.formats.reading import read
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable

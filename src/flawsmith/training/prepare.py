@@ -8,10 +8,10 @@ import numpy as np
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError
+from flawsmith.core.text import normal_form
 from flawsmith.dataset.memory import BUDGET, keep_normal
-from flawsmith.dataset.reading import load_sample
 from flawsmith.dataset.record import data_record
-from flawsmith.dataset.sample import Dataset, Item, Sample
+from flawsmith.dataset.sample import Dataset, Item, Sample, load_sample
 from flawsmith.dataset.splits import strict_third
 from flawsmith.dataset.windows import bounding_box, choose_grid
 from flawsmith.images.files import bit_depth, image_size
@@ -53,14 +53,14 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
     defects = {name: [load_sample(item) for item in items] for name, items in chosen.items()}
     flawed = [s for samples in defects.values() for s in samples]
     sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]
-    sizes = [image_size(item.image) for item in data.normals] + [s.mask.shape for s in flawed if s.mask is not None]
+    sizes = [image_size(item.image) for item in data.good] + [s.mask.shape for s in flawed if s.mask is not None]
     window, cells = choose_grid(config.data.window, config.model.cells, sides, sizes)
     called = config.model.product or (data.root.resolve().name if config.model.backbone else "")  # in prompts
     config = replace(config, model=replace(config.model, cells=cells, product=called))
-    share = BUDGET // max(1, len(data.normals))
-    whole = {data.normals[i].image for i in looked_at(len(data.normals))}
+    share = BUDGET // max(1, len(data.good))
+    whole = {data.good[i].image for i in looked_at(len(data.good))}
     normals, small = [], []
-    for item in data.normals:
+    for item in data.good:
         normal = load_sample(item)
         normals += keep_normal(normal, window, share)
         if item.image in whole:
@@ -77,7 +77,7 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
 
 def _asked(data: Dataset, defects: Mapping[str, tuple[Item, ...]], names: str) -> dict[str, tuple[Item, ...]]:
     """Return the defects that are named in data.defects, all for an empty text; raises DataError for one that is not there."""
-    wanted = [name.strip() for name in names.split(",") if name.strip()] or list(defects)
+    wanted = [normal_form(name.strip()) for name in names.split(",") if name.strip()] or list(defects)
     for name in wanted:
         if name not in defects:
             raise DataError(f"{data.root}: data.defects names {name!r}; expected some of {', '.join(defects)}.")
@@ -87,6 +87,6 @@ def _asked(data: Dataset, defects: Mapping[str, tuple[Item, ...]], names: str) -
 def _check_depths(data: Dataset, defects: dict[str, list[Sample]], pictures: list[np.ndarray]) -> None:
     """Raise DataError when 8-bit and 16-bit pictures are mixed: they have no range of values in common."""
     if len({picture.dtype for picture in pictures}) > 1:
-        deep = [item.image for item in data.normals if bit_depth(item.image) == 16]
+        deep = [item.image for item in data.good if bit_depth(item.image) == 16]
         deep += [s.source for samples in defects.values() for s in samples if s.image.dtype == np.uint16]
         raise DataError(f"{deep[0]}: has 16 bits per channel, but other pictures of this product have 8; bring all to one depth.")

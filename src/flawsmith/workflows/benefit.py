@@ -24,12 +24,12 @@ from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
+from flawsmith.core.paths import relative
 from flawsmith.core.text import read_text
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import Parts, few_shot
-from flawsmith.formats.folders import relative
+from flawsmith.formats.reading import read
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
 from flawsmith.reports.benefit import write_benefit_report
@@ -113,11 +113,11 @@ def _do_jobs(works: Sequence[Workspace], stamp: str, workers: int, quiet: bool) 
 
 def _identity(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     """Return what results must share to stand in one table: version, settings, and the content and groups of all pictures."""
-    normals = (*dataset.normals, *dataset.held_out_normals)
+    normals = (*dataset.good, *dataset.held_out)
     return {
         "flawsmith": __version__,
         "settings": json.loads(json.dumps(asdict(settings))),
-        "data": data_record(replace(dataset, normals=normals), dataset.defects, "all"),
+        "data": data_record(replace(dataset, good=normals), dataset.defects, "all"),
         "groups": {relative(i.image, dataset.root): i.group for i in (*normals, *defects_of(dataset)) if i.group is not None},
     }
 

@@ -13,8 +13,8 @@ from flawsmith.benchmark.judge import STEPS, TrainedJudge, train_judge, unseen_b
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import DataError, RunError
 from flawsmith.core.files import check_output, content_hash, prepare_output, write_json, write_text
-from flawsmith.dataset.reading import read
 from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.formats.reading import read
 from flawsmith.metrics.features import check_kind
 from flawsmith.metrics.looking import look
 from flawsmith.metrics.measure import numbers_of, reference_of
@@ -91,7 +91,7 @@ def _judge(unseen: Sequence[Item], dataset: Dataset, steps: int, seed: int, devi
     """Return the independent segmenter, trained now."""
     told = f"training an independent segmenter on {len(unseen):,} unseen pictures, {steps:,} steps"
     with Console(stderr=True, quiet=quiet).status(told):
-        return train_judge(unseen, dataset.normals, steps, seed, device)
+        return train_judge(unseen, dataset.good, steps, seed, device)
 
 
 @contextmanager

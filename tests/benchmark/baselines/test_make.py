@@ -10,16 +10,16 @@ from flawsmith.benchmark.labelled import accepted_pairs
 from flawsmith.benchmark.protocol import BASELINES as NAMES
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError, OutputExistsError
 from flawsmith.core.files import read_lines
-from flawsmith.dataset.reading import load_sample, read
-from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.windows import bounding_box
+from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image, read_mask
 
 
 @pytest.fixture(scope="module")
 def learn(data8: Path) -> Dataset:
     data = read(data8)
-    return Dataset(data.root, data.normals, (), {name: items[:2] for name, items in data.defects.items()})
+    return Dataset(data.root, data.good, (), {name: items[:2] for name, items in data.defects.items()})
 
 
 def test_the_baselines_are_those_an_experiment_knows():
@@ -37,7 +37,7 @@ def test_a_folder_holds_its_pairs(learn, tmp_path, name, untouched_generators):
         box = bounding_box(mask)
         assert row["region"] == [box.top, box.left, box.height, box.width] and row["size"] == list(mask.shape)
         assert row["image"] == f"test/{row['defect']}/{row['id']}.png" and row["model"] == name and row["verdict"] == "accepted"
-        assert row["normal"] in {str(item.image) for item in learn.normals}
+        assert row["normal"] in {str(item.image) for item in learn.good}
         assert (pair.image == image).all() and pair.defect == row["defect"]
 
 
@@ -76,7 +76,7 @@ def test_what_cannot_be_made_is_said(learn, tmp_path):
     with pytest.raises(ConfigError, match="0 pairs"):
         write_baseline("perlin", learn, tmp_path / "out", 0, 0)
     with pytest.raises(DataError, match="no normals"):
-        write_baseline("perlin", replace(learn, normals=()), tmp_path / "out", 1, 0)
+        write_baseline("perlin", replace(learn, good=()), tmp_path / "out", 1, 0)
     with pytest.raises(DataError, match="no labelled defects"):
         write_baseline("poisson", replace(learn, defects={}), tmp_path / "out", 1, 0)
     assert not (tmp_path / "out").exists()
@@ -101,7 +101,7 @@ def test_16_bits_in_colour(data16, tmp_path):
     data = read(data16)
     for name in BASELINES:
         write_baseline(name, data, tmp_path / name, 2, 0)
-        normals = {str(item.image): load_sample(item).image for item in data.normals}
+        normals = {str(item.image): load_sample(item).image for item in data.good}
         for row in read_lines(tmp_path / name / "pairs.jsonl"):
             image, mask = read_image(tmp_path / name / row["image"]), read_mask(tmp_path / name / row["mask"])
             assert image.dtype == np.uint16 and image.shape[2] == 3
@@ -109,6 +109,6 @@ def test_16_bits_in_colour(data16, tmp_path):
 
 
 def test_pictures_are_decoded_when_asked_for(learn):
-    pictures = Pictures(learn.normals)
-    assert len(pictures) == 5 and pictures[1].source == learn.normals[1].image
-    assert [p.source for p in pictures[1:3]] == [i.image for i in learn.normals[1:3]]
+    pictures = Pictures(learn.good)
+    assert len(pictures) == 5 and pictures[1].source == learn.good[1].image
+    assert [p.source for p in pictures[1:3]] == [i.image for i in learn.good[1:3]]

@@ -10,7 +10,8 @@ import flawsmith.benchmark.detectors.segment as segment
 from flawsmith.benchmark.detectors.networks import build_network
 from flawsmith.benchmark.detectors.segment import SegmenterConfig, anomaly_map, picture_score, segmentation_loss, train_segmenter
 from flawsmith.benchmark.labelled import learned_pictures
-from flawsmith.dataset.reading import load_sample, read
+from flawsmith.dataset.sample import load_sample
+from flawsmith.formats.reading import read
 from flawsmith.metrics.detection import pixel_metrics
 
 QUICK = SegmenterConfig(unwatched_steps=40, every=20, step_pixels=8 * 32 * 32, good_share=0.3)
@@ -19,8 +20,8 @@ QUICK = SegmenterConfig(unwatched_steps=40, every=20, step_pixels=8 * 32 * 32, g
 def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_generators: None) -> None:
     data = read(data8)
     learned, unseen = data.defects["blob"][:3], data.defects["blob"][3:]
-    trained = train_segmenter(learned_pictures([*learned, *data.normals], 1, 32), [], QUICK, 32, 0)
-    samples = [load_sample(item) for item in (*unseen, *data.held_out_normals)]
+    trained = train_segmenter(learned_pictures([*learned, *data.good], 1, 32), [], QUICK, 32, 0)
+    samples = [load_sample(item) for item in (*unseen, *data.held_out)]
     masks = [np.zeros(s.image.shape[:2], bool) if s.mask is None else s.mask for s in samples]
     maps = [anomaly_map(trained.model, s.image, 1) for s in samples]
     assert (pixel_metrics(maps, masks).ap or 0) > 0.6
@@ -32,7 +33,7 @@ def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_genera
 
 def test_the_same_seed_gives_the_same_weights_and_another_does_not(data8: Path) -> None:
     data = read(data8)
-    pictures = learned_pictures([*data.defects["line"][:2], *data.normals], 1, 32)
+    pictures = learned_pictures([*data.defects["line"][:2], *data.good], 1, 32)
     made = learned_pictures(data.defects["blob"][:2], 1, 32)
     few = SegmenterConfig(unwatched_steps=3, step_pixels=2 * 32 * 32)
     one, two, other = (train_segmenter(pictures, made, few, 32, seed).model.state_dict() for seed in (1, 1, 2))

@@ -16,8 +16,7 @@ from flawsmith.benchmark.baselines.poisson import poisson
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
 from flawsmith.core.files import check_output, prepare_output
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.reading import load_sample
-from flawsmith.dataset.sample import Dataset, Item, Sample
+from flawsmith.dataset.sample import Dataset, Item, Sample, load_sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.generation.plan import SamplingPlan
 from flawsmith.images.files import read_pitch, type_of
@@ -76,16 +75,16 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
     if count < 1:
         raise ConfigError(f"baseline {name!r}: got {count} pairs to make, expected at least 1.")
     baseline = BASELINES[name]
-    if not learn.normals:
+    if not learn.good:
         raise DataError(f"{learn.root}: has no normals to put defects into; add pictures under train/good.")
     if baseline.labelled and not any(learn.defects.values()):
         raise DataError(f"{learn.root}: has no labelled defects, which {name} pastes; add some, or use perlin or cutpaste.")
-    check_output(out, overwrite, [item.image for item in learn.normals])
+    check_output(out, overwrite, [item.image for item in learn.good])
     defects = {key: [load_sample(item) for item in items] for key, items in learn.defects.items() if items} if baseline.labelled else {}
-    pictures = Pictures(learn.normals)
+    pictures = Pictures(learn.good)
     material = gather(defects, pictures)
-    asked = SamplingPlan(sorted(defects) or [name], [item.image for item in learn.normals], seed)
-    places = {item.image: i for i, item in enumerate(learn.normals)}
+    asked = SamplingPlan(sorted(defects) or [name], [item.image for item in learn.good], seed)
+    places = {item.image: i for i, item in enumerate(learn.good)}
     prepare_output(out, overwrite)
     folder = PairFolder(out)
     folder.begin()
@@ -93,7 +92,7 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
     for index in range(count):
         pair = _write_pair(name, asked, index, material, pictures, places, folder)
         made[pair.defect] = made.get(pair.defect, 0) + 1
-    return {"baseline": name, "accepted": count, "defects": made, "seed": seed, "normals": len(learn.normals)}
+    return {"baseline": name, "accepted": count, "defects": made, "seed": seed, "normals": len(learn.good)}
 
 
 def _write_pair(

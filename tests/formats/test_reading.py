@@ -11,16 +11,16 @@ import pytest
 from PIL import Image
 
 from flawsmith.core.errors import DataError, FileError
-from flawsmith.dataset.reading import load_sample, read
-from flawsmith.dataset.sample import Item
+from flawsmith.dataset.sample import Item, load_sample
+from flawsmith.formats.reading import read
 
 
 def test_mvtec_layout(mvtec: Path) -> None:
     data = read(str(mvtec))
     assert data.root == mvtec
-    assert [i.image.name for i in data.normals] == ["000.png", "001.png", "002.png", "003.png"]
-    assert {i.mask for i in data.normals} == {None} and {i.defect for i in data.normals} == {"good"}
-    assert [i.image for i in data.held_out_normals] == [mvtec / "test/good/000.png", mvtec / "test/good/001.png"]
+    assert [i.image.name for i in data.good] == ["000.png", "001.png", "002.png", "003.png"]
+    assert {i.mask for i in data.good} == {None} and {i.defect for i in data.good} == {"good"}
+    assert [i.image for i in data.held_out] == [mvtec / "test/good/000.png", mvtec / "test/good/001.png"]
     assert list(data.defects) == ["crack", "dent"]
     assert data.defects["dent"][1] == Item(mvtec / "test/dent/001.png", mvtec / "ground_truth/dent/001_mask.png", "dent")
 
@@ -31,7 +31,7 @@ def test_load(mvtec: Path) -> None:
     assert sample.image.shape == (48, 64, 1) and sample.image.dtype == np.uint8
     assert sample.mask is not None and sample.mask.sum() == 12 * 25 and (sample.image[sample.mask] == 200).all()
     assert sample.defect == "crack" and sample.source == mvtec / "test/crack/002.png"
-    normal = load_sample(data.normals[0])
+    normal = load_sample(data.good[0])
     assert normal.mask is None and normal.defect == "good"
 
 
@@ -195,7 +195,7 @@ def test_groups(mvtec: Path) -> None:
     (mvtec / "groups.csv").write_text("\ufeff" + "\r\n".join(rows), encoding="utf-8")
     data = read(mvtec)
     assert [i.group for i in data.defects["crack"]] == ["7", "7", None]
-    assert [i.group for i in data.normals] == [None, None, "line 3", None]
+    assert [i.group for i in data.good] == [None, None, "line 3", None]
     assert load_sample(data.defects["crack"][0]).group == "7"
 
 

@@ -1,0 +1,46 @@
+"""What `check` found as plain text."""
+
+from flawsmith.dataset.check import ENCODED, SHRUNK, Report, Spread
+
+
+def report_lines(report: Report) -> list[str]:
+    """Return the report as plain text, problems last."""
+    text = [f"{report.root}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
+    if report.heights and report.widths:
+        size = f"{_range(report.heights)} x {_range(report.widths)} px (height x width)"
+        depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
+        text.append(f"  pictures  {size}, {depths} bit, {channels} {'channel' if channels == '1' else 'channels'}")
+    if report.groups:
+        text.append(f"  groups    {report.groups} physical parts")
+    if report.summary:
+        text.append(f"  window    {report.window} px, {report.factor:g} px to a latent cell")
+        text += ["", *(f"  {row}".rstrip() for row in _table(report)), "  Numbers are least / median / largest over pictures."]
+    for title, rows in (("Warnings", report.warnings), ("Problems", report.problems)):
+        if rows:
+            text += ["", f"{title} ({len(rows)})", *(f"  {row}" for row in rows)]
+    return [*text, "", f"{len(report.problems)} to mend." if report.bad else "Nothing to mend."]
+
+
+def _table(report: Report) -> list[str]:
+    head = ["defect", "pictures", "parts", "spots", "area px", "latent cells", "box px", "vanish", f"vanish at {SHRUNK} px / {ENCODED}"]
+    rows = [head] + [
+        [
+            name,
+            str(d.pictures),
+            str(d.groups),
+            *(_spread_text(spread) for spread in (d.spots, d.area, d.cells, d.box)),
+            str(len(d.vanish)),
+            f"{d.vanish_shrunk:.0%}",
+        ]
+        for name, d in report.summary.items()
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+
+
+def _spread_text(spread: Spread) -> str:
+    return " / ".join(f"{value:.0f}" if value >= 100 else f"{value:.3g}" for value in (spread.least, spread.median, spread.most))
+
+
+def _range(ends: tuple[int, int]) -> str:
+    return str(ends[0]) if ends[0] == ends[1] else f"{ends[0]}-{ends[1]}"

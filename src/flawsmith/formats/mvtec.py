@@ -1,0 +1,63 @@
+"""The MVTec AD layout: train/good, test/DEFECT and ground_truth/DEFECT/NAME_mask.png."""
+
+from pathlib import Path
+
+from flawsmith.core.paths import entries, relative, subfolders
+from flawsmith.core.text import normal_form
+from flawsmith.dataset.sample import GOOD
+from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.folders import DEFAULT_PATTERNS, DefectFolders, Folders, scan_folders
+from flawsmith.formats.registry import Format
+
+
+def recognise(path: Path) -> bool:
+    """Return whether a folder has normals in train/good, or folders of defects in test or ground_truth."""
+    return path.is_dir() and ((path / "train" / GOOD).is_dir() or bool(_names(path)))
+
+
+def read(root: Path) -> Scan:
+    """Return what lies in a folder in this layout."""
+    normals, test, truth = root / "train" / GOOD, root / "test", root / "ground_truth"
+    held_out = test / GOOD if (test / GOOD).is_dir() else None
+    found = scan_folders(Folders(root, normals, held_out, {name: _folders(root, name) for name in _names(root)}))
+    found.warnings[:0] = [
+        Problem(relative(entry, root), "is ignored: only train/good and the folders in test are looked into.")
+        for folder in (root / "train", test, truth)
+        for entry in entries(folder)
+        if not entry.is_dir() or (folder.name == "train" and entry.name != GOOD)
+    ]
+    for folder in (test, truth):
+        names: dict[str, Path] = {}
+        for entry in subfolders(folder):
+            if names.setdefault(normal_form(entry.name), entry) != entry:
+                message = "has the name of another folder beside it, in other Unicode characters that look alike. Bring the two together."
+                found.problems.append(Problem(relative(entry, root), message))
+    if (truth / GOOD).is_dir():
+        found.warnings.append(Problem(f"ground_truth/{GOOD}", "is ignored: normals need no masks."))
+    return found
+
+
+def _names(root: Path) -> list[str]:
+    folders = [d for folder in (root / "test", root / "ground_truth") for d in subfolders(folder)]
+    return sorted({normal_form(d.name) for d in folders} - {GOOD})
+
+
+def _folders(root: Path, name: str) -> DefectFolders:
+    """Return where a defect lies; its two folders may be spelled with other characters for the same name."""
+    images, masks = (
+        next((d for d in subfolders(root / part) if normal_form(d.name) == name), root / part / name) for part in ("test", "ground_truth")
+    )
+    return DefectFolders(images, masks, DEFAULT_PATTERNS)
+
+
+FORMAT = Format(
+    "mvtec",
+    recognise,
+    read,
+    """\
+the MVTec AD layout
+  train/good/*.png                        pictures without a defect
+  test/good/*.png                         more of them, never learned from (optional)
+  test/<defect>/<name>.png                pictures of a defect
+  ground_truth/<defect>/<name>_mask.png   their masks: 255 where the defect is, else 0""",
+)
