@@ -44,9 +44,9 @@ def main() -> None:
     calls = config.steps * (2 if config.guidance != 1 else 1)
     rate = forward_gflop(generator.model) * calls * attempts / summary.seconds["model"]
     device = str(next(generator.model.parameters()).device)
-    best = matmul_rate(generator.precision, device.split(":")[0])
+    best = matmul_rate(generator.precision.name, device.split(":")[0])
     row = describe(device) | {"window": generator.product.shape.window, "steps": config.steps, "guidance": config.guidance}
-    row |= {"batch": config.batch, "precision": generator.precision, "pairs": summary.accepted, "attempts": attempts}
+    row |= {"batch": config.batch, "precision": generator.precision.name, "pairs": summary.accepted, "attempts": attempts}
     row |= {"seconds": {**summary.seconds, "total": round(seconds, 3)}, "pairs_per_second": round(summary.accepted / seconds, 3)}
     row |= {"attempts_per_second": round(attempts / seconds, 3), "model_gflops": round(rate, 1)}
     print(json.dumps(row | {"matmul_gflops": round(best, 1), "share_of_matmul": round(rate / best, 3)}, indent=2))

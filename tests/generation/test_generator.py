@@ -14,7 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
+from flawsmith.core.precision import Precision
 from flawsmith.generation import generator as module
+from flawsmith.models.store import FORMAT
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.synthesis.task import Drawn
@@ -298,7 +300,7 @@ def test_a_model_of_another_format_is_refused(given: str | None, run_copy: Path)
     with safe_open(path, framework="pt") as file:
         metadata = {key: value for key, value in file.metadata().items() if key != "format"}
     save_file(load_file(path), path, metadata | ({"format": given} if given else {}))
-    with pytest.raises(RunError, match=f"got format {given!r}, expected flawsmith-2; fit again"):
+    with pytest.raises(RunError, match=f"got format {given!r}, expected {FORMAT}; fit again"):
         load(run_copy, threads=1)
 
 
@@ -331,3 +333,23 @@ def test_an_output_folder_that_holds_what_is_read_is_refused(
     with pytest.raises(OutputExistsError, match="lies in the output folder .*out; name an output folder of its own"):
         pairs.loose(run_copy).generate(out, overwrite=True, quiet=True, **options)
     assert pairs.snapshot(out) == before
+
+
+# precision
+
+
+def test_pairs_go_on_in_the_precision_they_began_in(run8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faster = {"name": "bf16"}
+    monkeypatch.setattr(module, "sampling_precision", lambda *_: Precision(faster["name"], "timed"))
+    settings = ("generation.precision=auto", "quality.margin=1000", "quality.consistency=0", "generation.attempts=1")
+
+    def generate(out: Path, count: int, **more: Any) -> None:
+        load(run8, device="cpu", threads=1, settings=settings).generate(out, count, quiet=True, **more)
+
+    generate(tmp_path / "whole", 4)
+    generate(tmp_path / "parts", 2)
+    faster["name"] = "fp32"
+    generate(tmp_path / "parts", 4, resume=True)
+    generate(tmp_path / "other", 4)
+    whole, parts, other = ((tmp_path / name / "pairs.jsonl").read_text() for name in ("whole", "parts", "other"))
+    assert whole == parts != other

@@ -1,9 +1,16 @@
-"""A bar on standard error while something long is done."""
+"""What is said on standard error while something long is done."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Advance = Callable[[str], None]  # one more is done; the text is shown behind the bar
+
+
+def say(text: str) -> None:
+    """Write a line on standard error."""
+    from rich.console import Console
+
+    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
 
 
 @contextmanager

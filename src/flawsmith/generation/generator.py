@@ -11,11 +11,12 @@ import torch
 
 from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
-from flawsmith.core.devices import choose_device, choose_precision, use_threads
-from flawsmith.core.errors import DataError, RunError
+from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import content_hash, prepare_output
 from flawsmith.core.locks import hold
-from flawsmith.core.progress import progress
+from flawsmith.core.precision import NAMES, Precision
+from flawsmith.core.progress import progress, say
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.generation.attempt import Attempt
@@ -26,12 +27,14 @@ from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
-from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.product.exemplars import Exemplar, load_exemplars
 from flawsmith.product.product import Product
 from flawsmith.quality.limits import Limits, load_limits
 from flawsmith.quality.verify import Verifier
+from flawsmith.synthesis.precision import sampling_precision
 from flawsmith.synthesis.sampling import draw
 
 
@@ -62,25 +65,38 @@ def load_generator(
     find_sampler(config.generation.sampler)  # one that is not there is told before the work
     library, limits = load_exemplars(run / "model" / "exemplars.safetensors"), load_limits(run / "model" / "limits.safetensors")
     where = choose_device(device)
-    if choose_precision(config.training.precision, where) == "bf16":
+    found = sampling_precision(model.to(where), config)
+    if found.name == "bf16":
         model.hold_frozen(torch.bfloat16)
+    elif model.base and config.generation.precision == "auto":
+        model = load_model(run / "model" / "model.safetensors", backbone)[0].to(where)  # timed in bf16, it lost its last digits
     if config.generation.compile:
         model.net.compile()
-    return Generator(run, model.to(where), config, product, library, limits)
+    return Generator(run, model, config, product, library, limits, found)
 
 
 class Generator:
     """A trained model with its product, ready to make pairs."""
 
-    def __init__(self, run: Path, model: DualModel, config: Config, product: Product, library: list[Exemplar], limits: Limits) -> None:
-        self.run, self.model, self.config, self.product = run, model, config, product
+    def __init__(
+        self,
+        run: Path,
+        model: DualModel,
+        config: Config,
+        product: Product,
+        library: list[Exemplar],
+        limits: Limits,
+        precision: Precision,
+    ) -> None:
+        self.run, self.model, self.product, self.precision = run, model, product, precision
+        self._timed = config.generation.precision == "auto"
+        self.config = _in(config, precision.name)
         self._device = str(next(model.parameters()).device.type)
         self.hash = content_hash(run / "model" / "model.safetensors")[:16]
         self.verifier = Verifier(product, limits, library, config.quality, config.generation.feather)
         examples = {name: [e for e in library if e.defect == name] for name in product.shape.defects}
         self.compositor = Compositor(model, config, product, examples, self.verifier)
         self._learned = [run / "model" / f"{name}.safetensors" for name in ("exemplars", "limits")]
-        self.precision = choose_precision(config.training.precision, self._device)
 
     def generate(self, out: Path, request: Request, overwrite: bool = False, resume: bool = False, quiet: bool = False) -> Summary:
         """Write the pairs of a request into the folder `out` and return what was done; `workflows.generate` adds sheet and report.
@@ -96,6 +112,10 @@ class Generator:
 
     def _write(self, out: Path, request: Request, job: PreparedRequest, overwrite: bool, resume: bool, quiet: bool) -> Summary:
         """Do what `generate` says, as the only one that writes to `out`."""
+        if resume and self._timed:
+            self._keep_precision(out, job)
+        if not quiet:
+            say(f"generate in {self.precision}.")
         fingerprint = Fingerprint(self.config, self._learned, job.placement)
         output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
         done = output.resume() if resume else set()
@@ -106,6 +126,21 @@ class Generator:
         if request.pick_from and request.count is not None:
             summary = replace(summary, accepted=output.pick(request.count))
         return summary
+
+    def _keep_precision(self, out: Path, job: PreparedRequest) -> None:
+        """Go on in the precision that the pairs of `out` were drawn in: this time the other one may have been faster.
+
+        Raises ConfigError where a pretrained network was loaded for the other one.
+        """
+        pairs = PairFolder(out)
+        first = next(iter(pairs.read()), None) if pairs.begun else None
+        other = _in(self.config, next(name for name in NAMES if name != self.precision.name))
+        if first is None or first.settings != _settings_of(first, other, self._learned, job):
+            return
+        name = other.generation.precision
+        if self.model.base:
+            raise ConfigError(f"{out}: its pairs were drawn in {name}; add --set generation.precision={name} to go on.")
+        self.config, self.precision = other, Precision(name, "as the pairs that are there")
 
     def prepare(self, request: Request) -> PreparedRequest:
         """Return the request, checked as a whole; raises FlawsmithError for the first thing in it that cannot be done."""
@@ -149,7 +184,7 @@ class Generator:
             with _timed(clock, "data"):
                 sites = [(attempt, site) for attempt in going if (site := self.compositor.propose(attempt, placement)) is not None]
             with _timed(clock, "model"):
-                drawn = draw(self.model, [site.task for _, site in sites], self.config, self.precision, self.compositor.levels)
+                drawn = draw(self.model, [site.task for _, site in sites], self.config, self.precision.name, self.compositor.levels)
             with _timed(clock, "decode"):
                 for (attempt, site), window in zip(sites, drawn, strict=True):
                     self.compositor.finish(attempt, site, window)
@@ -162,6 +197,19 @@ class Generator:
         if missing := [path for path in paths if not path.is_file()]:
             raise DataError(f"{missing[0]}: this normal, which the model learned from, is gone; name a folder of normals with --onto.")
         return paths
+
+
+def _in(config: Config, precision: str) -> Config:
+    """Return `config` with the precision that pairs are drawn in."""
+    return replace(config, generation=replace(config.generation, precision=precision))
+
+
+def _settings_of(pair: Pair, config: Config, learned: Sequence[Path], job: PreparedRequest) -> str | None:
+    """Return the settings that a row would have if it were drawn with `config` now; None where the plan has no such pair."""
+    try:
+        return Fingerprint(config, learned, job.placement).of(job.plan(int(pair.id), pair.attempt))
+    except IndexError:
+        return None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
+from flawsmith.core.progress import say
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import Dataset
 from flawsmith.diffusion.samplers import find_sampler
@@ -27,7 +28,6 @@ from flawsmith.training.loop import Trained, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
 from flawsmith.training.prepare import TrainingData, prepare_training
-from flawsmith.training.progress import say
 from flawsmith.training.resume import as_begun, go_on_with
 from flawsmith.training.run_folder import RunFolder
 

@@ -12,11 +12,6 @@ from flawsmith.config.schema import TrainingConfig
 from flawsmith.core.errors import ConfigError
 
 
-def say(text: str) -> None:
-    """Write a line on standard error."""
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
-
-
 class Progress:
     """A bar on standard error with steps, loss and the time left, by steps or by minutes, whichever ends first."""
 

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.config.schema import Config
+from flawsmith.core.progress import say
 from flawsmith.dataset.sample import Dataset
 from flawsmith.training.fitting import fit_run
-from flawsmith.training.progress import say
 
 
 def fit(

@@ -1,0 +1,32 @@
+"""The precision that pairs are drawn in: the faster one for a call of the real network."""
+
+import torch
+
+from flawsmith.config.schema import Config
+from flawsmith.core.precision import Precision, measure_precision
+from flawsmith.models.dual_model import DualModel
+
+
+def sampling_precision(model: DualModel, config: Config) -> Precision:
+    """Return the precision of `generation.precision`, for "auto" by timing calls of `model` on the device it lies on.
+
+    The weights stay as they are, but that a pretrained network may be left held in bf16: load it anew if fp32 is the answer.
+    """
+    device = next(model.parameters()).device
+    halves = 1 if config.generation.guidance == 1 else 2
+    count = halves * (1 if device.type == "cpu" else config.generation.batch)  # as `sampling.draw` has it
+    side = model.shape.window // model.factor
+
+    @torch.inference_mode()
+    def step() -> None:
+        state = torch.zeros(model.branches, count, model.state, side, side, device=device)
+        cells = torch.zeros(count, model.codec.channels + model.factor**2, side, side, device=device)
+        ids = torch.ones(count, dtype=torch.long, device=device)
+        model(state, torch.full((count,), 0.5, device=device), model.tell(cells, ids))
+
+    def hold(name: str) -> None:
+        if name == "bf16":
+            model.hold_frozen(torch.bfloat16)
+
+    key = (config.model, model.shape, count)
+    return measure_precision(config.generation.precision, str(device), step, "sampling", key, hold if model.base else None)
