@@ -1,6 +1,6 @@
 """Pairs a second with Stable Diffusion's architecture: the published procedure against ours, in one run.
 
-    python bench/sd.py [--reduced] [--device cuda] [--batch 8] [--pairs 8] [--reference-pairs 1] [-o RESULT.json]
+    python bench/sd.py [--reduced] [--device cuda] [--batch 8] [--pairs 8] [--reference-pairs 1] [--steps N] [-o RESULT.json]
 
 The networks have random weights: speed does not depend on the values. Full size is Stable Diffusion 1.5 at 512 pixels; --reduced is a
 tenth of its width at 128, for a CPU. Three ways to make pairs (whole, part and mask):
@@ -150,11 +150,12 @@ def ours(name: str, steps: int, precision: str, args: argparse.Namespace, device
 
 def theirs(args: argparse.Namespace, device: str) -> dict[str, Any]:
     """Return what the published procedure does."""
-    model, config = make("sd15-paper", args.reduced, device, "fp32", 100)
+    steps = args.steps or 100
+    model, config = make("sd15-paper", args.reduced, device, "fp32", steps)
     work = tasks(model, args.reference_pairs)
     published(model, from_dict({"generation": {"steps": 2}}, config), work[0], device)  # warm up
     seconds, memory = timed(lambda: [published(model, config, task, device) for task in work], device)
-    row = {"seconds_per_pair": seconds / len(work), "pairs_per_second": len(work) / seconds, "steps": 100, "precision": "fp32"}
+    row = {"seconds_per_pair": seconds / len(work), "pairs_per_second": len(work) / seconds, "steps": steps, "precision": "fp32"}
     return row | {"generate_gb": memory, "trained_weights": count_trainable(model)}
 
 
@@ -181,14 +182,15 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="pairs in one call of ours")
     parser.add_argument("--pairs", type=int, default=8, help="made by ours")
     parser.add_argument("--reference-pairs", type=int, default=1, help="made by the published procedure")
+    parser.add_argument("--steps", type=int, help="solver steps of all three instead of 100, 100 and 20, to try this script")
     parser.add_argument("-o", "--output", type=Path)
     args = parser.parse_args()
     device = choose_device(args.device)
     use_threads(args.threads)
     best = choose_precision("auto", device)
     rows = {"published": theirs(args, device)}
-    rows["equal"] = ours("sd15-paper", 100, "fp32", args, device)
-    rows["recommended"] = ours("sd15", 20, best, args, device)
+    rows["equal"] = ours("sd15-paper", args.steps or 100, "fp32", args, device)
+    rows["recommended"] = ours("sd15", args.steps or 20, best, args, device)
     for row in rows.values():
         row["ratio"] = row["pairs_per_second"] / rows["published"]["pairs_per_second"]
         row["matmul_tflops"] = matmul_rate(row["precision"], device, 8192 if device != "cpu" else 2048) / 1e3

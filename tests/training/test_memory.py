@@ -61,6 +61,10 @@ def test_the_pass_without_values_keeps_what_a_real_one_keeps(make: Make, setting
     model = make(**settings)
     expected = really_kept(model, count)
     assert activations(model, count, 4, checkpointing=False) == pytest.approx(expected, rel=0.1)
+    model.hold_frozen(torch.bfloat16)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = really_kept(model, count)
+    assert activations(model, count, 2, checkpointing=False, device="cpu") == pytest.approx(expected, rel=0.15)
     assert all(p.device.type == "cpu" for p in model.parameters())
 
 

@@ -1,4 +1,4 @@
-"""How much device memory a training needs, said before it starts, and how it is made to fit."""
+"""How much memory a training needs on its device, said before it starts, and how it is made to fit."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,13 +16,13 @@ from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 
-RESERVE = 0.7  # GB that the driver and the libraries take for themselves
+RESERVE = 0.7  # GB that the driver and the libraries take for themselves, on a CPU Python and torch
 SPARE = 1.1  # what fragments and temporary values add to activations
 
 
 @dataclass(frozen=True)
 class Memory:
-    """The parts of a training's device memory, in GB (10^9 bytes)."""
+    """The parts of what a training needs of its device's memory, of main memory on a CPU, in GB (10^9 bytes)."""
 
     frozen: float  # weights that stay as they are
     learned: float  # weights that are trained, their average, gradients and the optimiser's moments
@@ -35,23 +35,23 @@ class Memory:
 
     def __str__(self) -> str:
         parts = f"frozen weights {self.frozen:.1f}, trained ones {self.learned:.1f}, inner values {self.activations:.1f}"
-        return f"about {self.total:.1f} GB of device memory ({parts})"
+        return f"about {self.total:.1f} GB of memory ({parts})"
 
 
-def fit_into(model: DualModel, config: TrainingConfig, precision: str) -> tuple[TrainingConfig, Memory]:
+def fit_into(model: DualModel, config: TrainingConfig, precision: str, device: str = "cuda") -> tuple[TrainingConfig, Memory]:
     """Return `config` changed, where training.memory says so, to what needs no more than that, and what it needs then.
 
     What a step learns from stays the same. Tried in this order, from the fastest: the batch in more pieces, gradient checkpointing
     with as few pieces as possible, and last the 8-bit optimiser. Raises ConfigError when nothing of it is enough.
     """
-    found = estimate(model, config, precision)
+    found = estimate(model, config, precision, device)
     if not config.memory:
         return config, found
     pieces = [n for n in range(config.pieces, config.batch + 1) if config.batch % n == 0]
     plans = [replace(config, pieces=n) for n in pieces] + [replace(config, pieces=n, checkpointing=True) for n in pieces]
     plans.append(replace(config, pieces=config.batch, checkpointing=True, optimiser="adamw8bit"))
     for plan in plans:
-        found = estimate(model, plan, precision)
+        found = estimate(model, plan, precision, device)
         if found.total <= config.memory:
             return plan, found
     raise ConfigError(
@@ -60,8 +60,8 @@ def fit_into(model: DualModel, config: TrainingConfig, precision: str) -> tuple[
     )
 
 
-def estimate(model: DualModel, config: TrainingConfig, precision: str) -> Memory:
-    """Return what a training of `model` needs on a device with fused attention."""
+def estimate(model: DualModel, config: TrainingConfig, precision: str, device: str = "cuda") -> Memory:
+    """Return what a training of `model` needs on a device with fused attention, on a CPU its main memory."""
     frozen = [p for p in model.parameters() if not p.requires_grad]
     if isinstance(model.codec, Autoencoder):
         frozen += list(model.codec.model.parameters())
@@ -69,11 +69,12 @@ def estimate(model: DualModel, config: TrainingConfig, precision: str) -> Memory
     moments = 2 if config.optimiser == "adamw8bit" else 8
     learned = count_trainable(model) * (4 + 4 + moments + (4 if config.ema else 0))
     count = -(-config.batch // config.pieces)
-    return Memory(sum(p.numel() for p in frozen) * size / 1e9, learned / 1e9, activations(model, count, size, config.checkpointing) / 1e9)
+    inner = activations(model, count, size, config.checkpointing, device)
+    return Memory(sum(p.numel() for p in frozen) * size / 1e9, learned / 1e9, inner / 1e9)
 
 
-def activations(model: DualModel, count: int, size: int, checkpointing: bool) -> int:
-    """Return the bytes that a forward pass of `count` windows leaves for the backward pass; `size`: bytes of a number.
+def activations(model: DualModel, count: int, size: int, checkpointing: bool, device: str = "cuda") -> int:
+    """Return the bytes that a forward pass of `count` windows on `device` leaves for the backward pass; `size`: bytes of a number.
 
     Found by a pass without values (torch's device "meta"). With checkpointing, what enters each block stays, and the block that needs
     most is gone through once more.
@@ -81,16 +82,16 @@ def activations(model: DualModel, count: int, size: int, checkpointing: bool) ->
     unet, was = model.net.unet, model.net.unet.is_gradient_checkpointing
     unet.disable_gradient_checkpointing()
     try:
-        everything, largest = _kept(model, count, size)
+        everything, largest = _kept(model, count, size, device)
         if not checkpointing:
             return everything
         unet.enable_gradient_checkpointing()
-        return _kept(model, count, size)[0] + largest
+        return _kept(model, count, size, device)[0] + largest
     finally:
         (unet.enable_gradient_checkpointing if was else unet.disable_gradient_checkpointing)()
 
 
-def _kept(model: DualModel, count: int, size: int) -> tuple[int, int]:
+def _kept(model: DualModel, count: int, size: int, device: str) -> tuple[int, int]:
     """Return the bytes kept by a forward pass, and how many of them the block has that keeps most."""
     dtype = {2: torch.bfloat16, 4: torch.float32}[size]
     bare = {name: torch.empty_like(p, device="meta", dtype=dtype).requires_grad_(p.requires_grad) for name, p in model.named_parameters()}
@@ -124,7 +125,7 @@ def _kept(model: DualModel, count: int, size: int) -> tuple[int, int]:
     state = torch.empty(model.branches, count, model.state, cells, cells, device="meta", dtype=dtype)
     inputs = (state, torch.empty(count, device="meta"), shown, torch.empty(count, device="meta", dtype=torch.long))
     try:
-        with _OnADevice(dtype), torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        with _OnADevice(dtype, device), torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
             torch.func.functional_call(_Pass(model), {f"model.{name}": w for name, w in bare.items()}, inputs)
     finally:
         for handle in handles:
@@ -146,17 +147,18 @@ class _Pass(nn.Module):
 
 
 class _OnADevice(TorchFunctionMode):
-    """Let operations keep what they keep on a GPU: attention its inputs and output alone, and numbers as autocast would have them."""
+    """Let operations keep what they keep on a device: attention its inputs and output alone, and numbers as autocast would have them."""
 
-    def __init__(self, dtype: torch.dtype) -> None:
+    def __init__(self, dtype: torch.dtype, device: str) -> None:
         super().__init__()
         self._dtype = dtype
+        self._norms = () if device == "cpu" else (F.group_norm, F.layer_norm)  # that autocast computes in 32 bits
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         """Run one operation."""
         if func is F.scaled_dot_product_attention:
             return _Fused.apply(*args[:3])
-        if func in (F.group_norm, F.layer_norm):
+        if func in self._norms:
             args = tuple(a.float() if isinstance(a, Tensor) else a for a in args)
         elif func in (F.conv2d, F.linear, torch.bmm):
             args = tuple(a.to(self._dtype) if isinstance(a, Tensor) else a for a in args)
