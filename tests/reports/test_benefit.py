@@ -30,10 +30,13 @@ from flawsmith.formats.reading import read
 from flawsmith.images.files import read_image, write_image, write_mask
 from flawsmith.metrics.statistics import tally
 from flawsmith.reports.benefit import print_benefit, step_commands, write_benefit_report
+from flawsmith.reports.blocks import Block
 from flawsmith.reports.comparison import RECALLS, precision_at_recalls, precision_block
 from flawsmith.reports.examples import ranked, specimens
 from flawsmith.reports.gains import GainVerdict, best_baseline, best_of, known, verdict_of
 from flawsmith.reports.intrinsic import intrinsic_section
+from flawsmith.reports.page import Page as Report
+from flawsmith.reports.page import Section
 from flawsmith.workflows.benefit import jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
@@ -61,6 +64,11 @@ class Done:
         """Return the page of the experiment with a changed result."""
         write_benefit_report(self.report, self.result | changes, self.works)
         return (self.report / "report.html").read_text(encoding="utf-8")
+
+
+def shown(blocks: list[Block]) -> str:
+    """Return a page of the blocks."""
+    return Report("A page", [], [Section("Blocks", "blocks", blocks)]).html()
 
 
 def write_pairs(out: Path, work: Workspace, seed: int) -> None:
@@ -332,7 +340,7 @@ def test_every_name_is_escaped(evil: str, done: Done) -> None:
 
 def test_numbers_of_two_networks_are_never_in_one_table() -> None:
     both = {GENERATED: [measured()], "perlin": [measured("Inception", "ba9876543210", fid=12.0)]}
-    text = intrinsic_section(both)
+    text = shown(intrinsic_section(both))
     Page(text)
     tables = [Page(part).text for part in re.findall(r"<table>.*?</table>", text, re.S)]
     for start, count in (("Defect windows", 2), ("Whole pictures", 2), ("Variety", 2)):
@@ -343,13 +351,13 @@ def test_numbers_of_two_networks_are_never_in_one_table() -> None:
         assert (" 12 " in own[1]) == (start == "Defect windows")  # its FID
     assert any("generated Defect windows: FID 3 real and 2 generated, needs 5 of each" in table for table in tables)
     assert any("Masks" in table and "generated" in table and "perlin" in table for table in tables)  # needs no network
-    assert intrinsic_section({}) == ""
+    assert intrinsic_section({}) == []
 
 
 def test_a_mean_over_seeds_stands_over_the_seeds_own() -> None:
     first, second = measured(), measured()
     second["all"]["windows"]["kid"]["value"] = 0.0323
-    assert "22.3<small>12.3, 32.3</small>" in intrinsic_section({GENERATED: [first, second]})
+    assert "22.3<small>12.3, 32.3</small>" in shown(intrinsic_section({GENERATED: [first, second]}))
 
 
 def test_precision_is_that_of_the_first_threshold_that_reaches_a_recall() -> None:
@@ -368,7 +376,7 @@ def test_precision_is_that_of_the_first_threshold_that_reaches_a_recall() -> Non
 def test_a_detector_that_saw_no_defect_has_no_curve() -> None:
     nothing = tally([np.zeros((4, 4), np.float32)], [np.zeros((4, 4), bool)], [0.0], ["good"], ["a"])
     assert np.isnan(precision_at_recalls(nothing)).all()
-    assert precision_block({REAL: [nothing]}, {REAL: {"metrics": {}}}) == ""
+    assert precision_block({REAL: [nothing]}, {REAL: {"metrics": {}}}) == []
 
 
 def test_examples_are_those_that_changed_most() -> None:

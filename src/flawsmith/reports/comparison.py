@@ -7,12 +7,12 @@ import numpy as np
 
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, made_of
 from flawsmith.metrics.statistics import Tally
-from flawsmith.reports.charts import text
+from flawsmith.reports.blocks import Block, Cell, Confusion, Details, Figure, Note, Row, Svg, Table, Wide
 from flawsmith.reports.gains import (
     MARKS,
     METRICS,
     NONE,
-    Row,
+    ColumnRow,
     Rows,
     alone_sentence,
     best_of,
@@ -24,71 +24,69 @@ from flawsmith.reports.gains import (
     share_of,
     way_of,
 )
-from flawsmith.reports.page import note, table
 from flawsmith.reports.plots import Curve, Gain, curve_plot, forest_plot, signed
 
 RECALLS = np.linspace(0.005, 1, 200)  # where precision is read off
 
 
-def counts_block(counts: Mapping[str, Mapping[str, int]]) -> str:
+def counts_block(counts: Mapping[str, Mapping[str, int]]) -> list[Block]:
     """Return the table of what was learned from, chosen with and tested on."""
     names = sorted({name for part in counts.values() for name in part if name != "good"})
     named = (("learn", "Learned from"), ("validation", "Chosen with (validation)"), ("test", "Tested on"))
     lines = [(title, *(f"{counts.get(key, {}).get(name, 0):,}" for name in (*names, "good"))) for key, title in named]
-    return table("Pictures of each part", ("Part", *map(text, names), "without a defect"), lines)
+    return [Table("Pictures of each part", ("Part", *names, "without a defect"), lines)]
 
 
-def detection_block(rows: Sequence[Row], nearest: Mapping[str, Any] | None, resized: bool) -> str:
+def detection_block(rows: Sequence[ColumnRow], nearest: Mapping[str, Any] | None, resized: bool) -> list[Block]:
     """Return the table of metrics with intervals, the table of gains, and every seed's own values."""
     shown = [*rows, {"column": NEAREST, "metrics": nearest}] if nearest else list(rows)
     best = best_of(shown, list(METRICS))
     lines = []
     for row in shown:
         reference = row["column"] == NEAREST
-        name = text(row["column"]) + ("<small>nearest neighbour, for reference</small>" if reference else "")
-        cells = [_value(row["metrics"].get(metric), best.get(metric)) for metric in METRICS]
-        lines.append((name, NONE if reference else share_of(row), *cells))
+        name = Cell(row["column"], small="nearest neighbour, for reference" if reference else "")
+        values = [_value(row["metrics"].get(metric), best.get(metric)) for metric in METRICS]
+        lines.append((name, NONE if reference else share_of(row), *values))
     columns = ("Trained on", "Made of defect crops", *METRICS.values())
-    body = note(_DETECTION_NOTE + (_NATIVE_NOTE if nearest and resized else "")) + table("Detection, times 100", columns, lines)
-    gains = [(text(row["column"]), *(_gain(row["gains"].get(m)) for m in METRICS)) for row in rows if row["gains"]]
+    blocks: list[Block] = [Note(_DETECTION_NOTE + (_NATIVE_NOTE if nearest and resized else "")), Table(_DETECTION, columns, lines)]
+    gains = [(row["column"], *(_gain(row["gains"].get(metric)) for metric in METRICS)) for row in rows if row["gains"]]
     if gains:
-        body += table("Gain over real defects alone, in points", ("Trained on", *METRICS.values()), gains)
-    return body + _seeds(rows)
+        blocks.append(Table("Gain over real defects alone, in points", ("Trained on", *METRICS.values()), gains))
+    return blocks + _seeds(rows)
 
 
-def _value(found: Mapping[str, Any] | None, best: float | None) -> str:
+def _value(found: Mapping[str, Any] | None, best: float | None) -> str | Cell:
     if found is None or not known(found):
         return NONE
     value = points(found["value"])
-    mark = f"<b>★ {value}</b>" if float(value) == best else value
-    return f"{mark}<small>{interval(found)}</small>"
+    first = float(value) == best
+    return Cell(value, small=interval(found), bold=first, mark="★ " if first else "")
 
 
-def _gain(found: Mapping[str, Any] | None) -> str:
+def _gain(found: Mapping[str, Any] | None) -> str | Cell:
     """Return a gain with its interval; a mark beside it, not its colour alone, tells whether zero is outside of it."""
     if found is None or not known(found):
         return NONE
     way = way_of(found)
     mark = "" if way == "same" else f"{MARKS[way]} "
-    return f"<span class={way}>{mark}{signed(100 * found['value'])}</span><small>{interval(found, sign=True)}</small>"
+    return Cell(signed(100 * found["value"]), small=interval(found, sign=True), way=way, mark=mark)
 
 
-def _seeds(rows: Sequence[Row]) -> str:
+def _seeds(rows: Sequence[ColumnRow]) -> list[Block]:
     """Return every seed's own values, folded; nothing for one seed."""
     count = max((len(found.get("seeds", ())) for row in rows for found in row["metrics"].values()), default=0)
     if count < 2:
-        return ""
+        return []
     lines = []
     for row in rows:
         values = [row["metrics"].get(metric, {}).get("seeds", ()) for metric in METRICS]
-        lines.append((text(row["column"]), *(", ".join(points(v) for v in each) or NONE for each in values)))
-    inside = table("Each seed's value, times 100", ("Trained on", *METRICS.values()), lines)
-    return f"<details><summary>Every seed</summary>{inside}</details>"
+        lines.append((row["column"], *(", ".join(points(v) for v in each) or NONE for each in values)))
+    return [Details("Every seed", [Table("Each seed's value, times 100", ("Trained on", *METRICS.values()), lines)])]
 
 
-def defects_block(table_: Rows) -> str:
+def defects_block(table: Rows) -> list[Block]:
     """Return the forest plot of gains in pixel AP per defect and column, and the metrics of each defect, folded."""
-    rows = table_["detection"]
+    rows = table["detection"]
     names = sorted({name for row in rows for name in row["defects"]})
     groups = []
     over_all = [_line(row["column"], row["gains"].get("pixel_ap")) for row in rows if row["column"] != REAL]
@@ -98,17 +96,17 @@ def defects_block(table_: Rows) -> str:
         gains = [(row["column"], row["defects"].get(name, {}).get("gain", {}).get("pixel_ap")) for row in rows if row["column"] != REAL]
         groups.append((name, [_line(*each) for each in gains]))
     if not over_all:
-        return ""
+        return []
     plot = forest_plot("gain in pixel AP over real defects alone, points, with 95 % intervals", groups)
     metrics = ("pixel_ap", "pixel_auroc", "pixel_pro")
     lines = []
     for name in names:
         for row in rows:
             found = row["defects"].get(name, {})
-            lines.append((text(name), text(row["column"]), *(_value(found.get(metric), None) for metric in metrics)))
+            lines.append((name, row["column"], *(_value(found.get(metric), None) for metric in metrics)))
     columns = ("Defect", "Trained on", *(METRICS[metric] for metric in metrics))
-    inside = table("Each defect's pictures and all normals, times 100", columns, lines, words=(0, 1))
-    return note(_FOREST_NOTE) + f"<div class=wide>{plot}</div><details><summary>Metrics of each defect</summary>{inside}</details>"
+    inside = Table("Each defect's pictures and all normals, times 100", columns, lines, words=(0, 1))
+    return [Note(_FOREST_NOTE), Wide([Svg(plot)]), Details("Metrics of each defect", [inside])]
 
 
 def _line(column: str, found: Mapping[str, Any] | None) -> Gain:
@@ -128,7 +126,7 @@ def precision_at_recalls(tally: Tally) -> np.ndarray:
     return found
 
 
-def precision_block(tallies: Mapping[str, Sequence[Tally]], rows: Mapping[str, Row]) -> str:
+def precision_block(tallies: Mapping[str, Sequence[Tally]], rows: Mapping[str, ColumnRow]) -> list[Block]:
     """Return the plot of precision over recall, one curve per column: the mean of its seeds at equal recall."""
     curves = []
     for column, found in tallies.items():
@@ -138,54 +136,41 @@ def precision_block(tallies: Mapping[str, Sequence[Tally]], rows: Mapping[str, R
             name = f"{column} (AP {points(metric['value'])})"
             curves.append(Curve(name, list(zip(RECALLS.tolist(), precision.tolist(), strict=True))))
     if not curves:
-        return ""
+        return []
     told = "Precision over recall of pixels: " + ", ".join(curve.name for curve in curves)
-    return note(_CURVE_NOTE) + f"<div class=wide>{curve_plot(told, curves, ('recall', 'precision'), (0, 1), (0, 1), 900)}</div>"
+    return [Note(_CURVE_NOTE), Wide([Svg(curve_plot(told, curves, ("recall", "precision"), (0, 1), (0, 1), 900))])]
 
 
-def classification_block(rows: Sequence[Row], own: str | None) -> str:
+def classification_block(rows: Sequence[ColumnRow], own: str | None) -> list[Block]:
     """Return the table of accuracies and gains, and the confusion matrices of real defects alone and of the column `own`."""
     if not rows:
-        return ""
+        return []
     names = {"accuracy": "Accuracy", "mean_accuracy": "Mean accuracy of the defects"}
     best = best_of([{"metrics": row} for row in rows], list(names))
     lines = []
     for row in rows:
         gains = row.get("gain", {})
         cells = [cell for key in names for cell in (_value(row.get(key), best.get(key)), _gain(gains.get(key)))]
-        lines.append((text(row["column"]), text(row["network"]), *cells))
+        lines.append((row["column"], row["network"], *cells))
     columns = ("Trained on", "Network", "Accuracy", "gain", "Mean of the defects' accuracies", "gain")
-    body = note(_CLASSES_NOTE) + table("Naming the defect, times 100", columns, lines, words=(0, 1))
-    shown = [row for row in rows if row["column"] in (REAL, own)]
-    return f"{body}<p></p>{note(_CONFUSION_NOTE)}<div class=row>{''.join(_confusion(row) for row in shown)}</div>"
+    named = Table("Naming the defect, times 100", columns, lines, words=(0, 1))
+    shown = [_confusion(row) for row in rows if row["column"] in (REAL, own)]
+    return [Note(_CLASSES_NOTE), named, Note(_CONFUSION_NOTE), Row(shown)]
 
 
-def _confusion(row: Row) -> str:
-    names, counts = row["confusion"]["names"], row["confusion"]["counts"]
-    lines = []
-    for index, (name, line) in enumerate(zip(names, counts, strict=True)):
-        total = max(sum(line), 1)
-        cells = []
-        for other, n in enumerate(line):
-            right = " class=right" if other == index else ""
-            cells.append(f'<td{right} style="--share:{100 * n / total:.0f}%">{n:,}</td>')
-        lines.append(f"<tr><th scope=row>{text(name)}</th>{''.join(cells)}</tr>")
-    head = "".join(f"<th scope=col>{text(name)}</th>" for name in names)
+def _confusion(row: ColumnRow) -> Figure:
     worst = confused(row["confusion"])[:1]
     words = "No answer was wrong." if not worst else "Most often wrong: {} taken for {}, {} times.".format(*worst[0])
-    return (
-        f"<figure><figcaption class=top><b>{text(row['column'])}</b></figcaption><table class=confusion>"
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-        f"<figcaption>{text(words)}</figcaption></figure>"
-    )
+    return Figure([Confusion(row["confusion"]["names"], row["confusion"]["counts"])], head=row["column"], caption=words)
 
 
-def alone_note(table_: Rows) -> str:
+def alone_note(table: Rows) -> list[Block]:
     """Return the sentence on generated pairs alone, where real and generated ones are the verdict's."""
-    sentence = alone_sentence(table_)
-    return f"<p>{text(sentence)}</p>" if sentence and own_column(table_) else ""
+    sentence = alone_sentence(table)
+    return [Note(sentence, "alone")] if sentence and own_column(table) else []
 
 
+_DETECTION = "Detection, times 100"
 _DETECTION_NOTE = (
     "Each detector has the same network, rule of training and seeds, and differs in what it learned from. Below a value: its 95 % "
     "interval. ★ marks the best of a column (equal ones all). Pixel metrics are over the pixels of all test pictures together, image "

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from flawsmith.benchmark.protocol import REAL
-from flawsmith.reports.charts import text
-from flawsmith.reports.gains import NONE, Row, interval, known, points
-from flawsmith.reports.page import note, table
+from flawsmith.reports.blocks import Block, Cell, Figure, Heading, Note, Row, Svg, Table
+from flawsmith.reports.gains import NONE, ColumnRow, interval, known, points
 from flawsmith.reports.plots import Curve, curve_plot
 
 ENDS = {
@@ -18,20 +17,19 @@ ENDS = {
 }
 
 
-def convergence_block(rows: Sequence[Row]) -> str:
+def convergence_block(rows: Sequence[ColumnRow]) -> list[Block]:
     """Return for each column its curves of training loss and validation pixel AP, and a table of what ended its trainings."""
-    figures = []
+    figures: list[Block] = []
     for key, name in (("pixel_ap", "validation AP"), ("loss", "training loss")):
         seen = {row["column"]: [_values(curve, key) for curve in row["curve"]] for row in rows}
         values = [at for curves in seen.values() for curve in curves for at in curve]
         if not values:
             continue
         last, top = max(step for step, _ in values), max(0.05, *(value for _, value in values))
-        plots = "".join(_figure(column, name, curves, last, top) for column, curves in seen.items() if any(curves))
-        figures.append(f"<h4>{text(name)}</h4><div class=row>{plots}</div>")
+        plots = [_figure(column, name, curves, last, top) for column, curves in seen.items() if any(curves)]
+        figures += [Heading(name, 4), Row(plots)]
     watched = any(known((row.get("validation") or {}).get("pixel_ap")) for row in rows)
-    body = note(_WATCHED_NOTE if watched else "There is no validation part with a defect, so nothing was watched during training.")
-    return body + "".join(figures) + _ends(rows)
+    return [Note(_WATCHED_NOTE if watched else _UNWATCHED_NOTE), *figures, _ends(rows)]
 
 
 def _values(curve: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -39,7 +37,7 @@ def _values(curve: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, f
     return [(at["step"], at[key]) for at in curve if at.get(key) is not None]
 
 
-def _figure(column: str, name: str, curves: Sequence[Sequence[tuple[float, float]]], last: float, top: float) -> str:
+def _figure(column: str, name: str, curves: Sequence[Sequence[tuple[float, float]]], last: float, top: float) -> Figure:
     """Return a column's curves, each seed thin where there are several, and their mean up to where the first one ended."""
     own = [curve for curve in curves if curve]
     steps = sorted(set.intersection(*({step for step, _ in curve} for curve in own)))
@@ -47,25 +45,26 @@ def _figure(column: str, name: str, curves: Sequence[Sequence[tuple[float, float
     lines = [Curve("", curve, thin=True) for curve in own] if len(own) > 1 else []
     told = f"{column}: {name} over training steps"
     plot = curve_plot(told, [*lines, Curve(column, means)], ("step", name.split()[-1]), (0, last), (0, top), 250, 170, legend=False)
-    return f"<figure>{plot}<figcaption><b>{text(column)}</b></figcaption></figure>"
+    return Figure([Svg(plot)], title=column)
 
 
-def _ends(rows: Sequence[Row]) -> str:
+def _ends(rows: Sequence[ColumnRow]) -> Table:
     """Return the table of why and where each column's trainings ended, its validation AP with interval, and the choice of its share."""
     lines = []
     for row in rows:
         validation = row.get("validation") or {}
         found = validation.get("pixel_ap")
-        rated = f"{points(found['value'])}<small>{interval(found)}</small>" if found and known(found) else NONE
+        rated = Cell(points(found["value"]), small=interval(found)) if found and known(found) else NONE
         count = f"{validation.get('pictures', 0):,} + {validation.get('normals', 0):,}"
         ends = "; ".join(dict.fromkeys(ENDS.get(end, end) for end in row.get("stopped", ()))) or NONE
         kept = ", ".join(f"{step:,}" for step in row.get("step", ())) or NONE
         choice = (row.get("choice") or {}).get("reason", "") if row["column"] != REAL else "no made pairs"
-        lines.append((text(row["column"]), text(ends), kept, count, rated, text(choice) or NONE))
+        lines.append((row["column"], ends, kept, count, rated, choice or NONE))
     columns = ("Trained on", "Ended", "Step kept, by seed", "Validation: defects + normals", "Validation AP", "Share of made pairs")
-    return table("Each column's trainings", columns, lines, words=(0, 1, 5))
+    return Table("Each column's trainings", columns, lines, words=(0, 1, 5))
 
 
+_UNWATCHED_NOTE = "There is no validation part with a defect, so nothing was watched during training."
 _WATCHED_NOTE = (
     "Every column trains by one rule: the averaged weights are measured on the validation part at equal distances, training ends when no "
     "evaluation was better for as many as the patience says, and the best weights are kept. Each seed thin, their mean with dots. The best "

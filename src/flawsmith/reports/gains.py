@@ -10,7 +10,7 @@ from flawsmith.reports.plots import signed
 
 Result = Mapping[str, Any]  # what `tasks.benefit.benefit` returns
 Rows = Mapping[str, Any]  # one of its "tables"
-Row = Mapping[str, Any]  # of a table's "detection" or "classification"
+ColumnRow = Mapping[str, Any]  # of a table's "detection" or "classification"
 
 METRICS = {
     "pixel_ap": "Pixel AP",
@@ -59,7 +59,7 @@ def verdict_of(table: Rows) -> GainVerdict:
     return GainVerdict(word, f"{told}: {amount}.{beside}", way)
 
 
-def by_column(table: Rows) -> dict[str, Row]:
+def by_column(table: Rows) -> dict[str, ColumnRow]:
     """Return the rows of the detection table by their column."""
     return {row["column"]: row for row in table["detection"]}
 
@@ -115,12 +115,12 @@ def way_of(gain: Mapping[str, Any]) -> str:
     return "up" if low > 0 else "down" if high < 0 else "same"
 
 
-def share_of(row: Row) -> str:
+def share_of(row: ColumnRow) -> str:
     """Return which share of a column's defect crops came from made pairs."""
     return "none" if row["column"] == REAL else "all" if row["column"].endswith(" only") else f"{row['share']:.0%}"
 
 
-def best_of(rows: Sequence[Row], metrics: Sequence[str]) -> dict[str, float]:
+def best_of(rows: Sequence[ColumnRow], metrics: Sequence[str]) -> dict[str, float]:
     """Return the best value of each metric as it is printed: equal ones are all the best."""
     best = {}
     for metric in metrics:

@@ -7,21 +7,20 @@ from flawsmith.metrics.registry import TABLES, Table
 from flawsmith.reports.blocks import Block, Cell, Note, Terms
 from flawsmith.reports.blocks import Table as TableBlock
 from flawsmith.reports.metric_tables import cells, heading, mean_cell, reading, reasons
-from flawsmith.reports.page import render
 
 Measured = Mapping[str, Sequence[Mapping[str, Any]]]  # kind of made pairs -> what `metrics.measure.measure` returned, by seed
 
 
-def intrinsic_section(measured: Measured) -> str:
+def intrinsic_section(measured: Measured) -> list[Block]:
     """Return the tables of the registry of metrics, for each network by its name and digest, how to read them, and the reasons."""
     if not any(measured.values()):
-        return ""
+        return []
     blocks: list[Block] = [Note(_NOTE)]
     for table in TABLES:
         for title, entries in by_network(measured, table).items():
             blocks.append(_table(table, title, entries))
         blocks.append(Terms(reading(table)))
-    return str(render([*blocks, *_reasons(measured)]))
+    return [*blocks, *_reasons(measured)]
 
 
 def by_network(measured: Measured, table: Table) -> dict[str, dict[str, list[Mapping[str, Any]]]]:
