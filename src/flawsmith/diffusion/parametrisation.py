@@ -8,6 +8,7 @@ from flawsmith.core.errors import ConfigError
 def to_clean(output: Tensor, noisy: Tensor, t: Tensor, prediction: str, least: float = 1e-3) -> Tensor:
     """Return the clean state that the network's output stands for, with noisy = (1 - t) clean + t noise.
 
+    output, noisy: (branches, B, C, h, w); t: 0 to 1, broadcasts over them.
     prediction: "x" the clean state; "v" the velocity noise - clean; "eps" the noise (`least` bounds the division by 1 - t).
     """
     if prediction == "x":

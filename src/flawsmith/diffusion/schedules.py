@@ -10,7 +10,7 @@ def mix(clean: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
 
 
 def training_times(count: int, mean: float, std: float, generator: torch.Generator) -> Tensor:
-    """Return `count` times in (0, 1) whose logit is normal (Esser et al. 2024, sec. 3.1), stratified over the batch."""
+    """Return (count,) times in (0, 1) whose logit is normal (Esser et al. 2024, sec. 3.1), stratified over the batch."""
     u = (torch.arange(count) + torch.rand(count, generator=generator)) / count  # one per stratum: less variance per step
     u = u[torch.randperm(count, generator=generator)].clamp(1e-4, 1 - 1e-4)
     return torch.sigmoid(mean + std * torch.special.ndtri(u))

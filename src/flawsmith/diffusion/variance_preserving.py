@@ -46,14 +46,14 @@ class VariancePreserving:
         return (right - 1 + (score - low) / (high - low)).clamp(0, len(known) - 1).float()
 
     def times_of(self, steps: Tensor) -> Tensor:
-        """Return the times of the network's own steps, whole or between."""
+        """Return the times (0 to 1) of the network's own steps, of any one shape, whole or between."""
         left = steps.double().floor().long().clamp(0, len(self.times) - 2)
         known = self._score.to(steps.device)
         share = (steps.double() - left).clamp(0, 1)
         return torch.sigmoid(torch.lerp(known[left], known[left + 1], share)).float()
 
     def training_times(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return `count` times whose steps are even over all whole ones, as the checkpoint was trained; stratified over the batch."""
+        """Return (count,) times whose steps are even over all whole ones, as the checkpoint was trained; stratified over the batch."""
         steps = (torch.arange(count) + torch.rand(count, generator=generator)) / count * len(self.times)
         return self.times_of(steps[torch.randperm(count, generator=generator)].floor())
 
@@ -64,5 +64,5 @@ class VariancePreserving:
 
 
 def unit_variance(t: Tensor) -> Tensor:
-    """Return a + s of a time: a state of ours times this is the checkpoint's own state, which has variance one."""
+    """Return a + s of times of any shape: a state of ours times this is the checkpoint's own state, which has variance one."""
     return ((1 - t).square() + t.square()).rsqrt()

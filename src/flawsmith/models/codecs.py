@@ -20,15 +20,15 @@ class Codec(Protocol):
     channels: int
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latents of pictures."""
+        """Return the latents (B, channels, h, w) of pictures (B, C, H, W)."""
         ...
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the pictures of latents."""
+        """Return the pictures (B, C, H, W) of latents (B, channels, h, w)."""
         ...
 
     def spread(self, cells: Tensor) -> Tensor:
-        """Return weights of the latents' shape from a mask encoded by `encode_mask`."""
+        """Return weights (B, channels, h, w), for latents, of a mask's cells (B, factor^2, h, w) from `encode_mask`."""
         ...
 
 
@@ -41,15 +41,15 @@ class Unshuffle:
         self._colours = colours
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latents of pictures."""
+        """Return the latents (B, channels, h, w) of pictures (B, C, H, W)."""
         return F.pixel_unshuffle(x, self.factor)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the pictures of latents."""
+        """Return the pictures (B, C, H, W) of latents (B, channels, h, w)."""
         return F.pixel_shuffle(z, self.factor)
 
     def spread(self, cells: Tensor) -> Tensor:
-        """Return the mask's cells once per colour: a latent element is one pixel."""
+        """Return the mask's cells (B, factor^2, h, w) once per colour, (B, channels, h, w): a latent element is one pixel."""
         return cells.repeat(1, self._colours, 1, 1)
 
 
@@ -78,7 +78,7 @@ class Autoencoder:
         self._shift = float(config.get("shift_factor") or 0.0)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the latents of pictures; grey pictures enter as three equal channels."""
+        """Return the latents (B, channels, h, w) of pictures (B, C, H, W); grey pictures enter as three equal channels."""
         self.model.to(x.device)
         with torch.no_grad():
             out = self.model.encode(_resized(x, self._own / self.factor).expand(-1, 3, -1, -1).to(self.model.dtype))
@@ -86,14 +86,14 @@ class Autoencoder:
         return (z - self._shift) * self._scale
 
     def decode(self, z: Tensor) -> Tensor:
-        """Return the pictures of latents."""
+        """Return the pictures (B, C, H, W) of latents (B, channels, h, w)."""
         self.model.to(z.device)
         x = self.model.decode((z / self._scale + self._shift).to(self.model.dtype)).sample
         x = _resized(x.float(), self.factor / self._own)
         return x if self._colours == 3 else x.mean(1, keepdim=True)
 
     def spread(self, cells: Tensor) -> Tensor:
-        """Return the mask's mean in each cell, once per latent channel."""
+        """Return the mean (B, channels, h, w) of a mask's cells (B, factor^2, h, w), once per latent channel."""
         return cells.mean(1, keepdim=True).expand(-1, self.channels, -1, -1)
 
 

@@ -62,7 +62,7 @@ class DualModel(nn.Module):
         return torch.cat([background, encode_mask(region, self.factor)], dim=1)
 
     def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
-        """Return what the network is told, with background and region as the cells of `show`; else as `condition`."""
+        """Return what the network is told, with background and region as the cells (B, C, h, w) of `show`; else as `condition`."""
         tokens, pooled = self.tokens(ids, self.branches, noise)
         features = None
         if self.net.background:
@@ -99,7 +99,7 @@ class DualModel(nn.Module):
         return self.state > self.codec.channels
 
     def mask_of_state(self, state: Tensor) -> Tensor:
-        """Return 1 for the state's elements that exist and 0 for the mask cells of the branch without a mask."""
+        """Return (branches, 1, C, 1, 1), 1 for the state's elements that exist and 0 for the mask cells of the branch without a mask."""
         keep = torch.ones(self.branches, 1, self.state, 1, 1, device=state.device, dtype=state.dtype)
         if self.branches == 2:
             keep[0, :, self.codec.channels :] = 0

@@ -20,8 +20,10 @@ from flawsmith.synthesis.tiles import Tile, cover, merge
 
 
 @torch.inference_mode()
-def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, tones: BinarisedLevels | None = None) -> list[Drawn]:
-    """Return the canvases of `tasks`, in their order, each depending on its own task alone; `tones`: the product's, None for any.
+def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, levels: BinarisedLevels | None = None) -> list[Drawn]:
+    """Return the canvases of `tasks`, in their order, each depending on its own task alone.
+
+    precision: "bf16" or "fp32"; levels: the values that a binarised product shows, None for any.
 
     On a CPU every window is a call of its own, so that its bits do not depend on its neighbours (kernels round differently for
     different batch sizes); it costs a third of the speed that four at once would have. On other devices tasks of one kind, size and
@@ -35,11 +37,11 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device, tones), strict=True))
+            drawn |= dict(zip(group, _draw(model, [tasks[i] for i in group], config, device, levels), strict=True))
     return [drawn[i] for i in range(len(tasks))]
 
 
-def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, tones: BinarisedLevels | None) -> list[Drawn]:
+def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.device, levels: BinarisedLevels | None) -> list[Drawn]:
     """Return the canvases of tasks that are all onto a normal or all from nothing, and alike in size and tiles."""
     height, width = tasks[0].region.shape
     onto = tasks[0].normal is not None
@@ -59,16 +61,16 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
 
     tiles = _tiles(model, tasks[0])
-    told = [_told(model, normal, region, tasks, tile, config) for tile in tiles]
+    conditions = [_conditions(model, normal, region, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
 
     def denoise(x: Tensor, t: float) -> Tensor:
-        parts = [_predict(model, x[..., tile.rows, tile.columns], t, known, config) for tile, known in zip(tiles, told, strict=True)]
-        clean = merge(parts, tiles, background) * keep
+        drawn = [_predict(model, x[..., tile.rows, tile.columns], t, known, config) for tile, known in zip(tiles, conditions, strict=True)]
+        clean = merge(drawn, tiles, background) * keep
         if model.has_mask and t > config.generation.shape_until:
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
-        if tones is not None and t <= config.generation.snap and isinstance(model.codec, Unshuffle):
-            clean = torch.cat([tones.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
+        if levels is not None and t <= config.generation.snap and isinstance(model.codec, Unshuffle):
+            clean = torch.cat([levels.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
         return _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
 
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
@@ -78,8 +80,8 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     if onto and (severity != 1).any():
         image, anomaly = _with_severity(image, anomaly, mask, model.codec.decode(background[0, :, :channels]), severity)
     image_array = image.float().cpu().numpy()  # (B, C, H, W)
-    if tones is not None:
-        image_array = np.stack([tones.snap(x) for x in image_array])
+    if levels is not None:
+        image_array = np.stack([levels.snap(x) for x in image_array])
     arrays = (image_array, anomaly.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
 
@@ -88,10 +90,13 @@ def _tiles(model: DualModel, task: Task) -> list[Tile]:
     return cover(task.region, model.shape.window, model.factor)
 
 
-def _told(
+def _conditions(
     model: DualModel, normal: Tensor, region: Tensor, tasks: list[Task], tile: Tile, config: Config
 ) -> tuple[Condition, Condition | None]:
-    """Return the conditions of one tile with the defects' tokens, and with the empty ones where guidance needs them."""
+    """Return the conditions of one tile with the defects' tokens, and with the empty ones where guidance needs them.
+
+    normal: (B, C, H, W) in [-1, 1]; region: (B, 1, H, W), 1 where the model may draw; both of the canvas.
+    """
     device = normal.device
     rows, columns = tile.pixels(model.factor)
     shown, here = (normal * (1 - region))[..., rows, columns], region[..., rows, columns]
@@ -106,7 +111,7 @@ def _told(
 
 
 def _predict(model: DualModel, x: Tensor, t: float, conditions: tuple[Condition, Condition | None], config: Config) -> Tensor:
-    """Return the guided clean state; both halves of the guidance go through the network in one batch."""
+    """Return the guided clean state of x (branches, B, C, h, w) at time t; both halves of the guidance go through in one batch."""
     condition, unconditional = conditions
     count = x.shape[1]
     if unconditional is None:
@@ -140,12 +145,13 @@ def _with_severity(image: Tensor, anomaly: Tensor, mask: Tensor, normal: Tensor,
 
 
 def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:
-    """Return the clean state with its three parts tied together, below the time `anchor`. region: (B, 1, H, W); None = from nothing.
+    """Return the clean state (branches, B, C, h, w) with image, anomaly and mask tied together, below the time `anchor`.
 
+    background: (branches, B, C, h, w), the normal; region: (B, 1, H, W), None = from nothing.
     Where the predicted mask is empty, the image is held to the normal: the solver then spends its steps on a defect that fits this
-    picture, instead of inventing the picture around it anew. Where the mask is sure, image and anomaly are set to their mean, so that
-    the two branches draw one and the same defect and the mask, which lives in the anomaly branch, is the mask of both. A model whose
-    state has no mask is held to the normal outside the region, at every time: it was told of neither.
+    picture, instead of inventing the picture around it anew. Where the mask is sure, image and anomaly are set to their mean, so that the
+    two branches draw one and the same defect and the mask, which lives in the anomaly branch, is the mask of both. A model whose state
+    has no mask is held to the normal outside the region, at every time: it was told of neither.
     """
     channels = model.codec.channels
     if not model.has_mask:

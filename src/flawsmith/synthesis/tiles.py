@@ -49,20 +49,20 @@ def cover(region: np.ndarray, window: int, factor: int) -> list[Tile]:
     return tiles or [Tile(0, 0, side)]
 
 
-def merge(parts: Sequence[Tensor], tiles: Sequence[Tile], background: Tensor) -> Tensor:
+def merge(states: Sequence[Tensor], tiles: Sequence[Tile], background: Tensor) -> Tensor:
     """Return the state of the canvas (branches, B, C, h, w) from its tiles' states, averaged where they overlap.
 
     The weights fall smoothly towards a tile's border (as in MultiDiffusion, Bar-Tal et al. 2023, whose weights are equal); cells that
     no tile sees are the background's.
     """
-    if len(tiles) == 1 and parts[0].shape == background.shape:
-        return parts[0]
+    if len(tiles) == 1 and states[0].shape == background.shape:
+        return states[0]
     total = torch.zeros_like(background)
     sum_of_weights = torch.zeros(background.shape[-2:], device=background.device)
-    for part, tile in zip(parts, tiles, strict=True):
+    for state, tile in zip(states, tiles, strict=True):
         line = torch.sin(torch.pi * (torch.arange(tile.side, device=background.device) + 0.5) / tile.side).square()
         weights = line[:, None] * line[None]  # (h, w) above 0
-        total[..., tile.rows, tile.columns] += weights * part
+        total[..., tile.rows, tile.columns] += weights * state
         sum_of_weights[tile.rows, tile.columns] += weights
     return torch.where(sum_of_weights > 0, total / sum_of_weights.clamp(min=1e-12), background)
 

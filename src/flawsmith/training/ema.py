@@ -21,5 +21,5 @@ class MovingAverage:
         torch._foreach_lerp_(list(self.weights.values()), [current[name].detach() for name in self.weights], 1 - decay)
 
     def state(self, model: nn.Module) -> dict[str, Tensor]:
-        """Return the model's state, without what is frozen, with the averaged weights in it."""
+        """Return the model's state by name, without what is frozen, with the averaged weights in it."""
         return {**trainable(model), **self.weights}

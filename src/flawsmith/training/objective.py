@@ -17,7 +17,7 @@ from flawsmith.training.pool import Batch
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss and its parts, each a scalar."""
+    """The loss and the terms it is made of, each a scalar."""
 
     total: Tensor
     denoise: Tensor
@@ -80,12 +80,12 @@ def _alignment(model: DualModel, clean: Tensor, target: Tensor, true_mask: Tenso
 
 
 def _weight(model: DualModel, region: Tensor, config: DiffusionConfig) -> Tensor:
-    """Return the loss weight of every element of the state, (1, B, C, h, w).
+    """Return the loss weight of every element of the state, (1, B, C, h, w), of regions (B, 1, H, W).
 
     The mask has a cell for every pixel, latents have fewer channels than pixels: each cell counts less by as much.
     """
     pixels = config.outside_weight + (1 - config.outside_weight) * region  # (B, 1, H, W)
     cells = encode_mask(pixels, model.factor)
     share = model.codec.channels / (model.shape.colours * model.factor**2)  # 1 for pixels
-    parts = [model.codec.spread(cells), config.mask_weight * share * cells] if model.has_mask else [model.codec.spread(cells)]
-    return torch.cat(parts, dim=1)[None]
+    weights = [model.codec.spread(cells), config.mask_weight * share * cells] if model.has_mask else [model.codec.spread(cells)]
+    return torch.cat(weights, dim=1)[None]

@@ -45,6 +45,7 @@ class Pool:
         colours: int,
         scale: PixelRange,
     ) -> None:
+        """normals: (H, W, C) as stored; defects: samples by name; window: side in pixels; colours: 1 or 3, what the model sees."""
         self.names = tuple(defects)
         self._config = config
         self._window = window
@@ -83,6 +84,7 @@ class Pool:
         return self._scale.to_model(image, self._colours), grow(shape, 3), shape, kind + 1
 
     def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Return one window: image (C, H, W) about -1 to 1, mask and region (H, W) bool, and the entry of the token table."""
         side = self._window
         if g.random() < self._config.data.good_share:
             kind, picture = 0, self._normals[g.integers(len(self._normals))]
@@ -107,7 +109,7 @@ class Pool:
         return image.clip(-1.2, 1.2), mask, region, kind
 
     def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
-        """Return a real defect's mask, somewhere in a window, to mask a normal with."""
+        """Return a real defect's mask, somewhere in a window (H, W) bool, to mask a normal with."""
         mask = self._shapes[g.integers(len(self._shapes))]
         assert mask is not None
         top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
@@ -137,7 +139,7 @@ def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
 
 
 def _target(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
-    """Return what the window should hold: the whole defect if it fits, else a random pixel of it."""
+    """Return what a window should hold of a mask (H, W): the whole defect if it fits, else a random pixel of it."""
     box = bounding_box(mask)
     if box.side <= side * 0.9:
         return box

@@ -10,7 +10,7 @@ from flawsmith.diffusion.samplers.registry import Callback, Denoise, DrawNoise, 
 
 @sampler("dpmpp")
 def sample_dpmpp(denoise: Denoise, x: Tensor, times: Sequence[float], _draw_noise: DrawNoise, callback: Callback) -> Tensor:
-    """Return the clean state of `x` by DPM-Solver++(2M) (Lu et al. 2022, alg. 2), first order in the first and the last step."""
+    """Return the clean state of `x`, of its shape, by DPM-Solver++(2M) (Lu et al. 2022, alg. 2); first order in the first and last step."""
     last: Tensor | None = None
     last_step = math.inf
     for i, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):

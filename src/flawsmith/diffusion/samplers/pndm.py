@@ -12,7 +12,7 @@ ADAMS_BASHFORTH = {1: (1.0,), 2: (3 / 2, -1 / 2), 3: (23 / 12, -16 / 12, 5 / 12)
 
 @sampler("pndm")
 def sample_pndm(denoise: Denoise, x: Tensor, times: Sequence[float], _draw_noise: DrawNoise, callback: Callback) -> Tensor:
-    """Return the clean state of `x` by the linear multistep solver (Liu et al. 2022, PNDM, eq. 12), of lower order in the first steps."""
+    """Return the clean state of `x`, of its shape, by PNDM (Liu et al. 2022, eq. 12: multistep), of lower order in the first steps."""
     seen: list[Tensor] = []  # the noise as it was predicted, the newest first
     for i, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
         clean = denoise(x, t)

@@ -45,7 +45,8 @@ def sample(
 ) -> Tensor:
     """Return the clean state by the sampler called `name`, beginning with the clean state `begin` under the noise of times[0].
 
-    The first time says how much noise there is, here and to the network: no caller mixes. At time 1 nothing of `begin` is left.
+    begin and what is returned: (branches, B, C, h, w), or any one shape; times: falling, 1 to 0, mostly ending with 0. The first time says
+    how much noise there is, here and to the network, so no caller mixes; at time 1 nothing of `begin` is left.
     """
     return find_sampler(name)(denoise, mix(begin, draw_noise(), times[0]), times, draw_noise, callback or _ignore)
 

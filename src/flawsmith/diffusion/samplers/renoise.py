@@ -10,7 +10,7 @@ from flawsmith.diffusion.schedules import mix
 
 @sampler("renoise")
 def sample_renoise(denoise: Denoise, x: Tensor, times: Sequence[float], draw_noise: DrawNoise, callback: Callback) -> Tensor:
-    """Return the clean state of `x` by taking all noise anew at every step (Song et al. 2021, eq. 12 with the largest sigma).
+    """Return the clean state of `x`, of its shape, with new noise at every step (Song et al. 2021, eq. 12 with the largest sigma).
 
     What the network got wrong in one step does not come back as noise in the next: a network that learned for minutes draws small defects
     less pale and less blurred than by the deterministic solvers. It takes more steps, and draws less varied interiors: every step keeps the
