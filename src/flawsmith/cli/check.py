@@ -17,7 +17,7 @@ def check(data: Path, as_json: bool) -> None:
     DATA is a folder in MVTec AD layout (train/good, test/DEFECT, ground_truth/DEFECT/NAME_mask.png), or a YAML file that names the
     folders of your own layout.
     """
-    report = fs.check(data)
+    report = fs.check(data, quiet=as_json)
     if as_json:
         options.print_json(report.to_dict())
     else:

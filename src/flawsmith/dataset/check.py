@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import FileError
+from flawsmith.core.progress import Advance, progress
 from flawsmith.dataset.sample import EMPTY_MASK, mask_trouble
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.dataset.splits import duplicates
@@ -94,12 +95,15 @@ class _Seen:
     warnings: list[Problem] = field(default_factory=list)
 
 
-def examine(found: Scan, window: int = 0, cells: int = 0) -> Report:
+def examine(found: Scan, window: int = 0, cells: int = 0, quiet: bool = True) -> Report:
     """Return what a format found, and everything that is wrong with it; every file is decoded once.
 
     window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
+    quiet: no bar on a terminal.
     """
-    seen = _look(found)
+    files = sum(1 for _ in found.pictures()) + sum(map(len, found.defects.values())) + len(found.lone_masks)
+    with progress("check", files, quiet, "files", stays=False) as advance:
+        seen = _look(found, advance)
     sides = [max(mark.shape.shape) for marks in seen.marks.values() for mark in marks]
     learned = seen.shapes.keys() - set(found.held_out_normals)
     window, cells = choose_grid(window, cells, sides, [(seen.shapes[p][0], seen.shapes[p][1]) for p in learned])
@@ -143,19 +147,21 @@ def fills_a_cell(mask: np.ndarray, height: float, width: float) -> bool:
     return bool(cv2.boxFilter(padded, -1, (columns, rows), normalize=False).max() * 2 >= rows * columns)
 
 
-def _look(found: Scan) -> _Seen:
-    """Decode every file and return what came up."""
+def _look(found: Scan, advance: Advance) -> _Seen:
+    """Decode every file, each counted by `advance`, and return what came up."""
     seen = _Seen()
     for picture in found.pictures():
         image = _decode(read_image, picture, found, seen)
         if image is not None:
             seen.shapes[picture] = image.shape
             seen.depths[picture] = 8 * image.itemsize
+        advance()
     for name, items in found.defects.items():
         for item in items:
             picture, path = item.image, item.mask
             assert path is not None
             mask = _decode(lambda _: item.read_mask(), path, found, seen, drawn=item.draw is not None)  # noqa: B023 (called here)
+            advance()
             shape = seen.shapes.get(picture)
             if mask is None:
                 continue
@@ -174,6 +180,7 @@ def _look(found: Scan) -> _Seen:
                 seen.marks.setdefault(name, []).append(_measure(picture, mask))
     for path in found.lone_masks:
         _decode(read_mask, path, found, seen)
+        advance()
     return seen
 
 

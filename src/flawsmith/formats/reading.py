@@ -33,13 +33,13 @@ def read(path: Path | str) -> Dataset:
     )
 
 
-def check(path: Path | str, window: int = 0, cells: int = 0) -> Report:
+def check(path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True) -> Report:
     """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
 
     window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
-    Raises DataError only where nothing can be looked at: no such folder, no known layout.
+    quiet: no bar on a terminal. Raises DataError only where nothing can be looked at: no such folder, no known layout.
     """
-    return examine(scan(path), window, cells)
+    return examine(scan(path), window, cells, quiet)
 
 
 def scan(path: Path | str) -> Scan:

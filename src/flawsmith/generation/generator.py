@@ -16,7 +16,7 @@ from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import content_hash, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import NAMES, Precision
-from flawsmith.core.progress import progress, say
+from flawsmith.core.progress import progress, say, working
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.generation.attempt import Attempt
@@ -104,7 +104,7 @@ class Generator:
         A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is given up and counted.
         Raises FlawsmithError for unusable input and for an `out` that is not empty.
         """
-        job = self.prepare(request)
+        job = self.prepare(request, quiet)
         if not resume:
             job.check_output(out, overwrite)
         with hold(out):
@@ -118,7 +118,7 @@ class Generator:
             say(f"generate in {self.precision}.")
         fingerprint = Fingerprint(self.config, self._learned, job.placement)
         output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
-        done = output.resume() if resume else set()
+        done = output.resume(quiet) if resume else set()
         if not resume:
             prepare_output(out, overwrite)
         output.open()
@@ -127,24 +127,11 @@ class Generator:
             summary = replace(summary, accepted=output.pick(request.count))
         return summary
 
-    def _keep_precision(self, out: Path, job: PreparedRequest) -> None:
-        """Go on in the precision that the pairs of `out` were drawn in: this time the other one may have been faster.
-
-        Raises ConfigError where a pretrained network was loaded for the other one.
-        """
-        pairs = PairFolder(out)
-        first = next(iter(pairs.read()), None) if pairs.begun else None
-        other = _in(self.config, next(name for name in NAMES if name != self.precision.name))
-        if first is None or first.settings != _settings_of(first, other, self._learned, job):
-            return
-        name = other.generation.precision
-        if self.model.base:
-            raise ConfigError(f"{out}: its pairs were drawn in {name}; add --set generation.precision={name} to go on.")
-        self.config, self.precision = other, Precision(name, "as the pairs that are there")
-
-    def prepare(self, request: Request) -> PreparedRequest:
+from flawsmith.core.precision import NAMES, Precision
+from flawsmith.core.progress import progress, say, working
         """Return the request, checked as a whole; raises FlawsmithError for the first thing in it that cannot be done."""
-        return prepare_request(request, self.product, self._own_normals)
+        with working("checking normals, regions and masks", quiet):
+            return prepare_request(request, self.product, self._own_normals)
 
     def sketch(self, job: PreparedRequest, index: int) -> Attempt:
         """Return the first attempt at a pair with the proposed shapes in the place of drawn defects, for a look at the plan."""

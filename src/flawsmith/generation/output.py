@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from flawsmith.core.progress import progress, working
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.attempt import Attempt, box_around
 from flawsmith.generation.fingerprint import Fingerprint
@@ -70,15 +71,18 @@ class Output:
             self._pairs.append(pair)
         return pair.verdict
 
-    def resume(self) -> set[str]:
+    def resume(self, quiet: bool = True) -> set[str]:
         """Return the ids that are finished, and drop the rows of those that are not.
 
         Raises OutputExistsError when the rows there were not made by this model with this seed, these defects and these normals.
         """
-        done = self._pairs.resume(self._is_ours, lambda pair: pair.verdict != REJECTED or pair.reasons[:1] == (LEFT_OUT,))
-        for pair in done:
-            if pair.accepted:
-                self._remember(pair, self._pairs.image(pair), self._pairs.mask(pair))
+        with working("comparing what is there with what is asked for", quiet):
+            done = self._pairs.resume(self._is_ours, lambda pair: pair.verdict != REJECTED or pair.reasons[:1] == (LEFT_OUT,))
+        with progress("reading", len(done), quiet, "rows", stays=False) as advance:
+            for pair in done:
+                if pair.accepted:
+                    self._remember(pair, self._pairs.image(pair), self._pairs.mask(pair))
+                advance()
         return {pair.id for pair in done}
 
     def pick(self, count: int) -> int:

@@ -25,6 +25,7 @@ from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
 from flawsmith.core.paths import relative
+from flawsmith.core.progress import working
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset
@@ -61,8 +62,9 @@ def benefit(
     """
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
-    dataset = read(data)
-    parts, notes = distinct_parts(dataset, settings)  # before anything is written: what cannot be tested is said now, not after an hour
+    with working(f"reading {data}", quiet):
+        dataset = read(data)
+        parts, notes = distinct_parts(dataset, settings)  # before anything is written: what cannot be tested is said now, not after an hour
     settings = replace(settings, shots=tuple(parts))
     load_extractor()  # what is not installed, or not at hand, is said now, too
     load_network(settings.classifier_network)
@@ -75,7 +77,8 @@ def benefit(
     threads = threads or (1 if workers > 1 else 0)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     works = [Workspace(data, report, shots, seed, settings, parts[shots], threads) for seed in seeds for shots in settings.shots]
-    kept = _identity(dataset, settings)
+    with working(f"hashing {data}", quiet):
+        kept = _identity(dataset, settings)
     with hold(report):
         if resume:
             _same(report, kept)

@@ -2,17 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from flawsmith.benchmark.judge import STEPS, TrainedJudge, train_judge, unseen_by
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import DataError, RunError
 from flawsmith.core.files import check_output, content_hash, prepare_output, write_json, write_text
+from flawsmith.core.progress import progress, working
 from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import check_kind
@@ -46,7 +43,8 @@ def evaluate(
     real, out = Path(real), Path(out)
     folder = None if report is None else Path(report)
     check_kind(extractor)
-    dataset = read(real)
+    with working(f"reading {real}", quiet):
+        dataset = read(real)
     accepted = PairFolder(out).accepted()  # raises before the long work where there are none
     unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
     if folder is not None:
@@ -55,20 +53,23 @@ def evaluate(
     device = choose_device(device)
     items = [item for name in dataset.defects for item in dataset.defects[name]]
     trained = None if unseen is None else _judge(unseen, dataset, judge_steps, seed, device, quiet)
-    with _progress(len(items) + len(accepted), quiet) as tick:
-        reference = reference_of(items, extractor, seed, None, device, tick, trained)
-        pairs = look(reference, out, seed, tick)
+    with progress("evaluate", len(items) + len(accepted), quiet, "pictures") as advance:
+        reference = reference_of(items, extractor, seed, None, device, advance, trained)
+        pairs = look(reference, out, seed, advance)
+    with working("comparing what was seen", quiet):
+        numbers = numbers_of(reference, pairs, seed)
     result = {
         "flawsmith": __version__,
         "real": str(real),
         "out": str(out),
-        **numbers_of(reference, pairs, seed),
+        **numbers,
         "pairs": [{"id": pair.seen.name, "defect": pair.seen.defect, **pair.values} for pair in pairs],
     }
     if folder is not None:
         from flawsmith.reports.evaluation import evaluation_page
 
-        page = evaluation_page(result, items, out)
+        with working("writing the report", quiet):
+            page = evaluation_page(result, items, out)
         prepare_output(folder, overwrite)
         write_json(folder / "report.json", result)
         write_text(folder / "report.html", page)
@@ -90,14 +91,5 @@ def _unseen(dataset: Dataset, run: Path, pairs: Sequence[Pair]) -> list[Item]:
 def _judge(unseen: Sequence[Item], dataset: Dataset, steps: int, seed: int, device: str, quiet: bool) -> TrainedJudge:
     """Return the independent segmenter, trained now."""
     told = f"training an independent segmenter on {len(unseen):,} unseen pictures, {steps:,} steps"
-    with Console(stderr=True, quiet=quiet).status(told):
+    with working(told, quiet):
         return train_judge(unseen, dataset.good, steps, seed, device)
-
-
-@contextmanager
-def _progress(total: int, quiet: bool) -> Any:
-    """Show a bar of the pictures looked at on standard error; gives the function that counts one."""
-    columns = (TextColumn("evaluate"), BarColumn(), MofNCompleteColumn(), TextColumn("pictures"))
-    with Progress(*columns, console=Console(stderr=True), disable=quiet) as bar:
-        task = bar.add_task("evaluate", total=total)
-        yield lambda: bar.advance(task)

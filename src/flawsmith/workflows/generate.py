@@ -10,7 +10,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import append_line, prepare_output, write_bytes, write_text
 from flawsmith.core.locks import hold
-from flawsmith.core.progress import Advance, progress
+from flawsmith.core.progress import Advance, progress, working
 from flawsmith.generation.generator import Generator, Summary, load_generator
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
@@ -70,7 +70,7 @@ class LoadedRun:
         if dry_run:
             if request.free or resume:
                 raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
-            job = self.generator.prepare(request)
+            job = self.generator.prepare(request, quiet)
             job.check_output(out, overwrite)
             with hold(out):
                 prepare_output(out, overwrite)
@@ -78,9 +78,10 @@ class LoadedRun:
             return Summary(0, 0, 0, {})
         summary = self.generator.generate(out, request, overwrite, resume, quiet)
         start = time.monotonic()
-        write_sheet(out)
         facts = {"Model": f"{self.generator.run} ({self.generator.hash})", "Accepted": summary.accepted, "Seed": request.seed}
-        write_run_report(out, self.generator.run, facts)
+        with working("drawing the sheet and the report", quiet):
+            write_sheet(out)
+            write_run_report(out, self.generator.run, facts)
         summary.seconds["report"] = round(time.monotonic() - start, 3)
         return summary
 
@@ -100,4 +101,4 @@ class LoadedRun:
                 assert attempt.image is not None
                 shapes = [(d.site.placement.top, d.site.placement.left, d.mask) for d in attempt.drawn]
                 yield PlanEntry(f"{attempt.spec.id}  {attempt.spec.defect}", attempt.image, shapes)
-            advance("")
+            advance()
