@@ -83,6 +83,7 @@ def test_a_folder_without_pairs_is_an_error(tmp_path: Path, made: bool) -> None:
     folder = PairFolder(tmp_path / "out")
     if made:
         folder.begin()
+    assert folder.first() is None
     with pytest.raises(DataError, match="holds no accepted pairs" if made else "there is no such folder; make it with"):
         folder.accepted()
 
@@ -93,6 +94,7 @@ def test_a_torn_last_line_is_named_and_dropped_by_resume(end: bytes, folder: Pai
     folder.rows.write_bytes(before + end)
     with pytest.raises(DataError, match=r"pairs.jsonl: line 4 is cut off.*--resume"):
         folder.read()
+    assert (first := folder.first()) is not None and first.id == "000001"
     assert len(folder.resume(lambda pair: True, lambda pair: pair.accepted)) == 3
     assert folder.rows.read_bytes() == before, "whole rows again, so that the next does not join the torn one"
 

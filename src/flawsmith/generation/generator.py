@@ -127,8 +127,21 @@ class Generator:
             summary = replace(summary, accepted=output.pick(request.count))
         return summary
 
-from flawsmith.core.precision import NAMES, Precision
-from flawsmith.core.progress import progress, say, working
+    def _keep_precision(self, out: Path, job: PreparedRequest) -> None:
+        """Go on in the precision that the pairs of `out` were drawn in: this time the other one may have been faster.
+
+        Raises ConfigError where a pretrained network was loaded for the other one.
+        """
+        first = PairFolder(out).first()
+        other = _in(self.config, next(name for name in NAMES if name != self.precision.name))
+        if first is None or first.settings != _settings_of(first, other, self._learned, job):
+            return
+        name = other.generation.precision
+        if self.model.base:
+            raise ConfigError(f"{out}: its pairs were drawn in {name}; add --set generation.precision={name} to go on.")
+        self.config, self.precision = other, Precision(name, "as the pairs that are there")
+
+    def prepare(self, request: Request, quiet: bool = True) -> PreparedRequest:
         """Return the request, checked as a whole; raises FlawsmithError for the first thing in it that cannot be done."""
         with working("checking normals, regions and masks", quiet):
             return prepare_request(request, self.product, self._own_normals)

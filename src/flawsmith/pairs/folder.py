@@ -46,6 +46,11 @@ class PairFolder:
             )
         return pairs
 
+    def first(self) -> Pair | None:
+        """Return the pair of the first row; None where there is none, or nothing but a row that was cut off."""
+        pairs, _ = self._read() if self.begun else ([], 0)
+        return pairs[0] if pairs else None
+
     def accepted(self) -> list[Pair]:
         """Return the accepted pairs by id; for a folder without pairs.jsonl, pairs of its pictures and masks.
 
