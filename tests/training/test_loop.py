@@ -91,6 +91,13 @@ def six(data8: Path, tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Pa
 # what it leaves
 
 
+def test_without_previews_none_are_drawn_and_the_weights_are_the_same(six: Path, tiny: Tiny, data8: Path, tmp_path: Path) -> None:
+    go(data8, tmp_path / "run", tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 0}))
+    assert (six / "previews").is_dir() and not (tmp_path / "run/previews").exists()
+    a, b = (load_model(run / "model/model.safetensors")[0].state_dict() for run in (six, tmp_path / "run"))
+    assert all(torch.equal(w, b[name]) for name, w in a.items())
+
+
 def test_a_run_has_everything_the_contract_names(six: Path, tiny: Tiny, data8: Path) -> None:
     config = tiny(training={"steps": 6, "checkpoint_every": 3, "preview_every": 4})
     assert yaml.safe_load((six / "config.yaml").read_text()) == to_dict(config), "fully resolved"

@@ -62,6 +62,7 @@ def test_the_run_holds_the_adapters_and_whose_they_are(run: Path) -> None:
     assert names and not any(".unet." in name or ".text." in name for name in names)
     assert len(metadata["base"]) == len(metadata["data"]) == 16 and json.loads(metadata["config"])["model"]["product"] == "data80"
     assert (run / "model/model.safetensors").stat().st_size < 400_000
+    assert json.loads((run / "fit.json").read_text())["device_memory_gb"] > 0, "said on a CPU, too"
     assert [row["loss"] for row in map(json.loads, (run / "log.jsonl").read_text().splitlines())]
 
 

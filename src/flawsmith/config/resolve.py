@@ -203,7 +203,7 @@ def _check(config: Config) -> None:
     need("training.log_every", t.log_every >= 1, "at least 1")
     need("training.precision", t.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32")
     need("training.checkpoint_every", t.checkpoint_every >= 1, "at least 1")
-    need("training.preview_every", t.preview_every >= 1, "at least 1")
+    need("training.preview_every", t.preview_every >= 0, "at least 1, or 0 (none)")
     need("training.keep", t.keep >= 1, "at least 1")
     need("generation.steps", g.steps >= 1, "at least 1")
     need("generation.precision", g.precision in ("auto", "bf16", "fp32"), "auto, bf16 or fp32")

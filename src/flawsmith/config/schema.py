@@ -82,7 +82,7 @@ class TrainingConfig:
     memory: float = 0.0  # GB of device memory to stay within: checkpointing, pieces and optimiser are chosen for it; 0 = as they are set
     precision: str = "auto"  # "bf16", "fp32", or "auto": the faster one, by timing a step when a run begins
     checkpoint_every: int = 250  # steps between checkpoints
-    preview_every: int = 500  # steps between pictures of fixed seeds
+    preview_every: int = 500  # steps between pictures of fixed seeds, and once at the end; 0 = none
     log_every: int = 10  # steps between rows of log.jsonl
     keep: int = 2  # checkpoints kept
     tensorboard: bool = False  # also write RUN/tensorboard

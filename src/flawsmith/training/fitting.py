@@ -66,8 +66,8 @@ def _fit_run(
     model, precision = _build(learned, config, where)
     config = _with_precision(config, precision.name)
     needs: Memory | None = None
-    if config.training.memory or where != "cpu":
-        plan, needs = fit_into(model, config.training, precision.name)
+    if config.training.memory or where != "cpu" or model.base:  # a small network on a CPU needs little
+        plan, needs = fit_into(model, config.training, precision.name, where)
         config = replace(config, training=plan)
     accelerator, place = open_accelerator(where, precision.name)
     if config.training.checkpointing:

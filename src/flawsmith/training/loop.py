@@ -65,7 +65,7 @@ def train(
 
     # What it learns from, and what is seen of it.
     windows = Windows(learned.pool, model, training, derive(training.seed, rank), device)
-    previews = Previews(folder.previews, learned.pool, training.seed, training.precision)
+    previews = Previews(folder.previews, learned.pool, training.seed, training.precision) if main and training.preview_every else None
     board = TensorBoard(folder.path / "tensorboard") if training.tensorboard and main else None
     progress = Progress(training, quiet or not main)
     clock = Clock(state.spent)
@@ -107,13 +107,13 @@ def train(
                     if board:
                         board.write(row)
                     progress.update(state.step, clock.seconds, row["loss"])
-                if main and state.step % training.preview_every == 0:
+                if previews and state.step % training.preview_every == 0:
                     previews.draw(model, state.average, config, state.step)
                 if state.step % training.checkpoint_every == 0:
                     keep()
         seconds = clock.seconds
         keep()
-    if main:
+    if previews:
         previews.draw(model, state.average, config, state.step)
     if board:
         board.close()
