@@ -26,7 +26,7 @@ def pictures(count: int) -> list[np.ndarray]:
 
 def test_a_cat_is_a_cat_and_a_coffee_a_coffee(offline: Offline) -> None:
     data = pytest.importorskip("skimage.data")
-    logits = offline.logits([data.chelsea().astype(np.float32) / 255, data.coffee().astype(np.float32) / 255])
+    logits = offline.head(offline.embed([data.chelsea().astype(np.float32) / 255, data.coffee().astype(np.float32) / 255]))
     assert logits.argmax(1).tolist() in ([281, 967], [282, 967], [285, 967])  # tabby, tiger cat, Egyptian cat; espresso
     assert np.exp(logits).max(1) / np.exp(logits).sum(1) == pytest.approx([0.79, 0.88], abs=0.1)  # less sure with another normalisation
 
@@ -51,7 +51,7 @@ def test_logits_are_the_head_of_the_features(offline: Offline) -> None:
     with torch.no_grad():
         x = (squeeze(images, 224) * 255 - 127) / 128
         expected = offline.network(x).numpy()
-    assert offline.logits(images) == pytest.approx(expected, abs=1e-3)
+    assert offline.head(offline.embed(images)) == pytest.approx(expected, abs=1e-3)
     assert offline.head(offline.embed(images)) == pytest.approx(expected, abs=1e-3)
 
 

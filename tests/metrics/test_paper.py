@@ -138,7 +138,7 @@ def test_auto_takes_the_paper_s_network_where_it_is_there(cache: Path, monkeypat
     images = [np.full((10 + i, 12, 3), i / 4, np.float32) for i in range(5)]
     assert found.embed(images)[:, 7] == pytest.approx([0, 0.25, 0.5, 0.75, 1], abs=0.003)  # rounded to 8 bits
     weight = found.network.fc.weight.detach().numpy()  # type: ignore[attr-defined]
-    assert found.logits(images) == pytest.approx(found.embed(images) @ weight.T)
+    assert found.head(found.embed(images)) == pytest.approx(found.embed(images) @ weight.T)
 
 
 def test_lpips_has_the_trunk_from_the_file_and_is_a_distance_of_vectors(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,14 +2,15 @@
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from flawsmith.core.errors import ConfigError
-from flawsmith.metrics.registry import MASKS, TABLES, Column, Metric, metrics, missing, number, register, show, too_few, unregister
+from flawsmith.metrics import registry
+from flawsmith.metrics.registry import MASKS, TABLES, Column, Metric, metrics, missing, number, register, show, too_few
 from flawsmith.workflows.evaluate import evaluate
 
 MODULE = """
@@ -33,16 +34,16 @@ METRIC = register(
 
 
 @pytest.fixture
-def dummy(tmp_path: Path) -> Iterator[ModuleType]:
+def dummy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """A module of the user's own with one metric, imported."""
+    monkeypatch.setattr(registry, "_registered", {(metric.part, metric.name): metric for metric in metrics()})  # it is gone afterwards
     path = tmp_path / "darkest.py"
     path.write_text(MODULE)
     spec = importlib.util.spec_from_file_location("darkest", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    yield module
-    unregister(module.METRIC)
+    return module
 
 
 def test_a_metric_of_one_module_is_computed_and_shown(dummy: ModuleType, data8: Path, make_pairs: Callable, tmp_path: Path) -> None:

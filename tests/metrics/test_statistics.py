@@ -18,10 +18,7 @@ from flawsmith.metrics.statistics import (
     _metrics,
     bootstrap,
     bootstrap_means,
-    mean_interval,
-    mean_of,
     picture_weights,
-    t_quantile,
     tally,
 )
 
@@ -144,25 +141,13 @@ def test_means_over_pictures_and_over_defects() -> None:
     assert by_defect.draws.mean() == pytest.approx(by_defect.value, abs=0.02)
 
 
-def test_runs_of_several_seeds_average_and_products_combine() -> None:
+def test_runs_of_several_seeds_average() -> None:
     maps, masks, scores, names, units = drawn(6)
     runs = [tally(maps, masks, scores, names, units), tally([m + mask for m, mask in zip(maps, masks, strict=True)], *drawn(6)[1:])]
     both = bootstrap(runs)["pixel_ap"]
     single = [bootstrap([run])["pixel_ap"] for run in runs]
     assert both.value == pytest.approx((single[0].value + single[1].value) / 2)
     assert np.std(both.draws) > max(np.std(s.draws) for s in single)  # the seeds differ more than the pictures do
-    mean = mean_of([both, single[0]])
-    assert mean.value == pytest.approx((both.value + single[0].value) / 2)
-    assert np.allclose(mean.draws, (both.draws + single[0].draws) / 2)
-
-
-def test_student_t_is_that_of_the_tables() -> None:
-    table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 10: 2.228, 29: 2.045, 30: 2.042}
-    for freedom, value in table.items():
-        assert t_quantile(0.975, freedom) == pytest.approx(value, abs=6e-4)
-    mean, low, high = mean_interval([1.0, 2.0, 3.0])
-    assert (mean, high - mean, mean - low) == (2, pytest.approx(4.3027 / math.sqrt(3), abs=1e-3), pytest.approx(high - mean))
-    assert mean_interval([0.5]) == (0.5, -math.inf, math.inf)
 
 
 def test_a_thousand_resamples_take_seconds() -> None:
@@ -189,7 +174,3 @@ def test_wrong_input_is_named() -> None:
         bootstrap_means(np.zeros((2, 3)), ["dot"] * 4, list("abcd"))
     with pytest.raises(DataError, match="2 and 3 resamples"):
         Estimate(0.0, np.zeros(2)) - Estimate(0.0, np.zeros(3))
-    with pytest.raises(DataError, match="no numbers"):
-        mean_interval([])
-    with pytest.raises(DataError, match="no estimates"):
-        mean_of([])

@@ -55,6 +55,7 @@ def _reach(vectors: np.ndarray, k: int) -> np.ndarray:
 
 
 def _numbers(real: np.ndarray, made: np.ndarray) -> dict[str, Number]:
+    """Return the four numbers for vectors (N, D) and (M, D), by name."""
     found = coverage(real, made)
     return {name: number(getattr(found, name), neighbours=NEIGHBOURS) for name in _SENTENCES}
 

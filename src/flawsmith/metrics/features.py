@@ -32,10 +32,6 @@ class Extractor(Protocol):
         """Return the values of the last layer (N, classes) float32, before the softmax, for the features that `embed` returned."""
         ...
 
-    def logits(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return `head` of `embed`."""
-        ...
-
     def maps(self, images: Tensor) -> list[Tensor]:
         """Return feature maps (B, C_l, h_l, w_l), the finest first, of pictures (B, 3, H, W) in [0, 1], at the size they have."""
         ...
@@ -64,16 +60,13 @@ class Offline:
         """Return the logits (N, 1000) float32 of ImageNet's classes."""
         return self.network._fc(torch.from_numpy(features).to(self.device)).cpu().numpy()  # type: ignore[no-any-return]
 
-    def logits(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the logits (N, 1000) float32 of ImageNet's classes."""
-        return self.head(self.embed(images))
-
     @torch.no_grad()
     def maps(self, images: Tensor) -> list[Tensor]:
         """Return maps with 16, 24, 40, 112 and 320 channels at a half, 1/4, 1/8, 1/16 and 1/32 of the size (B, 3, H, W)."""
         return self._trunk(images.to(self.device, torch.float32))
 
     def _trunk(self, x: Tensor) -> list[Tensor]:
+        """Return the maps (B, C_l, h_l, w_l) of pictures (B, 3, H, W) in [0, 1], the last of each resolution."""
         network = self.network
         x = (x * 255 - MEAN) / STD
         x = network._swish(network._bn0(network._conv_stem(x)))
@@ -85,6 +78,7 @@ class Offline:
         return found
 
     def _pooled(self, x: Tensor) -> Tensor:
+        """Return the pooled features (B, 1280) of the last maps (B, 320, h, w)."""
         head = self.network._swish(self.network._bn1(self.network._conv_head(x)))
         return torch.as_tensor(head.mean((2, 3)))  # (B, 1280)
 

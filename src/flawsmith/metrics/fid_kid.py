@@ -60,6 +60,7 @@ def kid(real: np.ndarray, made: np.ndarray, seed: int = 0) -> Kid:
 
 
 def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the kernel's values (N, M) of features (N, D) and (M, D)."""
     return np.asarray((a @ b.T / a.shape[1] + 1) ** 3)
 
 
@@ -80,11 +81,13 @@ def _mmd(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> tuple[float, float]:
 
 
 def _fid(real: np.ndarray, made: np.ndarray) -> Number:
+    """Return the distance of features (N, D) and (M, D) as a number of a report."""
     reason = too_few(FEWEST_FID, len(real), len(made))
     return missing(reason) if reason else number(fid(real, made))
 
 
 def _kid(real: np.ndarray, made: np.ndarray, seed: int) -> Number:
+    """Return the distance of features (N, D) and (M, D) as a number of a report."""
     if reason := too_few(FEWEST_KID, len(real), len(made)):
         return missing(reason)
     distance = kid(real, made, seed)

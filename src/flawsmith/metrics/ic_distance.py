@@ -84,6 +84,7 @@ def distance_matrix(pictures: Sequence[Tensor], perceptual: Perceptual) -> np.nd
     block = max(1, BUDGET // size // 2)
 
     def vectors(start: int) -> np.ndarray:
+        """Return the vectors (block, D) of the pictures from `start` on."""
         return np.stack([perceptual.vector(picture) for picture in pictures[start : start + block]])
 
     for i in range(0, count, block):

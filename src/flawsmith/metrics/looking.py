@@ -130,7 +130,7 @@ class _Looking:
         return shares(sample.image, self.scale, sample.colours)
 
     def see(self, name: str, defect: str, sample: Sample, masks: Iterable[tuple[str, np.ndarray]], placed: bool, keep: bool) -> Seen:
-        """Return what is kept of a picture; masks: of its defects by kind; placed: it is a whole picture, no window."""
+        """Return what is kept of a picture; masks: (kind, (H, W) bool) of its defects; placed: it is a whole picture, no window."""
         picture = rgb(self.share(sample))
         found = [
             (kind, mask_shape(one, placed), window(picture, one, self.side(kind, one))) for kind, mask in masks for one in defects_of(mask)
@@ -145,7 +145,7 @@ class _Looking:
         return Seen(name, defect, specimen, features[0], small, tuple(flaws))
 
     def side(self, kind: str, mask: np.ndarray) -> int:
-        """Return the side in pixels of the window for a kind; of a kind that is not known, what one defect would get."""
+        """Return the side in pixels of the window for a kind; of a kind that is not known, what one defect, (H, W) bool, would get."""
         return self.sides.get(kind) or window_side([mask_shape(mask).side])
 
     def crops(self, sample: Sample, masks: Iterable[tuple[str, np.ndarray]]) -> list[tuple[str, Crop]]:
@@ -187,6 +187,7 @@ def _pair_view(
 
 
 def _kept_tensor(pictures: np.ndarray, keep: bool) -> Tensor | None:
+    """Return pictures (B, H, W, 3) as (B, 3, H, W) float16, None unless they are kept."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).half() if keep else None
 
 

@@ -60,6 +60,7 @@ def vectors(shapes: Sequence[MaskShape], like: Sequence[MaskShape], place: bool)
     """Return shapes as vectors (N, 7, or 5 without the place) in standard deviations of `like`; sizes and elongation as logarithms."""
 
     def table(of: Sequence[MaskShape]) -> np.ndarray:
+        """Return a row (5 or 7) of each shape, float64."""
         rows = [[np.log(s.area), np.log(s.side), np.log(s.elongation), s.solidity, s.compactness] for s in of]
         return np.array([[*row, s.row, s.column] for row, s in zip(rows, of, strict=True)] if place else rows, np.float64)
 

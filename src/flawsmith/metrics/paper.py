@@ -77,10 +77,6 @@ class Inception:
         """Return the logits (N, 1008) float32 without bias, as the published Inception Score takes them."""
         return np.asarray(features @ self.network.fc.weight.detach().cpu().numpy().T, np.float32)
 
-    def logits(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Return the logits (N, 1008) float32 without bias."""
-        return self.head(self.embed(images))
-
     @torch.no_grad()
     def maps(self, images: Tensor) -> list[Tensor]:
         """Return the maps after LEVELS of pictures (B, 3, H, W), at least 75 pixels a side."""

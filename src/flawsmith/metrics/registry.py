@@ -105,11 +105,6 @@ def register(metric: Metric) -> Metric:
     return metric
 
 
-def unregister(metric: Metric) -> None:
-    """Take a metric out again."""
-    _registered.pop((metric.part, metric.name), None)
-
-
 def metrics(table: Table | None = None) -> list[Metric]:
     """Return the metrics of a table, or all, in the order of tables and ranks."""
     _import_all()

@@ -126,4 +126,5 @@ def _once(there: dict[str, Any], name: str, make: Callable[[], T]) -> T:
 
 
 def _stack(features: Sequence[np.ndarray]) -> np.ndarray:
+    """Return features (D,) as rows (N, D); (0, 1) where there are none."""
     return np.stack(features) if features else np.zeros((0, 1), np.float32)

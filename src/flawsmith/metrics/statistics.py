@@ -1,4 +1,4 @@
-"""How sure a measured number is: bootstrap over pictures and seeds, paired differences, and intervals of a few numbers."""
+"""How sure a measured number is: bootstrap over pictures and seeds, and paired differences."""
 
 import math
 from collections.abc import Sequence
@@ -38,13 +38,6 @@ class Estimate:
         if len(self.draws) != len(other.draws):
             raise DataError(f"estimates of {len(self.draws)} and {len(other.draws)} resamples; a paired difference needs as many in both.")
         return Estimate(self.value - other.value, self.draws - other.draws)
-
-
-def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """Return the mean of estimates, over products say; draw them with a `what` of their own each, so that they are independent."""
-    if not estimates:
-        raise DataError("no estimates to take the mean of; expected at least one.")
-    return Estimate(float(np.mean([e.value for e in estimates])), np.mean([e.draws for e in estimates], axis=0))
 
 
 @dataclass(frozen=True)
@@ -146,42 +139,8 @@ def picture_weights(names: Sequence[str], units: Sequence[str], seed: int, what:
     return weights
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
-    """Return (mean, low, high) of independent numbers by Student's t; one number alone has an infinite interval.
-
-    For what has one value per seed and no pictures to resample. Raises DataError for no numbers.
-    """
-    if not len(values):
-        raise DataError("no numbers to take the mean of; expected at least one.")
-    mean, count = float(np.mean(values)), len(values)
-    if count == 1:
-        return mean, -math.inf, math.inf
-    half = t_quantile((1 + level) / 2, count - 1) * float(np.std(values, ddof=1)) / math.sqrt(count)
-    return mean, mean - half, mean + half
-
-
-def t_quantile(share: float, freedom: int) -> float:
-    """Return Student's t below which lies `share` (0.5 to 1) of the distribution with `freedom` degrees of freedom."""
-    low, high = 0.0, math.pi / 2  # of the angle atan(t / sqrt(freedom))
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if (1 + _t_within(middle, freedom)) / 2 < share else (low, middle)
-    return math.tan(low) * math.sqrt(freedom)
-
-
-def _t_within(angle: float, freedom: int) -> float:
-    """Return the chance that |t| is below sqrt(freedom) tan(angle). Abramowitz & Stegun 1964, 26.7.3 and 26.7.4."""
-    odd = freedom % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0 if freedom == 1 else term
-    for k in range(2 + odd, freedom - 1, 2):
-        term *= (k - 1) / k * math.cos(angle) ** 2
-        total += term
-    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
-
-
 def _edges(maps: Sequence[np.ndarray], masks: Sequence[np.ndarray], bins: int) -> np.ndarray:
-    """Return the rising scores at which a new bin begins, at most `bins`."""
+    """Return the rising scores (E,), at most `bins`, at which a new bin begins, of maps (H, W) and masks (H, W) bool."""
     edges = []
     for values in (
         np.concatenate([np.zeros(0, np.float32), *(m[mask] for m, mask in zip(maps, masks, strict=True))]),
@@ -200,6 +159,7 @@ def _resampled(run: Tally, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _metrics(run: Tally, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """Return (R,) of every metric under picture weights (R, P), a few resamples at a time."""
     small = weights.astype(np.float32)
     pixels = Counts(*((small @ each).astype(np.float64) for each in (run.counts.defect, run.counts.normal, run.counts.overlap)))
     defective = np.array([name != GOOD for name in run.names])

@@ -35,7 +35,7 @@ def to_display(image: np.ndarray, low: float | None = None, high: float | None =
 
 
 def limits(picture: np.ndarray) -> tuple[float | None, float | None]:
-    """Return the darkest and the brightest value of a picture, to show it between them; none for 8 bits, shown as they are."""
+    """Return the darkest and brightest value of a picture (H, W, C), to show it between them; none for 8 bits, shown as they are."""
     if picture.dtype == np.uint8:
         return None, None
     colours = without_alpha(picture)
@@ -56,7 +56,7 @@ def outline(image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int] = 
 
 
 def view(mask: np.ndarray, whole: int = WHOLE) -> Frame:
-    """Return the part of a picture to show: all of a small one, else a square round the mask.
+    """Return the part of a picture to show round a mask (H, W) bool: all of a small one, else a square round the mask.
 
     The square has `whole` pixels a side, or as many as the mask needs with a margin of a quarter of its size.
     """
@@ -76,7 +76,7 @@ def square(middle: tuple[int, int], side: int, size: tuple[int, ...]) -> Frame:
 
 
 def crop_picture(picture: np.ndarray, frame: Frame) -> np.ndarray:
-    """Return a copy of the part of a picture or mask inside the frame."""
+    """Return a copy of the part of a picture (H, W, C) or mask (H, W) inside the frame."""
     top, left, bottom, right = frame
     return picture[top:bottom, left:right].copy()
 

@@ -85,6 +85,7 @@ def _marks(work: Workspace, column: str, threshold: float | None, items: Sequenc
 
 
 def _pictures(work: Workspace, item: Item, marks: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Return a picture and three masks outlined on it, each (TILE, TILE, 3) uint8: the truth, and the marks (H, W) bool of two."""
     sample = resized(load_sample(item), work.settings.resize)
     truth = np.zeros(sample.image.shape[:2], bool) if sample.mask is None else sample.mask
     frame = view(np.logical_or.reduce([truth, *marks]), TILE // 2)  # all that is marked anywhere, and small things enlarged
@@ -93,7 +94,7 @@ def _pictures(work: Workspace, item: Item, marks: Sequence[np.ndarray]) -> tuple
 
 
 def _outlined(picture: np.ndarray, mask: np.ndarray, tile: int) -> np.ndarray:
-    """Return the picture in a tile with a line round the mask that is still seen where the tile is smaller than the picture."""
+    """Return the picture (h, w, 3) uint8 in a tile, with a line round the mask (h, w) bool that is wide enough to be seen there."""
     return fit(outline(picture, mask, width=-(-max(mask.shape) // tile)), tile)
 
 
@@ -133,7 +134,7 @@ def _specimen(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
 
 
 def _framed(tile: np.ndarray) -> np.ndarray:
-    """Return the tile with a grey line at its edge: white pictures end there, on a white page too."""
+    """Return the tile (h, w, 3) uint8 with a grey line at its edge: white pictures end there, on a white page too."""
     tile[[0, -1]] = RULE
     tile[:, [0, -1]] = RULE
     return tile
@@ -151,4 +152,5 @@ def _grid(cells: Sequence[np.ndarray], across: int = 4) -> np.ndarray:
 
 
 def _gap(height: int, width: int) -> np.ndarray:
+    """Return white pixels (height, width, 3) uint8."""
     return np.full((height, width, 3), 255, np.uint8)

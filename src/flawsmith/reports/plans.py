@@ -41,6 +41,7 @@ def plan_sheet(entries: Iterable[PlanEntry]) -> np.ndarray:
 
 
 def _tile(entry: PlanEntry) -> np.ndarray:
+    """Return the tile (h, w, 3) uint8 of one planned pair."""
     small = within_side(np.ascontiguousarray(without_alpha(entry.image)), WHOLE)
     times = WHOLE // max(small.shape[:2])
     tile = to_display(small, *limits(small)).repeat(times, axis=0).repeat(times, axis=1)
@@ -82,7 +83,7 @@ def _on_tile(top: int, left: int, mask: np.ndarray, size: Sequence[int], tile: S
 
 
 def _write(tile: np.ndarray, label: str, box: Box) -> np.ndarray:
-    """Return the tile with a label above the box, or below it where there is no room."""
+    """Return the tile (h, w, 3) uint8 with a label above the box, or below it where there is no room."""
     picture = Image.fromarray(tile)
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=11)
     height, width = tile.shape[:2]

@@ -119,7 +119,7 @@ def shorten(text: str, font: Any, width: float) -> str:
 
 
 def _cell(folder: PairFolder, pair: Pair) -> tuple[str, list[np.ndarray | None]]:
-    """Return the title of a pair, and its normal, the generated picture, and that with its mask's outline."""
+    """Return the title of a pair, and its normal, the generated picture, and that with its mask's outline, each (h, w, 3) uint8."""
     mask = folder.mask(pair)
     frame = view(mask)
     ((normal, generated),) = read_views(folder, pair, [frame])
@@ -130,12 +130,13 @@ def _cell(folder: PairFolder, pair: Pair) -> tuple[str, list[np.ndarray | None]]
 
 
 def _read_crops(path: Path, frames: Sequence[Frame]) -> tuple[list[np.ndarray], float | None, float | None]:
-    """Return what is in the frames of a picture, as stored, and the limits to show it with."""
+    """Return what is in the frames of a picture, (h, w, C) as stored, and the limits to show it with."""
     picture = read_image(path)
     return [crop_picture(picture, frame) for frame in frames], *limits(picture)
 
 
 def _blank(height: int, width: int, text: str) -> np.ndarray:
+    """Return white pixels (height, width, 3) uint8 with a text."""
     sheet = Image.new("RGB", (width, height), PAPER)
     ImageDraw.Draw(sheet).text((GAP, GAP), text, fill=FAINT, font=ImageFont.load_default(size=LETTERS))
     return np.asarray(sheet)

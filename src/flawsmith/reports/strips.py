@@ -66,6 +66,7 @@ def close_up(box: Box, mask: np.ndarray) -> tuple[Frame, int]:
 def _strip(
     title: str, part: PlacedMark, frame: Frame, zoom: int, normal: np.ndarray | None, generated: np.ndarray, mask: np.ndarray
 ) -> Strip:
+    """Return the strip of one defect; normal, generated: (h, w, 3) uint8, mask: (h, w) bool, all of the frame."""
     told = [f"{part.box.width} × {part.box.height} px", "actual pixels" if zoom == 1 else f"enlarged {zoom} times"]
     if part.box.side > max(mask.shape):
         told.append(f"only the {mask.shape[1]} × {mask.shape[0]} px in its middle are shown")
