@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from flawsmith.config.schema import Config, DataConfig, GenerationConfig
-from flawsmith.placement.search import Placement
+from flawsmith.placement.canvas import Placement
 from flawsmith.product.exemplars import Exemplar
 
 WINDOW, FACTOR = 32, 4

@@ -14,7 +14,9 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError, NoRoomError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, bounding_box
-from flawsmith.placement.search import FILL, PlacementRequest, place, place_cost
+from flawsmith.placement.canvas import FILL
+from flawsmith.placement.request import PlacementRequest
+from flawsmith.placement.search import place, place_cost
 from flawsmith.placement.shapes import parse_size
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 

@@ -10,7 +10,8 @@ from placing import FACTOR, HOW, WINDOW, config, region_in_picture, surface
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box
-from flawsmith.placement.search import PlacementRequest, place, place_cost
+from flawsmith.placement.request import PlacementRequest
+from flawsmith.placement.search import place, place_cost
 from flawsmith.placement.shapes import parse_size
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 

@@ -9,7 +9,7 @@ from flawsmith.dataset.windows import Box, bounding_box, cut, paste
 from flawsmith.generation.plan import DefectSpec, PairSpec
 from flawsmith.pairs.pair import PlacedDefect
 from flawsmith.pairs.reason import Reason
-from flawsmith.placement.search import Placement
+from flawsmith.placement.canvas import Placement
 from flawsmith.quality.copies import Crop
 from flawsmith.quality.verify import Verdict
 from flawsmith.synthesis.task import Task

@@ -26,9 +26,11 @@ from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.pairs.reason import Reason
+from flawsmith.placement.canvas import Placement
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.placement.regions import possible_places
-from flawsmith.placement.search import Placement, PlacementRequest, place
+from flawsmith.placement.request import PlacementRequest
+from flawsmith.placement.search import place
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality.verify import Verdict, Verifier

@@ -1,62 +1,38 @@
-"""Where the next defect goes and what region the model gets: shaped like a real defect, placed where real ones occur."""
+"""Where the next defect goes: shaped like a real defect, placed where real ones occur or where the surroundings look like its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.dihedral import apply_pose, dihedral_poses
-from flawsmith.dataset.windows import Box, bounding_box, cut, distance_outside, grow, inside, thickness
+from flawsmith.dataset.windows import Box, bounding_box, cut, inside
 from flawsmith.images.channels import grey
-from flawsmith.placement.context import context_cost, sample_at
+from flawsmith.placement.borders import Sides, at_border, continue_beyond, turn_border
+from flawsmith.placement.canvas import FILL, Placement, on_canvas
+from flawsmith.placement.context import (
+    CHOICES,
+    EVEN,
+    FLAT,
+    NEAR,
+    as_good,
+    candidate_count,
+    context_cost,
+    fits_nowhere,
+    forgiven,
+    ring,
+    sample_at,
+    shifts,
+)
 from flawsmith.placement.prior import place_map, sample_places
-from flawsmith.placement.shapes import Size, propose
+from flawsmith.placement.request import PlacementRequest
+from flawsmith.placement.shapes import propose
 from flawsmith.product.exemplars import Exemplar
 
-FILL = 0.8  # largest share of the canvas's side that a proposed defect takes
-ALL = 0.9  # a user's region up to this share of the window's side is given to the model whole
-CANDIDATES = 512  # places looked at per proposal, each with every way to turn the defect
-THOROUGH = 1536  # in binarised pictures, where edges must meet
-MISFIT = 0.5  # of the variance of a defect's surroundings: a cost from which on a place of a binarised picture is unlike them
-FLAT = 1e-3  # of the squared half range of values: a variance or a cost of binarised surroundings below it is none
 CALM = 0.3  # of the usual changes of a shape, where its ends must meet the edges around
-CHOICES = 8  # of them, the best, among which chance decides
-SHIFT = 3  # pixels by which a place is moved each way to where it fits best
-EVEN = 0.5  # share of a difference in brightness that is forgiven
-RING = 12  # pixels around a defect whose look is compared
 APART = 8  # pixels at least between two defects put into one picture
 CUT_OFF = 0.1  # share of a shape that may lie beyond where the defect's pixels may be
-BEYOND = 0.25  # of its side: how far a defect that reaches the picture's border is continued outside
-
-Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
-
-
-@dataclass(frozen=True)
-class PlacementRequest:
-    """What is asked of a placement; every field may be left out."""
-
-    region: np.ndarray | None = None  # (H, W) bool, the user's region: nothing is drawn outside it
-    within: np.ndarray | None = None  # (H, W) bool: where the defect's centre may be (region, place map and object together)
-    likely: np.ndarray | None = None  # (H, W) float32: how likely centres are, from the user's place map
-    near: float | None = None  # share of places drawn near those of real defects; None = as generation.placement says
-    size: Size | None = None
-    taken: Sequence[Box] = field(default_factory=list)  # boxes of the picture that other defects have
-    binarised: bool = False  # whether pictures have two tones: edges must meet, and a place that does not look like a real one is none
-    extent: np.ndarray | None = None  # (H, W) bool: where the defect's pixels may be
-
-
-@dataclass(frozen=True)
-class Placement:
-    """One proposal, in pixels of the picture."""
-
-    top: int  # of the canvas; negative where a small picture is reflected
-    left: int
-    region: np.ndarray  # (H, W) bool: where the model may draw, inside the canvas
-    shape: np.ndarray  # (H, W) bool: the proposed defect, inside the region
-    source: str  # the real defect whose shape was taken
-    side: float | None  # the longer side asked for in pixels, where a size was asked for
 
 
 def place(
@@ -113,25 +89,26 @@ def _place(
     limit = FILL * min(window * config.generation.max_windows, max(size))
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
-    near = {"position": 1.0, "context": 0.5, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
+    near = {"position": 1.0, "context": NEAR, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
     within = wish.region if wish.within is None else wish.within
-    count = THOROUGH if wish.binarised else CANDIDATES
+    count = candidate_count(wish.binarised)
     spots = sample_places(place_map(size, examples, within, wish.likely, near), size, count, g, within)
     turns = dihedral_poses(config.data)
-    borders = [_turned_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
+    borders = [turn_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
-        even = 0.0 if wish.binarised else EVEN
+        even = forgiven(wish.binarised)
         costs = np.stack([_example_cost(image, example, t, border, spots, even) for t, border in zip(turns, borders, strict=True)])
-        if choosy and costs.min() > MISFIT * _variance(example) + _flat(example):
+        if choosy and fits_nowhere(costs, _variance(example), _flat(example)):
             return None
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
-        best = best[costs.flat[best] <= 2 * costs.min() + 1]  # one place that fits far better is taken for sure
+        best = best[as_good(costs.flat[best], 1.0)]
         pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
         order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, even)) for t, where in pairs]
     else:
         order = []
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
-    padded, beyond = _beyond(example, limit, wish)
+    own = wish.region is not None or wish.size is not None  # with these it need not be at the border
+    padded, beyond = (example, 0.0) if own else continue_beyond(example, limit)
     calm = choosy and _variance(example) > _flat(example)
     best_found: tuple[float, np.ndarray, tuple[int, int], float | None] | None = None
     for turn, spot in order:
@@ -139,7 +116,7 @@ def _place(
         shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
-            row, column = _at_border((row, column), shape.shape, size, borders[turn], beyond)
+            row, column = at_border((row, column), shape.shape, size, borders[turn], beyond)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if any(_meet(box, other, APART) for other in wish.taken):
             continue
@@ -151,7 +128,7 @@ def _place(
     if best_found is None:
         raise NoRoomError("no place is left for one more defect in this picture")
     _, shape, at, side = best_found
-    return _on_canvas(size, shape, at, window, factor, config, wish, example.source, side)
+    return on_canvas(size, shape, at, window, factor, config.generation.region_margin, wish, example.source, side)
 
 
 def _lost(shape: np.ndarray, box: Box, extent: np.ndarray) -> float:
@@ -167,7 +144,7 @@ def place_cost(
 
     Compared over a ring around the defect, as `misfit` says. shown: the example's pixels that are not mirrored ones.
     """
-    rows, columns = np.nonzero(_ring(mask, shown))
+    rows, columns = np.nonzero(ring(mask, shown))
     if len(rows) == 0:
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
@@ -178,16 +155,9 @@ def place_cost(
     return context_cost(grey(there), seen, grey(example[rows, columns]), even, 1.0)
 
 
-def _ring(mask: np.ndarray, shown: np.ndarray | None) -> np.ndarray:
-    """Return the pixels (H, W) bool around a defect whose look is compared."""
-    distance = distance_outside(mask)
-    near = (distance > 1) & (distance <= RING)
-    return near if shown is None else near & shown
-
-
 def _variance(example: Exemplar) -> float:
     """Return the variance of the surroundings of a real defect."""
-    values = grey(example.image[_ring(example.mask, example.shown)])
+    values = grey(example.image[ring(example.mask, example.shown)])
     return float(values.var()) if len(values) else 0.0
 
 
@@ -203,7 +173,7 @@ def _example_cost(
     shown = None if example.shown is None else apply_pose(example.shown, *turn)
     if any(border):
         shape = apply_pose(example.shape, *turn).shape
-        spots = np.array([_at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
+        spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
     return place_cost(image, apply_pose(example.image, *turn), apply_pose(example.mask, *turn), spots, shown, even)
 
 
@@ -211,86 +181,11 @@ def _shifted(
     image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None, even: float
 ) -> np.ndarray:
     """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
-    steps = np.stack(np.meshgrid(*[np.arange(-SHIFT, SHIFT + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
-    places = (spot + steps).clip(0, np.array(image.shape[:2]) - 1)
+    places = (spot + shifts()).clip(0, np.array(image.shape[:2]) - 1)
     if within is not None:
         allowed = within[places[:, 0], places[:, 1]]
         places = places[allowed] if allowed.any() else spot[None]
     return places[int(np.argmin(_example_cost(image, example, turn, border, places, even)))]
-
-
-def _turned_border(border: Sides, turn: int, mirror: bool) -> Sides:
-    """Return the sides (top, left, bottom, right) that are reached after `turned`."""
-    top, left, bottom, right = border
-    sides = [top, right, bottom, left] if mirror else [top, left, bottom, right]
-    for _ in range(turn):  # a quarter turn against the clock: the right side comes to the top
-        sides = [sides[3], sides[0], sides[1], sides[2]]
-    return sides[0], sides[1], sides[2], sides[3]
-
-
-def _beyond(example: Exemplar, limit: float, wish: PlacementRequest) -> tuple[Exemplar, float]:
-    """Return the example with its shape continued beyond the picture's border it reaches, and by how much of a side; 0 where it is not.
-
-    A chip at the edge stays one: bent and turned a little, it would else leave the edge. A stretch of a longer defect, or one with a
-    size or a region of its own, need not be at the border.
-    """
-    if not any(example.border) or wish.region is not None or wish.size is not None or max(example.shape.shape) > limit / 1.5:
-        return example, 0.0
-    top, left, bottom, right = example.border
-    height, width = (int(np.ceil(BEYOND * n)) + 2 for n in example.shape.shape)
-    pads = ((height * top, height * (bottom and not top)), (width * left, width * (right and not left)))
-    return replace(example, shape=np.pad(example.shape, pads, "edge")), BEYOND
-
-
-def _at_border(spot: tuple[int, int], shape: tuple[int, ...], size: tuple[int, ...], border: Sides, beyond: float) -> tuple[int, int]:
-    """Return the place moved so that a shape centred there reaches the picture's border on the given sides.
-
-    beyond: how much of the side lies outside the picture, as a share of what lies inside.
-    """
-    row, column = spot
-    top, left, bottom, right = border
-    out_rows, out_columns = (round(n * beyond / (1 + beyond)) for n in shape[:2])
-    if top or bottom:
-        row = shape[0] // 2 - out_rows if top else size[0] - (shape[0] - shape[0] // 2) + out_rows
-    if left or right:
-        column = shape[1] // 2 - out_columns if left else size[1] - (shape[1] - shape[1] // 2) + out_columns
-    return row, column
-
-
-def _on_canvas(
-    size: tuple[int, int],
-    shape: np.ndarray,
-    spot: tuple[int, int],
-    window: int,
-    factor: int,
-    config: Config,
-    wish: PlacementRequest,
-    source: str,
-    side: float | None,
-) -> Placement:
-    """Return the placement of a shape centred at `spot` of a picture of `size`."""
-    centre, extent = spot, shape.shape
-    if wish.region is not None and (asked := bounding_box(wish.region)).side <= ALL * window:
-        centre, extent = (asked.top + asked.height // 2, asked.left + asked.width // 2), (0, 0)  # the window sees all that is allowed
-    height, width = (max(window, factor * int(np.ceil(n / FILL / factor))) for n in extent)
-    top, left = (_corner(at, n, length) for at, n, length in zip(centre, (height, width), size, strict=True))
-    proposed = np.zeros((height, width), bool)
-    _stamp(proposed, shape, spot[0] - top, spot[1] - left)
-    region = grow(proposed, 2 + config.generation.region_margin * thickness(shape))
-    visible = inside(top, left, height, width, size)
-    region &= visible
-    if wish.extent is not None and (region & (there := cut(wish.extent, top, left, height, width))).any():
-        region &= there
-    if wish.region is not None:
-        region = _restrict(region, wish.region, visible, top, left, window)
-    for box in wish.taken:
-        rows = slice(max(0, box.top - 2 - top), max(0, box.top + box.height + 2 - top))
-        columns = slice(max(0, box.left - 2 - left), max(0, box.left + box.width + 2 - left))
-        region[rows, columns] = False
-    if not region.any():
-        raise NoRoomError("the other defects of this picture leave nothing of the region")
-    shape_here = proposed & region
-    return Placement(top, left, region, shape_here if shape_here.any() else region, source, side)  # a hollow shape may miss it
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
@@ -298,25 +193,6 @@ def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]
     low = np.minimum(np.array(shape), np.array(size[:2])) // 2
     row, column = np.clip(spot, low, np.array(size[:2]) - 1 - low)
     return int(row), int(column)
-
-
-def _corner(centre: int, window: int, size: int) -> int:
-    return (size - window) // 2 if size <= window else int(np.clip(centre - window // 2, 0, size - window))
-
-
-def _stamp(canvas: np.ndarray, shape: np.ndarray, row: int, column: int) -> None:
-    """Set `shape`'s pixels in `canvas`, centred at (row, column), cut off at the border."""
-    rows, columns = np.nonzero(shape)
-    rows, columns = rows + row - shape.shape[0] // 2, columns + column - shape.shape[1] // 2
-    ok = (rows >= 0) & (rows < canvas.shape[0]) & (columns >= 0) & (columns < canvas.shape[1])
-    canvas[rows[ok], columns[ok]] = True
-
-
-def _restrict(region: np.ndarray, allowed: np.ndarray, visible: np.ndarray, top: int, left: int, window: int) -> np.ndarray:
-    """Return the region inside `allowed`; all that is allowed here where it fits a window, or where the two do not meet."""
-    here = cut(allowed, top, left, *region.shape) & visible
-    whole = here.sum() == allowed.sum() and bounding_box(allowed).side <= ALL * window
-    return here if whole or not (region & here).any() else region & here
 
 
 def _meet(a: Box, b: Box, apart: int) -> bool:

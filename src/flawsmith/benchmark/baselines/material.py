@@ -8,8 +8,10 @@ import numpy as np
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.components import Component, separate, whole
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import bounding_box, distance_outside, grow
+from flawsmith.dataset.windows import bounding_box, grow
 from flawsmith.images.pixel_range import PixelRange
+from flawsmith.placement.borders import Sides
+from flawsmith.placement.context import RING, ring
 from flawsmith.product.background import Background
 from flawsmith.product.binarised import BinarisedLevels
 from flawsmith.product.exemplars import REACHED, Exemplar
@@ -17,11 +19,8 @@ from flawsmith.product.foreground import foreground
 from flawsmith.product.learn import learn_product, looked_at
 from flawsmith.product.product import Product
 
-RING = 12  # pixels around a defect whose look is compared
-POINTS = 240  # of them that are compared, at most
+POINTS = 240  # around a defect that are compared, at most
 WINDOW = 64  # pixels: side of the exemplars, in which the levels of binarised pictures are looked for
-
-Sides = tuple[bool, bool, bool, bool]  # top, left, bottom, right
 
 
 @dataclass(frozen=True)
@@ -129,9 +128,8 @@ def _cut(sample: Sample, one: Component, middle: tuple[int, int] | None, product
     image = product.scale.to_model(sample.image[rows, columns], product.shape.colours)
     mask = one.window(rows.start, columns.start, image.shape[1], image.shape[2])
     border = (box.top <= REACHED, box.left <= REACHED, bottom >= height - REACHED, right >= width - REACHED)
-    distance = distance_outside(mask)
     others = sample.mask[rows, columns] & ~mask
-    around = (distance > 1) & (distance <= RING) & ~(grow(others, 2) if others.any() else others)
+    around = ring(mask) & ~(grow(others, 2) if others.any() else others)
     points = np.argwhere(around)
     points = points[np.linspace(0, len(points) - 1, min(len(points), POINTS)).astype(int)]
     values = grey(image)[points[:, 0], points[:, 1]]

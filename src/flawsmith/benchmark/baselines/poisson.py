@@ -8,10 +8,10 @@ from flawsmith.benchmark.baselines.poses import lay
 from flawsmith.benchmark.baselines.visible import until_seen
 from flawsmith.compositing.blending import blend
 from flawsmith.dataset.sample import Sample
+from flawsmith.images.filling import fill
 
 CLOSE = 1e-3  # largest residual left, in [-1, 1]: a quarter of the step of an 8-bit value
 STEPS = 4000  # of the solver at most
-SMALL = 4  # pixels: a grid is not halved below it
 
 
 def poisson(material: BaselineContext, normal: Sample, defect: str, g: np.random.Generator) -> Sample:
@@ -47,7 +47,7 @@ def clone(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarra
         return np.where(mask, source, target)
     inside = mask.astype(np.float32)
     known = np.where(mask, 0, target - source)
-    added = _harmonic(_fill(known, 1 - inside), inside)
+    added = _harmonic(fill(known.transpose(1, 2, 0), mask).transpose(2, 0, 1), inside)
     return np.where(mask, source + added, target).astype(np.float32)
 
 
@@ -79,22 +79,3 @@ def _harmonic(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
         way = residual + (new / np.maximum(size, 1e-20))[:, None, None] * way
         size = new
     return x
-
-
-def _fill(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return values (C, H, W) with what has no weight (H, W) filled in smoothly from coarser and coarser grids.
-
-    The pull-push scheme of Gortler et al. 1996, "The lumigraph".
-    """
-    height, width = weights.shape
-    if weights.all() or min(height, width) <= SMALL:
-        mean = (values * weights).sum((1, 2)) / max(float(weights.sum()), 1e-6)
-        return np.where(weights > 0, values, mean[:, None, None])
-    even = ((0, height % 2), (0, width % 2))
-    weight = np.pad(weights, even)
-    value = np.pad(values * weights, ((0, 0), *even))
-    halved = weight.reshape(weight.shape[0] // 2, 2, -1, 2).sum((1, 3))
-    sums = value.reshape(len(values), value.shape[1] // 2, 2, -1, 2).sum((2, 4))
-    coarse = _fill(sums / np.maximum(halved, 1e-6), np.minimum(halved, 1))
-    finer = coarse.repeat(2, 1).repeat(2, 2)[:, :height, :width]
-    return weights * values + (1 - weights) * finer

@@ -8,22 +8,27 @@ import numpy as np
 from flawsmith.benchmark.baselines.material import BaselineContext, Donor, grey
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.sample import Sample
-from flawsmith.placement.context import context_cost, sample_at
+from flawsmith.placement.context import (
+    CHOICES,
+    EVEN,
+    FLAT,
+    NEAR,
+    as_good,
+    candidate_count,
+    context_cost,
+    fits_nowhere,
+    forgiven,
+    sample_at,
+    shifts,
+)
 from flawsmith.placement.prior import place_map, sample_places
 from flawsmith.product.foreground import foreground
 
-CANDIDATES = 384  # poses tried for each defect
-THOROUGH = 1536  # where edges must meet, in binarised pictures
-CHOICES = 16  # of them, the best, which are then moved about, and among which chance decides
-SHIFT = 3  # pixels by which they are moved about
-NEAR = 0.5  # share of places near those of real defects; the others are anywhere on the object
 EXACT = 0.5  # share of poses without small turns and scales: their pixels are the real defect's own, unresampled
 DEGREES, SCALE = 10.0, 1.12  # the small turns to either side, and the greatest scale
 DIRECTED = 2.0  # degrees, where the surface has a direction
 LOOSE = 0.01  # standard deviation of an aligned object's place, as a share of the picture's longer side
-FLAT = 1e-3  # of the squared value range [-1, 1]: costs below it are alike
 LEAST = 0.5  # of a defect that must come to lie in the picture
-MISFIT = 0.5  # of the variance of a defect's surroundings: a cost from which on a place of a binarised picture is unlike them
 EXPOSURE = 1.5  # by how much brightness is matched to the surroundings, at most
 CONTRAST = 0.1  # spread of the contrast
 
@@ -71,7 +76,7 @@ def _lay(
 ) -> PlacedDonor | None:
     """Return one donor laid onto the normal, or None where there is no place for it; view: the normal's grey values."""
     size = normal.image.shape[0], normal.image.shape[1]
-    even = 0.5 if material.levels is None else 0.0
+    even = forgiven(material.levels is not None)
     poses = _candidates(material, donor, normal, defect, g)
     costs = fit_costs(view, donor, poses, even)
     best = np.argsort(costs, kind="stable")[:CHOICES]
@@ -82,19 +87,19 @@ def _lay(
         moved = fit_costs(view, donor, around, even)
         costs[i] = moved.min()
         chosen.append(around[[int(moved.argmin())]])
-    if material.levels is not None and material.choosy and costs.min() > MISFIT * donor.values.var() + FLAT:
+    if material.levels is not None and material.choosy and fits_nowhere(costs, float(donor.values.var()), FLAT):
         return None
-    for i in g.permutation(np.flatnonzero(costs <= 2 * costs.min() + FLAT)):
+    for i in g.permutation(as_good(costs, FLAT)):
         laid = _laid(donor, chosen[i], size)
         if laid is not None:
             return laid if material.levels is not None else _matched(laid, donor, chosen[i], view, g)
     return None
 
 
-def fit_costs(view: np.ndarray, donor: Donor, poses: Poses, even: float = 0.5) -> np.ndarray:
+def fit_costs(view: np.ndarray, donor: Donor, poses: Poses, even: float = EVEN) -> np.ndarray:
     """Return for each pose how unlike the donor's surroundings are to the picture's there, (M,).
 
-    view: the picture's grey values (H, W) in [-1, 1]; even: see `misfit`.
+    view: the picture's grey values (H, W) in [-1, 1]; even: see `context_cost`.
     """
     if len(donor.points) == 0:
         return np.zeros(len(poses.at))
@@ -114,8 +119,8 @@ def _steps(turns: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 
 def _candidates(material: BaselineContext, donor: Donor, normal: Sample, defect: str, g: np.random.Generator) -> Poses:
-    """Return poses drawn at random, CANDIDATES of them or THOROUGH."""
-    count = CANDIDATES if material.levels is None else THOROUGH
+    """Return poses drawn at random, as many as any search looks at."""
+    count = candidate_count(material.levels is not None)
     size = normal.image.shape[0], normal.image.shape[1]
     if material.fixed:  # in its own place for sure where the object, or how it is lit, is not the same on all sides
         most = np.where(g.random(count) < (0.0 if material.directed else 0.5), 180.0, DEGREES / 2)
@@ -184,7 +189,7 @@ def _upright(turns: np.ndarray) -> np.ndarray:
 
 def _moved(pose: Poses) -> Poses:
     """Return one pose moved by up to SHIFT pixels each way."""
-    steps = np.stack(np.meshgrid(*[np.arange(-SHIFT, SHIFT + 1)] * 2, indexing="ij"), -1).reshape(-1, 2)
+    steps = shifts()
     return Poses(np.repeat(pose.turns, len(steps), 0), pose.at + steps)
 
 
