@@ -47,7 +47,7 @@ SMALL = Settings(
     pairs=3,
     baselines=("copy-paste",),
     shares=(0.3, 0.5),
-    training=SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
+    training=SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
     fit_settings=("training.steps=40", "generation.steps=2"),
 )
 
@@ -265,7 +265,7 @@ def test_missing_numbers_are_dashes(done: Done) -> None:
 
 
 def test_the_published_protocol_compares_generated_pairs_alone(data: Path, tmp_path: Path) -> None:
-    training = SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
+    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
     settings = replace(SMALL, only_made=True, seeds=1, shares=(1.0,), resize=64, training=training, protocol="paper")
     done = make(data, tmp_path / "report", settings)
     page = Page(done.page())
@@ -283,7 +283,7 @@ def test_one_defect_and_no_baselines(make_product: Callable[..., Path], tmp_path
     data = make_product(tmp_path / "data", each=9)
     shutil.rmtree(data / "test/line")
     shutil.rmtree(data / "ground_truth/line")
-    training = SegmenterConfig(steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
+    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
     done = make(data, tmp_path / "report", replace(SMALL, seeds=1, baselines=(), training=training))
     page = Page(done.page())
     assert "all defects" not in page.text and "Over the best baseline" not in page.text

@@ -18,10 +18,11 @@ from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baseli
 from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.locks import hold
+from flawsmith.core.precision import Precision
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
 from flawsmith.formats.reading import read
-from flawsmith.workflows.benefit import benefit, distinct_parts, jobs_of_learning, jobs_of_test
+from flawsmith.workflows.benefit import _with_precision, benefit, distinct_parts, jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
 pytest.importorskip("efficientnet_lite_pytorch")
@@ -38,7 +39,7 @@ SMALL = Settings(
     pairs=2,
     baselines=("copy-paste",),
     shares=(0.3, 0.5),
-    training=SegmenterConfig(steps=4, every=2, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
+    training=SegmenterConfig(network="small", precision="fp32", steps=4, every=2, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
     classifier_steps=5,
     fit_settings=FIT,
 )
@@ -209,6 +210,15 @@ def test_parts_are_cut_anew_for_a_folder_that_changed(make_product: Callable[...
     assert "000" not in [i.image.stem for i in after.learn.defects["blob"]]
 
 
+def test_all_columns_have_one_precision_and_a_resumed_experiment_keeps_it(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "choose_precision", lambda *a: Precision("bf16", "0.1 s a step, fp32 0.2 s"))
+    settings = replace(SMALL, training=replace(SMALL.training, precision="auto"))
+    dataset = read(data)
+    assert _with_precision(settings, dataset, 1, None)[0].precision == "bf16"
+    begun = {"settings": {"training": {"precision": "fp32"}}}
+    assert _with_precision(settings, dataset, 1, begun)[0].precision == "fp32"
+
+
 def test_protocols_and_lists() -> None:
     paper = protocol("paper")
     assert paper.columns == (REAL, "generated only", "copy-paste only", "poisson only", "perlin only", "cutpaste only")
@@ -229,7 +239,7 @@ def test_the_published_protocol_compares_pairs_alone(
     data = make_product(tmp_path / "data", each=6)
     monkeypatch.setattr(classify, "VIEWS", 2)
     few = {"seeds": 1, "pairs": 2, "baselines": ("perlin",), "resize": 64, "classifier_steps": 1, "fit_settings": FIT}
-    training = SegmenterConfig(network="draem", unwatched_steps=1, step_pixels=2 * 64 * 64)
+    training = SegmenterConfig(network="draem", precision="fp32", unwatched_steps=1, step_pixels=2 * 64 * 64)
     settings = replace(protocol("paper"), **few, training=training, classifier_network="efficientnet-lite0")  # type: ignore[arg-type]
     result = benefit(data, tmp_path / "report", settings, device="cpu", workers=0, threads=1, quiet=True)
     (table,) = result["tables"]

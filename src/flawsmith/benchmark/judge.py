@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from flawsmith.benchmark.detectors.crops import SIDE
-from flawsmith.benchmark.detectors.networks import UNet
 from flawsmith.benchmark.detectors.segment import SegmenterConfig, anomaly_map, train_segmenter
 from flawsmith.benchmark.labelled import colours_of, learned_pictures
 from flawsmith.core.errors import DataError
@@ -35,7 +35,7 @@ FEWEST = 4  # physical parts with an unseen defect: fewer teach nothing and chec
 class TrainedJudge:
     """A trained segmenter, its threshold, and how it did on real pictures that it did not learn from."""
 
-    model: UNet
+    model: nn.Module
     threshold: float  # of the probability
     colours: int
     report: dict[str, Any]
@@ -80,7 +80,7 @@ def train_judge(unseen: Sequence[Item], normals: Sequence[Item], steps: int = ST
     good = [item for item in learn if item.defect == GOOD]
     colours = colours_of([load_sample(item) for item in learn[:1]])
     turns = not has_direction([load_sample(good[i]).image for i in looked_at(len(good))])
-    config = SegmenterConfig(unwatched_steps=steps)
+    config = SegmenterConfig(network="small", unwatched_steps=steps)
     model = train_segmenter(learned_pictures(learn, colours, SIDE), [], config, SIDE, derive(seed, "judge"), device, turns).model
     pictures = [load_sample(item) for item in check]
     masks = [np.zeros(x.image.shape[:2], bool) if x.mask is None else x.mask for x in pictures]
@@ -129,7 +129,7 @@ def keep_aside(items: Sequence[Item], seed: int) -> tuple[list[Item], list[Item]
     )
 
 
-def probability(model: UNet, image: np.ndarray, colours: int, device: str = "cpu") -> np.ndarray:
+def probability(model: nn.Module, image: np.ndarray, colours: int, device: str = "cpu") -> np.ndarray:
     """Return each pixel's probability of being defect, (H, W) float32, for a stored picture (H, W, C)."""
     return 1 / (1 + np.exp(-anomaly_map(model, image, colours, device).clip(-50, 50)))
 

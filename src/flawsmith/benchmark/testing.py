@@ -26,7 +26,7 @@ def evaluate_column(work: Workspace, column: str) -> dict[str, Any]:
     maps, masks = [], []
     for item in work.test_items:
         sample = resized(load_sample(item), work.settings.resize)
-        maps.append(anomaly_map(model, sample.image, facts["colours"], work.settings.device))
+        maps.append(anomaly_map(model, sample.image, facts["colours"], work.settings.device, facts["precision"]))
         masks.append(masks_of([sample])[0])
     return {"column": column, "share": facts["share"], **measure_maps(work, column, work.test_items, maps, masks)}
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 from safetensors.torch import load_file, save
+from torch import nn
 
 from flawsmith.benchmark.choosing import choose_share
 from flawsmith.benchmark.detectors.crops import SIDE
-from flawsmith.benchmark.detectors.networks import UNet, build_network
+from flawsmith.benchmark.detectors.networks import build_network
 from flawsmith.benchmark.detectors.segment import anomaly_map, train_segmenter
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.labelled import LabelledImage, accepted_pairs, colours_of, from_sample, learned_pictures, resized
@@ -65,11 +66,11 @@ def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
     watched = [resized(load_sample(item), settings.resize) for item in items]
     masks = masks_of(watched)
 
-    def maps(model: UNet) -> list[np.ndarray]:
-        return [anomaly_map(model, s.image, learned.colours, settings.device) for s in watched]
+    def maps(model: nn.Module, precision: str) -> list[np.ndarray]:
+        return [anomaly_map(model, s.image, learned.colours, settings.device, precision) for s in watched]
 
-    def evaluate(model: UNet) -> dict[str, float | None]:
-        found = pixel_metrics(maps(model), masks)
+    def evaluate(model: nn.Module, precision: str) -> dict[str, float | None]:
+        found = pixel_metrics(maps(model, precision), masks)
         return {"pixel_ap": found.ap, "pixel_auroc": found.auroc, "pixel_pro": found.pro}
 
     training = replace(settings.training, share=share)
@@ -78,10 +79,11 @@ def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
     trained = train_segmenter(learned.real, learned.made, training, learned.side, seed, settings.device, learned.turns, watch)
     path = work.trained(column, share)
     if watch:
-        save_tally(path.with_suffix(".npz"), tally_of(items, maps(trained.model), masks))
+        save_tally(path.with_suffix(".npz"), tally_of(items, maps(trained.model, trained.precision), masks))
     state = {name: w.cpu().contiguous() for name, w in trained.model.state_dict().items()}
     write_bytes(path.with_suffix(".safetensors"), save(state, metadata={"network": training.network, "colours": str(learned.colours)}))
     facts = {"column": column, "share": share, "colours": learned.colours, "crop": learned.side, "pairs": len(learned.made)}
+    facts |= {"precision": trained.precision}
     return {**facts, "curve": trained.curve, "stopped": trained.stopped, "step": trained.step}
 
 
@@ -93,7 +95,7 @@ def train_chosen(work: Workspace, column: str) -> dict[str, Any]:
     return result
 
 
-def load_column(work: Workspace, column: str) -> tuple[UNet, dict[str, Any]]:
+def load_column(work: Workspace, column: str) -> tuple[nn.Module, dict[str, Any]]:
     """Return a column's trained segmenter, with the share of made pairs that was chosen, and what its training said of it."""
     path = work.trained(column, choose_share(work, column).share)
     facts = read_result(path)

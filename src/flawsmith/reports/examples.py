@@ -79,7 +79,8 @@ def _marks(work: Workspace, column: str, threshold: float | None, items: Sequenc
     model, facts = load_column(work, column)
     found = {}
     for item in items:
-        anomaly = anomaly_map(model, resized(load_sample(item), work.settings.resize).image, facts["colours"], work.settings.device)
+        image = resized(load_sample(item), work.settings.resize).image
+        anomaly = anomaly_map(model, image, facts["colours"], work.settings.device, facts["precision"])
         found[item.image] = np.zeros(anomaly.shape, bool) if threshold is None else anomaly >= threshold
     return found
 

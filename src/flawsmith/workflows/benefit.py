@@ -13,6 +13,8 @@ from typing import Any
 from rich.console import Console
 
 from flawsmith.benchmark.classifiers.classify import load_network
+from flawsmith.benchmark.detectors.crops import SIDE
+from flawsmith.benchmark.detectors.segment import SegmenterConfig, choose_precision
 from flawsmith.benchmark.jobs import Job, run_jobs, seconds_of
 from flawsmith.benchmark.making import fit_generator, make_baseline, make_generated
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, THIRD, Settings, made_of, protocol
@@ -25,10 +27,11 @@ from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
 from flawsmith.core.paths import relative
+from flawsmith.core.precision import NAMES
 from flawsmith.core.progress import working
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import data_record
-from flawsmith.dataset.sample import Dataset
+from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.splits import Parts, few_shot
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import load_extractor
@@ -70,18 +73,19 @@ def benefit(
     load_network(settings.classifier_network)
     if not resume:
         check_output(report, overwrite, [data])
-    elif not (report / "benefit.json").is_file():
-        raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
     if workers is None:
         workers = 1 if settings.device != "cpu" else _cores()
     threads = threads or (1 if workers > 1 else 0)
-    seeds = range(settings.seed, settings.seed + settings.seeds)
-    works = [Workspace(data, report, shots, seed, settings, parts[shots], threads) for seed in seeds for shots in settings.shots]
+    before = _read_kept(report) if resume else None
+    training, why = _with_precision(settings, dataset, threads, before)
+    settings = replace(settings, training=training)
     with working(f"hashing {data}", quiet):
         kept = _identity(dataset, settings)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    works = [Workspace(data, report, shots, seed, settings, parts[shots], threads) for seed in seeds for shots in settings.shots]
     with hold(report):
         if resume:
-            _same(report, kept)
+            _same(report, _read_kept(report), kept)
         else:
             prepare_output(report, overwrite)
             write_json(report / "benefit.json", kept)
@@ -93,7 +97,13 @@ def benefit(
             "data": str(data),
             "command": command,
             "settings": kept["settings"],
-            "machine": {"processor": platform.machine(), "cores": _cores(), "device": settings.device, "workers": workers},
+            "machine": {
+                "processor": platform.machine(),
+                "cores": _cores(),
+                "device": settings.device,
+                "workers": workers,
+                "precision": f"{training.precision} ({why})",
+            },
             **_do_jobs(works, _stamp(kept), workers, quiet),
             "notes": notes,
             **collect(works),
@@ -209,9 +219,32 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _same(report: Path, kept: dict[str, Any]) -> None:
+def _read_kept(report: Path) -> dict[str, Any]:
+    """Return what a report folder was begun with; raises RunError where there is nothing to go on with."""
+    path = report / "benefit.json"
+    if not path.is_file():
+        raise RunError(f"{report}: nothing to resume here (no benefit.json); start without --resume.")
+    before: dict[str, Any] = json.loads(read_text(path))
+    return before
+
+
+def _with_precision(settings: Settings, dataset: Dataset, threads: int, before: Mapping[str, Any] | None) -> tuple[SegmenterConfig, str]:
+    """Return the detectors' settings with one precision for all columns, and why it was taken.
+
+    Timed once, with the threads of a job; a resumed experiment keeps the one it was begun with.
+    """
+    training = settings.training
+    known = None if before is None else before.get("settings", {}).get("training", {}).get("precision")
+    if known in NAMES:
+        return replace(training, precision=known), "as begun"
+    use_threads(threads)
+    colours = load_sample(dataset.good[0]).colours
+    found = choose_precision(training, settings.resize or SIDE, colours, settings.device)
+    return replace(training, precision=found.name), found.why
+
+
+def _same(report: Path, before: Mapping[str, Any], kept: Mapping[str, Any]) -> None:
     """Raise RunError unless the folder was begun with the same version, settings, pictures and groups."""
-    before = json.loads(read_text(report / "benefit.json"))
     if (version := before.get("flawsmith", "of an older version")) != kept["flawsmith"]:
         raise RunError(
             f"{report}: was begun with flawsmith {version}, this is {kept['flawsmith']}; results of two versions do not belong in one "

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flawsmith.benchmark.detectors.crops import Crops, by_kind
+from flawsmith.benchmark.detectors.crops import TINT, Crops, _tinted, by_kind
 from flawsmith.benchmark.labelled import LabelledImage, from_sample
 from flawsmith.dataset.sample import Sample
 
@@ -79,3 +79,42 @@ def test_crops_of_a_surface_with_a_direction_are_not_turned_by_quarters() -> Non
         return int(sum(x.diff(dim=2).abs().mean((1, 2, 3)) > x.diff(dim=3).abs().mean((1, 2, 3))))
 
     assert lying(turns=False) == 0 and 8 <= lying(turns=True) <= 24
+
+
+def coloured(value: int) -> LabelledImage:
+    """Return a flat colour picture with a darker square as its defect."""
+    image = np.full((96, 120, 3), value, np.uint8)
+    image[::2] += 20
+    mask = np.zeros((96, 120), bool)
+    mask[40:60, 30:50] = True
+    image[mask] = value // 2
+    return from_sample(Sample(image, mask, "dent", None, Path(f"{value}.png")), 3)
+
+
+def hues(x: torch.Tensor, mask: torch.Tensor) -> np.ndarray:
+    """Return (B,) the mean of the first colour less the last inside the defect, of crops (B, 3, S, S) and masks (B, 1, S, S)."""
+    return (((x[:, :1] - x[:, 2:]) * mask).sum((1, 2, 3)) / mask.sum((1, 2, 3))).numpy()
+
+
+def test_real_and_made_defects_have_the_same_colour_jitter() -> None:
+    pictures = [coloured(200)]
+    real = Crops(pictures, [], 0.0, 32, 0.0, seed=0).batch(0, 64)
+    made = Crops(pictures, pictures, 1.0, 32, 0.0, seed=0).batch(0, 64)
+    assert np.abs(hues(*real)).std() > 0.05 and np.array_equal(hues(*real), hues(*made))
+
+
+def test_half_of_the_colour_defects_are_tinted_and_their_surroundings_are_not() -> None:
+    g = np.random.default_rng(0)
+    image, mask = np.zeros((40, 40, 3), np.float32), np.zeros((40, 40), bool)
+    mask[12:28, 12:28] = True
+    tinted = [_tinted(image, mask, g) for _ in range(200)]
+    changed = [x for x in tinted if x.any()]
+    assert 70 <= len(changed) <= 130
+    assert all(np.abs(x[20, 20]).max() > 100 * np.abs(x[0]).max() for x in changed)
+    assert np.std([x[20, 20] for x in changed]) == pytest.approx(TINT, rel=0.3)
+
+
+def test_grey_defects_are_not_tinted() -> None:
+    g = np.random.default_rng(0)
+    image, mask = np.zeros((8, 8, 1), np.float32), np.ones((8, 8), bool)
+    assert all(_tinted(image, mask, g) is image for _ in range(20))

@@ -1,5 +1,7 @@
 """The segmenter learns, is the same again, and answers pictures of any size."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +10,21 @@ import torch
 
 import flawsmith.benchmark.detectors.segment as segment
 from flawsmith.benchmark.detectors.networks import build_network
-from flawsmith.benchmark.detectors.segment import SegmenterConfig, anomaly_map, picture_score, segmentation_loss, train_segmenter
+from flawsmith.benchmark.detectors.segment import (
+    SegmenterConfig,
+    anomaly_map,
+    choose_precision,
+    picture_score,
+    segmentation_loss,
+    train_segmenter,
+)
 from flawsmith.benchmark.labelled import learned_pictures
+from flawsmith.core.precision import Precision
 from flawsmith.dataset.sample import load_sample
 from flawsmith.formats.reading import read
 from flawsmith.metrics.detection import pixel_metrics
 
-QUICK = SegmenterConfig(unwatched_steps=40, every=20, step_pixels=8 * 32 * 32, good_share=0.3)
+QUICK = SegmenterConfig(precision="fp32", unwatched_steps=40, every=20, step_pixels=8 * 32 * 32, good_share=0.3)
 
 
 def test_it_learns_to_mark_defects_it_has_not_seen(data8: Path, untouched_generators: None) -> None:
@@ -35,7 +45,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(data8: Path) 
     data = read(data8)
     pictures = learned_pictures([*data.defects["line"][:2], *data.good], 1, 32)
     made = learned_pictures(data.defects["blob"][:2], 1, 32)
-    few = SegmenterConfig(unwatched_steps=3, step_pixels=2 * 32 * 32)
+    few = SegmenterConfig(network="small", precision="fp32", unwatched_steps=3, step_pixels=2 * 32 * 32)
     one, two, other = (train_segmenter(pictures, made, few, 32, seed).model.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[k], two[k]) for k in one) and not all(torch.equal(one[k], other[k]) for k in one)
     without = train_segmenter(pictures, [], few, 32, 1).model.state_dict()
@@ -54,10 +64,10 @@ def test_training_ends_where_the_validation_curve_is_flat_and_keeps_the_best_wei
     data8: Path, values: tuple[float | None, ...], steps: tuple[int, ...], kept: int, stopped: str
 ) -> None:
     pictures = learned_pictures([*read(data8).defects["line"][:2]], 1, 32)
-    config = SegmenterConfig(steps=6, every=1, patience=2, step_pixels=2 * 32 * 32)
+    config = SegmenterConfig(network="small", precision="fp32", steps=6, every=1, patience=2, step_pixels=2 * 32 * 32)
     seen: list[dict[str, torch.Tensor]] = []
 
-    def evaluate(model: torch.nn.Module) -> dict[str, float | None]:
+    def evaluate(model: torch.nn.Module, precision: str) -> dict[str, float | None]:
         seen.append({name: w.clone() for name, w in model.state_dict().items()})
         return {"pixel_ap": values[min(len(seen), len(values)) - 1]}
 
@@ -67,14 +77,40 @@ def test_training_ends_where_the_validation_curve_is_flat_and_keeps_the_best_wei
     assert not trained.model.training
 
 
-@pytest.mark.parametrize("name", ["small", "draem"])
+@pytest.mark.parametrize("name", ["pretrained", "small", "draem"])
 @pytest.mark.parametrize("colours", [1, 3])
 def test_networks_give_a_logit_per_pixel(name: str, colours: int) -> None:
     model = build_network(name, colours, 0).eval()
     with torch.no_grad():
         assert model(torch.zeros(1, colours, 64, 96)).shape == (1, 1, 64, 96)
     count = sum(p.numel() for p in model.parameters())
-    assert round(count / 1e6, 1) == (1.8 if name == "small" else 31.4)
+    assert round(count / 1e6, 1) == {"pretrained": 0.4, "small": 1.8, "draem": 31.4}[name]
+
+
+def test_the_pretrained_network_learns_its_decoder_alone_and_sees_single_pixels() -> None:
+    model = build_network("pretrained", 1, 0).eval()
+    names = set(model.state_dict())
+    assert names and all(name.startswith(("stem", "up", "out")) for name in names)
+    x = torch.zeros(1, 1, 64, 64)
+    dot = x.clone()
+    dot[..., 32, 32] = 3
+    with torch.no_grad():
+        change = (model(dot) - model(x)).abs()[0, 0]
+    assert change[30:34, 30:34].mean() > 2 * change.mean()
+
+
+def test_one_step_is_timed_and_the_precision_asked_for_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+
+    def measure(asked: str, device: str, step: Callable[[], object], what: str, key: object) -> Precision:
+        step()
+        steps.append(asked)
+        return Precision("bf16" if asked == "auto" else asked, "drawn")
+
+    monkeypatch.setattr(segment, "measure_precision", measure)
+    small = SegmenterConfig(network="small", step_pixels=2 * 32 * 32)
+    assert choose_precision(small, 32, 1, "cpu").name == "bf16"
+    assert choose_precision(replace(small, precision="fp32"), 32, 1, "cpu").name == "fp32" and steps == ["auto", "fp32"]
 
 
 def test_pictures_of_any_size_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:

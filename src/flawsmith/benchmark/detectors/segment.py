@@ -1,5 +1,6 @@
-"""Localisation: a U-Net that marks defects, trained on real and made pairs of one product."""
+"""Localisation: a network that marks defects, trained on real and made pairs of one product."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from flawsmith.benchmark.detectors.crops import Crops
-from flawsmith.benchmark.detectors.networks import CELL, UNet, build_network
+from flawsmith.benchmark.detectors.networks import CELL, build_network
 from flawsmith.benchmark.labelled import LabelledImage, standardise
-from flawsmith.core.devices import choose_precision
-from flawsmith.core.seeds import derive
+from flawsmith.core.precision import Precision, autocast, measure_precision
+from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.training.ema import MovingAverage
 
 TILE = 1024  # sides of a picture longer than this are answered tile by tile
@@ -23,25 +24,27 @@ WARM_UP = 50  # steps over which the learning rate rises
 class SegmenterConfig:
     """How a segmenter is trained; the same for every column of a comparison."""
 
-    network: str = "small"  # "small", or "draem": the published protocol's
-    steps: int = 4000  # optimiser steps at most
+    network: str = "pretrained"  # "pretrained", "small", or "draem": the published protocol's; see `networks.build_network`
+    steps: int = 2000  # optimiser steps at most
     every: int = 100  # steps between two evaluations on the validation part
-    patience: int = 6  # evaluations in a row without a better pixel AP, after which the curve is flat and the training ends
-    unwatched_steps: int = 800  # steps where no validation picture shows a defect
+    patience: int = 5  # evaluations in a row without a better pixel AP, after which the curve is flat and the training ends
+    unwatched_steps: int = 400  # steps where no validation picture shows a defect
     step_pixels: int = 8 * 128 * 128  # pixels of one step's crops
-    learning_rate: float = 2e-3  # of AdamW, after the first steps
+    learning_rate: float = 2e-3  # of AdamW, at its peak
     good_share: float = 0.4  # of the crops, from normals
     share: float = 0.5  # of the defect crops, from made pairs where there are any beside real ones
     ema: float = 0.99  # decay of the averaged weights
+    precision: str = "auto"  # "fp32", "bf16", or "auto": the one in which a step takes less time here, see `choose_precision`
 
 
 @dataclass(frozen=True)
 class TrainedSegmenter:
     """A segmenter with its best weights, and how its training went."""
 
-    model: UNet  # in evaluation mode, with the averaged weights of `step`
+    model: nn.Module  # in evaluation mode, with the averaged weights of `step`
     curve: list[dict[str, float | None]]  # by evaluation: "step", "loss" (mean over the steps since the last), and what `evaluate` returned
     step: int  # whose averaged weights were kept: the best evaluation's, the last where nothing was watched
+    precision: str  # in which it was trained, and answers
     stopped: str  # "flat": no better evaluation for `patience` of them; "limit": the most steps; "unwatched": a fixed number of steps
 
 
@@ -53,14 +56,15 @@ def train_segmenter(
     seed: int,
     device: str = "cpu",
     turns: bool = True,
-    evaluate: Callable[[UNet], dict[str, float | None]] | None = None,
+    evaluate: Callable[[nn.Module, str], dict[str, float | None]] | None = None,
 ) -> TrainedSegmenter:
     """Return a segmenter trained on `real` (normals among them) and `made` pairs until its validation curve is flat.
 
     side: of the crops, in pixels (`crops.SIDE`); turns: turn them by quarters, too. The share of made crops is `config.share`,
     or 1 where `real` has no defects.
-    `evaluate` measures the averaged model on the validation part, "pixel_ap" among the rest; it is called every `config.every` steps, and
-    the weights of the highest value are kept. Without it the training takes `config.unwatched_steps`.
+    `evaluate` measures the averaged model, which answers in the precision given, on the validation part, "pixel_ap" among the rest; it is
+    called every `config.every` steps, and the weights of the highest value are kept. Without it the training takes
+    `config.unwatched_steps`.
     """
     kinds = {x.defect for x in real if x.mask.any()}
     share = 0.0 if not made else config.share if kinds else 1.0
@@ -68,7 +72,7 @@ def train_segmenter(
     colours = real[0].image.shape[2]
     model = build_network(config.network, colours, derive(seed, "segmenter")).to(device)
     count = max(2, round(config.step_pixels / side**2))
-    precision = choose_precision("auto", device)
+    precision = choose_precision(config, side, colours, device).name
     optimiser = torch.optim.AdamW(model.parameters(), lr=0.0, weight_decay=1e-2)
     average = MovingAverage(model, config.ema)
     shown = build_network(config.network, colours, 0).to(device).eval()
@@ -78,9 +82,9 @@ def train_segmenter(
     steps, stale, stopped = (config.steps, 0, "limit") if evaluate else (config.unwatched_steps, 0, "unwatched")
     for step in range(1, steps + 1):
         model.train()
-        optimiser.param_groups[0]["lr"] = config.learning_rate * min(1.0, step / WARM_UP)
+        optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step, steps, fixed=evaluate is None)
         x, mask = (t.to(device, non_blocking=True) for t in crops.batch(step - 1, count))  # (B, C, S, S), (B, 1, S, S)
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
+        with autocast(device, precision):
             logits = model(x)
         loss = segmentation_loss(logits.float(), mask)
         optimiser.zero_grad()
@@ -96,7 +100,7 @@ def train_segmenter(
         if evaluate is None:
             continue
         shown.load_state_dict(average.state(model))
-        curve[-1] |= evaluate(shown)
+        curve[-1] |= evaluate(shown, precision)
         ap = curve[-1]["pixel_ap"] or 0.0
         if best is None or ap > best[0]:
             best, stale = (ap, step, {name: w.detach().clone() for name, w in shown.state_dict().items()}), 0
@@ -106,7 +110,27 @@ def train_segmenter(
             stopped = "flat"
             break
     shown.load_state_dict(average.state(model) if best is None else best[2])
-    return TrainedSegmenter(shown, curve, steps if best is None else best[1], stopped)
+    return TrainedSegmenter(shown, curve, steps if best is None else best[1], precision, stopped)
+
+
+def _rate(step: int, steps: int, fixed: bool) -> float:
+    """Return the learning rate's share of its peak in a step (from 1): a short rise, and in a training of fixed length a cosine to zero.
+
+    Where the validation curve decides on the end, nobody knows when to begin to fall: the rate stays, the weights are averaged.
+    """
+    return min(1.0, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * (step - 1) / steps) if fixed else 1.0)
+
+
+def choose_precision(config: SegmenterConfig, side: int, colours: int, device: str) -> Precision:
+    """Return the precision asked for, or for "auto" the one in which a training step of crops of `side` pixels takes less time here."""
+    model = build_network(config.network, colours, 0).to(device).train()
+    x = torch.randn(max(2, round(config.step_pixels / side**2)), colours, side, side, generator=torch_generator(0, "precision")).to(device)
+
+    def step() -> None:
+        segmentation_loss(model(x).float(), (x[:, :1] > 1).float()).backward()
+        model.zero_grad(set_to_none=True)
+
+    return measure_precision(config.precision, device, step, "segmenter", (config.network, config.step_pixels, side, colours))
 
 
 def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
@@ -117,7 +141,7 @@ def segmentation_loss(logits: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def anomaly_map(model: UNet, image: np.ndarray, colours: int, device: str = "cpu") -> np.ndarray:
+def anomaly_map(model: nn.Module, image: np.ndarray, colours: int, device: str = "cpu", precision: str = "fp32") -> np.ndarray:
     """Return each pixel's logit of being defect, (H, W) float32, for a stored picture (H, W, C).
 
     Logits rather than probabilities: where all is nearly sure, the order of the pixels still counts.
@@ -130,17 +154,17 @@ def anomaly_map(model: UNet, image: np.ndarray, colours: int, device: str = "cpu
             y0, x0 = max(0, top - MARGIN), max(0, left - MARGIN)
             y1, x1 = min(height, top + TILE + MARGIN), min(width, left + TILE + MARGIN)
             bottom, right = min(height, top + TILE), min(width, left + TILE)
-            answer = _forward(model, x[y0:y1, x0:x1], device)
+            answer = _forward(model, x[y0:y1, x0:x1], device, precision)
             result[top:bottom, left:right] = answer[top - y0 : bottom - y0, left - x0 : right - x0]
     return result
 
 
-def _forward(model: UNet, image: np.ndarray, device: str) -> np.ndarray:
+def _forward(model: nn.Module, image: np.ndarray, device: str, precision: str) -> np.ndarray:
+    """Return the logits (H, W) float32 of a standardised picture (H, W, C)."""
     height, width = image.shape[:2]
     padded = np.pad(image, ((0, -height % CELL), (0, -width % CELL), (0, 0)), "symmetric")
     x = torch.from_numpy(padded).permute(2, 0, 1)[None].to(device)
-    precision = choose_precision("auto", device)
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bf16"):
+    with autocast(device, precision):
         logits = model(x)
     return logits[0, 0, :height, :width].float().cpu().numpy()
 
