@@ -17,11 +17,10 @@ from flawsmith.core.errors import FlawsmithError
 from flawsmith.core.files import write_text
 from flawsmith.reports import comparison
 from flawsmith.reports.benefit_pictures import examples_block, specimens_block
-from flawsmith.reports.blocks import Block, Commands, Facts, Heading, Note, Table, VerdictBox
+from flawsmith.reports.blocks import NONE, Block, Commands, Facts, Heading, Note, Table, VerdictBox
 from flawsmith.reports.convergence import convergence_block
 from flawsmith.reports.gains import (
     MARKS,
-    NONE,
     Result,
     Rows,
     best_baseline,

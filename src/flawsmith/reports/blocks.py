@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from markupsafe import Markup
 
+NONE = "–"  # in the place of a number that is not there; the page says why
+
 
 class Block:
     """A piece of a page; `kind` is its branch in the template."""

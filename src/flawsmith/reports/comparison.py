@@ -7,11 +7,10 @@ import numpy as np
 
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, made_of
 from flawsmith.metrics.statistics import Tally
-from flawsmith.reports.blocks import Block, Cell, Confusion, Details, Figure, Note, Row, Svg, Table, Wide
+from flawsmith.reports.blocks import NONE, Block, Cell, Confusion, Details, Figure, Note, Row, Svg, Table, Wide
 from flawsmith.reports.gains import (
     MARKS,
     METRICS,
-    NONE,
     ColumnRow,
     Rows,
     alone_sentence,

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from flawsmith.benchmark.protocol import REAL
-from flawsmith.reports.blocks import Block, Cell, Figure, Heading, Note, Row, Svg, Table
-from flawsmith.reports.gains import NONE, ColumnRow, interval, known, points
+from flawsmith.reports.blocks import NONE, Block, Cell, Figure, Heading, Note, Row, Svg, Table
+from flawsmith.reports.gains import ColumnRow, interval, known, points
 from flawsmith.reports.plots import Curve, curve_plot
 
 ENDS = {

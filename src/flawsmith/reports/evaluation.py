@@ -16,10 +16,10 @@ from flawsmith.metrics.registry import MASKS, SHAPES, TABLES, VARIETY, WHOLE, WI
 from flawsmith.metrics.registry import Table as MetricTable
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
-from flawsmith.reports.blocks import Block, Facts, Figure, Heading, Note, Row, Svg, Table, Terms
+from flawsmith.reports.blocks import NONE, Block, Facts, Figure, Heading, Note, Row, Svg, Table, Terms
 from flawsmith.reports.charts import number, score_histogram
 from flawsmith.reports.marks import Mark, mark
-from flawsmith.reports.metric_tables import NONE, cell, cells, heading, reading, reasons
+from flawsmith.reports.metric_tables import cell, cells, heading, reading, reasons
 from flawsmith.reports.page import Page, Section
 from flawsmith.reports.places import panel_size, usual_size
 from flawsmith.reports.sections import places, sizes, strip_figure

@@ -8,7 +8,7 @@ from typing import Any
 from flawsmith.benchmark.protocol import GENERATED, REAL, THIRD, made_of
 from flawsmith.reports.plots import signed
 
-Result = Mapping[str, Any]  # what `tasks.benefit.benefit` returns
+Result = Mapping[str, Any]  # what `workflows.benefit.benefit` returns
 Rows = Mapping[str, Any]  # one of its "tables"
 ColumnRow = Mapping[str, Any]  # of a table's "detection" or "classification"
 
@@ -21,7 +21,6 @@ METRICS = {
     "image_ap": "Image AP",
     "image_f1_max": "Image F1-max",
 }
-NONE = "–"  # no number; the page says why
 MARKS = {"up": "▲", "same": "=", "down": "▼", "none": "?"}  # beside a verdict, whose colour alone would not tell
 
 

@@ -12,12 +12,12 @@ from PIL import Image
 from flawsmith.core.files import read_lines, write_text
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED, Pair
-from flawsmith.reports.blocks import Block, Cell, Facts, Figure, Heading, Note, Row, Svg, Table, Wide
+from flawsmith.reports.blocks import NONE, Block, Cell, Facts, Figure, Heading, Note, Row, Svg, Table, Wide
 from flawsmith.reports.charts import loss_curve, pie, score_histogram, slice_colour
 from flawsmith.reports.marks import generated_marks, real_marks
 from flawsmith.reports.page import Page, Section
 from flawsmith.reports.places import panel_size, usual_size
-from flawsmith.reports.sections import NONE, picture, places, sizes, strip_figure
+from flawsmith.reports.sections import picture, places, sizes, strip_figure
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.reports.strips import strips
 from flawsmith.reports.verdicts import COLUMNS, meanings, reject_table, scores, verdict_lines, verdicts

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 
 from flawsmith.metrics.registry import TABLES, Column, Metric, Table, format_value, metrics, show
-
-NONE = "–"  # no number; the page says why
+from flawsmith.reports.blocks import NONE
 
 Cell = tuple[Metric, Column]
 

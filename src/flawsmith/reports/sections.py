@@ -7,14 +7,12 @@ import numpy as np
 from markupsafe import Markup
 
 from flawsmith.pairs.pair import Pair
-from flawsmith.reports.blocks import Block, Figure, Note, Picture, Row, Svg, Table
+from flawsmith.reports.blocks import NONE, Block, Figure, Note, Picture, Row, Svg, Table
 from flawsmith.reports.charts import size_histogram
 from flawsmith.reports.drawing import jpeg_link
 from flawsmith.reports.marks import Mark
 from flawsmith.reports.places import heat, heat_map, mean_normal
 from flawsmith.reports.strips import Strip
-
-NONE = "–"
 
 
 def picture(pixels: np.ndarray, alt: str, quality: int, zoom: int = 1, caption: str = "") -> Picture:

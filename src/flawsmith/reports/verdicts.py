@@ -17,7 +17,7 @@ LEFT_OUT = {"pick": "Is it among those kept because they differ most?"}
 
 
 def meanings() -> dict[str, str]:
-    """Return what each check asks, by its name; it says no when the answer is no."""
+    """Return what each check asks, by its name; it rejects where the answer is no."""
     return {check.name: check.question for check in checks()} | LEFT_OUT
 
 

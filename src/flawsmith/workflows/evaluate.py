@@ -17,6 +17,7 @@ from flawsmith.metrics.looking import look
 from flawsmith.metrics.measure import numbers_of, reference_of
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.reports.evaluation import evaluation_page
 from flawsmith.version import __version__
 
 
@@ -66,8 +67,6 @@ def evaluate(
         "pairs": [{"id": pair.seen.name, "defect": pair.seen.defect, **pair.values} for pair in pairs],
     }
     if folder is not None:
-        from flawsmith.reports.evaluation import evaluation_page
-
         with working("writing the report", quiet):
             page = evaluation_page(result, items, out)
         prepare_output(folder, overwrite)
