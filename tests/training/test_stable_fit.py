@@ -12,14 +12,17 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from small_checkpoint import write_checkpoint
 
 from flawsmith.config.resolve import from_dict, preset
 from flawsmith.config.schema import Config
+from flawsmith.core import precision as core_precision
 from flawsmith.core.errors import ConfigError, DataError, RunError, WeightsError
 from flawsmith.formats.reading import read
 from flawsmith.generation import generator as generate
 from flawsmith.images.files import read_image
+from flawsmith.models.backbones.stable_diffusion import StableModel
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn
@@ -174,7 +177,14 @@ def test_no_precision_has_nan_or_touches_the_rest_of_the_picture(
         return Objective(model, *rest)
 
     monkeypatch.setattr("flawsmith.training.loop.Objective", look)
-    fit(data8, tmp_path / "run", configured(training={"precision": precision, "steps": 3}), device="cpu", threads=1, quiet=True)
+    fit(
+        data8,
+        tmp_path / "run",
+        configured(training={"precision": precision, "steps": 3}, generation={"precision": "auto"}),
+        device="cpu",
+        threads=1,
+        quiet=True,
+    )
     assert trained == [torch.float32 if precision == "fp32" else torch.bfloat16]
     rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     assert len(rows) == 3 and all(np.isfinite(row["loss"]) for row in rows)
@@ -192,3 +202,31 @@ def test_an_optimiser_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyP
     config = from_dict({"training": {"optimiser": "adamw8bit"}}).training
     with pytest.raises(ConfigError, match=r"adamw8bit: the package bitsandbytes cannot be imported .*; pip install bitsandbytes"):
         build_optimiser(torch.nn.Linear(2, 2), config)
+
+
+@pytest.mark.parametrize("faster", ["fp32", "bf16"])
+def test_a_network_that_was_timed_in_both_precisions_is_the_one_that_was_loaded(
+    faster: str, data8: Path, configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core_precision, "supports_bf16", lambda device: True)
+    monkeypatch.setattr(core_precision, "_measured", {})
+    monkeypatch.setattr(core_precision, "_faster", lambda times: core_precision.Precision(faster, f"of {sorted(times)}"))
+    held: list[torch.dtype] = []
+    hold = StableModel.hold_frozen
+
+    def look(model: StableModel, dtype: torch.dtype) -> None:
+        held.append(dtype)
+        hold(model, dtype)
+
+    monkeypatch.setattr(StableModel, "hold_frozen", look)
+    kept: dict[str, dict[str, torch.Tensor]] = {}
+    for asked in ("auto", faster):
+        config = configured(training={"steps": 2, "precision": asked}, generation={"precision": asked})
+        result = fit(data8, tmp_path / asked, config, device="cpu", threads=1, quiet=True)
+        assert result["precision"] == faster and ("of ['bf16', 'fp32']" in result["precision_why"]) == (asked == "auto")
+        kept[asked] = load_file(tmp_path / asked / "model/model.safetensors")
+    assert held, "bf16 was timed as it is used: the frozen weights held in it"
+    assert all(torch.equal(kept["auto"][name], kept[faster][name]) for name in kept[faster])
+    generator = load(tmp_path / "auto", device="cpu", threads=1, settings=LOOSE).generator
+    wide = {"fp32": torch.float32, "bf16": torch.bfloat16}[faster]
+    assert generator.precision.name == faster and generator.model.net.unet.dtype == wide
