@@ -24,6 +24,7 @@ from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
+from flawsmith.training.initial import start_from
 from flawsmith.training.loop import Trained, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
@@ -73,6 +74,9 @@ def _fit_run(
     if config.training.checkpointing:
         model.net.unet.enable_gradient_checkpointing()
 
+    begins = own is None or not folder.newest
+    init = start_from(model, Path(config.training.init), config.model) if config.training.init and begins else None
+
     main = accelerator.is_main_process
     if own is not None:
         folder.check_data(learned.record)
@@ -86,7 +90,7 @@ def _fit_run(
         how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
-    trained = train(model, learned, config, folder, accelerator, place, own is not None, quiet)
+    trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet)
     result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
     split = {name: round(seconds, 2) for name, seconds in trained.split.items()}
     result |= {"seconds": {**split, "total": round(time.monotonic() - begun, 2)}}

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -14,7 +13,6 @@ from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.clock import Clock
 from flawsmith.training.ema import MovingAverage
-from flawsmith.training.initial import start_from
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import TrainingData
@@ -43,20 +41,20 @@ def train(
     folder: RunFolder,
     accelerator: Accelerator,
     device: torch.device,
+    init: dict[str, int] | None = None,
     resume: bool = False,
     quiet: bool = False,
 ) -> Trained:
     """Train `model` on `device` as `config` says, leave checkpoints, log and previews in `folder`, and return what was done.
 
     Every window, time and noise of step k is drawn from (seed, process, k), so that going on is the same as never having stopped. What is
-    stopped by Ctrl-C or SIGTERM keeps the steps it has taken. Raises RunError when the loss is no longer a number.
+    stopped by Ctrl-C or SIGTERM keeps the steps it has taken. init: what `start_from` said of the model's weights. Raises RunError when the
+    loss is no longer a number.
     """
     training, main, rank = config.training, accelerator.is_main_process, accelerator.process_index
 
-    # What is trained: from random weights, from another run's, or from the newest checkpoint.
+    # What is trained: from the weights that `model` has, or from the newest checkpoint.
     model.to(device)
-    begins = not (resume and folder.newest)
-    init = start_from(model, Path(training.init), config.model) if training.init and begins else None
     state = State(model, MovingAverage(model, training.ema), build_optimiser(model, training), init=init)
     if resume:
         folder.go_on(state)
