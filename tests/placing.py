@@ -1,5 +1,7 @@
 """Shapes, surfaces and examples with which placement is tested."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -11,7 +13,7 @@ WINDOW, FACTOR = 32, 4
 HOW = ["context", "position", "uniform"]
 
 
-def config(how: str = "context", turned: bool = True, canvas: int = 4) -> Config:
+def config(how: Any = "context", turned: bool = True, canvas: int = 4) -> Config:
     return Config(data=DataConfig(flips=turned, rotations=turned), generation=GenerationConfig(placement=how, max_windows=canvas))
 
 

@@ -48,6 +48,15 @@ def test_what_is_typed_reaches_fit(run: Callable[..., Any], calls: list[dict[str
     }
 
 
+def test_limits_of_0_are_none(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
+    run("fit", "DATA", "-o", "RUN", "--max-minutes", 0, "--memory", 0, "--max-steps", 7)
+    run("fit", "DATA", "-o", "RUN", "--max-minutes", 7, "--max-steps", 0)
+    limits = [(c["config"].training.minutes, c["config"].training.memory, c["config"].training.steps) for c in calls]
+    assert limits == [(0, 0, 7), (7, 0, 0)]
+    result = run("fit", "DATA", "-o", "RUN", "--max-minutes", 0, "--max-steps", 0)
+    assert result.exit_code == 2 and "training would never end" in result.stderr
+
+
 def test_without_options_the_defaults_are_used(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
     result = run("fit", "DATA", "-o", "my run")
     assert calls[0]["config"] == Config() and calls[0]["quiet"] is False
@@ -63,7 +72,7 @@ def test_json_is_all_that_is_printed(run: Callable[..., Any], calls: list[dict[s
     ("words", "message"),
     [
         (["--set", "training.stpes=5"], "training.stpes: no such configuration key. Did you mean training.steps?"),
-        (["--set", "training.steps=0"], "training.steps: got 0, expected at least 1."),
+        (["--set", "training.batch=0"], "training.batch: got 0, expected a whole number of at least 1. Meaning: windows per step."),
         (["--preset", "huge"], "preset: got 'huge', expected one of tiny, small, sd15, sd15-paper, sd15-inpaint."),
         (["--config", "nowhere.yaml"], "nowhere.yaml: no such configuration file."),
     ],

@@ -146,7 +146,10 @@ def test_json_is_all_that_is_printed(run: Callable[..., Any], generator: FakeGen
     [
         ("model.cells=16", "--set model.cells=16: got a key that cannot change here, expected one of generation.*, quality.*."),
         ("generation.step=4", "generation.step: no such configuration key. Did you mean generation.steps?"),
-        ("quality.consistency=2", "quality.consistency: got 2.0, expected 0 to 1."),
+        (
+            "quality.consistency=2",
+            "quality.consistency: got 2, expected a number from 0 to 1. Meaning: least consistency of mask and change, 0 to 1.",
+        ),
     ],
 )
 def test_a_bad_setting_is_refused_before_the_model_is_loaded(

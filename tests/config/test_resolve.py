@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from flawsmith.config.presets import PRESETS
 from flawsmith.config.resolve import dump, from_dict, override, preset, resolve, to_dict
-from flawsmith.config.schema import Config
+from flawsmith.config.schema import GROUPS, Config, json_schema
 from flawsmith.core.errors import ConfigError
 
 
@@ -129,18 +129,19 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
         "diffusion.rho=1.1",
         "diffusion.min_time=0",
         "diffusion.token_dropout=1",
-        "training.steps=0",
+        "training.steps=-1",
         "training.minutes=-1",
         "training.batch=0",
         "training.learning_rate=0",
         "training.learning_rate=.nan",
         "training.warmup=-1",
-        "training.clip=0",
+        "training.clip=-1",
         "training.ema=1",
         "training.log_every=0",
         "training.precision=fp8",
-        "training.keep=0",
+        "training.keep=-1",
         "generation.steps=0",
+        "generation.attempts=-1",
         "generation.start=0",
         "generation.placement=anywhere",
         "quality.change=0",
@@ -152,7 +153,12 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
         "generation.token_noise=-0.1",
         "generation.free_shapes=2",
         "generation.composed_shapes=-1",
-        "generation.max_windows=0",
+        "generation.max_windows=-1",
+        "model.cells=4",
+        "model.tokens=0",
+        "training.pieces=3",
+        "training.latents=8",
+        "training.minutes=.inf",
         "quality.consistency=1.5",
         "quality.outside=-0.1",
         "quality.duplicate=1.1",
@@ -163,6 +169,57 @@ def test_a_value_out_of_range_is_refused_with_its_key(setting: str) -> None:
     key = setting.partition("=")[0]
     with pytest.raises(ConfigError, match=rf"{key}: got .*, expected "):
         resolve(settings=[setting])
+
+
+def test_a_limit_of_0_is_no_limit() -> None:
+    limits = ("training.steps", "training.clip", "training.keep", "training.memory", "generation.attempts", "generation.max_windows")
+    for limit in limits:
+        assert getattr(getattr(resolve(settings=[f"{limit}=0"]), limit.split(".")[0]), limit.split(".")[1]) == 0
+    with pytest.raises(ConfigError, match=r"training\.steps: got 0, expected a limit, as training\.minutes is 0 \(no limit\), too"):
+        resolve(settings=["training.steps=0", "training.minutes=0"])
+
+
+def test_an_error_says_what_the_key_means() -> None:
+    with pytest.raises(ConfigError, match=r"^training\.minutes: got -1, expected a number of at least 0\. Meaning: wall-clock minutes"):
+        resolve(settings=["training.minutes=-1"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("generation.invented=0.1", "generation.free_shapes"),
+        ("generation.joined=0.1", "generation.composed_shapes"),
+        ("generation.canvas=2", "generation.max_windows"),
+        ("generation.tones=0.1", "generation.snap"),
+        ("quality.agreement=0.1", "quality.consistency"),
+        ("model.prompt_whole=a", "model.prompt_image"),
+        ("model.prompt_part=a", "model.prompt_anomaly"),
+        ("generation.sampler=renewed", "renoise"),
+    ],
+)
+def test_what_had_another_name_is_told_the_new_one(setting: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=rf"is called {told} now"):
+        resolve(settings=[setting])
+
+
+def test_values_are_checked_wherever_an_object_is_made() -> None:
+    with pytest.raises(ValueError, match="greater than or equal to 1"):
+        dataclasses.replace(Config().training, batch=0)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().training.batch = 3  # type: ignore[misc]
+
+
+def test_the_json_schema_describes_every_key_with_its_range() -> None:
+    schema = json_schema()
+    for name, group in GROUPS.items():
+        keys = schema["$defs"][group.__name__]["properties"]
+        assert name in schema["properties"] and set(keys) == {f.name for f in dataclasses.fields(group)}
+        for key, told in keys.items():
+            assert len(told["description"]) > 3, key
+            if told.get("type") in ("integer", "number") and key not in ("seed", "time_mean"):
+                assert told.keys() & {"minimum", "exclusiveMinimum"}, key
+    defaults = {key: value["default"] for key, value in schema["$defs"]["TrainingConfig"]["properties"].items()}
+    assert defaults == to_dict(Config())["training"]
 
 
 def test_numbers_that_yaml_reads_as_text_are_understood() -> None:

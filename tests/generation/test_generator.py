@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.core.precision import Precision
 from flawsmith.generation import generator as module
+from flawsmith.generation.output import Output
 from flawsmith.models.store import FORMAT
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.verify import Verdict, Verifier
@@ -85,6 +86,22 @@ def test_when_the_attempts_end_fewer_are_delivered_and_counted(run8: Path, tmp_p
         assert [(row["attempt"], row["verdict"]) for row in mine] == [(0, "rejected"), (1, "rejected"), (2, "failed")]
         assert len({row["seed"] for row in mine}) == 3 and len({row["defect"] for row in mine}) == 1
         assert len({row["normal"] for row in mine}) > 1, "another normal may do"
+
+
+def test_a_solver_that_is_not_there_is_said_before_the_first_pair(run8: Path, pairs: Any) -> None:
+    with pytest.raises(ConfigError, match=r"generation\.sampler: got 'magic', expected "):
+        pairs.start(run8, "generation.sampler=magic")
+
+
+@pytest.mark.usefixtures("loud")
+def test_without_a_limit_a_pair_is_tried_until_it_is_accepted(
+    run8: Path, tmp_path: Path, pairs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = iter(range(100))
+    refused_often = lambda *_: [Reason("duplicate", "made up")] if next(tries) < 8 else []  # noqa: E731
+    monkeypatch.setattr(Output, "_duplicates", refused_often)
+    summary = pairs.loose(run8, "generation.attempts=0").generate(tmp_path / "out", 1, quiet=True)
+    assert summary.accepted == 1 and summary.rejected >= 8 and summary.failed == 0
 
 
 def test_a_window_without_a_mask_is_a_rejected_attempt(

@@ -64,8 +64,8 @@ def test_the_loaded_state_is_a_copy(tmp_path: Path) -> None:
     assert path.read_bytes() == content and not equal(first, second)
 
 
-@pytest.mark.parametrize("keep", [1, 2, 3])
-def test_only_the_newest_stay(keep: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [1, 2, 3, 0])
+def test_only_the_newest_stay_and_all_without_a_limit(keep: int, tmp_path: Path) -> None:
     everything = parts(0)
     for step in (5, 90, 100, 2000, 2001):
         newest = save_checkpoint(tmp_path / "checkpoints", step, *everything, {}, keep)

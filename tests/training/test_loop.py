@@ -175,8 +175,9 @@ def test_the_third_is_learned_from_and_nothing_else(data8: Path, tiny: Tiny, tmp
     assert sources <= {(name, f"{i:03}.png") for name in ("blob", "line") for i in range(2)}
 
 
-def test_minutes_are_a_limit_too(data8: Path, tiny: Tiny, tmp_path: Path) -> None:
-    result = go(data8, tmp_path / "run", tiny(training={"steps": 1000, "minutes": 0.5 / 60}))
+@pytest.mark.parametrize("steps", [1000, 0])
+def test_minutes_are_a_limit_too(steps: int, data8: Path, tiny: Tiny, tmp_path: Path) -> None:
+    result = go(data8, tmp_path / "run", tiny(training={"steps": steps, "minutes": 0.5 / 60, "clip": 0.0}))
     assert result["steps"] < 1000
     assert load_model(tmp_path / "run/model/model.safetensors")
 

@@ -8,7 +8,6 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
-from flawsmith.config.resolve import resolve
 
 
 @click.command()
@@ -32,7 +31,7 @@ from flawsmith.config.resolve import resolve
 @click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
 @click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.3,0.6]")
 @click.option("--train-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every detector's training.")
-@click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every fit (training.steps).")
+@click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
 @click.option("--preset", metavar="NAME", help="Of the fits.  [default: tiny]")
 @options.settings("one key of the fits' and pairs' configuration, such as model.bcm=true")
@@ -74,6 +73,7 @@ def benefit(
     of everything, for a GPU; paper: as published, 1000 pairs per defect and detectors trained on pairs alone.
     """
     from flawsmith.benchmark import protocol as s
+    from flawsmith.config.resolve import resolve
     from flawsmith.core.devices import choose_device
 
     if resume and overwrite:

@@ -8,7 +8,6 @@ import click
 import flawsmith as fs
 from flawsmith.cli import options
 from flawsmith.config.presets import PRESETS
-from flawsmith.config.resolve import resolve
 
 
 @click.command()
@@ -20,10 +19,10 @@ from flawsmith.config.resolve import resolve
 @click.option("--init", type=options.path, metavar="RUN", help="Start from the weights of another product's RUN (training.init).")
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint.")
 @options.overwrite
-@click.option("--max-steps", type=click.IntRange(min=1), metavar="N", help="Steps at most (training.steps).")
-@click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), metavar="M", help="Minutes at most (training.minutes).")
+@click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps at most (training.steps); 0 = no limit.")
+@click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes at most (training.minutes); 0 = no limit.")
 @click.option(
-    "--memory", type=click.FloatRange(min=0, min_open=True), metavar="GB", help="Stay within so much device memory (training.memory)."
+    "--memory", type=click.FloatRange(min=0), metavar="GB", help="Stay within so much device memory (training.memory); 0 = no limit."
 )
 @click.option("--seed", type=int, metavar="S", help="Seed of weights, windows and noise (training.seed).")
 @options.device
@@ -53,6 +52,8 @@ def fit(
     Later words win: the preset, then --config, then --set, then --max-steps, --max-minutes, --memory, --seed and --init.
     The whole resolved configuration is saved as RUN/config.yaml.
     """
+    from flawsmith.config.resolve import resolve
+
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if resume and file is None and (run / "config.yaml").exists():

@@ -6,8 +6,6 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
-from flawsmith.config.resolve import override
-from flawsmith.config.schema import Config
 
 
 @click.command()
@@ -74,6 +72,9 @@ def generate(
     Every pair is verified before it counts; rejected ones are made again. OUT/pairs.jsonl has a row for each attempt, OUT/report.html shows
     the pairs, what was rejected and why.
     """
+    from flawsmith.config.resolve import override
+    from flawsmith.config.schema import Config
+
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if free and onto:

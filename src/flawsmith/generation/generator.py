@@ -165,7 +165,7 @@ class Generator:
                 while turn and turn[0] in waiting:
                     attempt = waiting.pop(turn[0])
                     with _timed(clock, "write"):
-                        outcome = output.finish(attempt, attempt.spec.attempt + 1 >= self.config.generation.attempts)
+                        outcome = output.finish(attempt, last=0 < self.config.generation.attempts <= attempt.spec.attempt + 1)
                     counts[outcome] += 1
                     reasons.update(reason.check for reason in attempt.reasons)
                     if outcome == REJECTED:
@@ -199,7 +199,7 @@ class Generator:
         return paths
 
 
-def _in(config: Config, precision: str) -> Config:
+def _in(config: Config, precision: Any) -> Config:
     """Return `config` with the precision that pairs are drawn in."""
     return replace(config, generation=replace(config.generation, precision=precision))
 

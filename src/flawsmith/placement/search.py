@@ -86,7 +86,8 @@ def _place(
 ) -> Placement | None:
     """Return a canvas and a region for one example; None where a choosy one finds no place like its own."""
     size = image.shape[0], image.shape[1]
-    limit = FILL * min(window * config.generation.max_windows, max(size))
+    most = config.generation.max_windows  # 0 = no limit
+    limit = FILL * (min(window * most, max(size)) if most else max(size))
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
     near = {"position": 1.0, "context": NEAR, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near

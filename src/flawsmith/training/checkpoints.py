@@ -18,7 +18,7 @@ from flawsmith.training.ema import MovingAverage
 def save_checkpoint(
     folder: Path, step: int, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer, facts: dict[str, Any], keep: int
 ) -> Path:
-    """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep`; `facts` are plain values for the header."""
+    """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep` (0: none); `facts` are plain values for the header."""
     tensors = {f"model.{name}": p for name, p in trainable(model).items()}
     tensors |= {f"average.{name}": p for name, p in average.weights.items()}
     for index, state in optimiser.state_dict()["state"].items():
@@ -26,7 +26,7 @@ def save_checkpoint(
     path = folder / f"step-{step:07d}.safetensors"
     content = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     write_bytes(path, save(content, metadata={"step": str(step), "facts": json.dumps(facts)}))
-    for old in sorted(folder.glob("step-*.safetensors"))[:-keep]:
+    for old in sorted(folder.glob("step-*.safetensors"))[: -keep if keep else 0]:
         old.unlink()
     return path
 

@@ -116,7 +116,7 @@ def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualMode
     return model, found
 
 
-def _with_precision(config: Config, name: str) -> Config:
+def _with_precision(config: Config, name: Any) -> Config:
     """Return `config` with the precision of the training in it, which also holds for drawing where one was asked for."""
     drawing = config.generation.precision
     if drawing == "auto" and config.training.precision != "auto":
@@ -139,7 +139,7 @@ def _told(
         result |= {"init": trained.state.init}
     if step == trained.before:
         limit = f"{training.steps} steps (--max-steps, training.steps)"
-        if step < training.steps:
+        if step < training.steps or not training.steps:
             limit = f"{training.minutes:g} minutes of training (--max-minutes, training.minutes)"
         result |= {"note": f"no step was taken: the run already has its {limit}; raise that limit to go on."}
     return result

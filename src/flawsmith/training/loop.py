@@ -1,5 +1,6 @@
 """A training, to be read from top to bottom."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def train(
                     loss = loss_of(piece, generator)  # prepared by accelerate: under its autocast
                     accelerator.backward(loss.total / training.pieces)
                     measured += [("loss", loss.total.detach()), ("denoise", loss.denoise), ("align", loss.align)]
-                norm = accelerator.clip_grad_norm_(model.parameters(), training.clip)
+                norm = accelerator.clip_grad_norm_(model.parameters(), training.clip or math.inf)
                 with state.changing():
                     state.optimiser.step()
                     state.optimiser.zero_grad()

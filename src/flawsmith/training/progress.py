@@ -28,7 +28,7 @@ class Progress:
 
     def update(self, step: int, seconds: float, loss: float) -> None:
         """Show how far the training is."""
-        done = step / self._config.steps
+        done = step / self._config.steps if self._config.steps else 0.0
         if self._config.minutes > 0:
             done = max(done, seconds / 60 / self._config.minutes)
         left = max(seconds / done - seconds, 0.0) if done > 0 else 0.0  # the last step may end after its time

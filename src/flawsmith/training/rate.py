@@ -12,7 +12,7 @@ def learning_rate(config: TrainingConfig, step: int, seconds: float) -> float:
 
     A short rise, a plateau, and a fall to a thousandth over the last share `training.decay` of the steps or of the minutes.
     """
-    limits = [(step + 1) / config.steps]
+    limits = [(step + 1) / config.steps] if config.steps else []  # one of the two is there
     if config.minutes > 0:
         limits.append(seconds / 60 / config.minutes)
     left = 1 - max(limits)
@@ -23,7 +23,7 @@ def learning_rate(config: TrainingConfig, step: int, seconds: float) -> float:
 
 def is_over(config: TrainingConfig, step: int, seconds: float, accelerator: Accelerator) -> bool:
     """Return whether `step` steps in `seconds` are all that was asked for; several processes agree on it."""
-    over = step >= config.steps or (config.minutes > 0 and seconds >= 60 * config.minutes)
+    over = 0 < config.steps <= step or (config.minutes > 0 and seconds >= 60 * config.minutes)
     if accelerator.num_processes == 1:
         return over
     word = torch.tensor([float(over)], device=accelerator.device)  # clocks differ: all stop on the first one's word
