@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flawsmith.benchmark.protocol import REAL, Settings
 from flawsmith.dataset.sample import Dataset, Item
-from flawsmith.dataset.splits import Parts
+from flawsmith.dataset.splits import Splits
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Workspace:
     shots: str  # "3", or "third"
     seed: int
     settings: Settings
-    parts: Parts  # of the data for this number of shots; the test part's pictures are not decoded
+    parts: Splits  # of the data for this number of shots; the test part's pictures are not decoded
     threads: int = 1
 
     @property

@@ -11,7 +11,7 @@ def report_lines(report: Report) -> list[str]:
         depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
         text.append(f"  pictures  {size}, {depths} bit, {channels} {'channel' if channels == '1' else 'channels'}")
     if report.groups:
-        text.append(f"  groups    {report.groups} physical parts")
+        text.append(f"  groups    {report.groups} specimens")
     if report.summary:
         text.append(f"  window    {report.window} px, {report.factor:g} px to a latent cell")
         text += ["", *(f"  {row}".rstrip() for row in _table(report)), "  Numbers are least / median / largest over pictures."]
@@ -22,7 +22,7 @@ def report_lines(report: Report) -> list[str]:
 
 
 def _table(report: Report) -> list[str]:
-    head = ["defect", "pictures", "parts", "spots", "area px", "latent cells", "box px", "vanish", f"vanish at {SHRUNK} px / {ENCODED}"]
+    head = ["defect", "pictures", "specimens", "spots", "area px", "latent cells", "box px", "vanish", f"vanish at {SHRUNK} px / {ENCODED}"]
     rows = [head] + [
         [
             name,

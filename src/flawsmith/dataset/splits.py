@@ -39,32 +39,32 @@ def strict_third(dataset: Dataset) -> tuple[dict[str, tuple[Item, ...]], dict[st
 def split_third(dataset: Dataset) -> Split:
     """Return the strict split of the defects: never more than floor(n / 3) of a defect's n pictures to learn from.
 
-    Whole groups (physical parts) are taken in the order of their first names, over all defects at once, where they still fit; a
+    Whole groups (physical specimens) are taken in the order of their first names, over all defects at once, where they still fit; a
     picture without a group is a group of its own. No group and no file content is on both sides; the data set's normals count
     as learned from and its held-out normals as unseen. A defect with few groups may have nothing to learn from.
     """
     # by text, as `Path` sorts differently on Windows; the listing's order must not matter
     items = [item for name in sorted(dataset.defects) for item in sorted(dataset.defects[name], key=lambda i: i.image.as_posix())]
-    parts: dict[tuple[str, str], list[Item]] = {}
+    specimens: dict[tuple[str, str], list[Item]] = {}
     for item in items:
-        parts.setdefault(_part(item), []).append(item)
-    learned = {_part(item) for item in dataset.good}
-    unseen = {_part(item) for item in dataset.held_out}
+        specimens.setdefault(_specimen(item), []).append(item)
+    learned = {_specimen(item) for item in dataset.good}
+    unseen = {_specimen(item) for item in dataset.held_out}
     room = {name: len(members) // 3 for name, members in dataset.defects.items()}
 
     train: list[Item] = []
     test: list[Item] = []
     dropped: list[Dropped] = []
-    for part, members in parts.items():
+    for specimen, members in specimens.items():
         counts = Counter(item.defect for item in members)
         fits = all(count <= room[name] for name, count in counts.items())
-        if part in unseen and part in learned:
+        if specimen in unseen and specimen in learned:
             dropped += [Dropped(item, "its group is among the normals and among the held-out normals") for item in members]
-        elif fits and part not in unseen:
+        elif fits and specimen not in unseen:
             train += members
             for name, count in counts.items():
                 room[name] -= count
-        elif part in learned:
+        elif specimen in learned:
             dropped += [Dropped(item, "its group is among the normals, and the third to learn from is full") for item in members]
         else:
             test += members
@@ -79,7 +79,7 @@ def split_third(dataset: Dataset) -> Split:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Splits:
     """A data set cut in three: to learn from, to choose settings with, and to read once at the end."""
 
     learn: Dataset  # the few labelled defects and most normals
@@ -88,25 +88,25 @@ class Parts:
     notes: tuple[str, ...] = ()  # a sentence on each defect that has fewer pictures than was asked for, or is left out
 
 
-def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True) -> Parts:
+def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True) -> Splits:
     """Return the parts of an experiment with `shots` labelled pictures per defect; None = all that the strict third leaves.
 
     Of the strict third the last quarter of a defect's groups is the validation part, whatever the number of shots; shots are taken
-    from the groups in turn, so that three shots are three physical parts where there are as many. A defect of which the third holds
+    from the groups in turn, so that three shots are three specimens where there are as many. A defect of which the third holds
     one group only has nothing in the validation part. Without `validation` nothing is kept aside. A defect with fewer pictures than
     `shots` has all it has; one with nothing to learn from or nothing to test on is left out of every part; the notes say both.
     Raises DataError where no defect is left.
     """
     split = split_third(dataset)
     aside = {part for items in split.train.values() for part in _last_quarter(items)} if validation else set()
-    kept = {name: [i for i in items if _part(i) not in aside] for name, items in split.train.items()}
+    kept = {name: [i for i in items if _specimen(i) not in aside] for name, items in split.train.items()}
     for name, items in split.train.items():
         if not kept[name]:  # all its groups are another defect's validation: it needs them more
-            aside -= {_part(item) for item in items}
+            aside -= {_specimen(item) for item in items}
     learn, chosen, notes = {}, {}, []
     for name, items in split.train.items():
-        mine = _in_turn([item for item in items if _part(item) not in aside])
-        chosen[name] = tuple(item for item in items if _part(item) in aside)
+        mine = _in_turn([item for item in items if _specimen(item) not in aside])
+        chosen[name] = tuple(item for item in items if _specimen(item) in aside)
         has = f"{name}: of {len(dataset.defects[name])} labelled pictures"
         if not mine or not split.test[name]:
             what = "learn from (a third, by physical part)" if not mine else "test on (what the third leaves)"
@@ -119,15 +119,17 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
         learn[name] = tuple(sorted(mine[:shots], key=lambda i: i.image.as_posix()))
     if not learn:
         told = " ".join(notes)
-        raise DataError(f"{dataset.root}: no defect can be tested. {told} Expected at least one defect with three pictures of three parts.")
-    # normals of a part that a held-out defect shows would teach how that very part looks
-    held = {_part(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out) for i in items}
+        raise DataError(
+            f"{dataset.root}: no defect can be tested. {told} Expected at least one defect with three pictures of three specimens."
+        )
+    # normals of a specimen that a held-out defect shows would teach how that very specimen looks
+    held = {_specimen(i) for items in (*chosen.values(), *split.test.values(), dataset.held_out) for i in items}
     copies = {path: p[0] for p in duplicates(i.image for i in (*dataset.good, *dataset.held_out)) for path in p}
-    free, _ = _without_copies([i for i in dataset.good if _part(i) not in held], dataset.held_out, copies, "a held-out normal")
+    free, _ = _without_copies([i for i in dataset.good if _specimen(i) not in held], dataset.held_out, copies, "a held-out normal")
     spare = _last_quarter(free) if validation and len(free) >= 8 else set()
-    normals = tuple(item for item in free if _part(item) not in spare)
-    spared = tuple(item for item in free if _part(item) in spare)[:NORMALS_ASIDE]
-    return Parts(
+    normals = tuple(item for item in free if _specimen(item) not in spare)
+    spared = tuple(item for item in free if _specimen(item) in spare)[:NORMALS_ASIDE]
+    return Splits(
         Dataset(dataset.root, normals, (), learn),
         Dataset(dataset.root, (), spared, {name: items for name, items in chosen.items() if items}),
         Dataset(dataset.root, (), dataset.held_out, {name: items for name, items in split.test.items() if name in learn}),
@@ -137,7 +139,7 @@ def few_shot(dataset: Dataset, shots: int | None = None, validation: bool = True
 
 def _last_quarter(items: Sequence[Item]) -> set[tuple[str, str]]:
     """Return the last groups, in the order of their first names, that together hold at most a quarter of the items (rounded up)."""
-    members = Counter(_part(item) for item in sorted(items, key=lambda i: i.image.as_posix()))
+    members = Counter(_specimen(item) for item in sorted(items, key=lambda i: i.image.as_posix()))
     taken: set[tuple[str, str]] = set()
     room = math.ceil(len(items) / 4)
     for part, count in reversed(members.items()):
@@ -152,8 +154,8 @@ def _in_turn(items: Sequence[Item]) -> list[Item]:
     seen: Counter[tuple[str, str]] = Counter()
     keyed = []
     for item in sorted(items, key=lambda i: i.image.as_posix()):
-        keyed.append((seen[_part(item)], item))
-        seen[_part(item)] += 1
+        keyed.append((seen[_specimen(item)], item))
+        seen[_specimen(item)] += 1
     return [item for _, item in sorted(keyed, key=lambda pair: pair[0])]
 
 
@@ -172,7 +174,7 @@ def duplicates(paths: Iterable[Path]) -> list[tuple[Path, ...]]:
     return sorted(tuple(group) for group in same.values() if len(group) > 1)
 
 
-def _part(item: Item) -> tuple[str, str]:
+def _specimen(item: Item) -> tuple[str, str]:
     return ("file", item.image.as_posix()) if item.group is None else ("group", item.group)
 
 

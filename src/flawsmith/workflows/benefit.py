@@ -32,7 +32,7 @@ from flawsmith.core.progress import working
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, load_sample
-from flawsmith.dataset.splits import Parts, few_shot
+from flawsmith.dataset.splits import Splits, few_shot
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
@@ -135,12 +135,12 @@ def _identity(dataset: Dataset, settings: Settings) -> dict[str, Any]:
     }
 
 
-def distinct_parts(dataset: Dataset, settings: Settings) -> tuple[dict[str, Parts], list[str]]:
+def distinct_parts(dataset: Dataset, settings: Settings) -> tuple[dict[str, Splits], list[str]]:
     """Return the parts of the data by number of shots, and a sentence on everything that is not as asked for.
 
     A number of shots that comes to the same pictures as one before it is not done twice. Raises DataError where nothing can be tested.
     """
-    parts: dict[str, Parts] = {}
+    parts: dict[str, Splits] = {}
     notes: list[str] = []
     for shots in settings.shots:
         found = few_shot(dataset, None if shots == THIRD else int(shots), not settings.only_made)
