@@ -34,7 +34,7 @@ def test_weights_in_the_cache_and_a_gpu_are_seen(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
     monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
-    found = doctor.examine()
+    found = doctor.examine_machine()
     text = "\n".join(doctor.lines(found))
     assert "GPU of the test (24 GB); work runs on cuda in bf16" in text
     assert f"{KNOWN[0].name}: found in /cache; licence" in text
@@ -48,7 +48,7 @@ def test_a_preset_is_ready_with_its_own_checkpoint_alone(index: int, ready: set[
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
     monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
-    states = doctor.examine()["presets"]
+    states = doctor.examine_machine()["presets"]
     assert {name for name, state in states.items() if state == "ready"} == {"tiny", "small", *ready}
 
 

@@ -12,9 +12,9 @@ def doctor(as_json: bool) -> None:
 
     Nothing is downloaded.
     """
-    from flawsmith.workflows.doctor import examine, lines
+    from flawsmith.workflows.doctor import examine_machine, lines
 
-    found = examine()
+    found = examine_machine()
     if as_json:
         options.print_json(found)
     else:

@@ -77,7 +77,7 @@ def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> 
             raise OutputExistsError(f"{path}: lies in the output folder {folder}; name an output folder of its own.")
     if folder.exists() and not folder.is_dir():
         raise OutputExistsError(f"{folder}: is a file; name a folder to write to.")
-    if folder.exists() and any(entries(folder)):
+    if folder.exists() and any(contents(folder)):
         if not overwrite:
             raise OutputExistsError(f"{folder}: is not empty; nothing was written. Name another folder, or add --overwrite to replace it.")
         if not any((folder / name).exists() for name in OUR_FILES):
@@ -91,7 +91,7 @@ def prepare_output(folder: Path, overwrite: bool) -> None:
     """Make `folder` an empty folder. Raises as `check_output` does, and then changes nothing."""
     check_output(folder, overwrite)
     if folder.exists():
-        for entry in entries(folder):
+        for entry in contents(folder):
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -109,7 +109,7 @@ def content_hash(path: Path) -> str:
 OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")
 
 
-def entries(folder: Path) -> list[Path]:
+def contents(folder: Path) -> list[Path]:
     """Return what lies in `folder`, beside the lock of who is writing there."""
     return [entry for entry in folder.iterdir() if entry.name != LOCK_FILE]
 

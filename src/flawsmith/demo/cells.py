@@ -123,7 +123,7 @@ def rasterise(shapes: Iterable[LabelShape], height: int, width: int) -> np.ndarr
 
 
 def _inside(points: tuple[tuple[float, float], ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return where a ray from (x, y) to the right crosses the polygon's outline an odd number of times."""
+    """Return where a ray from (x, y) to the right crosses the polygon's outline an odd number of times, (H, W) bool; x, y: (H, W)."""
     odd = np.zeros(x.shape, bool)
     for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True):
         if y0 != y1:  # a ray cannot cross an edge it runs along
@@ -132,7 +132,7 @@ def _inside(points: tuple[tuple[float, float], ...], x: np.ndarray, y: np.ndarra
 
 
 def _distance(points: tuple[tuple[float, float], ...], x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the distance in pixels from (x, y) to the nearest point of the line through the points."""
+    """Return the distance in pixels from (x, y) to the nearest point of the line through the points, (H, W); x, y: (H, W)."""
     nearest = np.full(x.shape, np.inf)
     for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
         dx, dy = x1 - x0, y1 - y0

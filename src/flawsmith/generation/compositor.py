@@ -144,7 +144,10 @@ class Compositor:
         return blended, mask
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
-        """Return what was drawn with the grain of one of the real defects of this kind; not adds: no more than the grainiest has."""
+        """Return what was drawn with the grain of one of the real defects of this kind.
+
+        normal: (h, w, C) as stored, the window it is drawn into; not adds: no more grain than the grainiest real one has.
+        """
         real, mask = self._grains[site.spec.defect], extract(drawn.mask, site.placement.region)
         if not real or not mask.any():
             return drawn

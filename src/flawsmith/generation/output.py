@@ -113,7 +113,8 @@ class Output:
     def _remember(self, pair: Pair, image: np.ndarray, mask: np.ndarray) -> None:
         """Keep what later pairs are compared with: each defect's crop, and the largest one's features for the pick.
 
-        All is taken from the finished pair, so that one made just now and one read back are the same.
+        image: (H, W, C) as stored; mask: (H, W) bool. All is taken from the finished pair, so that one made just now and one read back are
+        the same.
         """
         largest = 0
         for defect in pair.defects:

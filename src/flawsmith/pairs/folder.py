@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.core.errors import DataError, FileError, OutputExistsError
-from flawsmith.core.files import append_line, entries, write_text
+from flawsmith.core.files import append_line, contents, write_text
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
 from flawsmith.pairs.pair import ACCEPTED, REJECTED, Pair
@@ -127,7 +127,7 @@ class PairFolder:
         OutputExistsError, and changes nothing, where the folder holds something else or pairs that are not ours.
         """
         if not self.begun:
-            if self.folder.is_dir() and any(entries(self.folder)):
+            if self.folder.is_dir() and any(contents(self.folder)):
                 raise OutputExistsError(f"{self.folder}: has no {ROWS}, so there is nothing to resume; name another folder.")
             return []
         pairs, torn = self._read()

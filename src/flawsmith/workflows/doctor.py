@@ -28,7 +28,7 @@ EXTRAS = {  # name: a module that it brings
 }
 
 
-def examine() -> dict[str, Any]:
+def examine_machine() -> dict[str, Any]:
     """Return what was found, as plain values; sizes in GB (10^9 bytes). Nothing is downloaded or written."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = [_gpu(i) for i in range(torch.cuda.device_count())]

@@ -36,7 +36,7 @@ def test_adding_a_family_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     config = from_dict({"model": {"backbone": "someone/dummy", "cells": 8}}).model
     model = build_model(config, ModelSpec(("crack",), 1, 32), 0)
     assert model.net.unet.config.block_out_channels == (32, 256)
-    assert {"name": "someone/dummy", "family": "dummy", "size": 0.1}.items() <= doctor.examine()["weights"][0].items()
+    assert {"name": "someone/dummy", "family": "dummy", "size": 0.1}.items() <= doctor.examine_machine()["weights"][0].items()
 
 
 def test_every_preset_names_a_known_checkpoint() -> None:
