@@ -14,7 +14,8 @@ from small_checkpoint import halve, write_checkpoint, write_single_file
 from flawsmith.config.resolve import from_dict
 from flawsmith.core.errors import ConfigError, WeightsError
 from flawsmith.diffusion.variance_preserving import unit_variance
-from flawsmith.models.backbones.loading import KNOWN, Backbone, load_backbone, missing
+from flawsmith.models.backbones import loading
+from flawsmith.models.backbones.loading import KNOWN, Backbone, find_checkpoint, load_backbone, missing
 from flawsmith.models.backbones.prompts import PromptTable
 from flawsmith.models.backbones.stable_diffusion import mask_of_anomaly
 from flawsmith.models.build import build_model
@@ -299,6 +300,25 @@ def test_one_file_is_the_same_backbone_as_its_folder(published: bool, checkpoint
         assert all(torch.equal(w, theirs[key].half().float() if published else theirs[key]) for key, w in ours.items()), part
     assert found.scheduler["beta_end"] == expected.scheduler["beta_end"]
     assert found.tokenizer("a crack")["input_ids"] == expected.tokenizer("a crack")["input_ids"]
+
+
+def test_one_file_takes_its_configuration_from_one_of_its_kind_in_the_cache(
+    checkpoint: Path, inpainting: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    here = {KNOWN[0].name: checkpoint, KNOWN[1].name: inpainting}
+    monkeypatch.setattr(loading, "find_in_cache", here.get)
+    for folder in (inpainting, checkpoint):
+        found = load_backbone(str(write_single_file(folder, tmp_path / f"{folder.name}.safetensors")))
+        assert found.digest == load_backbone(str(folder)).digest and found.tokenizer("a crack")["input_ids"]
+
+
+def test_where_a_checkpoint_lies(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    part = shutil.copytree(checkpoint, tmp_path / "part")
+    (part / "vae/diffusion_pytorch_model.safetensors").unlink()
+    assert find_checkpoint(str(checkpoint)) == checkpoint and find_checkpoint(str(part)) is None
+    assert find_checkpoint(str(tmp_path / "no.safetensors")) is None and find_checkpoint("nobody/nothing") is None
 
 
 def test_one_file_without_its_folder_says_what_is_missing(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
