@@ -1,4 +1,8 @@
-"""Low-rank adapters (LoRA, Hu et al. 2022) on frozen linear layers, one set for each branch of a doubled batch."""
+"""Low-rank adapters (LoRA, Hu et al. 2022) on frozen linear layers, one set for each branch of a doubled batch.
+
+Made by hand: the adapters of libraries have one set of weights for a call, or choose a set for each row and go through the layer once for
+each set. Here the branch is an axis of the weights, and one batched product serves both.
+"""
 
 from collections.abc import Callable
 from typing import Any

@@ -313,6 +313,16 @@ def test_one_file_takes_its_configuration_from_one_of_its_kind_in_the_cache(
         assert found.digest == load_backbone(str(folder)).digest and found.tokenizer("a crack")["input_ids"]
 
 
+def test_a_tokenizer_without_its_words_is_an_error(checkpoint: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(checkpoint, tmp_path / "wordless")
+    (folder / "tokenizer/tokenizer.json").unlink()
+    with pytest.raises(
+        WeightsError, match=r"wordless: its tokenizer knows 2 words, its text encoder 84; expected vocab\.json and merges\.txt"
+    ):
+        load_backbone(str(folder))
+    assert find_checkpoint(str(folder)) is None
+
+
 def test_where_a_checkpoint_lies(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     part = shutil.copytree(checkpoint, tmp_path / "part")

@@ -113,6 +113,8 @@ def _fetch(name: str) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
+    if not any((folder / "tokenizer" / name).is_file() for name in ("vocab.json", "tokenizer.json")):
+        return False
     return all((folder / part).is_dir() for part in PARTS) and all(_variant(folder / part, stem) != "" for part, stem in WEIGHTS.items())
 
 
@@ -227,6 +229,12 @@ def _checked(found: Backbone) -> Backbone:
         raise WeightsError(
             f"{found.source}: its network expects text features of width {width}, its text encoder makes {found.text.config.hidden_size}; "
             "expected a checkpoint of Stable Diffusion 1.x or 2.x."
+        )
+    words, known = len(found.tokenizer), found.text.config.vocab_size
+    if words < 0.9 * known:  # without its files the tokenizer loads all the same, and every prompt is one and the same
+        raise WeightsError(
+            f"{found.source}: its tokenizer knows {words} words, its text encoder {known}; expected vocab.json and merges.txt, or "
+            "tokenizer.json, in its folder tokenizer: fetch them anew."
         )
     kind = found.scheduler.get("prediction_type", "epsilon")
     if kind not in ("epsilon", "v_prediction"):

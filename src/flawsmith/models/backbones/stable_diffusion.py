@@ -77,7 +77,7 @@ class StableModel(DualModel):
         return torch.cat([clean, y[:, :, channels:]], dim=2) * self.mask_of_state(y)
 
     def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
-        """Return what the network is told; as in `DualModel`."""
+        """Return the conditioning of cells (B, C, h, w), entries (B,) and noise on the tokens (B, T, D); as in `DualModel`."""
         tokens, _ = self.tokens(ids, self.branches, noise)
         features = None
         if self.net.background:
@@ -93,7 +93,7 @@ class StableModel(DualModel):
         return Condition(cells, tokens, None, features)
 
     def join(self, image: Tensor, anomaly: Tensor | None, mask: Tensor) -> Tensor:
-        """Return the clean state of latents; as in `DualModel`."""
+        """Return the clean state (branches, B, C, h, w) of latents (B, channels, h, w) and a mask (B, 1, H, W); as in `DualModel`."""
         if self._mask_cells:
             return super().join(image, anomaly, mask)
         return torch.stack([latents for latents in (image, anomaly) if latents is not None])

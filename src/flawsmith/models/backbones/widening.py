@@ -27,14 +27,17 @@ class Widening(nn.Module):
             last.register_forward_hook(self._append)
 
     def _split(self, _module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor]:
+        """Return the UNet's own channels (N, C, h, w) of its input (N, C + extra, h, w); the others wait for `_add`."""
         x, self._extra = inputs[0][:, : self._own], inputs[0][:, self._own :]
         return (x,)
 
     def _add(self, _module: nn.Module, _inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
+        """Return the first convolution's output (N, C, h, w) with what the extra channels make added."""
         assert self.enter is not None and self._extra is not None
         y, self._extra = y + self.enter(self._extra.to(y.dtype)), None
         return y
 
     def _append(self, _module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
+        """Return the UNet's output (N, C, h, w) with what the last features (N, F, h, w) make of the extra channels appended."""
         assert self.leave is not None
         return torch.cat([y, self.leave(inputs[0])], dim=1)
