@@ -186,14 +186,14 @@ def _quiet() -> Iterator[None]:
 
 def _from_file(path: Path, name: str) -> Backbone:
     """Return the checkpoint in one file; its configuration and vocabulary come from a folder beside it, or from the hub's cache."""
-    from diffusers import StableDiffusionPipeline
-
     _classes()  # complain of what is not installed
     beside = path.with_suffix("")
     config = beside if (beside / "model_index.json").is_file() else _same_kind_in_cache(path)
     given = {"config": str(config), "local_files_only": True} if config else {}  # otherwise it is fetched
     try:
         with _quiet():
+            from diffusers import StableDiffusionPipeline
+
             pipe = StableDiffusionPipeline.from_single_file(
                 str(path), torch_dtype=torch.float32, safety_checker=None, feature_extractor=None, **given
             )
