@@ -40,7 +40,7 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
         pairs=7,
         baselines=("perlin",),
         shares=(0.4,),
-        training=changed(quick.training, steps=9),
+        training=changed(quick.training, steps=9, unwatched_steps=9),
         preset="small",
         fit_settings=("model.bcm=true", "training.steps=50", "training.minutes=2.0"),
     )

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import flawsmith.benchmark.choosing as choosing
 import flawsmith.benchmark.classifiers.classify as classify
+import flawsmith.benchmark.results as results
 import flawsmith.workflows.benefit as module
 from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
@@ -22,6 +25,7 @@ from flawsmith.core.precision import Precision
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
 from flawsmith.formats.reading import read
+from flawsmith.metrics.statistics import bootstrap
 from flawsmith.workflows.benefit import _with_precision, benefit, distinct_parts, jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
@@ -76,6 +80,9 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         OPENED.clear()
         return jobs_of_test(works)
 
+    few = partial(bootstrap, resamples=60)  # a thousand take longer than all else
+    patch.setattr(results, "bootstrap", few)
+    patch.setattr(choosing, "bootstrap", few)
     patch.setattr(classify, "VIEWS", 2)  # each view is a call of an ImageNet network
     patch.setattr(classify, "MADE_VIEWS", 4)
     patch.setattr(module, "jobs_of_learning", begin_learning)
@@ -153,7 +160,9 @@ def test_curves_of_loss_and_validation_ap_say_why_a_training_ended(finished: dic
             assert stopped == ("flat" if aps[-1] <= aps[0] else "limit") and curve[-1]["step"] == 4
 
 
-def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict[str, Any]) -> None:
+def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for where in (results, choosing):
+        monkeypatch.setattr(where, "bootstrap", partial(bootstrap, resamples=60))
     root = finished["root"]
     work = {p: p.stat().st_mtime_ns for p in (root / "work").rglob("*") if p.is_file()}
     lost = root / "work" / "shots-2" / "seed-1" / "trained" / "generated-only-1.json"
@@ -238,6 +247,7 @@ def test_the_published_protocol_compares_pairs_alone(
 ) -> None:
     data = make_product(tmp_path / "data", each=6)
     monkeypatch.setattr(classify, "VIEWS", 2)
+    monkeypatch.setattr(results, "bootstrap", partial(bootstrap, resamples=60))
     few = {"seeds": 1, "pairs": 2, "baselines": ("perlin",), "resize": 64, "classifier_steps": 1, "fit_settings": FIT}
     training = SegmenterConfig(network="draem", precision="fp32", unwatched_steps=1, step_pixels=2 * 64 * 64)
     settings = replace(protocol("paper"), **few, training=training, classifier_network="efficientnet-lite0")  # type: ignore[arg-type]

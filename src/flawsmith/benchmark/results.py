@@ -51,6 +51,7 @@ def _detection(works: Sequence[Workspace]) -> dict[str, Any]:
     found = {column: [read_result(work.tested(column)) for work in works] for column in columns}
     tallies = {column: [load_tally(work.tested(column).with_suffix(".npz")) for work in works] for column in columns}
     overall = {column: bootstrap(tallies[column], what=WHAT) for column in columns}
+    by_defect = _by_defect(found, tallies)
     rows = []
     for column in columns:
         gains = {} if column == REAL else {k: numbers(e - overall[REAL][k]) for k, e in overall[column].items()}
@@ -61,28 +62,28 @@ def _detection(works: Sequence[Workspace]) -> dict[str, Any]:
                 "share": found[column][0]["share"],
                 "metrics": {k: numbers(e, seeds[k]) for k, e in overall[column].items()},
                 "gains": gains,
-                "defects": _by_defect(found, tallies, column),
+                "defects": by_defect[column],
                 **_training(works, column, found[column][0]["share"]),
             }
         )
     return {"detection": rows, "verdict": _verdict(overall)}
 
 
-def _by_defect(found: dict[str, Any], tallies: dict[str, list[Tally]], column: str) -> dict[str, Any]:
-    """Return each defect's metrics with intervals, and its gain over real defects alone."""
-    rows: dict[str, Any] = {}
-    for name in found[column][0]["defects"]:
-        estimates = {}
-        for which in {REAL, column}:
+def _by_defect(found: dict[str, Any], tallies: dict[str, list[Tally]]) -> dict[str, dict[str, Any]]:
+    """Return by column each defect's metrics with intervals, and its gain over real defects alone."""
+    rows: dict[str, dict[str, Any]] = {column: {} for column in found}
+    for name in found[REAL][0]["defects"]:
+        base: dict[str, Estimate] = {}
+        for column in [REAL, *(column for column in found if column != REAL)]:
             own = [
                 of_defect(tally, name, {k: v for k, v in result["defects"][name].items() if v is not None})
-                for tally, result in zip(tallies[which], found[which], strict=True)
+                for tally, result in zip(tallies[column], found[column], strict=True)
             ]
-            estimates[which] = bootstrap(own, what=WHAT)
-        mine = estimates[column]
-        rows[name] = {k: numbers(e) for k, e in mine.items()}
-        if column != REAL:
-            rows[name]["gain"] = {k: numbers(e - estimates[REAL][k]) for k, e in mine.items()}
+            estimates = bootstrap(own, what=WHAT)
+            base = base or estimates
+            rows[column][name] = {k: numbers(e) for k, e in estimates.items()}
+            if column != REAL:
+                rows[column][name]["gain"] = {k: numbers(e - base[k]) for k, e in estimates.items()}
     return rows
 
 

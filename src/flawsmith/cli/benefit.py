@@ -29,8 +29,8 @@ from flawsmith.cli import options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The first repetition's seed.")
 @click.option("--pairs", type=click.IntRange(min=1), metavar="N", help="Made pairs per defect.  [default: 30; 200 full, 1000 paper]")
 @click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
-@click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.3,0.6]")
-@click.option("--train-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every detector's training.")
+@click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.5]")
+@click.option("--train-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every detector's training, at most; 0 = no limit.")
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
 @click.option("--preset", metavar="NAME", help="Of the fits.  [default: tiny]")
@@ -90,7 +90,8 @@ def benefit(
     if baselines is not None:
         chosen = replace(chosen, baselines=s.parse_baselines(baselines))
     if train_steps is not None:
-        chosen = replace(chosen, training=replace(chosen.training, steps=train_steps))
+        fixed = train_steps or chosen.training.unwatched_steps  # without a validation curve there is nothing else that ends a training
+        chosen = replace(chosen, training=replace(chosen.training, steps=train_steps, unwatched_steps=fixed))
     limits = {"training.steps": max_steps, "training.minutes": max_minutes}
     extra = tuple(f"{key}={value}" for key, value in limits.items() if value is not None)
     chosen = replace(chosen, fit_settings=(*chosen.fit_settings, *settings, *extra))

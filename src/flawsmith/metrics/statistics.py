@@ -159,17 +159,20 @@ def _resampled(run: Tally, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _metrics(run: Tally, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Return (R,) of every metric under picture weights (R, P), a few resamples at a time."""
-    small = weights.astype(np.float32)
-    pixels = Counts(*((small @ each).astype(np.float64) for each in (run.counts.defect, run.counts.normal, run.counts.overlap)))
-    defective = np.array([name != GOOD for name in run.names])
-    _, which = np.unique(-run.scores, return_inverse=True)  # 0 is the highest score
-    level = np.eye(int(which.max(initial=0)) + 1)[which.ravel()]  # (P, G) one-hot
-    ones = weights * defective
-    pictures = Counts(ones @ level, (weights - ones) @ level, ones @ level)
-    of_pixels = (auroc(pixels), average_precision(pixels), f1_max(pixels)[0], pro(pixels))
-    of_pictures = (auroc(pictures), average_precision(pictures), f1_max(pictures)[0])
-    return dict(zip(PIXEL_METRICS + IMAGE_METRICS, of_pixels + of_pictures, strict=True))
+    """Return (R,) of the metrics under picture weights (R, P), a few resamples at a time: of pixels, of pictures, as the run has them."""
+    found: dict[str, np.ndarray] = {}
+    if run.exact.keys() & set(PIXEL_METRICS):
+        small = weights.astype(np.float32)
+        pixels = Counts(*((small @ each).astype(np.float64) for each in (run.counts.defect, run.counts.normal, run.counts.overlap)))
+        found |= zip(PIXEL_METRICS, (auroc(pixels), average_precision(pixels), f1_max(pixels)[0], pro(pixels)), strict=True)
+    if run.exact.keys() & set(IMAGE_METRICS):
+        defective = np.array([name != GOOD for name in run.names])
+        _, which = np.unique(-run.scores, return_inverse=True)  # 0 is the highest score
+        level = np.eye(int(which.max(initial=0)) + 1)[which.ravel()]  # (P, G) one-hot
+        ones = weights * defective
+        pictures = Counts(ones @ level, (weights - ones) @ level, ones @ level)
+        found |= zip(IMAGE_METRICS, (auroc(pictures), average_precision(pictures), f1_max(pictures)[0]), strict=True)
+    return found
 
 
 def _over_seeds(values: np.ndarray, seed: int, what: str) -> np.ndarray:

@@ -53,18 +53,19 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(data8: Path) 
 
 
 @pytest.mark.parametrize(
-    ("values", "steps", "kept", "stopped"),
+    ("values", "steps", "kept", "stopped", "limit"),
     [
-        ((0.1, 0.5, 0.3, 0.4), (1, 2, 3, 4), 2, "flat"),  # two evaluations without a better one
-        ((0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6), (1, 2, 3, 4, 5, 6), 6, "limit"),
-        ((None, None), (1, 2, 3), 1, "flat"),
+        ((0.1, 0.5, 0.3, 0.4), (1, 2, 3, 4), 2, "flat", 6),  # two evaluations without a better one
+        ((0.1, 0.2, 0.15, 0.3, 0.4, 0.5, 0.6), (1, 2, 3, 4, 5, 6), 6, "limit", 6),
+        ((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.6, 0.6), tuple(range(1, 10)), 7, "flat", 0),  # no limit
+        ((None, None), (1, 2, 3), 1, "flat", 6),
     ],
 )
 def test_training_ends_where_the_validation_curve_is_flat_and_keeps_the_best_weights(
-    data8: Path, values: tuple[float | None, ...], steps: tuple[int, ...], kept: int, stopped: str
+    data8: Path, values: tuple[float | None, ...], steps: tuple[int, ...], kept: int, stopped: str, limit: int
 ) -> None:
     pictures = learned_pictures([*read(data8).defects["line"][:2]], 1, 32)
-    config = SegmenterConfig(network="small", precision="fp32", steps=6, every=1, patience=2, step_pixels=2 * 32 * 32)
+    config = SegmenterConfig(network="small", precision="fp32", steps=limit, every=1, patience=2, step_pixels=2 * 32 * 32)
     seen: list[dict[str, torch.Tensor]] = []
 
     def evaluate(model: torch.nn.Module, precision: str) -> dict[str, float | None]:

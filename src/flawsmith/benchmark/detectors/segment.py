@@ -1,6 +1,7 @@
 """Localisation: a network that marks defects, trained on real and made pairs of one product."""
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +26,7 @@ class SegmenterConfig:
     """How a segmenter is trained; the same for every column of a comparison."""
 
     network: str = "pretrained"  # "pretrained", "small", or "draem": the published protocol's; see `networks.build_network`
-    steps: int = 2000  # optimiser steps at most
+    steps: int = 2000  # optimiser steps at most; 0 = no limit but the validation curve
     every: int = 100  # steps between two evaluations on the validation part
     patience: int = 5  # evaluations in a row without a better pixel AP, after which the curve is flat and the training ends
     unwatched_steps: int = 400  # steps where no validation picture shows a defect
@@ -79,7 +80,7 @@ def train_segmenter(
     curve: list[dict[str, float | None]] = []
     losses: list[float] = []
     best: tuple[float, int, dict[str, Tensor]] | None = None  # pixel AP, step, averaged weights
-    steps, stale, stopped = (config.steps, 0, "limit") if evaluate else (config.unwatched_steps, 0, "unwatched")
+    steps, stale, stopped = (config.steps or sys.maxsize, 0, "limit") if evaluate else (config.unwatched_steps, 0, "unwatched")
     for step in range(1, steps + 1):
         model.train()
         optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step, steps, fixed=evaluate is None)
