@@ -29,7 +29,8 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from flawsmith.config.resolve import from_dict, preset
 from flawsmith.config.schema import Config
-from flawsmith.core.devices import choose_device, choose_precision, use_threads
+from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.precision import supports_bf16
 from flawsmith.core.seeds import torch_generator
 from flawsmith.models.backbones.loading import Backbone
 from flawsmith.models.backbones.stable_diffusion import StableModel
@@ -187,7 +188,7 @@ def main() -> None:
     args = parser.parse_args()
     device = choose_device(args.device)
     use_threads(args.threads)
-    best = choose_precision("auto", device)
+    best = "bf16" if supports_bf16(device) else "fp32"
     rows = {"published": theirs(args, device)}
     rows["equal"] = ours("sd15-paper", args.steps or 100, "fp32", args, device)
     rows["recommended"] = ours("sd15", args.steps or 20, best, args, device)

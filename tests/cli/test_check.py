@@ -49,7 +49,7 @@ def test_json_is_all_that_is_printed(broken: bool, run: Callable[..., Any], data
     assert [Path(problem["path"]).name for problem in report["problems"]] == ["1.png"] * broken
 
 
-def test_a_missing_folder_exits_with_2_and_is_named(run: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_missing_folder_exits_with_1_and_is_named(run: Callable[..., Any], tmp_path: Path) -> None:
     result = run("check", tmp_path / "nowhere")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.stderr.startswith("flawsmith: ") and "nowhere" in result.stderr and result.stderr.count("\n") == 1

@@ -24,7 +24,7 @@ def test_as_text(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_as_json_it_says_the_same(run: Callable[..., Any]) -> None:
     found = json.loads(run("doctor", "--json").stdout)
-    assert found["cores"] >= 1 and found["packages"]["torch"] and found["precision"] in ("bf16", "fp32")
+    assert found["cores"] >= 1 and found["packages"]["torch"] and found["bf16"] in (True, False)
     assert set(found["presets"]) == set(PRESETS)
     assert [row["name"] for row in found["weights"]] == [known.name for known in KNOWN]
 
@@ -33,10 +33,10 @@ def test_weights_in_the_cache_and_a_gpu_are_seen(monkeypatch: pytest.MonkeyPatch
     here(monkeypatch, 0)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
-    monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
+    monkeypatch.setattr(doctor, "supports_bf16", lambda device: True)
     found = doctor.examine_machine()
     text = "\n".join(doctor.lines(found))
-    assert "GPU of the test (24 GB); work runs on cuda in bf16" in text
+    assert "GPU of the test (24 GB); work runs on cuda in fp32 or bf16, whichever a timed step shows to be faster" in text
     assert f"{KNOWN[0].name}: found in /cache; licence" in text
     assert found["presets"]["sd15"] == "ready" and found["presets"]["small"] == "ready"
     assert found["presets"]["sd15-inpaint"] == f"needs {KNOWN[1].name}, which is fetched, or another checkpoint named as model.backbone"
@@ -47,7 +47,7 @@ def test_a_preset_is_ready_with_its_own_checkpoint_alone(index: int, ready: set[
     here(monkeypatch, index)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     monkeypatch.setattr(doctor, "_gpu", lambda index: {"name": "GPU of the test", "memory": 24.0})
-    monkeypatch.setattr(doctor, "choose_precision", lambda name, device: "bf16")
+    monkeypatch.setattr(doctor, "supports_bf16", lambda device: True)
     states = doctor.examine_machine()["presets"]
     assert {name for name, state in states.items() if state == "ready"} == {"tiny", "small", *ready}
 

@@ -57,7 +57,7 @@ def test_a_users_error_is_one_line(run: Callable, replace: Callable[[str, Any], 
 
     replace("evaluate", fail)
     result = run("evaluate", "data", "pairs")
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "flawsmith: pairs: holds no accepted pairs.\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "flawsmith: pairs: holds no accepted pairs.\n")
 
 
 def test_ctrl_c_exits_with_130(run: Callable, replace: Callable[[str, Any], None]) -> None:
@@ -71,4 +71,4 @@ def test_ctrl_c_exits_with_130(run: Callable, replace: Callable[[str, Any], None
 
 def test_a_folder_that_is_not_there_is_named(run: Callable, data8: Path, tmp_path: Path) -> None:
     result = run("evaluate", data8, tmp_path / "pairs")
-    assert result.exit_code == 2 and "there is no such folder" in result.stderr
+    assert result.exit_code == 1 and "there is no such folder" in result.stderr

@@ -17,7 +17,17 @@ from click.testing import CliRunner
 
 import flawsmith
 from flawsmith.cli.main import COMMANDS, main
-from flawsmith.core.errors import DataError
+from flawsmith.core.errors import (
+    ConfigError,
+    DataError,
+    FileError,
+    FlawsmithError,
+    FolderBusyError,
+    NoRoomError,
+    OutputExistsError,
+    RunError,
+    WeightsError,
+)
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(flawsmith.__file__).parents[1])}
 
@@ -29,7 +39,7 @@ def run(*args: str) -> Any:
 def fake_check(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Make `flawsmith check` end in an error."""
 
-    def fail(_: Path) -> None:
+    def fail(*_: Any, **__: Any) -> None:
         raise error
 
     monkeypatch.setitem(vars(flawsmith), "check", fail)
@@ -76,17 +86,38 @@ def test_wrong_usage_exits_with_2(args: list[str]) -> None:
     assert result.exit_code == 2 and result.stdout == "" and result.stderr
 
 
-def test_a_users_error_is_one_line_on_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_check(monkeypatch, DataError("data: got nothing,\n   expected pictures."))
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (DataError("what"), 1),
+        (FileError(Path("a.png"), "what"), 1),
+        (NoRoomError("what"), 1),
+        (RunError("what"), 1),
+        (WeightsError("what"), 1),
+        (FolderBusyError("what"), 1),
+        (FlawsmithError("what"), 1),
+        (ConfigError("what"), 2),
+        (OutputExistsError("what"), 2),
+    ],
+)
+def test_a_users_error_is_told_on_stderr_with_the_status_of_its_kind(
+    error: FlawsmithError, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_check(monkeypatch, error)
     result = run("check", "data")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr == "flawsmith: data: got nothing, expected pictures.\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (status, "", f"flawsmith: {error}\n")
+
+
+def test_an_error_that_shows_a_layout_keeps_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "bottle/train/good").mkdir(parents=True)  # a level too high is named
+    result = run("check", str(tmp_path))
+    assert result.exit_code == 1 and len(result.stderr.strip().splitlines()) > 5, result.stderr
 
 
 def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     fake_check(monkeypatch, OSError(errno.ENOSPC, "No space left on device", "out/pairs.jsonl"))
     result = run("check", "data")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert result.stderr == "flawsmith: out/pairs.jsonl: No space left on device.\n"
 
 
@@ -110,7 +141,7 @@ class Report:
     bad = False
     def to_dict(self):
         return {"a": "x" * 10**6}
-flawsmith.check = lambda _: Report()
+flawsmith.check = lambda *_, **__: Report()
 main(["check", "x", "--json"])
 """
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT)
@@ -128,7 +159,7 @@ def test_a_real_ctrl_c_ends_with_130_and_sigterm_with_143(sent: signal.Signals, 
 import signal, time, flawsmith
 from flawsmith.cli.main import main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-def wait(_):
+def wait(*_, **__):
     print("waiting", flush=True)
     time.sleep(30)
 flawsmith.check = wait

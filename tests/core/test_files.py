@@ -64,6 +64,16 @@ def test_files_have_the_permissions_that_the_umask_leaves(tmp_path: Path) -> Non
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o640
 
 
+def test_files_are_written_where_their_mode_may_not_be_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse, raising=False)  # as CIFS, NTFS and mounted buckets do
+    files.write_text(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").read_text() == "x"
+
+
 def test_a_half_written_last_line_is_dropped(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     files.append_line(path, '{"step": 1}')

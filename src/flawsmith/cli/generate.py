@@ -79,6 +79,8 @@ def generate(
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if free and onto:
         raise click.UsageError("--free makes the whole picture, --onto needs a normal: give one of them.")
+    if count is None and plan is None:
+        raise click.UsageError("--count: is missing; say how many accepted pairs are wanted, or give a --plan.")
     # before the model is loaded, so that a misspelt key costs no wait
     override(Config(), settings, ("generation", "quality"))
     with options.resumable(lambda: _begun(out)):
@@ -108,11 +110,26 @@ def generate(
     if as_json:
         options.print_json({"out": out, "result": result})
     elif quiet:
-        return
+        pass
     elif dry_run:
         click.echo(f"Nothing was drawn. Look at {out / 'plan.png'}; `--plan {out / 'plan.jsonl'}` makes these pairs.")
     else:
         _tell(out)
+    if not dry_run:
+        _ask_for_one(out)
+
+
+def _ask_for_one(out: Path) -> None:
+    """Raise DataError when no pair in OUT was accepted: there is nothing that can be used."""
+    from flawsmith.core.errors import DataError
+    from flawsmith.pairs.folder import PairFolder
+
+    pairs = PairFolder(out).read()
+    if not any(pair.accepted for pair in pairs):
+        raise DataError(
+            f"{out}: none of {len(pairs)} attempts was accepted, so there are no pairs. Look at {out / 'report.html'} for the reasons; let "
+            "`flawsmith fit` take longer, or loosen the check that refuses most with --set quality.KEY=VALUE."
+        )
 
 
 def _begun(out: Path) -> bool:

@@ -26,17 +26,19 @@ _MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.E
 
 
 class Failure(click.ClickException):
-    """An error that is told in one line on stderr; the exit status is 2."""
+    """An error that is told on stderr without a traceback; the exit status is 1 for bad input or nothing usable, 2 for wrong usage."""
 
-    exit_code = 2
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.exit_code = status
 
     def show(self, file: object = None) -> None:
-        """Print the one line."""
-        click.echo(f"flawsmith: {' '.join(part.strip() for part in self.message.splitlines())}", err=True)
+        """Print the message; its lines stay lines, as some show a layout or an example."""
+        click.echo(f"flawsmith: {self.message.strip()}", err=True)
 
 
 class Commands(click.Group):
-    """The group of COMMANDS: lists them without importing them, and turns errors into lines and exit statuses."""
+    """The group of COMMANDS: lists them without importing them, and turns errors into messages and exit statuses."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which they are used."""
@@ -60,7 +62,7 @@ class Commands(click.Group):
         if args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"The commands are {', '.join(COMMANDS)}."
-            raise Failure(f"no such command {args[0]!r}. {hint}")
+            raise Failure(f"no such command {args[0]!r}. {hint}", 2)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -69,16 +71,16 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a user's error becomes one line, Ctrl-C the exit status 130, SIGTERM 143."""
+        """Run the command; a user's error becomes one message, Ctrl-C the exit status 130, SIGTERM 143."""
         try:
             with terminated_as_interrupt():
                 return super().invoke(ctx)
         except FlawsmithError as error:
-            raise Failure(str(error)) from error
+            raise Failure(str(error), error.exit_status) from error
         except OSError as error:
             if error.errno not in _MACHINE_ERRORS:
                 raise
-            raise Failure(f"{error.filename or 'writing'}: {error.strerror}.") from error
+            raise Failure(f"{error.filename or 'writing'}: {error.strerror}.", 1) from error
         except KeyboardInterrupt as stop:
             click.echo("\nflawsmith: stopped.", err=True)
             raise click.exceptions.Exit(exit_status(stop)) from None

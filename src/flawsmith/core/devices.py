@@ -1,8 +1,10 @@
-"""Which device, how many threads and which precision."""
+"""Which device, and how many threads: of torch, of OpenCV, of BLAS and of OpenMP."""
 
 import os
 
+import cv2
 import torch
+from threadpoolctl import threadpool_limits
 
 from flawsmith.core.errors import ConfigError
 
@@ -22,18 +24,23 @@ def choose_device(name: str) -> str:
 
 
 def use_threads(count: int) -> None:
-    """Let torch use `count` CPU threads; 0 = all the cores this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(count or cores)
+    """Let this process compute on `count` CPU threads; 0 = no limit: all the cores it may use.
+
+    Holds for torch, OpenCV and every BLAS and OpenMP library that is loaded; by the environment also for those that are loaded later and
+    for processes that are started from here.
+    """
+    limit = count or cores()
+    for name in _VARIABLES:
+        os.environ[name] = str(limit)
+    torch.set_num_threads(limit)
+    cv2.setNumThreads(limit)
+    threadpool_limits(limits=limit)
 
 
-def choose_precision(name: str, device: str) -> str:
-    """Return "bf16" or "fp32": the one asked for, or for "auto" bf16 where the hardware multiplies it."""
-    if name != "auto":
-        return name
-    if device.startswith("cuda"):
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    if device == "cpu":
-        supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # private, and not in every version of torch
-        return "bf16" if supported is not None and supported() else "fp32"
-    return "fp32"
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# what OpenMP and the BLAS libraries read when they are loaded
+_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

@@ -4,11 +4,15 @@ from pathlib import Path
 
 
 class FlawsmithError(Exception):
-    """Base of every error that is the input's fault; the command line prints it without a traceback and exits with 2."""
+    """Base of every error that is not the program's fault; the command line prints it without a traceback."""
+
+    exit_status = 1  # of the command: bad input, or nothing usable
 
 
 class ConfigError(FlawsmithError):
-    """A configuration key or value that cannot be used."""
+    """A configuration key, a value or a combination of options that cannot be used."""
+
+    exit_status = 2  # wrong usage
 
 
 class DataError(FlawsmithError):
@@ -32,7 +36,9 @@ class FileError(DataError):
 
 
 class OutputExistsError(FlawsmithError):
-    """A place to write to that already holds something."""
+    """A place to write to that already holds something; another name or --overwrite is needed."""
+
+    exit_status = 2  # wrong usage
 
 
 class FolderBusyError(FlawsmithError):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from flawsmith.benchmark.results import collect
 from flawsmith.benchmark.testing import classified_kinds, classify, evaluate_column, evaluate_nearest
 from flawsmith.benchmark.training import train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
-from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.devices import choose_device, cores, use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import check_output, prepare_output, write_json
 from flawsmith.core.locks import hold
@@ -74,7 +73,7 @@ def benefit(
     if not resume:
         check_output(report, overwrite, [data])
     if workers is None:
-        workers = 1 if settings.device != "cpu" else _cores()
+        workers = 1 if settings.device != "cpu" else cores()
     threads = threads or (1 if workers > 1 else 0)
     before = _read_kept(report) if resume else None
     training, why = _with_precision(settings, dataset, threads, before)
@@ -99,7 +98,7 @@ def benefit(
             "settings": kept["settings"],
             "machine": {
                 "processor": platform.machine(),
-                "cores": _cores(),
+                "cores": cores(),
                 "device": settings.device,
                 "workers": workers,
                 "precision": f"{training.precision} ({why})",
@@ -213,10 +212,6 @@ def _job(work: Workspace, name: str, result: Path, run: Any, *args: Any, needs: 
 def _stamp(kept: Mapping[str, Any]) -> str:
     """Return 16 hex digits of the version, the settings and the data: what results must share to stand in one table."""
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read_kept(report: Path) -> dict[str, Any]:

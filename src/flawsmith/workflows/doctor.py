@@ -12,7 +12,8 @@ import torch
 
 from flawsmith.config.presets import PRESETS
 from flawsmith.config.resolve import preset
-from flawsmith.core.devices import choose_precision
+from flawsmith.core.devices import cores
+from flawsmith.core.precision import supports_bf16
 from flawsmith.metrics.paper import inception_trouble, lpips_trouble
 from flawsmith.models.backbones.family import Checkpoint, Family
 from flawsmith.models.backbones.registry import family_of, known_checkpoints
@@ -30,19 +31,18 @@ EXTRAS = {  # name: a module that it brings
 
 def examine_machine() -> dict[str, Any]:
     """Return what was found, as plain values; sizes in GB (10^9 bytes). Nothing is downloaded or written."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     gpus = [_gpu(i) for i in range(torch.cuda.device_count())]
     device = "cuda" if gpus else "mps" if torch.backends.mps.is_available() else "cpu"
     return {
         "flawsmith": __version__,
         "python": platform.python_version(),
         "system": platform.platform(),
-        "cores": cores,
+        "cores": cores(),
         "memory": _memory(),
         "free_disk": round(shutil.disk_usage(Path.cwd()).free / 1e9, 1),
         "gpus": gpus,
         "device": device,
-        "precision": choose_precision("auto", device),
+        "bf16": supports_bf16(device),
         "packages": {name: _version(name) for name in PACKAGES},
         "extras": {name: find_spec(module) is not None for name, module in EXTRAS.items()},
         "extractors": {"Inception (FID, KID, IS)": inception_trouble(), "LPIPS": lpips_trouble()},  # None = ready
@@ -59,7 +59,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     text = [
         f"flawsmith {found['flawsmith']}, Python {found['python']}, {found['system']}",
         f"  processor   {found['cores']} cores, memory {memory}, free disk {found['free_disk']:g} GB",
-        f"  GPU         {gpus}; work runs on {found['device']} in {found['precision']}",
+        f"  GPU         {gpus}; work runs on {found['device']} in {_precision(found['bf16'])}",
         f"  packages    {packages}",
     ]
     for name, there in found["extras"].items():
@@ -72,6 +72,10 @@ def lines(found: dict[str, Any]) -> list[str]:
         text.append(f"  weights     {row['name']}: {where}; licence {row['licence']}, commercial use {row['commercial']}")
     text += [f"  preset      {name}: {why}" for name, why in found["presets"].items()]
     return text
+
+
+def _precision(bf16: bool) -> str:
+    return "fp32 or bf16, whichever a timed step shows to be faster" if bf16 else "fp32, as it has no instruction for bf16"
 
 
 def _presets(gpus: list[dict[str, Any]]) -> dict[str, str]:
