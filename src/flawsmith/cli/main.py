@@ -30,7 +30,7 @@ class Failure(click.ClickException):
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
-        self.exit_code = status
+        self.exit_code = status  # type: ignore[misc]  # click reads it of the object
 
     def show(self, file: object = None) -> None:
         """Print the message; its lines stay lines, as some show a layout or an example."""
