@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from rich.console import Console
 
 from flawsmith.dataset.components import separate
@@ -265,10 +266,10 @@ def _marks(kind: str, whole: np.ndarray, placed: bool) -> list[Mark]:
     return found
 
 
-_NO_JUDGE = (
-    "Not measured: the mask IoU needs a segmenter that learned from real defects which the generator has not seen. `flawsmith evaluate … "
-    "--judge RUN` trains one (minutes), where RUN is the folder of the fit that the pairs come from and left some real defects unseen "
-    "(`fit --set data.split=third`)."
+_NO_JUDGE = Markup(
+    "Not measured: the mask IoU needs a segmenter that learned from real defects which the generator has not seen. "
+    "<code>flawsmith evaluate REAL OUT --judge RUN</code> trains one in minutes; RUN is the fit that the pairs come from, and must have "
+    "left some real defects unseen (<code>fit --set data.split=third</code>)."
 )
 _JUDGE_NOTE = (
     "Pairs cannot do better than unseen real defects do. Found: at least a quarter of the mask is marked. Mask IoU: the median overlap "
