@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from flawsmith.core import files
-from flawsmith.core.errors import OutputExistsError
 
 
 def names(folder: Path) -> list[str]:
@@ -88,64 +87,6 @@ def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     path.write_text('{"step": 1}\n{"ste\n{"step": 3}\n')
     with pytest.raises(ValueError):
         files.read_lines(path)
-
-
-def test_prepare_output_makes_a_missing_folder(tmp_path: Path) -> None:
-    files.prepare_output(tmp_path / "a" / "b", overwrite=False)
-    assert (tmp_path / "a" / "b").is_dir()
-
-
-def test_prepare_output_takes_an_empty_folder(tmp_path: Path) -> None:
-    files.prepare_output(tmp_path, overwrite=False)
-    assert names(tmp_path) == []
-
-
-def test_prepare_output_refuses_a_file(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("mine")
-    for overwrite in (False, True):
-        with pytest.raises(OutputExistsError, match="is a file"):
-            files.prepare_output(tmp_path / "a", overwrite)
-    assert (tmp_path / "a").read_text() == "mine"
-
-
-def test_prepare_output_refuses_a_full_folder_and_names_the_way_on(tmp_path: Path) -> None:
-    (tmp_path / "pairs.jsonl").write_text("")
-    with pytest.raises(OutputExistsError, match="--overwrite"):
-        files.prepare_output(tmp_path, overwrite=False)
-    assert names(tmp_path) == ["pairs.jsonl"]
-
-
-@pytest.mark.parametrize("marker", files.OUR_FILES)
-def test_overwrite_empties_a_folder_that_flawsmith_wrote(marker: str, tmp_path: Path) -> None:
-    (tmp_path / marker).write_text("{}")
-    (tmp_path / "test" / "crack").mkdir(parents=True)
-    (tmp_path / "test" / "crack" / "000000.png").write_text("x")
-    files.prepare_output(tmp_path, overwrite=True)
-    assert names(tmp_path) == []
-
-
-def test_overwrite_refuses_to_empty_a_folder_that_flawsmith_did_not_write(tmp_path: Path) -> None:
-    (tmp_path / "thesis.tex").write_text("years of work")
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "one.png").write_text("x")
-    with pytest.raises(OutputExistsError, match="only folders that flawsmith wrote"):
-        files.prepare_output(tmp_path, overwrite=True)
-    assert names(tmp_path) == ["photos", "thesis.tex"]
-    assert (tmp_path / "thesis.tex").read_text() == "years of work"
-    assert (tmp_path / "photos" / "one.png").exists()
-
-
-def test_overwrite_removes_a_link_and_not_what_it_points_to(tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
-    precious.mkdir()
-    (precious / "one.png").write_text("x")
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "pairs.jsonl").write_text("")
-    (out / "link").symlink_to(precious, target_is_directory=True)
-    files.prepare_output(out, overwrite=True)
-    assert names(out) == []
-    assert (precious / "one.png").exists()
 
 
 def test_content_hash_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 import flawsmith
 from flawsmith.core.errors import FolderBusyError
-from flawsmith.core.files import prepare_output
+from flawsmith.core.folders import Kind, prepare_output
 from flawsmith.core.locks import LOCK_FILE, hold
 
 HOLDER = """
@@ -71,7 +71,7 @@ def test_a_folder_to_which_nothing_was_written_is_gone_again(tmp_path: Path) -> 
 
 def test_what_is_emptied_keeps_the_lock_of_the_one_who_empties(tmp_path: Path) -> None:
     with hold(tmp_path / "out"):
-        prepare_output(tmp_path / "out", overwrite=False)
+        prepare_output(tmp_path / "out", Kind("run", ()), overwrite=False)
         with pytest.raises(FolderBusyError), hold(tmp_path / "out"):
             pass
 

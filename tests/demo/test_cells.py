@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from flawsmith.core.errors import DataError, FlawsmithError, OutputExistsError
+from flawsmith.core.folders import check_output
 from flawsmith.demo import cells
 from flawsmith.demo.cells import LabelShape
 from flawsmith.images.files import image_size, read_image, read_mask
@@ -88,6 +89,7 @@ def test_write_cells_writes_a_whole_data_folder(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "test" / label.defect / label.cell).read_bytes() == original
     with pytest.raises(OutputExistsError):
         cells.write_cells(tmp_path / "data")
+    check_output(tmp_path / "data", cells.CELLS, overwrite=True)  # all that it wrote is known to be ours
 
 
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

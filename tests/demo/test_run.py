@@ -11,8 +11,12 @@ import flawsmith
 from flawsmith.config.resolve import resolve
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError, OutputExistsError
+from flawsmith.core.folders import mark
 from flawsmith.demo import run as demo
+from flawsmith.demo.cells import CELLS
 from flawsmith.images.files import write_image, write_mask
+from flawsmith.pairs.folder import PAIRS
+from flawsmith.training.run_folder import RUN
 
 
 def cell(seed: int) -> np.ndarray:
@@ -27,13 +31,14 @@ def spot() -> np.ndarray:
 
 def write_cells(folder: Path) -> None:
     """Write a small data set of the demo's shape."""
+    mark(folder, CELLS)
     for number in range(3):
-        write_image(folder / "train" / "good" / f"{number}.png", cell(number))
-        write_image(folder / "test" / "good" / f"{number}.png", cell(10 + number))
+        write_image(folder / "train" / "good" / f"cell{number}.png", cell(number))
+        write_image(folder / "test" / "good" / f"cell{number}.png", cell(10 + number))
         for kind, defect in enumerate(demo.DEFECTS):
             picture = np.where(spot()[..., None], 9, cell(20 + 10 * kind + number)).astype(np.uint8)
-            write_image(folder / "test" / defect / f"{number}.png", picture)
-            write_mask(folder / "ground_truth" / defect / f"{number}_mask.png", spot())
+            write_image(folder / "test" / defect / f"cell{number}.png", picture)
+            write_mask(folder / "ground_truth" / defect / f"cell{number}_mask.png", spot())
 
 
 class Fake:
@@ -48,7 +53,7 @@ class Fake:
         if self.stop_at_fit:
             raise KeyboardInterrupt
         self.config = options["config"]
-        run.mkdir()
+        mark(run, RUN)
         (run / "log.jsonl").write_text('{"step": 10, "loss": 0.5, "seconds": 1.0}\n{"step": 20, "loss": 0.2, "seconds": 2.0}\n')
         return {}
 
@@ -57,7 +62,7 @@ class Fake:
 
     def generate(self, out: Path, count: int, **options: Any) -> None:
         self.asked = {"count": count, **options}
-        out.mkdir()
+        mark(out, PAIRS)
         normals = sorted(Path(options["onto"]).iterdir())
         rows = []
         for number in range(count):
@@ -157,7 +162,7 @@ def test_bad_data_stops_it_before_the_training(
 ) -> None:
     def broken(folder: Path) -> None:
         write_cells(folder)
-        (folder / "train" / "good" / "1.png").write_bytes(b"")
+        (folder / "train" / "good" / "cell1.png").write_bytes(b"")
 
     monkeypatch.setattr(demo, "write_cells", broken)
     fake.stop_at_fit = True

@@ -198,7 +198,7 @@ def test_the_plan_of_a_dry_run_makes_the_pairs_that_were_asked_for(
     generator = pairs.loose(run8)
     summary = generator.generate(tmp_path / "plan", 5, dry_run=True, quiet=True, **wishes)
     assert summary == Summary(0, 0, 0, {})
-    assert set(pairs.snapshot(tmp_path / "plan")) == {"plan.jsonl", "plan.png"}, "nothing was drawn"
+    assert set(pairs.snapshot(tmp_path / "plan")) == {".flawsmith.json", "plan.jsonl", "plan.png"}, "nothing was drawn"
     assert cv2.imread(str(tmp_path / "plan/plan.png")) is not None
     generator.generate(tmp_path / "asked", 5, quiet=True, **wishes)
     generator.generate(tmp_path / "planned", plan=tmp_path / "plan/plan.jsonl", quiet=True)

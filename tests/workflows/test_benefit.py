@@ -20,13 +20,14 @@ from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
 from flawsmith.benchmark.workspace import Workspace
 from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
+from flawsmith.core.folders import check_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
 from flawsmith.dataset.sample import Dataset
 from flawsmith.dataset.splits import few_shot
 from flawsmith.formats.reading import read
 from flawsmith.metrics.statistics import bootstrap
-from flawsmith.workflows.benefit import _with_precision, benefit, distinct_parts, jobs_of_learning, jobs_of_test
+from flawsmith.workflows.benefit import BENEFIT, _with_precision, benefit, distinct_parts, jobs_of_learning, jobs_of_test
 
 pytest.importorskip("sklearn")
 pytest.importorskip("efficientnet_lite_pytorch")
@@ -189,6 +190,10 @@ def test_other_settings_or_data_are_not_resumed(data: Path, finished: dict[str, 
         benefit(data, tmp_path / "nothing", SMALL, resume=True, device="cpu", workers=0, threads=1, quiet=True)
     with pytest.raises(OutputExistsError):
         benefit(data, finished["root"], SMALL, device="cpu", workers=0, threads=1, quiet=True)
+
+
+def test_all_that_is_left_is_known_to_be_ours(finished: dict[str, Any]) -> None:
+    check_output(finished["root"], BENEFIT, overwrite=True)  # raises for a file that its marker does not name
 
 
 def test_two_at_once_do_not_work_in_one_report(data: Path, finished: dict[str, Any]) -> None:

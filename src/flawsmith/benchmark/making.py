@@ -8,11 +8,12 @@ from flawsmith.benchmark.workspace import Workspace
 from flawsmith.config.resolve import resolve
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import prepare_output
+from flawsmith.core.folders import prepare_output
 from flawsmith.generation.generator import load_generator
 from flawsmith.generation.request import Request
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.training.fitting import fit_run
+from flawsmith.training.run_folder import RUN
 
 
 def fit_generator(work: Workspace) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def fit_generator(work: Workspace) -> dict[str, Any]:
     config = resolve(work.settings.preset, None, [*work.settings.fit_settings, f"training.seed={work.seed}"])
     resume = (work.run / "checkpoints").is_dir()
     if not resume and work.run.exists():
-        prepare_output(work.run, overwrite=True)
+        prepare_output(work.run, RUN, overwrite=True)
     return fit_run(work.parts.learn, work.run, config, resume=resume, device=work.settings.device, threads=work.threads, quiet=True)
 
 

@@ -1,16 +1,13 @@
-"""Writing without loss: temporary file, fsync, `os.replace`; nothing is overwritten unasked."""
+"""Writing without loss: temporary file, fsync, `os.replace`."""
 
 import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from flawsmith.core.errors import OutputExistsError
-from flawsmith.core.locks import LOCK_FILE
 from flawsmith.core.text import read_text
 
 
@@ -65,36 +62,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def check_output(folder: Path, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise OutputExistsError unless `folder` may be written to: it changes nothing, so ask it before the long work.
-
-    A folder that holds anything needs `overwrite`, and must be one that flawsmith wrote (it has a file this program leaves);
-    none of the `inputs` may lie in it.
-    """
-    for path in inputs:
-        if path.resolve().is_relative_to(folder.resolve()):
-            raise OutputExistsError(f"{path}: lies in the output folder {folder}; name an output folder of its own.")
-    if folder.exists() and not folder.is_dir():
-        raise OutputExistsError(f"{folder}: is a file; name a folder to write to.")
-    if folder.exists() and any(contents(folder)):
-        if not overwrite:
-            raise OutputExistsError(f"{folder}: is not empty; nothing was written. Name another folder, or add --overwrite to replace it.")
-        if not any((folder / name).exists() for name in OUR_FILES):
-            raise OutputExistsError(
-                f"{folder}: --overwrite replaces only folders that flawsmith wrote (with one of "
-                f"{', '.join(OUR_FILES)}), and this is none. Name another folder, or empty it yourself."
-            )
-
-
-def prepare_output(folder: Path, overwrite: bool) -> None:
-    """Make `folder` an empty folder. Raises as `check_output` does, and then changes nothing."""
-    check_output(folder, overwrite)
-    if folder.exists():
-        for entry in contents(folder):
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
-
-
 def content_hash(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
     digest = hashlib.sha256()
@@ -102,15 +69,6 @@ def content_hash(path: Path) -> str:
         while chunk := stream.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-# one of these marks a folder that flawsmith wrote
-OUR_FILES = ("pairs.jsonl", "plan.png", "data.json", "report.json", "benefit.json", "demo.json")
-
-
-def contents(folder: Path) -> list[Path]:
-    """Return what lies in `folder`, beside the lock of who is writing there."""
-    return [entry for entry in folder.iterdir() if entry.name != LOCK_FILE]
 
 
 def _temporary(path: Path) -> tuple[int, Path]:

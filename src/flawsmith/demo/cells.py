@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.core.errors import DataError, FlawsmithError
-from flawsmith.core.files import prepare_output, write_bytes
+from flawsmith.core.files import write_bytes
+from flawsmith.core.folders import Kind, prepare_output
 from flawsmith.dataset.sample import GOOD
 from flawsmith.images.files import write_mask
 
 HELD_OUT = 24  # good cells at the end of normals.txt that nothing is learned from
+CELLS = Kind("data", (r"(train|test)/[^/]+/cell\d+\.png", r"ground_truth/[^/]+/cell\d+_mask\.png"))
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def write_cells(folder: Path) -> Path:
     Raises FlawsmithError when the package elpv-dataset is not installed, OutputExistsError when `folder` is not empty.
     """
     pictures = cells_folder()
-    prepare_output(folder, overwrite=False)
+    prepare_output(folder, CELLS, overwrite=False)
     learned, held_out = normals()
     for name in learned:
         _copy(pictures / name, folder / "train" / GOOD / name)

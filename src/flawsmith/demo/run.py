@@ -12,7 +12,9 @@ from typing import Any
 import flawsmith as fs
 from flawsmith.config.resolve import resolve
 from flawsmith.core.errors import DataError
-from flawsmith.core.files import prepare_output, write_json
+from flawsmith.core.files import write_json
+from flawsmith.core.folders import Kind, check_output, prepare_output
+from flawsmith.core.locks import hold
 from flawsmith.demo.cells import write_cells
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports.html import write_report
@@ -36,6 +38,8 @@ SOURCE = (
     "the masks learned from were drawn by the flawsmith project"
 )
 
+DEMO = Kind("demo", (r"demo\.json", r"report\.html", "(data|run|pairs)/"))
+
 
 def run_demo(folder: Path, quick: bool = False, overwrite: bool = False, threads: int = 0, quiet: bool = False) -> dict[str, Any]:
     """Return what happened, as written to FOLDER/demo.json; everything the demo makes is in `folder`.
@@ -43,10 +47,16 @@ def run_demo(folder: Path, quick: bool = False, overwrite: bool = False, threads
     FOLDER/data is the data set, FOLDER/run the model, FOLDER/pairs what was generated, FOLDER/report.html the page to look at.
     Raises OutputExistsError when `folder` is not empty and `overwrite` is false.
     """
-    prepare_output(folder, overwrite)
+    check_output(folder, DEMO, overwrite)
+    with hold(folder):
+        prepare_output(folder, DEMO, overwrite)
+        return _run_all(folder, quick, threads, quiet)
+
+
+def _run_all(folder: Path, quick: bool, threads: int, quiet: bool) -> dict[str, Any]:
+    """Do what `run_demo` says in an empty folder."""
     data, run, pairs, report = folder / "data", folder / "run", folder / "pairs", folder / "report.html"
     settings = {**DEMO_SETTINGS, **(QUICK_SETTINGS if quick else {})}
-    # written first, too: it marks the folder as ours, so that --overwrite may clear an interrupted demo
     write_json(folder / "demo.json", {"finished": False, "settings": settings})
     seconds: dict[str, float] = {}
 

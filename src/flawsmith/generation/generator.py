@@ -14,7 +14,8 @@ from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import ConfigError, DataError, RunError
-from flawsmith.core.files import content_hash, prepare_output
+from flawsmith.core.files import content_hash
+from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import NAMES, Precision
 from flawsmith.core.progress import progress, say, working
@@ -28,7 +29,7 @@ from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
-from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.folder import PAIRS, PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.product.exemplars import Exemplar, load_exemplars
@@ -121,7 +122,7 @@ class Generator:
         output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
         done = output.resume(quiet) if resume else set()
         if not resume:
-            prepare_output(out, overwrite)
+            prepare_output(out, PAIRS, overwrite)
         output.open()
         summary = self._run(job, output, [i for i in job.indexes if f"{i:06d}" not in done], quiet)
         if request.pick_from and request.count is not None:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.core.errors import ConfigError, DataError
-from flawsmith.core.files import check_output
+from flawsmith.core.folders import check_output
 from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
+from flawsmith.pairs.folder import PAIRS
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
 from flawsmith.placement.shapes import parse_size
@@ -55,7 +56,7 @@ class PreparedRequest:
     def check_output(self, out: Path, overwrite: bool) -> None:
         """Raise OutputExistsError unless `out` may be written to, and holds none of what the request names."""
         masks = [Path(text) for text in self.placement.regions if parse_box(text) is None]
-        check_output(out, overwrite, [*self.normals, *self.inputs, *masks])
+        check_output(out, PAIRS, overwrite, [*self.normals, *self.inputs, *masks])
 
 
 def prepare_request(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> PreparedRequest:

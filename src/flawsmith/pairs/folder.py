@@ -8,13 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.core.errors import DataError, FileError, OutputExistsError
-from flawsmith.core.files import append_line, contents, write_text
+from flawsmith.core.files import append_line, write_text
+from flawsmith.core.folders import Kind, is_empty, mark, read_marker
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
 from flawsmith.pairs.pair import ACCEPTED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 
 ROWS = "pairs.jsonl"
+PAIRS = Kind(
+    "pairs",
+    (r"(pairs|plan)\.jsonl", r"(plan|sheet)\.png", r"report\.html", r"test/[^/]+/\d{6,}\.png", r"ground_truth/[^/]+/\d{6,}_mask\.png"),
+)
 
 
 class PairFolder:
@@ -101,7 +106,8 @@ class PairFolder:
 
     def begin(self) -> None:
         """Make the folder ready for rows; those there stay."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if read_marker(self.folder) is None:
+            mark(self.folder, PAIRS)
         self.rows.touch()
 
     def add(self, pair: Pair, image: np.ndarray, mask: np.ndarray, pitch: Pitch | None = None) -> Pair:
@@ -127,7 +133,7 @@ class PairFolder:
         OutputExistsError, and changes nothing, where the folder holds something else or pairs that are not ours.
         """
         if not self.begun:
-            if self.folder.is_dir() and any(contents(self.folder)):
+            if not is_empty(self.folder):
                 raise OutputExistsError(f"{self.folder}: has no {ROWS}, so there is nothing to resume; name another folder.")
             return []
         pairs, torn = self._read()

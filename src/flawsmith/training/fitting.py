@@ -12,7 +12,8 @@ import torch
 from flawsmith.config.resolve import preset
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
-from flawsmith.core.files import check_output, prepare_output, write_json
+from flawsmith.core.files import write_json
+from flawsmith.core.folders import check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
 from flawsmith.core.progress import say
@@ -30,7 +31,7 @@ from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
 from flawsmith.training.prepare import TrainingData, prepare_training
 from flawsmith.training.resume import as_begun, go_on_with
-from flawsmith.training.run_folder import RunFolder
+from flawsmith.training.run_folder import RUN, RunFolder
 
 
 def fit_run(
@@ -48,7 +49,7 @@ def fit_run(
     own = folder.config() if resume else None
     config = (as_begun(own, config) if config else own) if own else config or preset("tiny")
     if not resume:
-        check_output(folder.path, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
+        check_output(folder.path, RUN, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
     find_sampler(config.generation.sampler)  # one that is not there is told before the work
     use_threads(threads)
     with hold(folder.path) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
@@ -81,7 +82,7 @@ def _fit_run(
     if own is not None:
         folder.check_data(learned.record)
     elif main:
-        prepare_output(folder.path, overwrite)
+        prepare_output(folder.path, RUN, overwrite)
         folder.begin(learned, config)
     accelerator.wait_for_everyone()
     if main and not quiet:

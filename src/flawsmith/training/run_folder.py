@@ -8,6 +8,7 @@ from flawsmith.config.resolve import dump, resolve
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import append_line, read_lines, write_json, write_text
+from flawsmith.core.folders import Kind
 from flawsmith.dataset.record import digest_of, read_record
 from flawsmith.models.store import save_model
 from flawsmith.product.exemplars import save_exemplars
@@ -15,6 +16,19 @@ from flawsmith.quality.limits import save_limits
 from flawsmith.training.checkpoints import newest_checkpoint
 from flawsmith.training.prepare import TrainingData
 from flawsmith.training.state import State
+
+RUN = Kind(
+    "run",
+    (
+        r"config\.yaml",
+        r"(data|fit)\.json",
+        r"log\.jsonl",
+        r"model/\w+\.safetensors",
+        r"checkpoints/step-\d+\.safetensors",
+        r"previews/[^/]+\.(png|json)",
+        r"tensorboard/events\.out\.tfevents\.[^/]+",
+    ),
+)
 
 
 class RunFolder:

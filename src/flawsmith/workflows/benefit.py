@@ -23,7 +23,8 @@ from flawsmith.benchmark.training import train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import choose_device, cores, use_threads
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import check_output, prepare_output, write_json
+from flawsmith.core.files import write_json
+from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.paths import relative
 from flawsmith.core.precision import NAMES
@@ -37,6 +38,12 @@ from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
 from flawsmith.reports.benefit import write_benefit_report
 from flawsmith.version import __version__
+
+_PLACE = r"work/shots-[^/]+/seed-\d+"
+BENEFIT = Kind(
+    "benefit",
+    (r"(benefit|report)\.json", r"report\.html", _PLACE + r"/([a-z]+/)?[^/]+\.(json|npz|safetensors)", _PLACE + r"/(run|pairs/[^/]+)/"),
+)
 
 
 def benefit(
@@ -71,7 +78,7 @@ def benefit(
     load_extractor()  # what is not installed, or not at hand, is said now, too
     load_network(settings.classifier_network)
     if not resume:
-        check_output(report, overwrite, [data])
+        check_output(report, BENEFIT, overwrite, [data])
     if workers is None:
         workers = 1 if settings.device != "cpu" else cores()
     threads = threads or (1 if workers > 1 else 0)
@@ -86,7 +93,7 @@ def benefit(
         if resume:
             _same(report, _read_kept(report), kept)
         else:
-            prepare_output(report, overwrite)
+            prepare_output(report, BENEFIT, overwrite)
             write_json(report / "benefit.json", kept)
         if not quiet:
             for note in notes:

@@ -8,7 +8,9 @@ from typing import Any
 from flawsmith.benchmark.judge import STEPS, TrainedJudge, train_judge, unseen_by
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import DataError, RunError
-from flawsmith.core.files import check_output, content_hash, prepare_output, write_json, write_text
+from flawsmith.core.files import content_hash, write_json, write_text
+from flawsmith.core.folders import Kind, check_output, prepare_output
+from flawsmith.core.locks import hold
 from flawsmith.core.progress import progress, working
 from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.reading import read
@@ -19,6 +21,8 @@ from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
 from flawsmith.reports.evaluation import evaluation_page
 from flawsmith.version import __version__
+
+REPORT = Kind("report", (r"report\.json", r"report\.html"))
 
 
 def evaluate(
@@ -49,7 +53,7 @@ def evaluate(
     accepted = PairFolder(out).accepted()  # raises before the long work where there are none
     unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
     if folder is not None:
-        check_output(folder, overwrite, [real, out])
+        check_output(folder, REPORT, overwrite, [real, out])
     use_threads(threads)
     device = choose_device(device)
     items = [item for name in dataset.defects for item in dataset.defects[name]]
@@ -69,9 +73,10 @@ def evaluate(
     if folder is not None:
         with working("writing the report", quiet):
             page = evaluation_page(result, items, out)
-        prepare_output(folder, overwrite)
-        write_json(folder / "report.json", result)
-        write_text(folder / "report.html", page)
+        with hold(folder):
+            prepare_output(folder, REPORT, overwrite)
+            write_json(folder / "report.json", result)
+            write_text(folder / "report.html", page)
     return result
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
-from flawsmith.core.files import append_line, prepare_output, write_bytes, write_text
+from flawsmith.core.files import append_line, write_bytes, write_text
+from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, working
 from flawsmith.generation.generator import Generator, Summary, load_generator
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
+from flawsmith.pairs.folder import PAIRS
 from flawsmith.product.product import Product
 from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.html import write_run_report
@@ -73,7 +75,7 @@ class LoadedRun:
             job = self.generator.prepare(request, quiet)
             job.check_output(out, overwrite)
             with hold(out):
-                prepare_output(out, overwrite)
+                prepare_output(out, PAIRS, overwrite)
                 self._write_plan(job, out, quiet)
             return Summary(0, 0, 0, {})
         summary = self.generator.generate(out, request, overwrite, resume, quiet)

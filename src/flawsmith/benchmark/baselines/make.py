@@ -14,13 +14,13 @@ from flawsmith.benchmark.baselines.material import BaselineContext, gather
 from flawsmith.benchmark.baselines.perlin import perlin
 from flawsmith.benchmark.baselines.poisson import poisson
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
-from flawsmith.core.files import check_output, prepare_output
+from flawsmith.core.folders import check_output, prepare_output
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Dataset, Item, Sample, load_sample
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.generation.plan import SamplingPlan
 from flawsmith.images.files import read_pitch, type_of
-from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.folder import PAIRS, PairFolder
 from flawsmith.pairs.pair import ACCEPTED, Pair, PlacedDefect
 
 TRIES = 8  # normals tried for one pair
@@ -68,7 +68,7 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
 
     learn: all that is looked at. Pair k depends on the seed, on k and on `learn`, not on the other pairs. Pairs of baselines that use
     no labelled defects have the baseline's name for a defect. Raises ConfigError for an unknown name, DataError where `learn` has too
-    little, OutputExistsError as `files.prepare_output` does; an `out` that was begun and left has fewer rows than asked for.
+    little, OutputExistsError as `folders.prepare_output` does; an `out` that was begun and left has fewer rows than asked for.
     """
     if name not in BASELINES:
         raise ConfigError(f"baseline {name!r}: expected one of {', '.join(BASELINES)}.")
@@ -79,13 +79,13 @@ def write_baseline(name: str, learn: Dataset, out: Path, count: int, seed: int, 
         raise DataError(f"{learn.root}: has no normals to put defects into; add pictures under train/good.")
     if baseline.labelled and not any(learn.defects.values()):
         raise DataError(f"{learn.root}: has no labelled defects, which {name} pastes; add some, or use perlin or cutpaste.")
-    check_output(out, overwrite, [item.image for item in learn.good])
+    check_output(out, PAIRS, overwrite, [item.image for item in learn.good])
     defects = {key: [load_sample(item) for item in items] for key, items in learn.defects.items() if items} if baseline.labelled else {}
     pictures = Pictures(learn.good)
     material = gather(defects, pictures)
     asked = SamplingPlan(sorted(defects) or [name], [item.image for item in learn.good], seed)
     places = {item.image: i for i, item in enumerate(learn.good)}
-    prepare_output(out, overwrite)
+    prepare_output(out, PAIRS, overwrite)
     folder = PairFolder(out)
     folder.begin()
     made: dict[str, int] = {}
