@@ -53,3 +53,9 @@ def test_a_full_folder_is_refused(run: Callable[..., Any], tmp_path: Path) -> No
     assert result.exit_code == 2 and "not empty" in result.stderr
     assert run("demo", "-o", tmp_path, "--overwrite").exit_code == 2  # it is not ours
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_no_pair_at_all_is_the_status_1(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "run_demo", lambda *_: {**SUMMARY, "accepted": 0})
+    result = run("demo")
+    assert result.exit_code == 1 and "none of 30 attempts was accepted" in result.stderr

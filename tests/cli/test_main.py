@@ -132,6 +132,12 @@ def test_interrupting_exits_with_130_without_a_traceback(monkeypatch: pytest.Mon
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "\nflawsmith: stopped.\n")
 
 
+def test_the_command_line_is_a_thin_layer() -> None:
+    for file in Path(importlib.import_module("flawsmith.cli").__file__ or "").parent.glob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        assert not [name for name in ("reports", "training", "generation", "metrics", "models") if f"flawsmith.{name}" in text], file
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes and signals are POSIX's")
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     code = """

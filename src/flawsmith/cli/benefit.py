@@ -38,8 +38,16 @@ from flawsmith.cli import options
 @options.overwrite
 @click.option("--resume", is_flag=True, help="Go on with what REPORT still lacks.")
 @options.device
-@click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Jobs side by side; 0 = one by one.  [default: a core each]")
-@options.threads
+@click.option(
+    "--workers", type=click.IntRange(min=0), metavar="N", help="Jobs side by side; 0 = one by one.  [default: a core each; 1 on a GPU]"
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="CPU threads of every job; 0 = one where jobs run side by side, else all cores.  [default: 0]",
+)
 @options.quiet
 @options.as_json
 def benefit(
@@ -113,7 +121,6 @@ def benefit(
     if as_json:
         options.print_json(result)
     elif not quiet:
-        from flawsmith.reports.benefit import print_benefit
+        from flawsmith.workflows.terminal import show_benefit
 
-        print_benefit(result)
-        click.echo(f"Look at {report / 'report.html'}")
+        show_benefit(result, report)

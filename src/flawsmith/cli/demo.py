@@ -21,6 +21,7 @@ def demo(folder: Path, quick: bool, overwrite: bool, threads: int, quiet: bool, 
 
     Needs the package elpv-dataset: pip install 'flawsmith[demo]'.
     """
+    from flawsmith.core.errors import DataError
     from flawsmith.demo.run import run_demo
 
     with options.resumable(folder.exists, add="--overwrite", how="To start again"):
@@ -37,3 +38,5 @@ def demo(folder: Path, quick: bool, overwrite: bool, threads: int, quiet: bool, 
             "  flawsmith fit path/to/your/data -o runs/mine\n"
             "  flawsmith generate runs/mine -o pairs --count 100"
         )
+    if not result["accepted"]:
+        raise DataError(f"{folder}: none of {result['attempts']} attempts was accepted; look at {result['report']} for the reasons.")

@@ -68,8 +68,6 @@ def evaluate(
     if as_json:
         options.print_json(result)
     elif not quiet:
-        from flawsmith.reports.evaluation import print_tables
+        from flawsmith.workflows.terminal import show_evaluation
 
-        print_tables(result)
-        if report is not None:
-            click.echo(f"Look at {report / 'report.html'}")
+        show_evaluation(result, report)

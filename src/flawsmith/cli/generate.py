@@ -27,7 +27,7 @@ from flawsmith.cli import options
 @click.option("--per-image", default="1", show_default=True, metavar="N", help="Defects in one picture: 2 or 1-3.")
 @click.option("--mix", is_flag=True, help="Let the kinds of defect in one picture differ (into the folder `combined`).")
 @click.option("--plan", type=options.path, metavar="FILE", help="JSON lines, one row per wanted pair; see --dry-run.")
-@click.option("--pick-from", type=click.IntRange(min=0), default=0, metavar="M", help="Make M pairs, keep the N that differ most.")
+@click.option("--pick-from", type=click.IntRange(min=0), default=0, metavar="M", help="Make M pairs, keep the N that differ most; 0 = off.")
 @click.option("--dry-run", is_flag=True, help="Draw nothing: write OUT/plan.jsonl and OUT/plan.png, a sheet of outlines.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The same seed makes the same pairs.")
 @click.option("--start", type=click.IntRange(min=0), default=0, metavar="INDEX", help="Number of the first pair.  [default: 0]")
@@ -83,7 +83,9 @@ def generate(
         raise click.UsageError("--count: is missing; say how many accepted pairs are wanted, or give a --plan.")
     # before the model is loaded, so that a misspelt key costs no wait
     override(Config(), settings, ("generation", "quality"))
-    with options.resumable(lambda: _begun(out)):
+    from flawsmith.workflows.terminal import has_pairs, require_pairs, show_pairs
+
+    with options.resumable(lambda: has_pairs(out)):
         generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone)
         result = generator.generate(
             out,
@@ -114,40 +116,6 @@ def generate(
     elif dry_run:
         click.echo(f"Nothing was drawn. Look at {out / 'plan.png'}; `--plan {out / 'plan.jsonl'}` makes these pairs.")
     else:
-        _tell(out)
+        show_pairs(out)
     if not dry_run:
-        _ask_for_one(out)
-
-
-def _ask_for_one(out: Path) -> None:
-    """Raise DataError when no pair in OUT was accepted: there is nothing that can be used."""
-    from flawsmith.core.errors import DataError
-    from flawsmith.pairs.folder import PairFolder
-
-    pairs = PairFolder(out).read()
-    if not any(pair.accepted for pair in pairs):
-        raise DataError(
-            f"{out}: none of {len(pairs)} attempts was accepted, so there are no pairs. Look at {out / 'report.html'} for the reasons; let "
-            "`flawsmith fit` take longer, or loosen the check that refuses most with --set quality.KEY=VALUE."
-        )
-
-
-def _begun(out: Path) -> bool:
-    from flawsmith.pairs.folder import PairFolder
-
-    return PairFolder(out).begun
-
-
-def _tell(out: Path) -> None:
-    """Print the reject table, and how many pairs there are; with too few, that and why."""
-    from flawsmith.pairs.folder import PairFolder
-    from flawsmith.pairs.pair import ACCEPTED, FAILED
-    from flawsmith.reports.verdicts import print_table, reject_table
-
-    pairs = PairFolder(out).read()
-    accepted, failed = (sum(pair.verdict == verdict for pair in pairs) for verdict in (ACCEPTED, FAILED))
-    print_table(pairs)
-    if failed:
-        reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(pairs) if name != "pick"][:3])  # a pick is no fault
-        click.echo(f"{failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
-    click.echo(f"{accepted} pairs accepted of {len(pairs)} attempts, in {out}. Look at {out / 'report.html'}")
+        require_pairs(out)

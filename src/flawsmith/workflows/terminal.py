@@ -1,0 +1,50 @@
+"""What a terminal shows at the end of a command: the tables of a report, and where it lies."""
+
+from pathlib import Path
+from typing import Any
+
+from flawsmith.core.errors import DataError
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import ACCEPTED, FAILED
+from flawsmith.reports.benefit import print_benefit
+from flawsmith.reports.evaluation import print_tables
+from flawsmith.reports.verdicts import print_table, reject_table
+
+
+def has_pairs(out: Path) -> bool:
+    """Return whether `generate` has begun to write pairs into OUT, so that it can go on."""
+    return PairFolder(out).begun
+
+
+def show_pairs(out: Path) -> None:
+    """Print the rejections per check, and how many pairs there are in OUT; with fewer than wanted, that and why."""
+    pairs = PairFolder(out).read()
+    accepted, failed = (sum(pair.verdict == verdict for pair in pairs) for verdict in (ACCEPTED, FAILED))
+    print_table(pairs)
+    if failed:
+        reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(pairs) if name != "pick"][:3])  # a pick is no fault
+        print(f"{failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
+    print(f"{accepted} pairs accepted of {len(pairs)} attempts, in {out}. Look at {out / 'report.html'}")
+
+
+def require_pairs(out: Path) -> None:
+    """Raise DataError when no pair in OUT was accepted: there is nothing that can be used."""
+    pairs = PairFolder(out).read()
+    if not any(pair.accepted for pair in pairs):
+        raise DataError(
+            f"{out}: none of {len(pairs)} attempts was accepted, so there are no pairs. Look at {out / 'report.html'} for the reasons; let "
+            "`flawsmith fit` take longer, or loosen the check that refuses most with --set quality.KEY=VALUE."
+        )
+
+
+def show_evaluation(result: dict[str, Any], report: Path | None) -> None:
+    """Print the tables of what `evaluate` returned, and where the report lies."""
+    print_tables(result)
+    if report is not None:
+        print(f"Look at {report / 'report.html'}")
+
+
+def show_benefit(result: dict[str, Any], report: Path) -> None:
+    """Print the tables of what `benefit` returned, and where the report lies."""
+    print_benefit(result)
+    print(f"Look at {report / 'report.html'}")
