@@ -101,7 +101,7 @@ def train(
 
             with clock.on("write"):
                 if main and (state.step % training.log_every == 0 or state.step == training.steps):
-                    row = {"step": state.step, **state.means(), "learning_rate": rate, "seconds": round(clock.seconds, 2)}
+                    row = {"step": state.step, **state.means(), "learning_rate": rate, "seconds": round(clock.seconds, 3)}
                     folder.tell(row)
                     if board:
                         board.write(row)
