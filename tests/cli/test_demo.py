@@ -10,6 +10,7 @@ import pytest
 from flawsmith.demo import run as demo
 
 SUMMARY = {"accepted": 24, "attempts": 30, "seconds": {"total": 90.0}, "sheet": "demo/pairs/sheet.png", "report": "demo/report.html"}
+SUMMARY |= {"warning": "What was learned is not good enough yet."}
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_it_ends_with_the_files_to_look_at_and_the_next_command(run: Callable[..
     for words in (
         "24 new pairs from 30 attempts in 1.5 minutes",
         "demo/pairs/sheet.png",
+        "What was learned is not good enough yet.",
         "demo/report.html",
         "flawsmith check path/to/your",
     ):

@@ -32,8 +32,7 @@ def demo(folder: Path, quick: bool, overwrite: bool, threads: int, quiet: bool, 
         click.echo(
             f"\n{result['accepted']} new pairs from {result['attempts']} attempts in {result['seconds']['total'] / 60:.1f} minutes.\n"
             f"  pictures  {result['sheet']}\n"
-            f"  report    {result['report']}\n\n"
-            "Your own pictures next:\n"
+            f"  report    {result['report']}\n\n" + (f"{result['warning']}\n\n" if result["warning"] else "") + "Your own pictures next:\n"
             "  flawsmith check path/to/your/data\n"
             "  flawsmith fit path/to/your/data -o runs/mine\n"
             "  flawsmith generate runs/mine -o pairs --count 100"

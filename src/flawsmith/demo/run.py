@@ -17,6 +17,7 @@ from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.demo.cells import write_cells
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.quality.readiness import warning
 from flawsmith.reports.html import write_report
 from flawsmith.reports.sheets import write_sheet
 
@@ -86,6 +87,7 @@ def _run_all(folder: Path, quick: bool, threads: int, quiet: bool) -> dict[str, 
         "attempts": len(attempts),
         "accepted": sum(pair.accepted for pair in attempts),
         "peak_memory_mb": peak_memory(),
+        "warning": warning(run),
         "sheet": str(sheet),
         "report": str(report),
         "source": SOURCE,

@@ -34,6 +34,12 @@ class Exemplar:
     others: np.ndarray | None = None  # (S, S) bool, further defects of the picture in that window; None = none
     shown: np.ndarray | None = None  # (S, S) bool, the window's pixels that lie in the picture; None = all
     border: tuple[bool, bool, bool, bool] = (False,) * 4  # the picture's border that the defect reaches: top, left, bottom, right
+    group: str | None = None  # the physical specimen it is on, where known
+
+    @property
+    def specimen(self) -> str:
+        """What other exemplars must differ in to be independent of this one: the physical specimen where known, else the picture."""
+        return self.source if self.group is None else f"group {self.group}"
 
     def centre(self) -> tuple[int, int]:
         """Return the row and column of `shape` on which the window is centred."""
@@ -74,6 +80,7 @@ def _exemplar(name: str, sample: Sample, one: Component, window: int) -> Exempla
             box.top + box.height >= height - REACHED,
             box.left + box.width >= width - REACHED,
         ),
+        group=sample.group,
     )
 
 
@@ -87,7 +94,7 @@ def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
         tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
         tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
         tensors[f"{i}.shown"] = torch.from_numpy(np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown))
-        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border})
+        rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border, "group": e.group})
     write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
 
@@ -110,4 +117,6 @@ def _example(arrays: dict[str, np.ndarray], i: int, row: dict[str, Any]) -> Exem
     mask, shape = arrays[f"{i}.mask"], arrays[f"{i}.shape"]
     others = arrays.get(f"{i}.others", np.zeros_like(mask))  # files of before have none
     shown, border = arrays.get(f"{i}.shown"), tuple(row.get("border", (False,) * 4))
-    return Exemplar(row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border)
+    return Exemplar(
+        row["defect"], image, mask, shape, tuple(row["place"]), row["area"], row["source"], others, shown, border, row.get("group")
+    )

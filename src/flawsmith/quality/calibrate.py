@@ -13,13 +13,13 @@ from flawsmith.dataset.windows import cut
 from flawsmith.images.pixel_range import shares
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
+from flawsmith.quality.joint import Measured, joint_limits
 from flawsmith.quality.limits import Limit, Limits, widened
 from flawsmith.quality.patch_novelty import banks
 from flawsmith.quality.registry import Rule, checks, rules
-from flawsmith.quality.view import Known, View
+from flawsmith.quality.view import MOST, Known, View
 
-POOLED = 5  # a kind with fewer examples borrows what the other kinds show
-MOST = 48  # examples per kind that are measured
+POOLED = 5  # a kind with fewer examples borrows what the other kinds show; of fewer specimens, their sizes are allowed, too
 ODD = 0.02  # share of the real values at either end that is taken for oddly labelled
 REFERENCES = 192  # windows of normals that a picture is compared with
 HELD = 48  # other windows of normals, which tell how far apart normals are
@@ -36,18 +36,23 @@ def calibrate(examples: Sequence[Exemplar], normals: Sequence[np.ndarray], produ
     references = banks(turned[0], turned[1], numpy_generator(0, "limits", "patches"))
     own = {name: [e for e in examples if e.defect == name] for name in product.shape.defects}
     known = Known(product, own, config.quality, config.generation.feather, references)
-    views = {name: [View.of_real(example, known) for example in _few(real)] for name, real in own.items()}
+    views = {name: [View.of_real(example, known) for example in known.some(name)] for name in own}
     shown = {name: _shown(seen) for name, seen in views.items()}
     faulty = {name: _faulty(seen[: MOST // 2], windows) for name, seen in views.items()}
     pooled = {name: [value for values in shown.values() for value in values.get(name, [])] for name in rules()}
+    specimens = {name: len({view.specimen for view in seen}) for name, seen in views.items()}
     kinds = {
         defect: {
-            name: _limit(rule, real.get(name, []), pooled[name], faulty[defect].get(name, []), config.quality.margin)
+            name: _limit(rule, real.get(name, []), pooled[name], faulty[defect].get(name, []), config.quality.margin, specimens[defect])
             for name, (_, rule) in rules().items()
+            if not rule.joint
             if real.get(name) or (pooled[name] and rule.shared != "own")
         }
         for defect, real in shown.items()
     }
+    measured = [Measured(name, view.specimen, _joint_scores(view)) for name, seen in views.items() for view in seen]
+    for defect, own_limits in joint_limits(measured, faulty, config.quality.margin).items():
+        kinds[defect] |= own_limits
     return Limits(kinds, references)
 
 
@@ -72,19 +77,23 @@ class Windows:
         return shares(cut(image, top, left, side), self._product.scale, self._product.shape.colours)
 
 
-def _few(examples: Sequence[Exemplar]) -> list[Exemplar]:
-    """Return MOST examples at most, spread evenly."""
-    if len(examples) <= MOST:
-        return list(examples)
-    return [examples[i] for i in np.linspace(0, len(examples) - 1, MOST).round().astype(int)]
-
-
 def _shown(views: Sequence[View]) -> dict[str, list[float]]:
     """Return what the real defects of one kind show, by score."""
     found: dict[str, list[float]] = {}
     for check in checks() if views else ():
         found |= check.values_of(views)
     return found
+
+
+def _joint_scores(view: View) -> dict[str, float]:
+    """Return a real defect's scores whose limits are set together."""
+    return {
+        name: value
+        for check in checks()
+        if check.rules
+        for name, value in check.measure(view).items()
+        if name in check.rules and check.rules[name].joint
+    }
 
 
 def _faulty(views: Sequence[View], windows: Windows) -> dict[str, list[float]]:
@@ -97,31 +106,33 @@ def _faulty(views: Sequence[View], windows: Windows) -> dict[str, list[float]]:
         for check in calibrated:
             for name, fault in check.faults(view, normal, generators[check.name]):
                 scores = check.measure(fault)
-                if name in scores:
-                    found[name].append(scores[name])
+                for told in [name] if name in check.rules else scores:  # a fault of the check as a whole counts for all its scores
+                    if told in scores:
+                        found[told].append(scores[told])
     return dict(found)
 
 
-def _limit(rule: Rule, own: Sequence[float], pooled: Sequence[float], faults: Iterable[float], margin: float) -> Limit:
+def _limit(rule: Rule, own: Sequence[float], pooled: Sequence[float], faults: Iterable[float], margin: float, specimens: int) -> Limit:
     if len(own) < POOLED and rule.shared != "own":
-        own = pooled
-    others = pooled if rule.shared == "all" else []
+        own, specimens = pooled, len(pooled)
+    others = pooled if rule.shared == "all" or (rule.shared == "own" and specimens < POOLED) else []
     bare = Limit(None, None, len(own), min(own), float(np.median(own)), max(own), 0.0, None)
-    limit = widened(rule, _bare(rule, own, others, bare), margin)
-    rest = [widened(rule, _bare(rule, [*own[:i], *own[i + 1 :]] or own, others, bare), margin) for i in range(len(own))]
+    limit = widened(rule, _bare(rule, own, others, bare, specimens), margin)
+    rest = [widened(rule, _bare(rule, [*own[:i], *own[i + 1 :]] or own, others, bare, specimens), margin) for i in range(len(own))]
     passed = [one.allows(value) for value, one in zip(own, rest, strict=True)]
     rejected = [not limit.allows(value) for value in faults]
     return replace(limit, passed=float(np.mean(passed)), rejected=float(np.mean(rejected)) if rejected else None)
 
 
-def _bare(rule: Rule, own: Sequence[float], others: Sequence[float], limit: Limit) -> Limit:
+def _bare(rule: Rule, own: Sequence[float], others: Sequence[float], limit: Limit, specimens: int) -> Limit:
     """Return the limit with its bounds at a margin of 0, and what a margin gives.
 
     The bounds are the range of the kind's own values without ODD at each end, and that of the `others` without their outer twentieths. A
     margin widens by the factor 1 + margin on the ratio scale (to the power `least`), else by margin times the standard deviation or
-    `least`, whichever is more. Few values have not shown their range yet: for up to four the widening is twice as wide, then ever less.
+    `least`, whichever is more. Few specimens have not shown their range yet: for one or two the widening is three times as wide, for four
+    twice, then ever less.
     """
     ends = [np.quantile(own, [ODD, 1 - ODD])] + ([np.quantile(others, [0.05, 0.95])] if len(others) else [])
     least, most = float(min(a for a, _ in ends)), float(max(b for _, b in ends))
-    give = (1 + min(1.0, 4 / len(own))) * (rule.least if rule.ratio else max(float(np.std(own)), rule.least))
+    give = (1 + min(2.0, 4 / max(1, specimens))) * (rule.least if rule.ratio else max(float(np.std(own)), rule.least))
     return replace(limit, bare_low=least if rule.low else None, bare_high=most if rule.high else None, give=give)

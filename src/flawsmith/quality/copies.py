@@ -26,7 +26,7 @@ COVERED = 0.25  # share of a shrunk pixel from which on it belongs to the grown 
 STEP = 0.5  # the limit lies this share of the way from what real defects reach among themselves to 1
 EXPECTED = 0.6  # what they reach, counted as PRIOR values: few real defects say little about it
 PRIOR = 4
-LOWEST, HIGHEST = 0.6, 0.85  # of the limit; training defects pasted with the product's blend scored 0.95 or more on five products
+LOWEST, HIGHEST = 0.6, 0.9  # of the limit; training defects pasted with the product's blend scored 0.95 or more on five products
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,17 @@ class Rule:
     least: float  # power of the factor, or the least distance that the margin is taken of
     shared: Literal["own", "few", "all"]  # whether other kinds count: never, where a kind has few examples, always
     follows: Literal["", "size", "severity"] = ""  # what a user may ask to be otherwise, which is then not held against it
+    joint: bool = (
+        False  # widened with all other joint scores at once, so that they all together pass most real defects (`quality/joint.py`)
+    )
+
+
+def joint_rule(text: str, least: float, low: bool = True) -> Rule:
+    """Return the rule of a score on a scale of log2 whose limit is set together with those of the other joint scores.
+
+    least: the least deviation that the widening is taken of; low: whether too little is a fault; too much always is.
+    """
+    return Rule(text, low, True, False, least, "few", joint=True)
 
 
 def measured_nothing(_: View) -> Scores:
@@ -72,8 +83,8 @@ class Check:
     decides: bool = False  # where it says no, the others have nothing to look at
 
     def values_of(self, views: Sequence[View]) -> dict[str, list[float]]:
-        """Return what the real defects of one kind show, by score; only scores with a rule count."""
-        if not self.rules:
+        """Return what the real defects of one kind show, by score; only scores with a rule of their own count."""
+        if all(rule.joint for rule in self.rules.values()):
             return {}
         learned = (self.learn or each_by_itself(self.measure))(views)
         return {name: values for name, values in learned.items() if name in self.rules}

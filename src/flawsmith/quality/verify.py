@@ -28,7 +28,7 @@ class Verifier:
 
     def __init__(self, product: Product, limits: Limits, examples: Sequence[Exemplar], config: QualityConfig, feather: int) -> None:
         """examples: the real defects learned from; feather: pixels over which defects are blended in."""
-        self._limits = limits.at(config.margin)
+        self.limits = limits.at(config.margin)
         exemplars = {name: [e for e in examples if e.defect == name] for name in product.shape.defects}
         self.known = Known(product, exemplars, config, feather, limits.references)
 
@@ -51,7 +51,7 @@ class Verifier:
                 reasons.append(Reason(check.name, text))
             if reasons and check.decides:
                 break
-            reasons += self._limits.reasons(view.candidate.defect, held_to_real_ones(check, own, view.candidate))
+            reasons += self.limits.reasons(view.candidate.defect, held_to_real_ones(check, own, view.candidate))
         return Verdict({name: round(float(value), 4) for name, value in scores.items()}, reasons)
 
     def crop(self, candidate: Candidate) -> Crop:

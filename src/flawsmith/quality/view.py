@@ -14,8 +14,11 @@ from flawsmith.dataset.windows import bounding_box, grow
 from flawsmith.images.pixel_range import shares
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
+from flawsmith.quality.border import Lines, Surroundings, lines_across, surroundings
 from flawsmith.quality.mask_shape import shape_scores
 from flawsmith.quality.patch_novelty import Bank
+
+MOST = 48  # real defects of a kind that are measured
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,11 @@ class Known:
             self._kept[key] = make()
         return self._kept[key]
 
+    def some(self, defect: str) -> list[Exemplar]:
+        """Return MOST of the real defects of a kind at most, spread evenly."""
+        own = list(self.exemplars.get(defect, ()))
+        return own if len(own) <= MOST else [own[i] for i in np.linspace(0, len(own) - 1, MOST).round().astype(int)]
+
     @property
     def binarised(self) -> bool:
         """Whether the product's pictures have dark and bright pixels only: they have no grain and no soft edges."""
@@ -78,6 +86,11 @@ class View:
         before = None if normal is None else self._stored(normal)
         mask = self.mask if mask is None else mask
         return View(replace(self.candidate, image=self._stored(picture), normal=before, mask=mask, **more), self.known, self.exemplar)
+
+    @property
+    def specimen(self) -> str:
+        """The physical specimen, or else the picture, of a real defect; empty for a drawn one."""
+        return "" if self.exemplar is None else self.exemplar.specimen
 
     @property
     def mask(self) -> np.ndarray:
@@ -117,6 +130,16 @@ class View:
     def surrounded(self) -> bool:
         """Whether the mask leaves enough of the picture to say what is around it."""
         return bool((~grow(self.mask, BLEED)).sum() >= max(FEW, 0.05 * self.mask.size))
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The defect with what is around it."""
+        return surroundings(self.picture, self.mask, self.others)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """Lines of grey values across the border of the mask."""
+        return lines_across(self.picture, self.mask, self.others)
 
     @cached_property
     def window(self) -> tuple[slice, slice]:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -26,12 +27,14 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
 from flawsmith.training.initial import start_from
-from flawsmith.training.loop import Trained, train
+from flawsmith.training.loop import Trained, Watch, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
 from flawsmith.training.prepare import TrainingData, prepare_training
 from flawsmith.training.resume import as_begun, go_on_with
 from flawsmith.training.run_folder import RUN, RunFolder
+
+Watching = Callable[[TrainingData, DualModel, Config], Watch]
 
 
 def fit_run(
@@ -43,8 +46,9 @@ def fit_run(
     device: str = "auto",
     threads: int = 0,
     quiet: bool = False,
+    watching: Watching | None = None,
 ) -> dict[str, Any]:
-    """Do what `workflows.fit.fit` says, and return what it returns."""
+    """Do what `workflows.fit.fit` says, and return what it returns; watching: what looks at the previews."""
     folder = RunFolder(Path(run))
     own = folder.config() if resume else None
     config = (as_begun(own, config) if config else own) if own else config or preset("tiny")
@@ -53,11 +57,18 @@ def fit_run(
     find_sampler(config.generation.sampler)  # one that is not there is told before the work
     use_threads(threads)
     with hold(folder.path) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
-        return _fit_run(data, folder, config, own, overwrite, device, quiet)
+        return _fit_run(data, folder, config, own, overwrite, device, quiet, watching)
 
 
 def _fit_run(
-    data: str | Path | Dataset, folder: RunFolder, config: Config, own: Config | None, overwrite: bool, device: str, quiet: bool
+    data: str | Path | Dataset,
+    folder: RunFolder,
+    config: Config,
+    own: Config | None,
+    overwrite: bool,
+    device: str,
+    quiet: bool,
+    watching: Watching | None,
 ) -> dict[str, Any]:
     """Do what `fit_run` says, as the only one that writes to the folder; own: the configuration of a run that goes on."""
     begun = time.monotonic()
@@ -91,7 +102,8 @@ def _fit_run(
         how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
-    trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet)
+    watch = None if watching is None else watching(learned, model, config)
+    trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet, watch)
     result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
     split = {name: round(seconds, 2) for name, seconds in trained.split.items()}
     result |= {"seconds": {**split, "total": round(time.monotonic() - begun, 2)}}

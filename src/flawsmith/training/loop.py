@@ -12,6 +12,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
 from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.models.dual_model import DualModel
+from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.clock import Clock
 from flawsmith.training.ema import MovingAverage
 from flawsmith.training.objective import Objective
@@ -23,6 +24,8 @@ from flawsmith.training.rate import is_over, learning_rate
 from flawsmith.training.run_folder import RunFolder
 from flawsmith.training.state import State
 from flawsmith.training.windows import Windows
+
+Watch = Callable[[int, float, list[tuple[Task, Drawn]]], None]  # gets step, seconds of training, and what previews show
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def train(
     init: dict[str, int] | None = None,
     resume: bool = False,
     quiet: bool = False,
+    watch: Watch | None = None,
 ) -> Trained:
     """Train `model` on `device` as `config` says, leave checkpoints, log and previews in `folder`, and return what was done.
 
@@ -107,13 +111,17 @@ def train(
                         board.write(row)
                     progress.update(state.step, clock.seconds, row["loss"])
                 if previews and state.step % training.preview_every == 0:
-                    previews.draw(model, state.average, config, state.step)
+                    shown = previews.draw(model, state.average, config, state.step)
+                    if watch:
+                        watch(state.step, clock.seconds, shown)
                 if state.step % training.checkpoint_every == 0:
                     keep()
         seconds = clock.seconds
         keep()
     if previews:
-        previews.draw(model, state.average, config, state.step)
+        shown = previews.draw(model, state.average, config, state.step, last=True)
+        if watch:
+            watch(state.step, seconds, shown)
     if board:
         board.close()
     return Trained(state, before, seconds, clock.split)

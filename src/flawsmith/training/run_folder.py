@@ -25,6 +25,7 @@ RUN = Kind(
         r"log\.jsonl",
         r"model/\w+\.safetensors",
         r"checkpoints/step-\d+\.safetensors",
+        r"looks\.jsonl",
         r"previews/[^/]+\.(png|json)",
         r"tensorboard/events\.out\.tfevents\.[^/]+",
     ),

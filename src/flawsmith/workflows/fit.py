@@ -1,12 +1,21 @@
 """`flawsmith fit`: learn, then say what came of it."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from flawsmith.config.schema import Config
+from flawsmith.core.files import append_line, read_lines, write_json
 from flawsmith.core.progress import say
 from flawsmith.dataset.sample import Dataset
+from flawsmith.generation.previewing import PreviewJudge
+from flawsmith.models.dual_model import DualModel
+from flawsmith.quality.readiness import Look, Readiness, assess, look_at
+from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.fitting import fit_run
+from flawsmith.training.loop import Watch
+from flawsmith.training.prepare import TrainingData
 
 
 def fit(
@@ -25,7 +34,37 @@ def fit(
     may differ (`training.resume.FREE`), such as the limits training.steps and training.minutes. Stopped by Ctrl-C or SIGTERM it keeps what
     it has learned. Raises FlawsmithError for bad data, a bad configuration or a folder that is not empty.
     """
-    result = fit_run(data, run, config, resume, overwrite, device, threads, quiet)
+    looks = Looks(Path(run))
+    result = fit_run(data, run, config, resume, overwrite, device, threads, quiet, looks.watching)
     if "note" in result and not quiet:
         say(result["note"])
+    readiness = looks.assess(result["steps"])
+    if readiness is not None:
+        result |= {"readiness": readiness.to_json()}
+        write_json(Path(run) / "fit.json", result)
+        if not quiet:
+            say(readiness.text)
     return result
+
+
+class Looks:
+    """What the checks say of a training's previews, kept in RUN/looks.jsonl, so that a resumed training goes on with it."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / "looks.jsonl"
+
+    def watching(self, learned: TrainingData, model: DualModel, config: Config) -> Watch:
+        """Return what puts previews through the checks."""
+        judge = PreviewJudge(learned, model, config)
+
+        def watch(step: int, seconds: float, shown: list[tuple[Task, Drawn]]) -> None:
+            refusals = judge.refusals([task for task, _ in shown], [drawn for _, drawn in shown])
+            append_line(self._path, json.dumps(asdict(look_at(step, seconds, refusals))))
+
+        return watch
+
+    def assess(self, step: int) -> Readiness | None:
+        """Return what the looks up to a step say; None where there was none at it."""
+        rows = read_lines(self._path) if self._path.is_file() else []
+        looks = [Look(**row) for row in rows if row["step"] <= step]
+        return assess(looks) if looks and looks[-1].step == step else None

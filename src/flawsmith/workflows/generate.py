@@ -11,12 +11,13 @@ from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import append_line, write_bytes, write_text
 from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
-from flawsmith.core.progress import Advance, progress, working
+from flawsmith.core.progress import Advance, progress, say, working
 from flawsmith.generation.generator import Generator, Summary, load_generator
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
 from flawsmith.pairs.folder import PAIRS
 from flawsmith.product.product import Product
+from flawsmith.quality.readiness import warning
 from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.plans import PlanEntry, plan_sheet
@@ -85,6 +86,8 @@ class LoadedRun:
             write_sheet(out)
             write_run_report(out, self.generator.run, facts)
         summary.seconds["report"] = round(time.monotonic() - start, 3)
+        if not quiet and (told := warning(self.generator.run)) is not None:
+            say(f"{self.generator.run}: {told}")
         return summary
 
     def _write_plan(self, job: PreparedRequest, out: Path, quiet: bool) -> None:

@@ -60,7 +60,7 @@ def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[t
 
 
 RULES = {
-    "seam": Rule("just beyond the blend a border shows {:.2f} times as much as the texture", False, True, True, 0.3, "all"),
-    "halo": Rule("where the blend ends a border shows {:.2f} times as much as the texture", False, True, True, 0.4, "all"),
+    "seam": Rule("just beyond the blend a border shows {:.2f} times as much as the texture", False, True, True, 0.45, "all"),
+    "halo": Rule("where the blend ends a border shows {:.2f} times as much as the texture", False, True, True, 0.6, "all"),
 }
 CHECK = Check("seam", "Is there no line where the new pixels begin?", faults, measure, rules=RULES, learn=learn)

@@ -8,7 +8,7 @@ from flawsmith.compositing.margins import BLEED
 from flawsmith.dataset.windows import grow
 from flawsmith.images.filling import fill
 from flawsmith.quality.registry import Check, Rule, each_by_itself
-from flawsmith.quality.view import View
+from flawsmith.quality.view import Known, View
 
 
 def apparent_change(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
@@ -30,23 +30,34 @@ def visibility(change: np.ndarray, mask: np.ndarray) -> float:
 def measure(view: View) -> dict[str, float]:
     """Return the mean change inside the mask, against the normal or, without one, against the surroundings continued over it."""
     if view.change is None:
-        return {"visible": visibility(apparent_change(view.picture, view.mask), view.mask)}
+        return {"visible": visibility(apparent_change(view.picture, view.mask, view.others), view.mask)}
     return {"visible": visibility(view.change, view.mask)}
 
 
 def learn(views: Sequence[View]) -> dict[str, list[float]]:
     """Return what real defects show against their surroundings, without those that fill their window."""
+    return each_by_itself(measure)([view for view in views if view.surrounded])
 
-    def apparent(view: View) -> dict[str, float]:
-        return {"visible": visibility(apparent_change(view.picture, view.mask, view.others), view.mask)}
 
-    return each_by_itself(apparent)([view for view in views if view.surrounded])
+def faintest(known: Known, defect: str) -> float | None:
+    """Return the mean change of the faintest real defect of a kind, as a share of the value range; None where none can be told."""
+
+    def make() -> float | None:
+        views = [View.of_real(example, known) for example in known.some(defect)]
+        return min(learn(views).get("visible", []), default=None)
+
+    found: float | None = known.once(("visible", defect), make)
+    return found
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
-    """Return the sentence for a change below the camera's noise or below what counts as a change."""
-    config = view.known.config
-    floor = max(config.visible * view.known.product.noise, config.change)
+    """Return the sentence for a change below `quality.visible` times the camera's noise, or below `quality.change`.
+
+    Where real defects of the kind are fainter than the latter, half of the faintest is enough: a thin soft crack changes its mask by less.
+    """
+    config, real = view.known.config, faintest(view.known, view.candidate.defect)
+    enough = config.change if real is None else min(config.change, real / 2)
+    floor = max(config.visible * view.known.product.noise, enough)
     if scores["visible"] >= floor:
         return None
     return f"the mask's pixels changed by {scores['visible']:.3f} of the value range, at least {floor:.3f} is needed"

@@ -1,0 +1,237 @@
+"""The checks that look at the defect itself: each score measures what it says, real defects pass all of them, made faults do not."""
+
+import dataclasses
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+
+from flawsmith.config.schema import Config, QualityConfig
+from flawsmith.dataset.windows import bounding_box, grow
+from flawsmith.images.pixel_range import PixelRange
+from flawsmith.product.exemplars import Exemplar
+from flawsmith.product.product import Product
+from flawsmith.product.shape import ModelSpec
+from flawsmith.quality.border import lines_across, surroundings
+from flawsmith.quality.calibrate import calibrate
+from flawsmith.quality.checks.contrast import contrasts
+from flawsmith.quality.checks.edge import softness
+from flawsmith.quality.checks.profile import profile
+from flawsmith.quality.checks.structure import continuation
+from flawsmith.quality.checks.texture import distances, patches_inside
+from flawsmith.quality.joint import Measured, joint_width, ranges
+from flawsmith.quality.registry import joint_rule
+from flawsmith.quality.verify import Verifier
+from flawsmith.quality.view import Candidate
+
+SIDE = 64
+PRODUCT = Product(ModelSpec(("shade", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.004, {"shade": (1, 2), "spot": (1, 2)})
+
+
+def blob(g: np.random.Generator, radius: float = 13) -> np.ndarray:
+    """Return a soft irregular area (SIDE, SIDE) float32, 0 to 1, in the middle."""
+    noise = cv2.GaussianBlur(g.normal(size=(SIDE, SIDE)), (0, 0), 5)
+    away = np.hypot(*(np.mgrid[:SIDE, :SIDE] - SIDE / 2)) / (radius * (1 + 0.15 * noise / noise.std()))
+    return cv2.GaussianBlur((away < 1).astype(np.float32), (0, 0), 2.5)
+
+
+def normal(g: np.random.Generator) -> np.ndarray:
+    """Return a surface (SIDE, SIDE) float32 in shares with dark bars, as a solar cell has."""
+    rows = (np.arange(SIDE) + g.integers(100)) % 18
+    bars = np.where(rows < 4, 0.72, 1.0)[:, None]
+    surface = 0.55 * cv2.GaussianBlur(np.repeat(bars, SIDE, 1).astype(np.float32), (0, 0), 0.8)
+    return (surface + g.normal(0, 0.006, (SIDE, SIDE))).astype(np.float32)
+
+
+def defect(seed: int, kind: str = "shade") -> Exemplar:
+    """Return a real one: a soft dark area under which the bars go on, darkest in the middle; or a small bright spot that hides them."""
+    g = np.random.default_rng(seed)
+    surface = normal(g)
+    if kind == "shade":
+        soft = blob(g) * (1 + 0.15 * cv2.GaussianBlur(g.normal(size=(SIDE, SIDE)).astype(np.float32), (0, 0), 2) * 5)
+        picture = surface * (1 - g.uniform(0.4, 0.5) * soft)
+    else:
+        soft = blob(g, g.uniform(5, 7))
+        pattern = cv2.GaussianBlur(g.normal(size=(SIDE, SIDE)), (0, 0), 1.5)
+        picture = surface * (1 - soft) + soft * (g.uniform(0.75, 0.85) + 0.06 * pattern / pattern.std())
+    mask = soft > 0.4
+    b = bounding_box(mask)
+    shape = mask[b.top : b.top + b.height, b.left : b.left + b.width]
+    image = (255 * picture.clip(0, 1)).round().astype(np.uint8)[..., None]
+    return Exemplar(kind, image, mask, shape, (0.5, 0.5), int(mask.sum()), f"{kind}{seed}.png")
+
+
+REAL = [defect(i) for i in range(8)] + [defect(50 + i, "spot") for i in range(3)]
+NORMALS = [(255 * normal(np.random.default_rng(200 + i))).round().astype(np.uint8)[..., None] for i in range(5)]
+
+
+@pytest.fixture(scope="module")
+def verifier() -> Verifier:
+    config = Config()
+    return Verifier(PRODUCT, calibrate(REAL, NORMALS, PRODUCT, config), REAL, QualityConfig(), 3)
+
+
+def refused(verifier: Verifier, picture: np.ndarray, mask: np.ndarray, surface: np.ndarray, kind: str = "shade") -> set[str]:
+    image, before = ((255 * x.clip(0, 1)).round().astype(np.uint8)[..., None] for x in (picture, surface))
+    return {reason.check for reason in verifier.verify(Candidate(image, before, mask, kind)).reasons}
+
+
+@pytest.mark.parametrize("kind", ["shade", "spot"])
+def test_real_defects_that_were_not_seen_pass_all_checks_together(kind: str, verifier: Verifier) -> None:
+    refusals = [verifier.verify_real(defect(300 + i, kind)).reasons for i in range(20)]
+    assert np.mean([not reasons for reasons in refusals]) >= 0.9, refusals
+
+
+def faults() -> dict[str, Callable[[np.random.Generator, np.ndarray, np.ndarray], np.ndarray]]:
+    """Return pictures from (randomness, surface, soft area): what a model draws that has not learned enough."""
+
+    def tone(surface: np.ndarray, soft: np.ndarray, share: float) -> np.ndarray:
+        return share * surface[soft < 0.01].mean() + np.zeros_like(surface)
+
+    return {
+        "flat, hard": lambda _, s, soft: np.where(soft > 0.4, tone(s, soft, 0.55), s),
+        "structure wiped": lambda _, s, soft: s * (1 - soft) + soft * tone(s, soft, 0.55),
+        "a fifth of the contrast": lambda _, s, soft: s * (1 - 0.09 * soft),
+        "inverted": lambda _, s, soft: s * (1 + 0.45 * soft),
+        "hard edge": lambda _, s, soft: np.where(soft > 0.4, 0.55 * s, s),
+        "noise": lambda g, s, soft: s * (1 - 0.45 * soft) + (soft > 0.4) * g.normal(0, 0.1, s.shape),
+    }
+
+
+@pytest.mark.parametrize("name", list(faults()))
+def test_a_made_fault_is_refused_by_the_checks_of_the_defect_itself(name: str, verifier: Verifier) -> None:
+    count = 0
+    for seed in range(10):
+        g = np.random.default_rng(400 + seed)
+        surface, soft = normal(g), blob(g)
+        found = refused(verifier, faults()[name](g, surface, soft).astype(np.float32), soft > 0.4, surface)
+        count += bool(found & {"contrast", "profile", "edge", "structure", "texture"})
+    assert count >= 9
+
+
+def test_another_kind_s_inside_is_refused(verifier: Verifier) -> None:
+    for seed in range(5):
+        spot = defect(500 + seed, "spot")
+        found = {reason.check for reason in verifier.verify_real(dataclasses.replace(spot, defect="shade")).reasons}
+        assert found & {"contrast", "texture"}
+
+
+def test_how_selective_each_check_is_is_stored(verifier: Verifier) -> None:
+    limits = verifier.limits.kinds["shade"]
+    for names in (("tone0", "dark0", "bright0"), ("unevenness", "spread"), ("softness",), ("continues", "along"), ("strange", "missing")):
+        assert max(limits[name].rejected or 0.0 for name in names) >= 0.3, names
+        assert all(limits[name].passed >= 0.7 for name in names)
+
+
+# each score by itself
+
+
+def disc(radius: float = 16) -> np.ndarray:
+    return np.hypot(*(np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2)) <= radius
+
+
+def test_contrast_is_log2_of_the_ratio_in_each_colour() -> None:
+    picture = np.full((SIDE, SIDE, 3), 0.3, np.float32)
+    picture[disc()] = (0.7, 0.1, 0.3)
+    found = contrasts(surroundings(picture, disc(), None))
+    assert [found[f"tone{c}"] for c in range(3)] == pytest.approx([1, -1, 0], abs=1e-5)
+    picture[disc() & (np.arange(SIDE) < 28)[:, None]] = 0.5
+    found = contrasts(surroundings(picture, disc(), None))
+    assert found["dark1"] < found["tone1"] < found["bright1"] and found["bright1"] == pytest.approx(np.log2(0.6 / 0.4), abs=1e-5)
+    assert contrasts(surroundings(picture, np.ones((SIDE, SIDE), bool), None)) == {}
+
+
+def test_the_profile_tells_flat_from_uneven_and_middle_from_rim() -> None:
+    g = np.random.default_rng(0)
+    picture = g.normal(0.5, 0.05, (SIDE, SIDE, 1)).astype(np.float32)
+    flat = np.where(disc()[..., None], np.float32(0.3), picture)
+    assert profile(surroundings(flat, disc(), None))["spread"] < -2 < -0.3 < profile(surroundings(picture, disc(), None))["spread"] < 0.3
+    core = np.where(disc(6)[..., None], np.float32(0.1), flat)
+    assert profile(surroundings(core, disc(), None))["middle"] < -0.3 < abs(profile(surroundings(flat, disc(), None))["middle"]) + 0.5
+
+
+@pytest.mark.parametrize("shift", [-3, 0, 3])
+def test_softness_is_the_width_of_the_border_wherever_the_label_runs(shift: int) -> None:
+    widths = []
+    away = np.hypot(*(np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2))
+    for width in (1, 3, 6, 10):
+        picture = 0.7 - 0.4 * np.clip((16 + width / 2 - away) / width, 0, 1).astype(np.float32)
+        widths.append(softness(lines_across(picture[..., None], disc(16 + shift), None)))
+    assert all(a is not None and b is not None and a < b for a, b in zip(widths, widths[1:], strict=False))
+    assert widths[0] is not None and 2 ** widths[0] < 4
+
+
+def test_structure_goes_on_or_ends() -> None:
+    bars = (0.5 + 0.2 * np.sign(np.sin(np.arange(SIDE) / 3)))[:, None].repeat(SIDE, 1).astype(np.float32)
+    area = np.zeros((SIDE, SIDE), bool)
+    area[:, 20:44] = True  # its borders run across the bars
+    shaded, wiped = np.where(area, 0.6 * bars, bars), np.where(area, np.float32(0.3), bars)
+    on, off = (continuation(lines_across(x[..., None], area, None)) for x in (shaded, wiped))
+    assert on["continues"] == pytest.approx(np.log2(0.6), abs=0.1) and off["continues"] < -3
+    assert off["along"] < -2 < on["along"]
+    assert continuation(lines_across(np.full((SIDE, SIDE, 1), 0.5, np.float32), area, None)) == {}, "there is nothing to go on"
+
+
+def test_what_runs_along_the_border_is_no_structure_that_could_go_on() -> None:
+    """A frame of bars around a disc changes across its border alone; bars that meet it change along it."""
+    bars = (0.5 + 0.2 * np.sin(np.arange(SIDE) / 3))[:, None].repeat(SIDE, 1).astype(np.float32)[..., None]
+    area = np.zeros((SIDE, SIDE), bool)
+    area[20:44] = True
+    assert lines_across(bars, area, None).crossing.max() < 0.1
+    assert lines_across(bars, area.T, None).crossing.min() > 0.9
+
+
+def test_flat_patches_are_near_but_real_ones_are_missing() -> None:
+    g = np.random.default_rng(0)
+    real = [cv2.GaussianBlur(g.normal(0.5, 0.8, (SIDE, SIDE)), (0, 0), 3.0)[..., None].astype(np.float32) for _ in range(4)]
+    patches = [patches_inside(surroundings(x, disc(), None)) for x in real]
+    flat = patches_inside(surroundings(np.where(disc()[..., None], np.float32(0.5), real[0]), disc(), None))
+    like, plain = distances(patches[0], patches[1:]), distances(flat, patches[1:])
+    assert plain["missing"] > like["missing"] + 0.2 and plain["strange"] < like["strange"]
+
+
+def test_others_and_the_border_of_the_picture_are_no_surroundings() -> None:
+    picture = np.full((SIDE, SIDE, 1), 0.5, np.float32)
+    other = grow(disc(), 12) & ~grow(disc(), 2)
+    picture[other] = 1.0
+    assert not surroundings(picture, disc(), other).ring[other].any()
+    lines = lines_across(picture, disc(), other)
+    assert not lines.valid[:, lines.offsets > 3].any()
+    half = np.zeros((SIDE, SIDE), bool)
+    half[:30] = True
+    assert len(lines_across(picture, half, None).values) == SIDE, "one line for each pixel of the one side that is a border"
+
+
+# all limits at once
+
+
+def measured(kind: str, source: int, **scores: float) -> Measured:
+    return Measured(kind, str(source), scores)
+
+
+def test_the_width_lets_most_real_defects_pass_all_scores_together() -> None:
+    g = np.random.default_rng(0)
+    rules = {f"s{i}": joint_rule("{:.2f}", 0.01) for i in range(10)}
+    real = [measured("a", i, **{name: float(g.normal()) for name in rules}) for i in range(40)]
+    width, excesses = joint_width(real, rules)
+    assert np.mean([max(one.values()) <= width for one in excesses]) >= 0.95
+    spans = ranges(real, rules)
+    unseen = [max(spans["a", name].excess(rules[name], float(g.normal())) for name in rules) <= width for _ in range(300)]
+    assert np.mean(unseen) >= 0.9
+
+
+def test_few_values_borrow_the_deviation_and_fewer_the_range() -> None:
+    rules = {"s": joint_rule("{:.2f}", 0.01)}
+    many = [measured("many", i, s=float(i % 7)) for i in range(21)]
+    three = [measured("three", i, s=50 + 0.001 * i) for i in range(3)]
+    spans = ranges([*many, *three, measured("one", 0, s=3.0)], rules)
+    assert spans["three", "s"].low == 50 and spans["three", "s"].deviation > 1, "three alike have not shown their deviation"
+    assert spans["one", "s"].low == 0 and spans["one", "s"].high > 49
+    assert spans["many", "s"].deviation == pytest.approx(np.std([i % 7 for i in range(21)]), rel=0.15)
+
+
+def test_a_score_that_may_be_low_is_not_refused_for_it() -> None:
+    rules = {"s": joint_rule("{:.2f}", 0.01, low=False)}
+    span = ranges([measured("a", i, s=float(i)) for i in range(5)], rules)["a", "s"]
+    assert span.excess(rules["s"], -100) == 0 < span.excess(rules["s"], 100)
