@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flawsmith.compositing.extract import extract
+from flawsmith.compositing.extract import extract, least_size
 
 ALL = np.ones((24, 24), bool)
 
@@ -93,3 +93,11 @@ def test_what_is_kept_is_whole_parts_of_the_weak_mask(seed: int, height: int, wi
         assert found[part].all() or not found[part].any()
         if found[part].any():
             assert part.sum() >= 6 and (mask[part] > 0.5).any()
+
+
+@pytest.mark.parametrize(("smallest", "least"), [(1, 1), (2, 1), (7, 3), (12, 6), (500, 6)])
+def test_components_as_small_as_real_defects_are_kept(smallest: int, least: int) -> None:
+    assert least_size(smallest) == least
+    mask = np.zeros((24, 24), np.float32)
+    mask[5, 2 : 2 + smallest] = 1
+    assert extract(mask, ALL, least=least_size(smallest)).sum() == min(smallest, 22)

@@ -205,3 +205,12 @@ def test_free_the_mask_is_believed_where_the_whole_is_grey_itself() -> None:
     part = np.where(disc(), whole, 0)
     part[:, 32:] = 0  # and whether the part shows it there cannot be told
     assert consistency_free(whole, part, disc(), FLOOR) > 0.99
+
+
+def test_a_dead_pixel_is_refined_to_itself_and_consistent_with_its_change() -> None:
+    """Its change, smoothed, is above the level beside it, too; but there nothing has changed."""
+    pixel = box(20, 20, 1, 1)
+    soft, change = np.where(pixel, 0.8, 0).astype(np.float32), np.where(pixel, 0.5, 0).astype(np.float32)
+    fine = refine(soft, change, EVERYWHERE, FLOOR, least=1)
+    assert np.array_equal(fine, pixel) and consistency(change, fine, FLOOR) == 1
+    assert not refine(soft, change, EVERYWHERE, FLOOR).any(), "where real defects are larger it is a speck"

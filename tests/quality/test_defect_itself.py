@@ -235,3 +235,14 @@ def test_a_score_that_may_be_low_is_not_refused_for_it() -> None:
     rules = {"s": joint_rule("{:.2f}", 0.01, low=False)}
     span = ranges([measured("a", i, s=float(i)) for i in range(5)], rules)["a", "s"]
     assert span.excess(rules["s"], -100) == 0 < span.excess(rules["s"], 100)
+
+
+def test_a_fainter_defect_that_was_asked_for_is_not_refused_for_it(verifier: Verifier) -> None:
+    g = np.random.default_rng(7)
+    surface, soft = normal(g), blob(g)
+    picture = surface * (1 - 0.45 * 0.4 * soft)
+    image, before = ((255 * x.clip(0, 1)).round().astype(np.uint8)[..., None] for x in (picture, surface))
+    candidate = Candidate(image, before, soft > 0.4, "shade")
+    own = {"contrast", "profile", "edge", "structure", "texture"}
+    assert own & {reason.check for reason in verifier.verify(candidate).reasons}
+    assert not own & {reason.check for reason in verifier.verify(dataclasses.replace(candidate, severity=0.4)).reasons}

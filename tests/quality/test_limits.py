@@ -214,6 +214,22 @@ def test_few_values_are_widened_more_than_many() -> None:
     assert [high(count) for count in (1, 4, 40)] == [pytest.approx(factor * REAL[0].area) for factor in (8, 4, 2**1.1)]
 
 
+def test_flat_normals_do_not_make_every_defect_fail() -> None:
+    """Backlit parts are white all over: around a real speck nothing differs, around a drawn one a grey level may."""
+    speck = np.full((SIDE, SIDE, 1), 255, np.uint8)
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[20:27, 20:26] = True
+    speck[mask] = 0
+    real = [Exemplar("dent", speck, mask, mask[20:27, 20:26], (0.5, 0.5), 42, f"{i}.png") for i in range(4)]
+    product = dataclasses.replace(PRODUCT, shape=ModelSpec(("dent",), 1, SIDE))
+    flat = [np.full((80, 80, 1), 255, np.uint8)] * 4
+    found = calibrate(real, flat, product, config())
+    near = grow(mask, 4) & ~mask
+    drawn = np.where(near[..., None], np.uint8(254), speck)
+    reasons = Verifier(product, found, real, QualityConfig(), 3).verify(Candidate(drawn, np.full_like(speck, 255), mask, "dent")).reasons
+    assert "product" not in {reason.check for reason in reasons}
+
+
 def test_many_pictures_of_one_specimen_are_few() -> None:
     same_part = [dataclasses.replace(REAL[0], source=f"{i}.png", group="7") for i in range(40)]
     assert calibrate(same_part, [], PRODUCT, config()).kinds["dent"]["area"].high == pytest.approx(8 * REAL[0].area)

@@ -87,3 +87,15 @@ def test_features_are_finite_for_any_size_and_flat_pictures() -> None:
 def test_the_distance_is_the_mean_over_the_patches_to_the_nearest_one() -> None:
     bank = Bank(np.zeros(2, np.float32), np.eye(2, dtype=np.float32), np.array([[0, 0], [10, 0]], np.float32), 2.0)
     assert patch_distance(np.array([[0, 3], [11, 0]], np.float32), bank) == pytest.approx((3 + 1) / 2 / 2)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
+def test_a_grey_level_more_on_flat_normals_is_a_few_units(level: float) -> None:
+    """Saturated or rendered normals do not vary: a distance to them may not be divided by next to nothing."""
+    flat = [np.full((SIDE, SIDE, 1), level, np.float32)] * 20
+    references = banks(flat[:15], flat[15:], np.random.default_rng(0))
+    noise = np.random.default_rng(1).normal(0, 0.3 / 255, (SIDE, SIDE, 1)).astype(np.float32)
+    for window in (flat[0] + 1 / 255, flat[0] + noise):
+        assert all(value < 10 for value in novelty_scores(window.astype(np.float32), None, references).values())
+    assert novelty_scores(flat[0] + 0.2, None, references)["product"] > 20
+    assert novelty_scores(flat[0], None, references)["product"] < 0.1

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from flawsmith.compositing.blending import band
-from flawsmith.compositing.extract import extract
+from flawsmith.compositing.extract import LEAST, extract
 from flawsmith.config.schema import GenerationConfig
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.synthesis.task import Drawn
@@ -26,13 +26,13 @@ def choose_tint(config: GenerationConfig, colours: int, seed: int) -> np.ndarray
     return config.tint * deviates
 
 
-def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int) -> Drawn:
+def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int, least: int = LEAST) -> Drawn:
     """Return the canvas with the defect's colours shifted by `tint` (C,).
 
-    region: (H, W) bool, where was drawn; feather: pixels over which the shift ends beyond the mask. The defect's own texture and the
-    surroundings stay; what leaves the value range is clipped.
+    region: (H, W) bool, where was drawn; feather: pixels over which the shift ends beyond the mask; least: as for
+    `extract`. The defect's own texture and the surroundings stay; what leaves the value range is clipped.
     """
-    mask = extract(drawn.mask, region)
+    mask = extract(drawn.mask, region, least=least)
     shift = 2 * tint.astype(np.float32)[:, None, None]  # of the range -1 to 1
     whole = (drawn.image + shift * band(mask, region, feather)).clip(-1, 1)
     return replace(drawn, image=whole, anomaly=np.where(mask, whole, drawn.anomaly))

@@ -3,30 +3,32 @@
 import cv2
 import numpy as np
 
-from flawsmith.compositing.extract import extract
+from flawsmith.compositing.extract import LEAST, extract
 
 SMOOTH = 0.7  # pixels; a single noisy pixel is no edge
 EDGE = 0.35  # a pixel has changed when it did so by this share of the defect's own strength
+SMALLEST = 4  # pixels of a component that is kept after the drawn mask was compared with the change, at most
 TRUST = 0.35  # weight of the drawn mask against what is seen to have changed
 
 
-def refine(soft: np.ndarray, change: np.ndarray, region: np.ndarray, floor: float, least: int = 4) -> np.ndarray:
+def refine(soft: np.ndarray, change: np.ndarray, region: np.ndarray, floor: float, least: int = LEAST) -> np.ndarray:
     """Return the mask (H, W) bool of a drawn defect: what the model calls defect and what is seen to differ, decided pixel by pixel.
 
     soft: (H, W) 0 to 1, the mask channel; change: (H, W) how far the drawn canvas is from the normal, as a share of the value range;
-    region: (H, W) bool; floor: the change below which nothing is to be seen; least: pixels of the smallest part that is kept.
+    region: (H, W) bool; floor: the change below which nothing is to be seen; least: as for `extract`; of what has changed
+    components of SMALLEST pixels are kept, too.
     A pixel's score is TRUST * soft + (1 - TRUST) * evidence, where the evidence is 1/2 at the level of `changed`. Both are
     smooth, so the border runs where they cross and not along cells. Enclosed holes that the model calls defect are filled,
     the others stay; what has not changed at all is dropped even where the model is sure.
     """
-    core = extract(soft, region)
+    core = extract(soft, region, least=least)
     if not core.any():
         return core
     smooth = _smooth(change)
     evidence = np.clip(smooth / (2 * _level(smooth, core, floor)), 0, 1)
     score = TRUST * soft + (1 - TRUST) * evidence
     near = cv2.dilate(core.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # a change far from the drawn defect is not the defect
-    mask = extract(np.where(near, score, 0), region, low=0.5, least=least)
+    mask = extract(np.where(near, score, 0), region, low=0.5, least=min(least, SMALLEST))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
     mask |= closed & (soft > 0.5) & region
     return _fill(mask, soft) & region
@@ -36,10 +38,11 @@ def changed(change: np.ndarray, mask: np.ndarray, floor: float) -> np.ndarray:
     """Return where the picture has changed (H, W) bool, measured by the defect's own strength.
 
     The change is smoothed by a Gaussian of 0.7 px; a pixel has changed when it is above EDGE times the 75th percentile of the change inside
-    the mask, and above `floor`.
+    the mask, and above `floor`. Outside the mask its own change must be above `floor`, too: beside a single changed pixel the smoothed
+    one is.
     """
     smooth = _smooth(change)
-    return smooth > _level(smooth, mask, floor)
+    return (smooth > _level(smooth, mask, floor)) & (mask | (change > floor))
 
 
 def consistency(change: np.ndarray, mask: np.ndarray, floor: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from flawsmith.compositing.extract import extract
+from flawsmith.compositing.extract import LEAST, extract
 from flawsmith.compositing.noise_matching import blurred
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import apply_pose
@@ -55,12 +55,13 @@ class Detail:
         """The side of a block in pixels."""
         return 2 * self._half + 1
 
-    def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int) -> Drawn:
+    def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int, least: int = LEAST) -> Drawn:
         """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
 
-        region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter.
+        region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
+        least: as for `extract`.
         """
-        mask = extract(drawn.mask, region)
+        mask = extract(drawn.mask, region, least=least)
         if not mask.any() or not len(self._where):
             return drawn
         whole = np.ascontiguousarray(drawn.image.transpose(1, 2, 0))

@@ -9,7 +9,7 @@ import numpy as np
 from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.colour_jitter import choose_tint, tinted
-from flawsmith.compositing.extract import extract
+from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.mask_refinement import refine
 from flawsmith.compositing.noise_matching import match_grain
 from flawsmith.compositing.roughness import grain
@@ -100,7 +100,7 @@ class Compositor:
         normal = None if attempt.image is None else cut(attempt.image, placement.top, placement.left, *placement.region.shape)
         drawn, tint = self._toned(site, drawn, normal)
         if normal is None:
-            mask = extract(drawn.mask, placement.region)
+            mask = extract(drawn.mask, placement.region, least=self._least(spec.defect))
             attempt.image = self._product.scale.to_pixels(drawn.image, self._product.shape.colours)
             candidate = Candidate(attempt.image, None, mask, spec.defect, whole=drawn.image, part=drawn.anomaly)
         else:
@@ -114,6 +114,10 @@ class Compositor:
         attempt.drawn.append(DrawnDefect(site, mask, verdict, self._verifier.crop(candidate) if mask.any() else None, tint))
         attempt.reasons += verdict.reasons
 
+    def _least(self, defect: str) -> int:
+        """Return the pixels of the smallest component that is no speck, for defects as small as the real ones are."""
+        return least_size(self._product.areas[defect][0])
+
     def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> tuple[Drawn, np.ndarray | None]:
         """Return what was drawn with grain, fine structure and colours as real defects have them, and its shift of colours (C,).
 
@@ -123,12 +127,12 @@ class Compositor:
         if normal is not None:
             drawn = self._with_grain(drawn, normal, site)
         if (detail := self._details.get(spec.defect)) is not None:
-            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed)
+            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect))
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         config, colours = self._config.generation, self._product.shape.colours
         tint = choose_tint(config, colours, task.seed) if self.levels is None else None  # binarised pictures have no other colours
-        return (drawn if tint is None else tinted(drawn, region, tint, config.feather)), tint
+        return (drawn if tint is None else tinted(drawn, region, tint, config.feather, self._least(spec.defect))), tint
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and the mask (h, w) bool of what changed."""
@@ -136,7 +140,7 @@ class Compositor:
         colours = colour_count(normal.shape[2])
         image = drawn.image if self.levels is None else self.levels.snap(drawn.image)  # grain is made of values between
         change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
-        mask = refine(drawn.mask, change, region, self._config.quality.change)
+        mask = refine(drawn.mask, change, region, self._config.quality.change, self._least(site.spec.defect))
         blended = blend(normal, image, band(mask, region, self._config.generation.feather), scale)
         if self.levels is not None:  # a blend of black and white is a grey that no real border has
             gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask
@@ -148,7 +152,7 @@ class Compositor:
 
         normal: (h, w, C) as stored, the window it is drawn into; not adds: no more grain than the grainiest real one has.
         """
-        real, mask = self._grains[site.spec.defect], extract(drawn.mask, site.placement.region)
+        real, mask = self._grains[site.spec.defect], extract(drawn.mask, site.placement.region, least=self._least(site.spec.defect))
         if not real or not mask.any():
             return drawn
         target = real[int(numpy_generator(site.task.seed, "grain").integers(len(real)))] if adds else max(real)

@@ -133,6 +133,6 @@ def _bare(rule: Rule, own: Sequence[float], others: Sequence[float], limit: Limi
     twice, then ever less.
     """
     ends = [np.quantile(own, [ODD, 1 - ODD])] + ([np.quantile(others, [0.05, 0.95])] if len(others) else [])
-    least, most = float(min(a for a, _ in ends)), float(max(b for _, b in ends))
+    least, most = float(min(a for a, _ in ends)), max(float(max(b for _, b in ends)), rule.always)
     give = (1 + min(2.0, 4 / max(1, specimens))) * (rule.least if rule.ratio else max(float(np.std(own)), rule.least))
     return replace(limit, bare_low=least if rule.low else None, bare_high=most if rule.high else None, give=give)

@@ -82,6 +82,7 @@ def widened(rule: Rule, limit: Limit, margin: float) -> Limit:
 def sentence(rule: Rule, value: float, limit: Limit) -> str:
     """Return what was found, what real defects show and what is allowed."""
     number = rule.text[rule.text.index("{") : rule.text.index("}") + 1] + (" px" if "} px" in rule.text else "")
+    number = "2^" * ("2^{" in rule.text) + number
     bounds = [f"{word} {number.format(bound)}" for word, bound in (("at least", limit.low), ("at most", limit.high)) if bound is not None]
     shown = f"{number.format(limit.least).removesuffix(' px')} to {number.format(limit.most)}"
     return f"{rule.text.format(value)}; real ones show {shown}, allowed is {' and '.join(bounds)}"

@@ -21,6 +21,7 @@ SHOWN = 0.75  # a patch counts when at least this share of it is not hidden
 LEAST = 3  # fewest patches that say something
 MOST = 3000  # patches of normals that are kept
 AXES = 32  # directions that are kept of what is seen
+FLAT = {"product": STEP, "detail": 0.25}  # normals that vary less (a grey level, a quarter of an octave) are flat: that is the unit then
 SHRINK = {"product": 0.3, "detail": 0.02}  # directions that vary less than this share of the widest one do not decide
 
 
@@ -69,10 +70,15 @@ def banks(windows: Sequence[np.ndarray], held: Sequence[np.ndarray], generator: 
         centre = patches.mean(0)
         _, scales, axes = np.linalg.svd(patches - centre, full_matrices=False)
         scales = scales[:AXES] / np.sqrt(len(patches))
+        least = np.full(len(centre), FLAT[name])
+        least[-LEVELS:] = FLAT["detail"]  # `product` ends with the octaves
+        flat = bool(scales[0] < FLAT[name])
         turn = axes[:AXES].T / (np.sqrt(scales**2 + (shrink * scales[0]) ** 2) + 1e-6)
+        if flat:
+            turn = np.diag(1 / least)
         bank = Bank(centre, turn.astype(np.float32), ((patches - centre) @ turn).astype(np.float32), 1.0)
         unit = float(np.median([patch_distance(own[name], bank) for own in rest]))
-        found[name] = Bank(bank.centre, bank.turn, bank.points, max(unit, 1e-3))
+        found[name] = Bank(bank.centre, bank.turn, bank.points, 1.0 if flat else max(unit, 1e-3))
     return found
 
 

@@ -32,18 +32,18 @@ class Rule:
     ratio: bool  # widened by a factor, otherwise by a distance
     least: float  # power of the factor, or the least distance that the margin is taken of
     shared: Literal["own", "few", "all"]  # whether other kinds count: never, where a kind has few examples, always
-    follows: Literal["", "size", "severity"] = ""  # what a user may ask to be otherwise, which is then not held against it
-    joint: bool = (
-        False  # widened with all other joint scores at once, so that they all together pass most real defects (`quality/joint.py`)
-    )
+    follows: Literal["", "size", "severity", "look"] = ""  # what a user may ask to be otherwise, which is then not held against it
+    always: float = 0.0  # up to this it is no fault, whatever real ones show
+    joint: bool = False  # widened together with all other joint scores, so that most real defects pass them all (`quality/joint.py`)
 
 
-def joint_rule(text: str, least: float, low: bool = True) -> Rule:
+def joint_rule(text: str, least: float, low: bool = True, follows: Literal["", "severity", "look"] = "") -> Rule:
     """Return the rule of a score on a scale of log2 whose limit is set together with those of the other joint scores.
 
-    least: the least deviation that the widening is taken of; low: whether too little is a fault; too much always is.
+    least: the least deviation that the widening is taken of; low: whether too little is a fault; too much always is; follows: "severity"
+    for what shrinks with a fainter defect that was asked for, "look" for what changes with it in another way.
     """
-    return Rule(text, low, True, False, least, "few", joint=True)
+    return Rule(text, low, True, False, least, "few", follows, joint=True)
 
 
 def measured_nothing(_: View) -> Scores:

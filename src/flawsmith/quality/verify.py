@@ -72,5 +72,7 @@ def held_to_real_ones(check: Check, scores: dict[str, float], candidate: Candida
         follows = check.rules[name].follows if name in check.rules else ""
         if follows == "size" and (candidate.side is not None or candidate.placed):
             continue
+        if follows == "look" and candidate.severity < 1:
+            continue
         held[name] = value / candidate.severity if follows == "severity" and candidate.severity < 1 else value
     return held

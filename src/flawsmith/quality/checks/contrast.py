@@ -52,7 +52,9 @@ def faults(view: View, _: np.ndarray, __: np.random.Generator) -> Iterator[tuple
 
 NAMES = {"tone": "it is", "dark": "its darkest tenth is", "bright": "its brightest tenth is"}
 RULES = {
-    f"{name}{colour}": joint_rule(f"{text} 2^{{:.2f}} times as bright as its surroundings{colours}", 0.1 if name == "tone" else 0.15)
+    f"{name}{colour}": joint_rule(
+        f"{text} 2^{{:.2f}} times as bright as its surroundings{colours}", 0.1 if name == "tone" else 0.15, follows="severity"
+    )
     for name, text in NAMES.items()
     for colour, colours in enumerate(("", " in the second colour", " in the third colour"))
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flawsmith.compositing.blending import band
+from flawsmith.compositing.margins import FEW
 from flawsmith.quality.copies import Crop, closest, copy_threshold, crop_of, grey_crop, leave_one_out
 from flawsmith.quality.registry import Check
 from flawsmith.quality.view import Known, View
@@ -34,7 +35,9 @@ def originals(known: Known, defect: str) -> Originals:
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the greatest similarity to a real defect of the kind, 0 to 1."""
+    """Return the greatest similarity to a real defect of the kind, 0 to 1; nothing for a few pixels, which are all alike."""
+    if view.mask.sum() < FEW:
+        return {}
     crop = grey_crop(view.picture, view.mask, view.known.product.shape.window)
     return {"copy": closest(crop, originals(view.known, view.candidate.defect).crops)[0]}
 
@@ -42,7 +45,7 @@ def measure(view: View) -> dict[str, float]:
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
     """Return the sentence for a copy, with the name of the picture it is a copy of."""
     real = originals(view.known, view.candidate.defect)
-    if scores["copy"] <= real.most:
+    if scores.get("copy", 0.0) <= real.most:
         return None
     _, which = closest(grey_crop(view.picture, view.mask, view.known.product.shape.window), real.crops)
     return f"{scores['copy']:.2f} alike to {real.sources[which]}, at most {real.most:.2f}"

@@ -46,5 +46,5 @@ def faults(view: View, _: np.ndarray, __: np.random.Generator) -> Iterator[tuple
     yield "edge", view.showing(cv2.GaussianBlur(view.picture, (0, 0), SOFT).reshape(view.picture.shape))
 
 
-RULES = {"softness": joint_rule("its border is 2^{:.2f} px wide", 0.2)}
+RULES = {"softness": joint_rule("its border is 2^{:.2f} px wide", 0.2, follows="look")}
 CHECK = Check("edge", "Is its own edge as soft or sharp as that of real ones?", faults, measure, rules=RULES)

@@ -10,6 +10,7 @@ from flawsmith.quality.registry import Check, Rule
 from flawsmith.quality.view import View
 
 SOFT = 2.0  # sigma in pixels of the blur that the fault of `detail` has
+AS_NORMALS = 1.0  # as far from normals as other normals are
 PIECES = 8  # across, of the puzzle that the fault of `product` is
 
 
@@ -36,7 +37,11 @@ def _scrambled(picture: np.ndarray, generator: np.random.Generator) -> np.ndarra
 
 
 RULES = {
-    "product": Rule("around it are things {:.2f} times as far from normals as others are", False, True, True, 0.3, "few"),
-    "detail": Rule("the fine detail around it is {:.2f} times as far from normals as theirs", False, True, True, 0.5, "few"),
+    "product": Rule(
+        "around it are things {:.2f} times as far from normals as others are", False, True, True, 0.3, "few", always=AS_NORMALS
+    ),
+    "detail": Rule(
+        "the fine detail around it is {:.2f} times as far from normals as theirs", False, True, True, 0.5, "few", always=AS_NORMALS
+    ),
 }
 CHECK = Check("product", "Does the whole picture still look like the product?", faults, measure, rules=RULES)

@@ -46,8 +46,8 @@ def faults(view: View, _: np.ndarray, __: np.random.Generator) -> Iterator[tuple
 
 
 RULES = {
-    "unevenness": joint_rule("its inside deviates by 2^{:.2f} of the value range", 0.3),
-    "spread": joint_rule("its inside deviates 2^{:.2f} times as much as its surroundings", 0.2),
-    "middle": joint_rule("its middle is 2^{:.2f} times as bright as its rim", 0.1),
+    "unevenness": joint_rule("its inside deviates by 2^{:.2f} of the value range", 0.3, follows="look"),
+    "spread": joint_rule("its inside deviates 2^{:.2f} times as much as its surroundings", 0.2, follows="look"),
+    "middle": joint_rule("its middle is 2^{:.2f} times as bright as its rim", 0.1, follows="severity"),
 }
 CHECK = Check("profile", "Is its inside as even or uneven as that of real ones?", faults, measure, rules=RULES)

@@ -57,7 +57,7 @@ def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[t
 
 
 RULES = {
-    "continues": joint_rule("2^{:.2f} of the structure that reaches its border goes on inside", 0.3),
-    "along": joint_rule("along its border the inside deviates 2^{:.2f} times as much as the outside", 0.25),
+    "continues": joint_rule("2^{:.2f} of the structure that reaches its border goes on inside", 0.3, follows="look"),
+    "along": joint_rule("along its border the inside deviates 2^{:.2f} times as much as the outside", 0.25, follows="look"),
 }
 CHECK = Check("structure", "Does what reaches its border go on inside as in real ones?", faults, measure, rules=RULES)

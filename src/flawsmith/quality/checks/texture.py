@@ -102,7 +102,7 @@ def filled_from(other: View, mask: np.ndarray) -> np.ndarray:
 
 
 RULES = {
-    "strange": joint_rule("pieces of it are 2^{:.2f} from the nearest of real ones", 0.2, low=False),
-    "missing": joint_rule("pieces of real ones are 2^{:.2f} from the nearest of its own", 0.2, low=False),
+    "strange": joint_rule("pieces of it are 2^{:.2f} from the nearest of real ones", 0.2, low=False, follows="look"),
+    "missing": joint_rule("pieces of real ones are 2^{:.2f} from the nearest of its own", 0.2, low=False, follows="look"),
 }
 CHECK = Check("texture", "Do pieces of it look like pieces of real ones?", faults, measure, rules=RULES)
