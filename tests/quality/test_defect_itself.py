@@ -20,7 +20,7 @@ from flawsmith.quality.checks.edge import softness
 from flawsmith.quality.checks.profile import profile
 from flawsmith.quality.checks.structure import continuation
 from flawsmith.quality.checks.texture import distances, patches_inside
-from flawsmith.quality.joint import Measured, joint_width, ranges
+from flawsmith.quality.joint import Measured, joint_limits, joint_width, ranges
 from flawsmith.quality.registry import joint_rule
 from flawsmith.quality.verify import Verifier
 from flawsmith.quality.view import Candidate
@@ -219,6 +219,15 @@ def test_the_width_lets_most_real_defects_pass_all_scores_together() -> None:
     spans = ranges(real, rules)
     unseen = [max(spans["a", name].excess(rules[name], float(g.normal())) for name in rules) <= width for _ in range(300)]
     assert np.mean(unseen) >= 0.9
+
+
+def test_a_wrong_label_widens_no_limit() -> None:
+    """One of thirty that lies far out of all others fails; the limits stay those of the others."""
+    g = np.random.default_rng(1)
+    right = [measured("shade", i, tone0=float(g.normal(-1, 0.05)), softness=float(g.normal(3, 0.1))) for i in range(29)]
+    plain, wrong = (joint_limits(real, {}, 1.0)["shade"] for real in (right, [*right, measured("shade", 99, tone0=2.0, softness=3.0)]))
+    assert not wrong["tone0"].allows(2.0)
+    assert wrong["tone0"].high == pytest.approx(plain["tone0"].high, abs=0.1)
 
 
 def test_few_values_borrow_the_deviation_and_fewer_the_range() -> None:

@@ -2,7 +2,7 @@
 
 Ten limits that refuse 2 % of real defects each refuse up to a fifth of them together. So the range of a score is widened by a multiple of
 its deviation, and the multiple is the same for all scores of a product: the one at which the real defects pass all of them together when
-the limits are made without their own specimen.
+the limits are made without their own specimen. What lies far outside then, as a wrong label does, widens nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,8 @@ from flawsmith.quality.limits import Limit
 from flawsmith.quality.registry import Rule, rules
 
 PASSING = 0.93  # share of the real defects that pass when their own specimen is left out
-MORE = 1.5  # the width is this much more: real defects that nobody has seen are less alike to them than they are
+MORE = 1.7  # the width is this much more: real defects that nobody has seen are less alike to them than they are
+OUTLYING = 2  # a real defect that lies this many times as far out as PASSING of the others do widens no range
 NARROWEST, WIDEST = 0.5, 6.0  # of the width, in deviations
 UNSHOWN = 6  # over the number of specimens is added to NARROWEST: one or two do not show how far others may lie
 BORROWED = (4, 20)  # values that the deviation within all kinds counts as: where it is less than a kind's own, and where it is more
@@ -53,7 +54,7 @@ def joint_limits(
     joint = {name: rule for name, (_, rule) in rules().items() if rule.joint}
     width, excesses = joint_width(real, joint)
     limits: dict[str, dict[str, Limit]] = {}
-    for (defect, name), span in ranges(real, joint).items():
+    for (defect, name), span in ranges(_without_outliers(real, excesses), joint).items():
         own = [one.scores[name] for one in real if one.defect == defect and name in one.scores]
         shown = own or [one.scores[name] for one in real if name in one.scores]
         rule = joint[name]
@@ -84,6 +85,13 @@ def joint_width(real: Sequence[Measured], joint: Mapping[str, Rule]) -> tuple[fl
     width = MORE * float(np.quantile(worst, PASSING)) if worst else NARROWEST
     least = NARROWEST + UNSHOWN / max(1, len({(one.defect, one.specimen) for one in real}))
     return float(np.clip(width, least, WIDEST)), excesses
+
+
+def _without_outliers(real: Sequence[Measured], excesses: Sequence[Mapping[str, float]]) -> list[Measured]:
+    """Return the real defects whose worst excess is at most OUTLYING times what PASSING of them have; all where none has any."""
+    worst = np.array([max(one.values(), default=0.0) for one in excesses])
+    most = OUTLYING * float(np.quantile(worst, PASSING)) if len(worst) else 0.0
+    return [one for one, excess in zip(real, worst, strict=True) if most == 0 or excess <= most]
 
 
 def ranges(real: Sequence[Measured], joint: Mapping[str, Rule]) -> dict[tuple[str, str], Range]:
