@@ -73,15 +73,17 @@ def consistency_free(whole: np.ndarray, part: np.ndarray, mask: np.ndarray, floo
 
 
 def _smooth(change: np.ndarray) -> np.ndarray:
+    """Return change (H, W), in shares of the value range, through a Gaussian of SMOOTH pixels."""
     return cv2.GaussianBlur(change.astype(np.float32), (0, 0), SMOOTH, borderType=cv2.BORDER_REFLECT)
 
 
 def _level(smooth: np.ndarray, mask: np.ndarray, floor: float) -> float:
+    """Return the smoothed change (H, W) from which on a pixel has changed, as a share of the value range; mask: (H, W) bool."""
     return max(floor, EDGE * float(np.percentile(smooth[mask], 75)))
 
 
 def _fill(mask: np.ndarray, soft: np.ndarray) -> np.ndarray:
-    """Return the mask with those of its enclosed holes filled that the model calls defect on the whole."""
+    """Return the mask (H, W) bool with those of its enclosed holes filled that the model calls defect on the whole."""
     count, labels = cv2.connectedComponents(np.pad(~mask, 1, constant_values=True).astype(np.uint8), connectivity=4)
     outside, labels = labels[0, 0], labels[1:-1, 1:-1]  # the padding joins all that is open to the border
     sums, areas = (np.bincount(labels.ravel(), values, count) for values in (soft.ravel(), None))

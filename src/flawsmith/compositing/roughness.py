@@ -10,6 +10,7 @@ from flawsmith.dataset.windows import around, distance_outside
 def grain(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> float | None:
     """Return log2 of how rough the inside of the mask is against its surroundings: 0 alike, 1 twice as rough, -1 half; None when too thin.
 
+    picture: (H, W, C) in shares of the value range; mask, others: (H, W) bool.
     Roughness: mean |Laplacian| of the grey picture with the kernel of Immerkaer 1996, over pixels whose 3 x 3 neighbours all belong.
     """
     rows, columns = around(mask, BLEED + NEAR + 2) if mask.any() else (slice(None), slice(None))

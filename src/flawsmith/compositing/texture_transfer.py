@@ -176,7 +176,7 @@ def _places(examples: Sequence[Exemplar], turns: Sequence[tuple[int, bool]]) -> 
 
 
 def _kept(places: np.ndarray) -> np.ndarray:
-    """Return all places, or BLOCKS of them."""
+    """Return all places (N, ...), or BLOCKS of them."""
     if len(places) <= BLOCKS:
         return places
     return places[np.sort(numpy_generator(0, "detail", len(places)).permutation(len(places))[:BLOCKS])]

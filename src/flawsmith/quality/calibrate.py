@@ -60,6 +60,7 @@ class Windows:
     """Windows of normals as share pictures, drawn at random places, the same for the same name."""
 
     def __init__(self, normals: Sequence[np.ndarray], product: Product) -> None:
+        """normals: (H, W, C) as stored."""
         self._normals, self._product = normals, product
 
     def take(self, count: int, name: str, turned: Config | None = None) -> list[np.ndarray]:
@@ -72,6 +73,7 @@ class Windows:
         return [augment(window, none, none, turned.data.flips, turned.data.rotations, generator)[0] for window in found]
 
     def _one(self, i: int, generator: np.random.Generator) -> np.ndarray:
+        """Return a window (S, S, C) float32 in shares of the value range, at a random place of normal i."""
         side, image = self._product.shape.window, self._normals[i * 7919 % len(self._normals)]  # a prime: spread over all of them
         top, left = (int(generator.integers(0, max(1, length - side + 1))) for length in image.shape[:2])
         return shares(cut(image, top, left, side), self._product.scale, self._product.shape.colours)

@@ -150,4 +150,5 @@ class View:
         return slice(top, top + side), slice(left, left + side)
 
     def _stored(self, picture: np.ndarray) -> np.ndarray:
+        """Return a picture (H, W, C) in shares of the value range as it would be stored."""
         return self.known.product.scale.to_pixels(2 * picture.transpose(2, 0, 1) - 1, picture.shape[2])
