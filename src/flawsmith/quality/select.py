@@ -58,7 +58,7 @@ def pick(vectors: np.ndarray, count: int) -> list[int]:
 
 
 def _elongation(mask: np.ndarray) -> float:
-    """Return the ratio of the deviations along the principal axes of a mask (H, W), at least 1; a pixel counts as a square, not as a point."""
+    """Return the ratio of the deviations along the principal axes of a mask (H, W), at least 1; pixels count as squares."""
     covariance = np.cov(np.stack(np.nonzero(mask)), bias=True) + np.eye(2) / 12
     low, high = np.linalg.eigvalsh(covariance)
     return float(np.sqrt(high / low))
