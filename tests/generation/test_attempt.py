@@ -90,7 +90,7 @@ def test_a_picture_too_full_is_rejected_with_the_reason(run8: Path, tmp_path: Pa
     summary = generator.generate(tmp_path / "out", 2, onto=onto, per_image=16, quiet=True)
     assert (summary.accepted, summary.failed) == (0, 2)
     for row in pairs.check(tmp_path / "out", summary, 0, 2):
-        assert any(reason["text"].startswith("no place is left") for reason in row["reasons"]) or any(p["reasons"] for p in row["defects"])
+        assert any(reason.startswith("place: no place is left") for reason in row["reasons"]) or any(p["reasons"] for p in row["defects"])
 
 
 @pytest.mark.usefixtures("loud")

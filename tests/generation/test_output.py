@@ -58,7 +58,7 @@ def test_duplicates_are_remembered_over_an_interruption(run8: Path, tmp_path: Pa
     generator.generate(tmp_path / "in two", 4, per_image="1-2", quiet=True, resume=True)
     found = pairs.everything(tmp_path / "in two")
     assert found == pairs.everything(tmp_path / "at once")
-    assert any(reason["check"] == "duplicate" for row in pairs.rows(tmp_path / "in two") for reason in row["reasons"])
+    assert any(reason.startswith("duplicate: ") for row in pairs.rows(tmp_path / "in two") for reason in row["reasons"])
 
 
 @pytest.mark.parametrize("other", ["seed", "defect", "onto", "free", "model"])
@@ -145,7 +145,7 @@ def test_the_pick_keeps_as_many_as_asked_and_removes_the_rest(run8: Path, tmp_pa
     summary = generator.generate(out, 4, pick_from=10, quiet=True)
     rows = pairs.rows(out)
     kept = [row for row in rows if row["verdict"] == "accepted"]
-    left_out = [row for row in rows if any(reason["check"] == "pick" for reason in row["reasons"])]
+    left_out = [row for row in rows if any(reason.startswith("pick: ") for reason in row["reasons"])]
     assert summary.accepted == len(kept) == 4 and len(left_out) == 6
     assert [row["defect"] for row in kept].count("blob") == 2, "each kind alike"
     assert all(row["verdict"] == "rejected" and row["image"] is row["mask"] is None for row in left_out)
@@ -267,7 +267,7 @@ def test_every_row_of_a_plan_is_answered(run8: Path, data8: Path, tmp_path: Path
     summary = generator.generate(tmp_path / "out", plan=tmp_path / "plan.jsonl", quiet=True)
     made = pairs.check(tmp_path / "out", summary, 0, 5)
     last = {row["id"]: row for row in made}
-    assert last["000004"]["verdict"] == "failed" and last["000004"]["reasons"][0]["text"].startswith("its longer side is")
+    assert last["000004"]["verdict"] == "failed" and last["000004"]["reasons"][0].startswith("area: its longer side is")
     assert last["000001"]["normal"] == last["000002"]["normal"] == normal and last["000001"]["severity"] == 0.5
     assert last["000002"]["defect"] == "combined"
     first, second = (part["region"] for part in last["000002"]["defects"])

@@ -13,7 +13,7 @@ def test_a_reason_survives_json_and_reads_as_a_line() -> None:
     assert str(reason) == "visible: the mask's pixels changed by 0.010: at least 0.040 is needed"
 
 
-@pytest.mark.parametrize("value", ["visible: too faint", ["visible", "x"], {"check": "visible"}, None])
+@pytest.mark.parametrize("value", [["visible", "x"], {"check": "visible"}, None])
 def test_another_form_is_refused(value: object) -> None:
-    with pytest.raises(ValueError, match="check and text"):
+    with pytest.raises(ValueError, match="expected a text"):
         Reason.from_json(value)

@@ -38,7 +38,7 @@ def write_pairs(tmp_path: Path) -> Callable[..., Path]:
             name, defect = f"{number:06d}", defects[number % len(defects)]
             row: dict[str, Any] = {"id": name, "attempt": 0, "defect": defect, "image": None, "mask": None, "verdict": verdict}
             row |= {"scores": {}, "seed": 1, "model": "m", "size": size, "normal": str(out / "normal.png"), "region": None}
-            row |= {"reasons": [] if verdict == "accepted" else [{"check": "seam", "text": "2.1 times, at most 1.6"}]}
+            row |= {"reasons": [] if verdict == "accepted" else ["seam: 2.1 times, at most 1.6"]}
             if len(boxes) > 1:
                 placed = [{"defect": f"part{i}", "box": list(box), "area": box[2] * box[3]} for i, box in enumerate(boxes)]
                 row |= {"defect": "combined", "defects": placed}

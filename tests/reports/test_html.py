@@ -22,12 +22,7 @@ from flawsmith.reports.drawing import encode_picture
 
 def row(defect: str, verdict: str, reasons: list[str] | None = None, **scores: Any) -> dict[str, Any]:
     files = {"image": "gone.png", "mask": "gone_mask.png"} if verdict == "accepted" else {"image": None, "mask": None}
-    return {"id": "000000", "defect": defect, "verdict": verdict, "reasons": [told(r) for r in reasons or []], "scores": scores, **files}
-
-
-def told(reason: str) -> dict[str, str]:
-    check, _, text = reason.partition(": ")
-    return {"check": check, "text": text}
+    return {"id": "000000", "defect": defect, "verdict": verdict, "reasons": reasons or [], "scores": scores, **files}
 
 
 def write_out(folder: Path, rows: list[dict[str, Any]]) -> Path:

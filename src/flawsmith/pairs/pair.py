@@ -73,7 +73,7 @@ class Pair:
     def from_row(cls, row: Any) -> "Pair":
         """Return the pair of a row's content; keys it does not know are kept in `more`. Raises ValueError for what is no row.
 
-        Older rows, which say "parts" for "defects" and whose reasons are one text each, are read as well.
+        Older rows, which say "parts" for "defects", are read as well.
         """
         if not isinstance(row, dict):
             raise ValueError(f"is a {type(row).__name__}, expected an object")
@@ -135,13 +135,6 @@ def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else read(value)
 
 
-def _reason(value: Any) -> Reason:
-    if isinstance(value, str):  # of an older row: "check: text"
-        check, _, text = value.partition(": ")
-        return Reason(check, text)
-    return Reason.from_json(value)
-
-
 def _box(value: Any) -> Box:
     values = _tuple_of(_of(int))(value)
     if len(values) != 4:
@@ -164,7 +157,7 @@ def _placed(value: Any) -> PlacedDefect:
 
 
 _TEXT, _WHOLE, _NUMBER = _of(str), _of(int), _of(int, float)
-_REASONS = _tuple_of(_reason)
+_REASONS = _tuple_of(Reason.from_json)
 _PLACED: Mapping[str, Callable[[Any], Any]] = {
     "defect": _TEXT,
     "box": _or_none(_box),

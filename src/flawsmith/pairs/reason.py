@@ -12,13 +12,14 @@ class Reason(NamedTuple):
     def __str__(self) -> str:
         return f"{self.check}: {self.text}"
 
-    def to_json(self) -> dict[str, str]:
-        """Return the row's value, {"check": ..., "text": ...}."""
-        return self._asdict()
+    def to_json(self) -> str:
+        """Return the row's value, "check: text"; the name of a check holds no colon."""
+        return str(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "Reason":
-        """Return the reason of a row's value; raises ValueError for anything that `to_json` did not write."""
-        if not isinstance(value, dict) or set(value) != {"check", "text"}:
-            raise ValueError(f"got the reason {value!r}, expected an object with check and text")
-        return cls(str(value["check"]), str(value["text"]))
+        """Return the reason of a row's value, of which the name of the check ends at the first ": "; raises ValueError for no text."""
+        if not isinstance(value, str):
+            raise ValueError(f"got the reason {value!r}, expected a text such as 'visible: what was found'")
+        check, _, text = value.partition(": ")
+        return cls(check, text)
