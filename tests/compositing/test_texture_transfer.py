@@ -158,6 +158,13 @@ def test_of_many_blocks_a_share_of_every_example_is_kept(monkeypatch: pytest.Mon
     assert fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0).image)[INNER].std() == pytest.approx(30, rel=0.15)
 
 
+def test_more_defects_than_blocks_are_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flawsmith.compositing.texture_transfer.BLOCKS", 5)
+    own = detail(*[example(80 + STRIPES * np.ones(SIDE))] * 8)
+    assert len(own._where) == 5 and len(np.unique(own._where[:, 0])) < 8
+    assert np.isfinite(own.give(drawn(), EVERYWHERE, None, 1.0, 0).image).all()
+
+
 def test_where_the_fine_structure_begins() -> None:
     real = [replace(example(DISC * 1.0), area=area) for area in (100, 400, 90000)]
     assert choose_sigma(real, 0.2, 4) == pytest.approx(4.0)  # a fifth of 20 px

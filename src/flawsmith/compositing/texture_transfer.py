@@ -88,7 +88,8 @@ class Detail:
             seen = blurred(picture, ALIKE * self.sigma)
             for i, turn in enumerate(self._turns):
                 own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
-                found.append(self._features(seen, example.mask, own[:, 2], own[:, 3], *turn))
+                if len(own):  # of a thousand specks not every one has a block among those chosen
+                    found.append(self._features(seen, example.mask, own[:, 2], own[:, 3], *turn))
         features = np.concatenate(found)
         self._mean = features.mean(0)
         features -= self._mean
