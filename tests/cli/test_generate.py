@@ -218,7 +218,7 @@ def test_pairs_and_plans_from_a_real_model(run: Callable[..., Any], run8: Path, 
     planned = run(*words, "-o", tmp_path / "plan", "--count", 2, "--region", "rect:10%,10%,80%,80%", "--dry-run")
     assert planned.exit_code == 0, planned.output
     made = run(*words, "-o", tmp_path / "out", "--plan", tmp_path / "plan/plan.jsonl")
-    assert made.exit_code == 0 and "of 2 attempts" in made.stdout, made.output
+    assert made.exit_code in (0, 1) and "of 2 attempts" in made.stdout, made.output  # 1: made, and none accepted
     assert (tmp_path / "out/report.html").is_file() and (tmp_path / "out/sheet.png").is_file()
     again = run(*words, "-o", tmp_path / "out", "--count", 1)
     assert again.exit_code == 2 and "--overwrite" in again.stderr

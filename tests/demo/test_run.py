@@ -83,7 +83,7 @@ class Fake:
                 "verdict": "rejected",
                 "image": None,
                 "mask": None,
-                "reasons": [{"check": "invisible", "text": "x"}],
+                "reasons": ["invisible: x"],
             }
         )
         (out / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
