@@ -1,0 +1,194 @@
+"""Shapes of defects: masks (side, side) float32, 0 to 1, with soft borders of a pixel.
+
+A family draws what the shapes of a kind have in common.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from flawsmith.base.episodes.fields import grid, value_noise
+
+SHIFT = 4  # bits of sub-pixel position in cv2's drawing
+
+Draw = Callable[[np.random.Generator, int], np.ndarray]
+Family = Callable[[np.random.Generator, float], Draw]  # (generator, size in pixels) -> what draws shapes
+
+
+def blob(g: np.random.Generator, size: float) -> Draw:
+    """Rounded or ragged areas."""
+    ragged, roughness, flatness = g.uniform(0.05, 0.5), g.uniform(0.3, 0.7), g.uniform(0.35, 1)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        u, v = _turned_grid(g, side, size)
+        flat = flatness ** g.uniform(0.5, 1.5)
+        r = np.hypot(u, v / flat) / (size / 2 * g.uniform(0.7, 1.3))
+        edge = 1 - r + ragged * value_noise(g, side, roughness, min(0.6, size / side))
+        return np.clip(edge * size / 2, 0, 1)
+
+    return draw
+
+
+def line(g: np.random.Generator, size: float) -> Draw:
+    """Scratches: long, nearly straight, even or fading, one or several side by side."""
+    width, bend, copies = g.uniform(0.8, 3.5), g.uniform(0, 0.03), 1 if g.random() < 0.7 else int(g.integers(2, 5))
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        mask, start, angle = np.zeros((side, side), np.float32), _centre(g, side), g.uniform(0, 2 * np.pi)
+        for _ in range(copies):
+            path = _walk(g, start + g.normal(0, 1.5 * copies, 2) * (copies > 1), angle, size * g.uniform(0.7, 1.8), bend)
+            _stroke(mask, path, width * g.uniform(0.7, 1.3), taper=True)
+        return mask
+
+    return draw
+
+
+def crack(g: np.random.Generator, size: float) -> Draw:
+    """Cracks: thin, jagged, branching."""
+    width, jag, branches = g.uniform(0.7, 2.2), g.uniform(0.15, 0.6), int(g.integers(0, 4))
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        mask, angle = np.zeros((side, side), np.float32), g.uniform(0, 2 * np.pi)
+        path = _walk(g, _centre(g, side), angle, size * g.uniform(0.8, 1.8), jag)
+        _stroke(mask, path, width * g.uniform(0.8, 1.2), taper=True)
+        for _ in range(int(g.integers(0, branches + 1))):
+            at = path[int(g.integers(len(path)))]
+            turn = angle + g.choice([-1, 1]) * g.uniform(0.4, 1.3)
+            _stroke(mask, _walk(g, at, turn, size * g.uniform(0.2, 0.7), jag, centred=False), 0.8 * width, taper=True)
+        return mask
+
+    return draw
+
+
+def fibre(g: np.random.Generator, size: float) -> Draw:
+    """Hairs, threads, burrs: curved, of even width."""
+    width, curl = g.uniform(0.8, 3), g.uniform(0.05, 0.25)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        mask, angle, drift = np.zeros((side, side), np.float32), g.uniform(0, 2 * np.pi), g.normal(0, curl)
+        _stroke(mask, _walk(g, _centre(g, side), angle, 1.5 * size * g.uniform(0.7, 1.3), 0.5 * curl, drift), width, taper=False)
+        return mask
+
+    return draw
+
+
+def polygon(g: np.random.Generator, size: float) -> Draw:
+    """Chips, flakes, splinters, missing pieces: straight edges and corners."""
+    corners, flatness = int(g.integers(3, 8)), g.uniform(0.3, 1)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        a = np.sort(g.uniform(0, 2 * np.pi, corners))
+        r = size / 2 * g.uniform(0.6, 1.3, corners)
+        turn, centre = g.uniform(0, 2 * np.pi), _centre(g, side)
+        points = np.stack([r * np.cos(a), flatness * r * np.sin(a)], 1) @ _rotation(turn) + centre
+        mask = np.zeros((side, side), np.float32)
+        cv2.fillPoly(mask, [_fixed(points)], 1.0, cv2.LINE_AA, SHIFT)
+        return mask
+
+    return draw
+
+
+def spots(g: np.random.Generator, size: float) -> Draw:
+    """Pores, spatter, dust, pinholes: one or several small discs."""
+    count, radius, spread = int(g.integers(1, 9)), g.uniform(0.6, 3.5), g.uniform(0.2, 0.6)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        mask, centre = np.zeros((side, side), np.float32), _centre(g, side)
+        for _ in range(max(1, int(g.poisson(count)))):
+            p, r = centre + g.normal(0, spread * size / 2, 2), radius * g.uniform(0.6, 1.6)
+            cv2.circle(mask, tuple(_fixed(p)), int(r * (1 << SHIFT)), 1.0, -1, cv2.LINE_AA, SHIFT)
+        return mask
+
+    return draw
+
+
+def disc(g: np.random.Generator, size: float) -> Draw:
+    """Pits, dents, drops, bubbles: ellipses."""
+    flatness = g.uniform(0.5, 1)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        u, v = _turned_grid(g, side, size)
+        radius = size / 2 * g.uniform(0.6, 1.2)
+        return np.clip((1 - np.hypot(u, v / flatness) / radius) * radius, 0, 1)
+
+    return draw
+
+
+def drip(g: np.random.Generator, size: float) -> Draw:
+    """Runs of liquid, smears: a head and a tail along one direction."""
+    angle, width, tail = g.uniform(0, 2 * np.pi), g.uniform(0.15, 0.4), g.uniform(0.5, 1.5)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        mask, start = np.zeros((side, side), np.float32), _centre(g, side)
+        path = _walk(g, start, angle + g.normal(0, 0.1), tail * size, 0.06)
+        for i, p in enumerate(path):
+            r = size * width * (1 - 0.7 * i / len(path)) * g.uniform(0.85, 1.15)
+            cv2.circle(mask, tuple(_fixed(p)), max(1 << SHIFT, int(r * (1 << SHIFT))), 1.0, -1, cv2.LINE_AA, SHIFT)
+        return mask
+
+    return draw
+
+
+def band(g: np.random.Generator, size: float) -> Draw:
+    """Worn stripes, misplaced tape, rub marks: rectangles at the kind's angle."""
+    angle, aspect = g.uniform(0, np.pi), g.uniform(0.15, 0.9)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        half = size / 2 * g.uniform(0.7, 1.3, 2) * (1, aspect)
+        points = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * half @ _rotation(angle + g.normal(0, 0.05)) + _centre(g, side)
+        mask = np.zeros((side, side), np.float32)
+        cv2.fillPoly(mask, [_fixed(points)], 1.0, cv2.LINE_AA, SHIFT)
+        return mask
+
+    return draw
+
+
+def _centre(g: np.random.Generator, side: int) -> np.ndarray:
+    return side / 2 + g.uniform(-0.18, 0.18, 2) * side
+
+
+def _rotation(angle: float) -> np.ndarray:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def _turned_grid(g: np.random.Generator, side: int, size: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates (side, side) along and across a random direction, from a random centre."""
+    y, x = grid(side)
+    centre, a = _centre(g, side), g.uniform(0, np.pi)
+    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
+    return np.cos(a) * dx + np.sin(a) * dy, -np.sin(a) * dx + np.cos(a) * dy
+
+
+def _walk(
+    g: np.random.Generator, start: np.ndarray, angle: float, length: float, jag: float, drift: float = 0.0, centred: bool = True
+) -> np.ndarray:
+    """Return the points (N, 2), 2 px apart, of a path that keeps to `angle` but for `jag`, and turns by `drift` every step."""
+    count = max(3, int(length / 2))
+    bend = np.zeros(count)
+    noise = g.normal(0, 1, count) * jag
+    for i in range(1, count):
+        bend[i] = 0.92 * bend[i - 1] + noise[i]
+    heading = angle + bend + drift * np.arange(count)
+    points = start + 2 * np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1), 0)
+    return points - (points[count // 2] - start) if centred else points
+
+
+def _stroke(mask: np.ndarray, path: np.ndarray, width: float, taper: bool) -> None:
+    """Draw a path into a mask; lines of under 1 px are fainter instead of thinner."""
+    fixed, count = _fixed(path), len(path)
+    if not taper:
+        cv2.polylines(mask, [fixed], False, float(min(1.0, width)), max(1, round(width)), cv2.LINE_AA, SHIFT)
+        return
+    for i in range(count - 1):
+        here = width * (0.35 + 0.65 * np.sin(np.pi * (i + 1) / (count + 1)))
+        value = float(min(1.0, here + 0.2))
+        layer = mask if value == 1 else np.zeros_like(mask)
+        cv2.line(layer, tuple(fixed[i]), tuple(fixed[i + 1]), value, max(1, round(here)), cv2.LINE_AA, SHIFT)
+        if layer is not mask:
+            np.maximum(mask, layer, out=mask)
+
+
+def _fixed(points: np.ndarray) -> np.ndarray:
+    """Return points in cv2's fixed-point numbers."""
+    return np.rint(points * (1 << SHIFT)).astype(np.int32)

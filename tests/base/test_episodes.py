@@ -1,0 +1,87 @@
+"""Drawn episodes: the same every time, exact where they claim to be, and as varied as they should be."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from flawsmith.base.episodes import kinds, surfaces
+from flawsmith.base.episodes.episode import Episode, draw_episode
+from flawsmith.base.episodes.habits import Habit, label
+
+COUNT = 60
+
+
+@pytest.fixture(scope="module")
+def episodes() -> list[Episode]:
+    return [draw_episode(0, i, side=48) for i in range(COUNT)]
+
+
+def test_an_episode_depends_on_seed_and_index_alone(episodes: list[Episode]) -> None:
+    again = draw_episode(0, 7, side=48)
+    assert np.array_equal(again.image, episodes[7].image) and np.array_equal(again.labelled, episodes[7].labelled)
+    assert not np.array_equal(again.image, draw_episode(1, 7, side=48).image)
+
+
+def test_every_window_shows_its_defect_inside_its_mask(episodes: list[Episode]) -> None:
+    for e in episodes:
+        assert e.image.shape == e.normal.shape == (3, 48, 48, 3) and e.image.dtype == np.uint8
+        change = np.abs(e.image.astype(int) - e.normal).max(-1)
+        for k in range(3):
+            assert change[k][e.mask[k]].mean() >= 10
+
+
+def test_noise_is_the_same_with_and_without_the_defect(episodes: list[Episode]) -> None:
+    for e in episodes:
+        change = np.abs(e.image.astype(int) - e.normal).max(-1)
+        shares = [float(change[k][e.mask[k]].sum() / change[k].sum()) for k in range(3)]
+        assert max(shares) > 0.5, "most of what changed lies in the mask"
+        assert max(float((change[k] == 0).mean()) for k in range(3)) > 0.4, "what the defect does not reach keeps its noise"
+
+
+def test_grey_episodes_are_grey_and_others_are_not(episodes: list[Episode]) -> None:
+    assert {e.grey for e in episodes} == {True, False}
+    for e in episodes:
+        grey = bool((e.image[..., 0] == e.image[..., 1]).all() and (e.image[..., 1] == e.image[..., 2]).all())
+        assert grey == e.grey
+
+
+def test_many_species_are_drawn_and_no_two_windows_are_alike(episodes: list[Episode]) -> None:
+    assert len(Counter(e.species for e in episodes)) >= 12
+    assert all(not np.array_equal(e.mask[0], e.mask[1]) for e in episodes)
+
+
+@pytest.mark.parametrize("family", surfaces.FAMILIES, ids=lambda f: f.__name__)
+def test_every_surface_draws_scenes_within_their_ranges(family: surfaces.Family) -> None:
+    for seed in range(4):
+        g = np.random.default_rng(seed)
+        window, palette = family(g), surfaces.draw_palette(g, grey=seed % 2 == 0)
+        scene = window(g, 64, palette)
+        assert scene.albedo.shape == (64, 64, 3) and scene.albedo.dtype == np.float32
+        assert scene.albedo.min() >= 0 and scene.albedo.max() <= 1 and np.isfinite(scene.height).all()
+        assert not np.array_equal(scene.albedo, window(g, 64, palette).albedo), "another unit"
+
+
+@pytest.mark.parametrize("name", kinds.SPECIES)
+def test_every_species_changes_a_surface_with_structure(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kinds, "SPECIES", {name: kinds.SPECIES[name]})
+    changed = 0
+    for seed in range(6):
+        g = np.random.default_rng(seed)
+        window, palette, kind = surfaces.board(g), surfaces.draw_palette(g, False), kinds.draw_kind(g)
+        scene = window(g, 80, palette)
+        applied = kinds.apply_kind(kind, scene, g)
+        if applied is not None:
+            after, reach = applied
+            far = reach == 0
+            changed += bool(np.abs(after.albedo - scene.albedo).max() > 0.01 or np.abs(after.height - scene.height).max() > 0.05)
+            assert np.isfinite(after.albedo).all() and far.any()
+    assert changed >= 2
+
+
+def test_a_wide_label_holds_the_mask_and_an_exact_one_is_the_mask() -> None:
+    mask = np.zeros((40, 40), bool)
+    mask[20, 5:35] = True
+    assert np.array_equal(label(mask, Habit(0, 0, 0)), mask)
+    wide = label(mask, Habit(3, 0, 0))
+    assert wide[mask].all() and wide[17, 20] and wide.sum() > 5 * mask.sum()
