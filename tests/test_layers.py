@@ -11,7 +11,21 @@ import flawsmith
 ROOT = Path(flawsmith.__file__).parent
 # low to high: a folder imports from itself and from those before it
 LAYERS = (
-    *("version", "core", "config", "images", "dataset", "formats", "pairs", "product", "diffusion", "models", "synthesis", "compositing"),
+    *(
+        "version",
+        "core",
+        "config",
+        "images",
+        "dataset",
+        "formats",
+        "pairs",
+        "product",
+        "diffusion",
+        "models",
+        "base",
+        "synthesis",
+        "compositing",
+    ),
     *("placement", "quality", "training", "generation", "metrics", "benchmark", "reports", "workflows", "demo", "cli"),
 )
 USERS = ("demo", "cli")  # these may call the functions of the root, as a user does
