@@ -2,12 +2,14 @@
 
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 
 from flawsmith.base.episodes import kinds, surfaces
 from flawsmith.base.episodes.episode import Episode, draw_episode
 from flawsmith.base.episodes.habits import Habit, label
+from flawsmith.dataset.windows import bounding_box
 
 COUNT = 60
 
@@ -15,6 +17,11 @@ COUNT = 60
 @pytest.fixture(scope="module")
 def episodes() -> list[Episode]:
     return [draw_episode(0, i, side=48) for i in range(COUNT)]
+
+
+@pytest.fixture(scope="module")
+def many() -> list[Episode]:
+    return [draw_episode(1, i) for i in range(150)]
 
 
 def test_an_episode_depends_on_seed_and_index_alone(episodes: list[Episode]) -> None:
@@ -31,12 +38,28 @@ def test_every_window_shows_its_defect_inside_its_mask(episodes: list[Episode]) 
             assert change[k][e.mask[k]].mean() >= 10
 
 
-def test_noise_is_the_same_with_and_without_the_defect(episodes: list[Episode]) -> None:
+def test_pictures_are_equal_outside_the_mask_and_masks_hold_no_more_than_three_fifths(episodes: list[Episode]) -> None:
     for e in episodes:
-        change = np.abs(e.image.astype(int) - e.normal).max(-1)
-        shares = [float(change[k][e.mask[k]].sum() / change[k].sum()) for k in range(3)]
-        assert max(shares) > 0.5, "most of what changed lies in the mask"
-        assert max(float((change[k] == 0).mean()) for k in range(3)) > 0.4, "what the defect does not reach keeps its noise"
+        assert np.array_equal(e.image[~e.mask], e.normal[~e.mask])
+        assert e.mask.mean((1, 2)).max() <= 0.6
+
+
+def test_soft_borders_fade_out_before_the_mask_ends(episodes: list[Episode]) -> None:
+    outermost = [
+        e.mask[k] & ~cv2.erode(e.mask[k].astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) for e in episodes for k in range(3)
+    ]
+    changes = [np.abs(e.image[k].astype(int) - e.normal[k]).max(-1) for e in episodes for k in range(3)]
+    steps = [np.median(change[rim]) for change, rim in zip(changes, outermost, strict=True)]
+    assert np.median(steps) <= 6, "grey levels just inside the border"
+
+
+def test_defects_are_of_every_size_and_some_are_cut_by_the_border(many: list[Episode]) -> None:
+    sizes = np.array([bounding_box(mask).side for e in many for mask in e.mask]) / 64
+    assert (sizes < 0.15).mean() > 0.08 and (sizes > 0.5).mean() > 0.28 and (sizes == 1).mean() > 0.02
+    ratios = np.array([bounding_box(e.mask[0]).side / bounding_box(e.mask[1]).side for e in many])
+    assert np.std(np.log(sizes)) > 2 * np.std(np.log(ratios)) / np.sqrt(2), "defects of one kind are alike in size"
+    border = [mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any() for e in many for mask in e.mask]
+    assert 0.2 < np.mean(border) < 0.6
 
 
 def test_grey_episodes_are_grey_and_others_are_not(episodes: list[Episode]) -> None:
@@ -68,7 +91,7 @@ def test_every_species_changes_a_surface_with_structure(name: str, monkeypatch: 
     changed = 0
     for seed in range(6):
         g = np.random.default_rng(seed)
-        window, palette, kind = surfaces.board(g), surfaces.draw_palette(g, False), kinds.draw_kind(g)
+        window, palette, kind = surfaces.board(g), surfaces.draw_palette(g, False), kinds.draw_kind(g, 64)
         scene = window(g, 80, palette)
         applied = kinds.apply_kind(kind, scene, g)
         if applied is not None:

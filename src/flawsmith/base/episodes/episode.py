@@ -7,13 +7,15 @@ import numpy as np
 
 from flawsmith.base.episodes.camera import draw_camera, record, vary_camera
 from flawsmith.base.episodes.habits import label
-from flawsmith.base.episodes.kinds import apply_kind, draw_kind
+from flawsmith.base.episodes.kinds import MOST, apply_kind, draw_kind
+from flawsmith.base.episodes.scene import MARGIN
 from flawsmith.base.episodes.surfaces import draw_palette, draw_surface, vary_palette
 from flawsmith.core.seeds import numpy_generator
 
-MARGIN = 8  # pixels drawn around a window, so that nothing ends at its border
-SHOWN = 10 / 255  # least mean difference inside a defect, as a share of the range
-CHANGED = 4 / 255  # a pixel belongs to the mask where it differs by more than this, after smoothing
+SHOWN = 10  # least mean difference inside a defect, grey levels
+CHANGED = 3.0  # a pixel belongs to the mask where it differs by more levels than this, after smoothing,
+FADED = 0.12  # and by more than this share of the strongest differences
+CLOSED = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # gaps in a mask that are no gaps
 REACH = 7  # pixels: side of the square by which the places that a defect may change are grown, for its shadow and the lens
 TRIES = 5  # shapes tried for one window
 
@@ -23,7 +25,7 @@ class Episode:
     """The windows of one episode; the first is the target, the others are its exemplars."""
 
     normal: np.ndarray  # (K, S, S, 3) uint8; grey episodes have three equal channels
-    image: np.ndarray  # (K, S, S, 3) uint8: the same with the defect
+    image: np.ndarray  # (K, S, S, 3) uint8: the same with the defect; equal to the normal outside the mask
     mask: np.ndarray  # (K, S, S) bool: exactly what changed
     labelled: np.ndarray  # (K, S, S) bool: what a labeller marked
     species: str
@@ -45,7 +47,8 @@ def draw_episode(seed: int, index: int, side: int = 64, count: int = 3) -> Episo
 
 def _draw(g: np.random.Generator, side: int, count: int) -> Episode | None:
     grey = bool(g.random() < 0.5)
-    window, palette, camera, kind = draw_surface(g), draw_palette(g, grey), draw_camera(g, grey), draw_kind(g)
+    kind = draw_kind(g, side)
+    window, palette, camera = draw_surface(g, kind.structured), draw_palette(g, grey), draw_camera(g, grey)
     spread = float(g.choice([0.0, 0.4, 1.0, 2.0], p=[0.25, 0.35, 0.25, 0.15]))  # how much units differ; 2: other colours
     rows = []
     for _ in range(count):
@@ -73,10 +76,16 @@ def _cut(normal: np.ndarray, image: np.ndarray, reach: np.ndarray, side: int) ->
     inner = slice(MARGIN, MARGIN + side)
     normal, image, reach = normal[inner, inner], image[inner, inner], reach[inner, inner]
     near = cv2.dilate((reach > 0.05).astype(np.uint8), np.ones((REACH, REACH), np.uint8)) > 0
-    image = np.where(near[..., None], image, normal)  # JPEG carries a defect farther than it reaches
-    difference = np.abs(image.astype(np.float32) - normal).max(-1) / 255
-    smooth = cv2.GaussianBlur(difference, (0, 0), 0.8)
-    mask = near & (smooth > max(CHANGED, 0.25 * float(np.quantile(smooth[near], 0.9)) if near.any() else 1.0))
-    if mask.sum() < 4 or difference[mask].mean() < SHOWN or mask.mean() > 0.6:
+    if not near.any():
+        return None
+    change = image.astype(np.float32) - normal
+    smooth = cv2.GaussianBlur(np.abs(change).max(-1), (0, 0), 0.8) * near  # JPEG carries a defect farther than it reaches
+    smooth = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, CLOSED)  # where a texture meets the other's level it has still changed
+    least = max(CHANGED, FADED * float(np.quantile(smooth[near], 0.9)))
+    mask = smooth > least
+    share = np.clip(2 * smooth / least - 2, 0, 1) * mask  # a soft border ends in the mask, without a step
+    image = np.clip(np.rint(normal + change * share[..., None]), 0, 255).astype(np.uint8)
+    difference = np.abs(image.astype(np.float32) - normal).max(-1)
+    if mask.sum() < 4 or difference[mask].mean() < SHOWN or mask.mean() > MOST:
         return None
     return normal, image, mask

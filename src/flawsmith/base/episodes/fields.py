@@ -4,6 +4,11 @@ import cv2
 import numpy as np
 
 
+def log_uniform(g: np.random.Generator, low: float, high: float) -> float:
+    """Return a number between low and high, every octave equally likely."""
+    return float(np.exp(g.uniform(np.log(low), np.log(high))))
+
+
 def grid(side: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows and columns (side, side) float32 of a square's pixels."""
     y, x = np.mgrid[:side, :side].astype(np.float32)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+MARGIN = 8  # pixels of a scene around its window, so that nothing ends at the window's border
+
 
 @dataclass(frozen=True)
 class Scene:

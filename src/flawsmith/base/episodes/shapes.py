@@ -1,6 +1,6 @@
 """Shapes of defects: masks (side, side) float32, 0 to 1, with soft borders of a pixel.
 
-A family draws what the shapes of a kind have in common.
+A family draws what the shapes of a kind have in common. Shapes may leave the window: real defects are often longer than it is.
 """
 
 from collections.abc import Callable
@@ -8,9 +8,12 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from flawsmith.base.episodes.fields import grid, value_noise
+from flawsmith.base.episodes.fields import grid, log_uniform, value_noise
+from flawsmith.base.episodes.scene import MARGIN
 
 SHIFT = 4  # bits of sub-pixel position in cv2's drawing
+SPREAD = (0.7, 1.4)  # factors by which the defects of one kind differ in size
+CUT = 0.25  # share of the defects whose middle lies anywhere in the window, so that many are cut by its border
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 Family = Callable[[np.random.Generator, float], Draw]  # (generator, size in pixels) -> what draws shapes
@@ -21,23 +24,25 @@ def blob(g: np.random.Generator, size: float) -> Draw:
     ragged, roughness, flatness = g.uniform(0.05, 0.5), g.uniform(0.3, 0.7), g.uniform(0.35, 1)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        u, v = _turned_grid(g, side, size)
+        length = size * log_uniform(g, *SPREAD)
+        u, v = _turned_grid(g, side, length)
         flat = flatness ** g.uniform(0.5, 1.5)
-        r = np.hypot(u, v / flat) / (size / 2 * g.uniform(0.7, 1.3))
-        edge = 1 - r + ragged * value_noise(g, side, roughness, min(0.6, size / side))
-        return np.clip(edge * size / 2, 0, 1)
+        r = np.hypot(u, v / flat) / (length / 2)
+        edge = 1 - r + ragged * value_noise(g, side, roughness, min(0.6, length / side))
+        return np.clip(edge * length / 2, 0, 1)
 
     return draw
 
 
 def line(g: np.random.Generator, size: float) -> Draw:
     """Scratches: long, nearly straight, even or fading, one or several side by side."""
-    width, bend, copies = g.uniform(0.8, 3.5), g.uniform(0, 0.03), 1 if g.random() < 0.7 else int(g.integers(2, 5))
+    width, bend, copies = _width(g, size), g.uniform(0, 0.03), 1 if g.random() < 0.7 else int(g.integers(2, 5))
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        mask, start, angle = np.zeros((side, side), np.float32), _centre(g, side), g.uniform(0, 2 * np.pi)
+        length = size * log_uniform(g, *SPREAD)
+        mask, start, angle = np.zeros((side, side), np.float32), _centre(g, side, length), g.uniform(0, 2 * np.pi)
         for _ in range(copies):
-            path = _walk(g, start + g.normal(0, 1.5 * copies, 2) * (copies > 1), angle, size * g.uniform(0.7, 1.8), bend)
+            path = _walk(g, start + g.normal(0, 1.5 * copies, 2) * (copies > 1), angle, length * g.uniform(0.8, 1.2), bend)
             _stroke(mask, path, width * g.uniform(0.7, 1.3), taper=True)
         return mask
 
@@ -46,16 +51,17 @@ def line(g: np.random.Generator, size: float) -> Draw:
 
 def crack(g: np.random.Generator, size: float) -> Draw:
     """Cracks: thin, jagged, branching."""
-    width, jag, branches = g.uniform(0.7, 2.2), g.uniform(0.15, 0.6), int(g.integers(0, 4))
+    width, jag, branches = _width(g, 0.6 * size), g.uniform(0.02, 0.6), int(g.integers(0, 4))
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
         mask, angle = np.zeros((side, side), np.float32), g.uniform(0, 2 * np.pi)
-        path = _walk(g, _centre(g, side), angle, size * g.uniform(0.8, 1.8), jag)
+        path = _walk(g, _centre(g, side, length), angle, length, jag)
         _stroke(mask, path, width * g.uniform(0.8, 1.2), taper=True)
         for _ in range(int(g.integers(0, branches + 1))):
             at = path[int(g.integers(len(path)))]
             turn = angle + g.choice([-1, 1]) * g.uniform(0.4, 1.3)
-            _stroke(mask, _walk(g, at, turn, size * g.uniform(0.2, 0.7), jag, centred=False), 0.8 * width, taper=True)
+            _stroke(mask, _walk(g, at, turn, length * g.uniform(0.2, 0.7), jag, centred=False), 0.8 * width, taper=True)
         return mask
 
     return draw
@@ -63,11 +69,12 @@ def crack(g: np.random.Generator, size: float) -> Draw:
 
 def fibre(g: np.random.Generator, size: float) -> Draw:
     """Hairs, threads, burrs: curved, of even width."""
-    width, curl = g.uniform(0.8, 3), g.uniform(0.05, 0.25)
+    width, curl = _width(g, size), g.uniform(0.05, 0.25)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
         mask, angle, drift = np.zeros((side, side), np.float32), g.uniform(0, 2 * np.pi), g.normal(0, curl)
-        _stroke(mask, _walk(g, _centre(g, side), angle, 1.5 * size * g.uniform(0.7, 1.3), 0.5 * curl, drift), width, taper=False)
+        _stroke(mask, _walk(g, _centre(g, side, length), angle, 1.3 * length, 0.5 * curl, drift), width, taper=False)
         return mask
 
     return draw
@@ -78,25 +85,25 @@ def polygon(g: np.random.Generator, size: float) -> Draw:
     corners, flatness = int(g.integers(3, 8)), g.uniform(0.3, 1)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
         a = np.sort(g.uniform(0, 2 * np.pi, corners))
-        r = size / 2 * g.uniform(0.6, 1.3, corners)
-        turn, centre = g.uniform(0, 2 * np.pi), _centre(g, side)
+        r = length / 2 * g.uniform(0.7, 1.3, corners)
+        turn, centre = g.uniform(0, 2 * np.pi), _centre(g, side, length)
         points = np.stack([r * np.cos(a), flatness * r * np.sin(a)], 1) @ _rotation(turn) + centre
-        mask = np.zeros((side, side), np.float32)
-        cv2.fillPoly(mask, [_fixed(points)], 1.0, cv2.LINE_AA, SHIFT)
-        return mask
+        return _filled(points, side)
 
     return draw
 
 
 def spots(g: np.random.Generator, size: float) -> Draw:
     """Pores, spatter, dust, pinholes: one or several small discs."""
-    count, radius, spread = int(g.integers(1, 9)), g.uniform(0.6, 3.5), g.uniform(0.2, 0.6)
+    count, radius = int(g.integers(1, 9)), log_uniform(g, 0.6, max(2.0, 0.15 * size))
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        mask, centre = np.zeros((side, side), np.float32), _centre(g, side)
+        length = size * log_uniform(g, *SPREAD)
+        mask, centre = np.zeros((side, side), np.float32), _centre(g, side, length)
         for _ in range(max(1, int(g.poisson(count)))):
-            p, r = centre + g.normal(0, spread * size / 2, 2), radius * g.uniform(0.6, 1.6)
+            p, r = centre + g.normal(0, 0.3 * length, 2), radius * g.uniform(0.6, 1.6)
             cv2.circle(mask, tuple(_fixed(p)), int(r * (1 << SHIFT)), 1.0, -1, cv2.LINE_AA, SHIFT)
         return mask
 
@@ -108,22 +115,23 @@ def disc(g: np.random.Generator, size: float) -> Draw:
     flatness = g.uniform(0.5, 1)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        u, v = _turned_grid(g, side, size)
-        radius = size / 2 * g.uniform(0.6, 1.2)
-        return np.clip((1 - np.hypot(u, v / flatness) / radius) * radius, 0, 1)
+        length = size * log_uniform(g, *SPREAD)
+        u, v = _turned_grid(g, side, length)
+        return np.clip(length / 2 - np.hypot(u, v / flatness), 0, 1)
 
     return draw
 
 
 def drip(g: np.random.Generator, size: float) -> Draw:
     """Runs of liquid, smears: a head and a tail along one direction."""
-    angle, width, tail = g.uniform(0, 2 * np.pi), g.uniform(0.15, 0.4), g.uniform(0.5, 1.5)
+    angle, width = g.uniform(0, 2 * np.pi), g.uniform(0.12, 0.35)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        mask, start = np.zeros((side, side), np.float32), _centre(g, side)
-        path = _walk(g, start, angle + g.normal(0, 0.1), tail * size, 0.06)
+        length = size * log_uniform(g, *SPREAD)
+        mask = np.zeros((side, side), np.float32)
+        path = _walk(g, _centre(g, side, length), angle + g.normal(0, 0.1), length * (1 - width), 0.06)
         for i, p in enumerate(path):
-            r = size * width * (1 - 0.7 * i / len(path)) * g.uniform(0.85, 1.15)
+            r = length * width * (1 - 0.7 * i / len(path)) * g.uniform(0.85, 1.15)
             cv2.circle(mask, tuple(_fixed(p)), max(1 << SHIFT, int(r * (1 << SHIFT))), 1.0, -1, cv2.LINE_AA, SHIFT)
         return mask
 
@@ -132,20 +140,27 @@ def drip(g: np.random.Generator, size: float) -> Draw:
 
 def band(g: np.random.Generator, size: float) -> Draw:
     """Worn stripes, misplaced tape, rub marks: rectangles at the kind's angle."""
-    angle, aspect = g.uniform(0, np.pi), g.uniform(0.15, 0.9)
+    angle, aspect = g.uniform(0, np.pi), g.uniform(0.1, 0.8)
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
-        half = size / 2 * g.uniform(0.7, 1.3, 2) * (1, aspect)
-        points = np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * half @ _rotation(angle + g.normal(0, 0.05)) + _centre(g, side)
-        mask = np.zeros((side, side), np.float32)
-        cv2.fillPoly(mask, [_fixed(points)], 1.0, cv2.LINE_AA, SHIFT)
-        return mask
+        length = size * log_uniform(g, *SPREAD)
+        half = length / 2 * np.array([1, aspect * g.uniform(0.8, 1.25)])
+        turn = _rotation(angle + g.normal(0, 0.05))
+        return _filled(np.array([[1, 1], [1, -1], [-1, -1], [-1, 1]]) * half @ turn + _centre(g, side, length), side)
 
     return draw
 
 
-def _centre(g: np.random.Generator, side: int) -> np.ndarray:
-    return side / 2 + g.uniform(-0.18, 0.18, 2) * side
+def _width(g: np.random.Generator, size: float) -> float:
+    """Return the width of a line of `size` pixels, from a hair to a tenth of its length."""
+    return log_uniform(g, 0.7, max(2.0, 0.1 * size))
+
+
+def _centre(g: np.random.Generator, side: int, size: float) -> np.ndarray:
+    """Return the middle (2,) of a shape: mostly so that a small one lies in the window and a large one about fills it."""
+    window = side - 2 * MARGIN
+    reach = window / 2 if g.random() < CUT else max(window - size, 0.3 * window) / 2
+    return side / 2 + g.uniform(-reach, reach, 2)
 
 
 def _rotation(angle: float) -> np.ndarray:
@@ -155,7 +170,7 @@ def _rotation(angle: float) -> np.ndarray:
 def _turned_grid(g: np.random.Generator, side: int, size: float) -> tuple[np.ndarray, np.ndarray]:
     """Return coordinates (side, side) along and across a random direction, from a random centre."""
     y, x = grid(side)
-    centre, a = _centre(g, side), g.uniform(0, np.pi)
+    centre, a = _centre(g, side, size), g.uniform(0, np.pi)
     dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
     return np.cos(a) * dx + np.sin(a) * dy, -np.sin(a) * dx + np.cos(a) * dy
 
@@ -187,6 +202,13 @@ def _stroke(mask: np.ndarray, path: np.ndarray, width: float, taper: bool) -> No
         cv2.line(layer, tuple(fixed[i]), tuple(fixed[i + 1]), value, max(1, round(here)), cv2.LINE_AA, SHIFT)
         if layer is not mask:
             np.maximum(mask, layer, out=mask)
+
+
+def _filled(points: np.ndarray, side: int) -> np.ndarray:
+    """Return the polygon of the points (N, 2) as a mask (side, side)."""
+    mask = np.zeros((side, side), np.float32)
+    cv2.fillPoly(mask, [_fixed(points)], 1.0, cv2.LINE_AA, SHIFT)
+    return mask
 
 
 def _fixed(points: np.ndarray) -> np.ndarray:

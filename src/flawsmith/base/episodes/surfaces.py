@@ -336,9 +336,12 @@ FAMILIES: dict[Family, float] = {
 }  # fmt: skip
 
 
-def draw_surface(g: np.random.Generator) -> Window:
-    """Return what draws windows of a new product's surface."""
-    names = list(FAMILIES)
+STRUCTURED = (printed, board)  # families whose scenes always have a structure
+
+
+def draw_surface(g: np.random.Generator, structured: bool = False) -> Window:
+    """Return what draws windows of a new product's surface; structured: one with print or tracks."""
+    names = list(STRUCTURED if structured else FAMILIES)
     weights = np.array([FAMILIES[name] for name in names])
     return names[int(g.choice(len(names), p=weights / weights.sum()))](g)
 
