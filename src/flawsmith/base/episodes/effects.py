@@ -1,5 +1,6 @@
-"""What a defect does to a surface. Each effect draws what a kind's defects have in common and returns (scene, shape) -> scene.
+"""What a defect does to the surface that is there: darken, stain, dent, scratch, push, erase, double it.
 
+Each effect draws what a kind's defects have in common, for defects of about `size` pixels, and returns (scene, placed) -> scene.
 Colours are either the unit's own, changed (darker by so much, the layer below), or the defect's, the same on every unit (a stain, a
 foreign body): an effect says which of the two by using `scene.own` and `scene.under`, or a colour of its own.
 """
@@ -7,12 +8,10 @@ foreign body): an effect says which of the two by using `scene.own` and `scene.u
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from flawsmith.base.episodes.fields import blurred, value_noise, warped
+from flawsmith.base.episodes.fields import blurred, log_uniform, smeared, value_noise, warped
 from flawsmith.base.episodes.scene import Scene
-from flawsmith.base.episodes.surfaces import draw_palette, draw_surface
 
 
 @dataclass(frozen=True)
@@ -25,29 +24,48 @@ class Placed:
 
 
 Effect = Callable[[Scene, Placed, np.random.Generator], Scene]
-Family = Callable[[np.random.Generator], Effect]
+Family = Callable[[np.random.Generator, float], Effect]
 
 
-def tone(g: np.random.Generator) -> Effect:
-    """Darker or brighter than the unit by a factor: cracks, scorch marks, moisture, wear."""
-    factor = np.exp(g.uniform(0.25, 1.8)) if g.random() < 0.3 else np.exp(-g.uniform(0.3, 2.2))
-    mottled = g.uniform(0, 0.35)
+def tone(g: np.random.Generator, size: float) -> Effect:
+    """Darker or brighter than the unit by a factor, its texture goes on: cracks, scorch marks, moisture, wear; often with a tint."""
+    power = g.uniform(0.2, 1.8) if g.random() < 0.3 else -g.uniform(0.2, 2.2)
+    tint = g.normal(0, 0.5 * abs(power), 3) * (g.random() < 0.4)
+    factor, mottled = np.exp(power + tint - tint.mean()).astype(np.float32), g.uniform(0, 0.35)
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
         power = placed.strength * placed.cover * (1 + mottled * value_noise(g, placed.cover.shape[0], 0.6, 0.4))
-        return scene.changed(albedo=np.clip(scene.albedo * (np.float32(factor) ** power)[..., None], 0, 1))
+        if scene.own.min() == scene.own.max():
+            return scene.changed(albedo=np.clip(scene.albedo * (factor.mean() ** power)[..., None], 0, 1))
+        return scene.changed(albedo=np.clip(scene.albedo * factor ** power[..., None], 0, 1))
 
     return effect
 
 
-def stain(g: np.random.Generator) -> Effect:
+def veil(g: np.random.Generator, size: float) -> Effect:
+    """One brightness over everything, print included, wholly or letting it shine through: inactive areas, soot, fog, frost, dust."""
+    dark = g.random() < 0.7
+    level, opacity, cloudy = g.uniform(0, 0.6) if dark else g.uniform(0.6, 1.2), g.uniform(0.3, 1) ** 0.5, g.uniform(0, 0.3)
+    own, inner = g.random() < 0.6, g.uniform(0, 0.5) * (g.random() < 0.4)
+
+    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
+        cloud = 1 + cloudy * value_noise(g, placed.cover.shape[0], 0.4, 0.6)
+        middle = inner * np.clip(placed.depth / (size / 3), 0, 1)  # stronger in the middle
+        share = np.clip((opacity - inner + middle) * placed.cover * cloud * min(placed.strength, 1.2), 0, 1)[..., None]
+        colour = np.clip((scene.own if own else scene.own.mean() ** 0.3) * level, 0, 1)
+        return scene.changed(albedo=(scene.albedo * (1 - share) + colour * share).astype(np.float32))
+
+    return effect
+
+
+def stain(g: np.random.Generator, size: float) -> Effect:
     """A colour of its own that lets the surface shine through: oil, ink, rust, glue; often with a darker rim."""
-    colour, opacity, rim, uneven = _own_colour(g), g.uniform(0.35, 0.95), g.uniform(-0.3, 0.6) * (g.random() < 0.5), g.uniform(0, 0.5)
-    wet = g.uniform(0, 0.5) * (g.random() < 0.3)
+    colour, opacity, rim, uneven = own_colour(g), g.uniform(0.35, 0.95), g.uniform(-0.3, 0.6) * (g.random() < 0.5), g.uniform(0, 0.5)
+    wet, width = g.uniform(0, 0.5) * (g.random() < 0.3), log_uniform(g, 1, max(1.5, 0.08 * size))
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
         noise = value_noise(g, placed.cover.shape[0], 0.5, 0.5)
-        edge = np.exp(-((placed.depth - 1.5) ** 2) / 3) * (placed.depth > 0)
+        edge = np.exp(-(((placed.depth - 1.5 * width) / width) ** 2) / 1.5) * (placed.depth > 0)
         share = np.clip(opacity * placed.strength * placed.cover * (1 + 0.4 * uneven * noise + rim * edge), 0, 1)[..., None]
         albedo = scene.albedo * (1 - share) + scene.albedo**0.3 * colour * share
         return scene.changed(albedo=np.clip(albedo, 0, 1), gloss=np.clip(scene.gloss + wet * placed.cover, 0, 1))
@@ -55,206 +73,134 @@ def stain(g: np.random.Generator) -> Effect:
     return effect
 
 
-def relief(g: np.random.Generator) -> Effect:
-    """A dent or a bump with smooth flanks: only the light shows it."""
-    height, flank, rough = g.choice([-1, 1]) * g.uniform(0.8, 4), g.uniform(2, 9), g.uniform(0, 0.4)
+def relief(g: np.random.Generator, size: float) -> Effect:
+    """A dent, bump or fold with smooth or steep flanks: only the light shows it."""
+    flank, rough = float(np.clip(g.uniform(0.04, 0.35) * size, 0.7, 14)), g.uniform(0, 0.3)
+    height = g.choice([-1, 1]) * g.uniform(0.3, 1.6) * flank
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        rise = np.clip(placed.depth / flank, 0, 1)
-        rise = rise * rise * (3 - 2 * rise) * placed.strength * height
-        rise = rise + rough * value_noise(g, placed.cover.shape[0], 0.7, 0.3) * placed.cover
-        return scene.changed(height=scene.height + blurred(rise.astype(np.float32), 0.7))
+        rise = blurred(placed.cover, flank) * np.float32(placed.strength * height)
+        if rough > 0.15:
+            rise = rise + rough * value_noise(g, placed.cover.shape[0], 0.7, 0.3) * placed.cover
+        return scene.changed(height=scene.height + rise.astype(np.float32))
 
     return effect
 
 
-def groove(g: np.random.Generator) -> Effect:
+def groove(g: np.random.Generator, size: float) -> Effect:
     """A furrow with raised borders: scratches, gouges, tool marks; fresh material may shine in it."""
-    depth, lip, fresh = g.uniform(0.4, 2.5), g.uniform(0, 0.8), g.uniform(-0.3, 0.6)
+    depth, lip, fresh = g.uniform(0.4, 2.5), g.uniform(0, 0.8), g.uniform(-0.4, 1.2)
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        wide = cv2.GaussianBlur(placed.cover, (0, 0), 1.6)
-        height = scene.height + np.float32(placed.strength) * (lip * wide - (depth + lip) * cv2.GaussianBlur(placed.cover, (0, 0), 0.6))
-        return scene.changed(height=height, albedo=np.clip(scene.albedo * (1 + fresh * placed.cover)[..., None], 0, 1))
+        wide = blurred(placed.cover, 1.6)
+        height = scene.height + np.float32(placed.strength) * (lip * wide - (depth + lip) * blurred(placed.cover, 0.6))
+        return scene.changed(height=height, albedo=np.clip(scene.albedo * (1 + np.float32(fresh) * placed.cover)[..., None], 0, 1))
 
     return effect
 
 
-def bare(g: np.random.Generator) -> Effect:
-    """The layer below shows, roughly torn: chips, flaked paint, worn plating, breaks."""
-    rough, step, shade = g.uniform(0.05, 0.4), g.uniform(0.2, 2), np.float32(g.uniform(0.7, 1.3))
-
-    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        noise = value_noise(g, placed.cover.shape[0], 0.75, 0.4)
-        inner = np.clip(scene.under * shade * (1 + np.float32(rough) * noise[..., None]), 0, 1)
-        cover = placed.cover[..., None]
-        height = scene.height * (1 - placed.cover) + placed.cover * (rough * 2 * noise - step)
-        return scene.changed(albedo=scene.albedo * (1 - cover) + inner * cover, height=height.astype(np.float32))
-
-    return effect
-
-
-def fracture(g: np.random.Generator) -> Effect:
-    """Broken faces: facets that shine and darken by themselves, with sharp ridges: glass, ceramics, cast metal."""
-    size, contrast, sharp = g.uniform(4, 14), g.uniform(0.3, 1.2), g.uniform(0.5, 2.5)
-
-    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        side = placed.cover.shape[0]
-        facets = np.abs(value_noise(g, side, 0.4, size / side))
-        facets = warped(facets, g, 3.0)
-        bright = np.clip(facets, 0, 2) ** sharp * contrast
-        cover = placed.cover[..., None]
-        albedo = np.clip(scene.own * bright[..., None] + 0.15 * scene.albedo, 0, 1)
-        height = scene.height + placed.cover * 2 * facets
-        return scene.changed(albedo=scene.albedo * (1 - cover) + albedo * cover, height=height.astype(np.float32))
-
-    return effect
-
-
-def inlay(g: np.random.Generator) -> Effect:
-    """Another material altogether, with its own texture, the same on every unit: inclusions, patches, wrong parts, solder, rust flakes."""
-    grey = bool(g.random() < 0.5)
-    window, palette, rise = draw_surface(g), draw_palette(g, grey), g.normal(0, 1)
-
-    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        other = window(g, placed.cover.shape[0], palette)
-        cover = placed.cover[..., None]
-        height = scene.height * (1 - placed.cover) + (other.height + rise) * placed.cover
-        return scene.changed(
-            albedo=scene.albedo * (1 - cover) + other.albedo * cover,
-            height=height.astype(np.float32),
-            gloss=scene.gloss * (1 - placed.cover) + other.gloss * placed.cover,
-        )
-
-    return effect
-
-
-def hole(g: np.random.Generator) -> Effect:
-    """Nothing is left: dark, or what lies behind; a border that bends inwards."""
-    back, edge = np.float32(g.choice([0.01, 0.03, 0.1, 0.6, 0.95], p=[0.4, 0.25, 0.2, 0.05, 0.1])), g.uniform(0.5, 3)
-
-    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        cover = placed.cover[..., None]
-        sink = np.clip(placed.depth / edge, 0, 1) * 2 * placed.cover
-        return scene.changed(
-            albedo=scene.albedo * (1 - cover) + back * cover,
-            gloss=scene.gloss * (1 - placed.cover),
-            height=(scene.height * (1 - placed.cover) - sink).astype(np.float32),
-        )
-
-    return effect
-
-
-def body(g: np.random.Generator) -> Effect:
-    """Something that lies on the unit: a chip, a fibre, dust, spatter, tape; its own colour, rounded, casting a faint shadow."""
-    colour, round_, texture, gloss = _own_colour(g), g.uniform(0.3, 2.5), g.uniform(0, 0.25), g.uniform(0, 0.8)
-    shadow, offset = g.uniform(0, 0.6), g.normal(0, 1.5, 2)
-
-    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        side = placed.cover.shape[0]
-        move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float32)
-        shade = cv2.warpAffine(cv2.GaussianBlur(placed.cover, (0, 0), 1.2), move, (side, side))
-        ground = scene.albedo * (1 - np.float32(shadow) * shade[..., None])
-        cover = placed.cover[..., None]
-        skin = np.clip(colour * (1 + np.float32(texture) * value_noise(g, side, 0.7, 0.4)[..., None]), 0, 1)
-        height = scene.height + round_ * np.sqrt(np.minimum(placed.depth, 8))
-        return scene.changed(
-            albedo=ground * (1 - cover) + skin * cover,
-            height=blurred(height.astype(np.float32), 0.5),
-            gloss=scene.gloss * (1 - placed.cover) + np.float32(gloss) * placed.cover,
-        )
-
-    return effect
-
-
-def rough(g: np.random.Generator) -> Effect:
+def rough(g: np.random.Generator, size: float) -> Effect:
     """A coarser or smoother texture of the same material: corrosion, pickling, sanding, burnt sand."""
     grain, relief_, speck = g.uniform(0.4, 0.9), g.uniform(0.3, 2), g.uniform(0.05, 0.5)
     smooth = g.random() < 0.25
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        side = placed.cover.shape[0]
-        cover = placed.cover[..., None]
         if smooth:
-            albedo, height = blurred(scene.albedo, 3.0), blurred(scene.height, 3.0)
-            return scene.changed(
-                albedo=scene.albedo * (1 - cover) + albedo * cover, height=scene.height * (1 - placed.cover) + height * placed.cover
-            )
-        noise = value_noise(g, side, grain, 0.3)
+            return _mixed(scene, placed.cover, blurred(scene.albedo, 3.0), blurred(scene.height, 3.0))
+        noise = value_noise(g, placed.cover.shape[0], grain, 0.3)
         albedo = np.clip(scene.albedo * (1 + np.float32(speck) * noise[..., None]), 0, 1)
-        return scene.changed(
-            albedo=scene.albedo * (1 - cover) + albedo * cover, height=(scene.height + relief_ * noise * placed.cover).astype(np.float32)
-        )
+        return _mixed(scene, placed.cover, albedo, scene.height + np.float32(relief_) * noise)
 
     return effect
 
 
-def pushed(g: np.random.Generator) -> Effect:
+def contrast(g: np.random.Generator, size: float) -> Effect:
+    """The texture is fainter or stronger than elsewhere: polishing, wetness, uneven grinding."""
+    factor, wide = g.uniform(0, 0.5) if g.random() < 0.5 else g.uniform(1.7, 4), g.uniform(3, 9)
+
+    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
+        even, level = blurred(scene.albedo, wide), blurred(scene.height, wide)
+        albedo = np.clip(even + np.float32(factor) * (scene.albedo - even), 0, 1)
+        return _mixed(scene, placed.cover, albedo, level + np.float32(factor) * (scene.height - level))
+
+    return effect
+
+
+def pushed(g: np.random.Generator, size: float) -> Effect:
     """The structure is pushed aside, bent or wrinkled: threads, prints, folds."""
-    strength = g.uniform(3, 10)
+    strength = max(3.0, g.uniform(0.1, 0.35) * size)
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        seed = int(g.integers(1 << 31))
-        soft = cv2.GaussianBlur(placed.cover, (0, 0), 1.5)
         both = np.concatenate([scene.albedo, scene.height[..., None]], -1)
-        moved = warped(both, np.random.default_rng(seed), strength * placed.strength, 0.2)
-        mixed = both * (1 - soft[..., None]) + moved * soft[..., None]
-        return scene.changed(albedo=mixed[..., :3], height=mixed[..., 3])
+        moved = warped(both, g, strength * placed.strength, 0.2)
+        return _mixed(scene, blurred(placed.cover, 1.5), moved[..., :3], moved[..., 3])
 
     return effect
 
 
-def gone(g: np.random.Generator) -> Effect:
-    """The structure is missing: an open track, a missing print, a worn-off thread; the layer below goes on undisturbed."""
-    edge = g.uniform(0.2, 1.0)
+def smear(g: np.random.Generator, size: float) -> Effect:
+    """The surface is wiped along one direction: smeared print, soft paint, rubbed dust."""
+    length, angle = max(4.0, g.uniform(0.15, 0.6) * size), g.uniform(0, np.pi)
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        share = blurred(placed.cover * scene.structure, edge - 0.2)[..., None]
-        return scene.changed(albedo=scene.albedo * (1 - share) + scene.under * share, structure=scene.structure * (1 - placed.cover))
+        return _mixed(scene, placed.cover, smeared(scene.albedo, length, angle), smeared(scene.height, length, angle))
 
     return effect
 
 
-def extra(g: np.random.Generator) -> Effect:
-    """More of the structure's material where none belongs: shorts, spurs, doubled print, solder."""
+def gone(g: np.random.Generator, size: float) -> Effect:
+    """The structure is missing: an open track, a missing print, a worn-off thread; the layer below goes on undisturbed."""
+    edge = g.uniform(0, 0.8)
+
+    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
+        cover = blurred(placed.cover, edge)  # where there is no structure, what is below it shows already
+        changed = _mixed(scene, cover, scene.under, np.zeros_like(scene.height))
+        return changed.changed(structure=scene.structure * (1 - placed.cover))
+
+    return effect
+
+
+def extra(g: np.random.Generator, size: float) -> Effect:
+    """More of the structure's material where none belongs: shorts, spurs, double print, solder; of the unit's own where it has none."""
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
         weight = scene.structure.sum()
-        if weight < 8:
-            colour, rise = scene.under.reshape(-1, 3).mean(0), 0.0
-        else:
+        colour, rise = scene.own, 0.5
+        if weight >= 8:
             colour = (scene.albedo * scene.structure[..., None]).sum((0, 1)) / weight
             rise = float((scene.height * scene.structure).sum() / weight)
-        cover = placed.cover[..., None]
         texture = 1 + 0.03 * value_noise(g, placed.cover.shape[0], 0.8)[..., None]
-        albedo = np.clip(colour * texture, 0, 1).astype(np.float32)
-        height = scene.height * (1 - placed.cover) + rise * placed.cover
-        return scene.changed(albedo=scene.albedo * (1 - cover) + albedo * cover, height=height.astype(np.float32))
+        return _mixed(scene, placed.cover, np.clip(colour * texture, 0, 1), np.full_like(scene.height, rise))
 
     return effect
 
 
-def moved(g: np.random.Generator) -> Effect:
-    """A piece of the unit that lies where it does not belong: misplaced parts, doubled layers, folded-over cloth."""
-    shift = g.uniform(6, 20) * np.array([np.cos(a := g.uniform(0, 2 * np.pi)), np.sin(a)])
-    shade, rise = np.float32(g.uniform(0.75, 1.15)), g.uniform(0, 2)
+def doubled(g: np.random.Generator, size: float) -> Effect:
+    """The structure appears a second time, a little aside: double print, ghost images, slipped layers."""
+    shift, faint = _shift(g, float(np.clip(0.2 * size, 3, 10))), g.uniform(0.4, 1)
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        step = tuple(int(v) for v in np.rint(shift))
-        albedo = np.roll(scene.albedo, step, (0, 1)) * shade
-        height = np.roll(scene.height, step, (0, 1)) + rise
-        cover = placed.cover[..., None]
-        return scene.changed(
-            albedo=np.clip(scene.albedo * (1 - cover) + albedo * cover, 0, 1),
-            height=(scene.height * (1 - placed.cover) + height * placed.cover).astype(np.float32),
-        )
+        share = placed.cover * np.clip(np.roll(scene.structure, shift, (0, 1)) - scene.structure, 0, 1) * np.float32(faint)
+        return _mixed(scene, share, np.roll(scene.albedo, shift, (0, 1)), scene.height)
 
     return effect
 
 
-def rim(g: np.random.Generator) -> Effect:
+def moved(g: np.random.Generator, size: float) -> Effect:
+    """A piece of the unit that lies where it does not belong: misplaced parts, doubled layers, folded-over cloth."""
+    shift, shade, rise = _shift(g, max(5.0, g.uniform(0.2, 0.7) * size)), np.float32(g.uniform(0.75, 1.15)), np.float32(g.uniform(0, 2))
+
+    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
+        albedo = np.clip(np.roll(scene.albedo, shift, (0, 1)) * shade, 0, 1)
+        return _mixed(scene, placed.cover, albedo, np.roll(scene.height, shift, (0, 1)) + rise)
+
+    return effect
+
+
+def rim(g: np.random.Generator, size: float) -> Effect:
     """Only the border differs: dried drops, blisters, delamination, rings of corrosion."""
-    width, factor = g.uniform(1, 3.5), np.float32(np.exp(g.choice([-1, 1]) * g.uniform(0.3, 1.2)))
+    width = log_uniform(g, 0.8, max(2.0, 0.1 * size))
+    factor = np.float32(np.exp(g.choice([-1, 1]) * g.uniform(0.3, 1.2)))
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
         share = np.exp(-(((placed.depth - width) / width) ** 2)) * (placed.depth > 0) * placed.strength
@@ -263,8 +209,32 @@ def rim(g: np.random.Generator) -> Effect:
     return effect
 
 
-def _own_colour(g: np.random.Generator) -> np.ndarray:
+def knot(g: np.random.Generator, size: float) -> Effect:
+    """Rings that follow the outline, darker towards the middle: knots, burn rings, dried layers."""
+    pitch, dark, waves = max(2.0, g.uniform(0.06, 0.25) * size), g.uniform(0.3, 1.6), g.uniform(0.1, 0.8)
+
+    def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
+        depth = placed.depth + 0.2 * pitch * value_noise(g, placed.cover.shape[0], 0.6, 0.3)
+        power = dark * np.clip(2 * placed.depth / size, 0, 1) + waves * (0.5 + 0.5 * np.cos(2 * np.pi * depth / pitch))
+        albedo = scene.albedo * np.exp(-placed.strength * placed.cover * power)[..., None]
+        return scene.changed(albedo=np.clip(albedo, 0, 1).astype(np.float32))
+
+    return effect
+
+
+def own_colour(g: np.random.Generator) -> np.ndarray:
     """Return a colour (3,) float32 that is the same on every unit: grey half the time, else anything."""
     if g.random() < 0.5:
         return np.full(3, g.uniform(0.02, 0.98), np.float32)
     return np.clip(g.uniform(0.1, 0.9) + g.normal(0, 0.3, 3), 0.02, 0.98).astype(np.float32)
+
+
+def _mixed(scene: Scene, share: np.ndarray, albedo: np.ndarray, height: np.ndarray) -> Scene:
+    """Return the scene with colours (S, S, 3) and heights (S, S) in place of its own, by a share (S, S)."""
+    colours = scene.albedo * (1 - share[..., None]) + albedo * share[..., None]
+    return scene.changed(albedo=colours.astype(np.float32), height=(scene.height * (1 - share) + height * share).astype(np.float32))
+
+
+def _shift(g: np.random.Generator, length: float) -> tuple[int, int]:
+    a = g.uniform(0, 2 * np.pi)
+    return round(length * np.sin(a)), round(length * np.cos(a))

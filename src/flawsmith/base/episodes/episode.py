@@ -5,16 +5,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.base.episodes.camera import draw_camera, record, vary_camera
+from flawsmith.base.episodes.camera import draw_camera, draw_noise, record, vary_camera
+from flawsmith.base.episodes.fields import largest
 from flawsmith.base.episodes.habits import label
 from flawsmith.base.episodes.kinds import MOST, apply_kind, draw_kind
+from flawsmith.base.episodes.palettes import black_and_white, draw_palette, vary_palette
 from flawsmith.base.episodes.scene import MARGIN
-from flawsmith.base.episodes.surfaces import draw_palette, draw_surface, vary_palette
+from flawsmith.base.episodes.surfaces import draw_surface
 from flawsmith.core.seeds import numpy_generator
 
-SHOWN = 10  # least mean difference inside a defect, grey levels
-CHANGED = 3.0  # a pixel belongs to the mask where it differs by more levels than this, after smoothing,
-FADED = 0.12  # and by more than this share of the strongest differences
+BINARY = 0.35  # share of the kinds on tracks and print that are shown in black and white alone
+SHOWN = (6, 0.3)  # least mean difference inside a defect: grey levels, and as a share of the spread of the window without it
+CHANGED = 2.5  # a pixel belongs to the mask where it differs by more levels than this, after smoothing,
+FADED = 0.2  # and by more than this share of the strongest differences
 CLOSED = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # gaps in a mask that are no gaps
 REACH = 7  # pixels: side of the square by which the places that a defect may change are grown, for its shadow and the lens
 TRIES = 5  # shapes tried for one window
@@ -46,22 +49,23 @@ def draw_episode(seed: int, index: int, side: int = 64, count: int = 3) -> Episo
 
 
 def _draw(g: np.random.Generator, side: int, count: int) -> Episode | None:
-    grey = bool(g.random() < 0.5)
     kind = draw_kind(g, side)
-    window, palette, camera = draw_surface(g, kind.structured), draw_palette(g, grey), draw_camera(g, grey)
-    spread = float(g.choice([0.0, 0.4, 1.0, 2.0], p=[0.25, 0.35, 0.25, 0.15]))  # how much units differ; 2: other colours
+    binary = kind.structured and bool(g.random() < BINARY)
+    grey = binary or bool(g.random() < 0.5)
+    window, camera = draw_surface(g, side, kind.structured), draw_camera(g, grey, binary)
+    palette = black_and_white(g) if binary else draw_palette(g, grey)
+    spread = 0.0 if binary else float(g.choice([0.0, 0.4, 1.0, 2.0], p=[0.25, 0.35, 0.25, 0.15]))  # how units differ; 2: in colour
     rows = []
     for _ in range(count):
         unit = vary_palette(palette, g, grey, spread)
         light = vary_camera(camera, g, min(spread, 1.0))
         scene = window(g, side + 2 * MARGIN, unit)
+        noise = draw_noise(light, side + 2 * MARGIN, g)
+        normal = record(scene, light, noise)
         row = None
         for _ in range(TRIES):
             applied = apply_kind(kind, scene, g)
-            if applied is None:
-                continue
-            normal, image = record((scene, applied[0]), light, np.random.default_rng(int(g.integers(1 << 62))))
-            row = _cut(normal, image, applied[1], side)
+            row = None if applied is None else _cut(normal, record(applied[0], light, noise), applied[1], side)
             if row is not None:
                 break
         if row is None:
@@ -79,13 +83,13 @@ def _cut(normal: np.ndarray, image: np.ndarray, reach: np.ndarray, side: int) ->
     if not near.any():
         return None
     change = image.astype(np.float32) - normal
-    smooth = cv2.GaussianBlur(np.abs(change).max(-1), (0, 0), 0.8) * near  # JPEG carries a defect farther than it reaches
+    smooth = cv2.GaussianBlur(largest(np.abs(change)), (0, 0), 0.6) * near  # JPEG carries a defect farther than it reaches
     smooth = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, CLOSED)  # where a texture meets the other's level it has still changed
     least = max(CHANGED, FADED * float(np.quantile(smooth[near], 0.9)))
     mask = smooth > least
     share = np.clip(2 * smooth / least - 2, 0, 1) * mask  # a soft border ends in the mask, without a step
     image = np.clip(np.rint(normal + change * share[..., None]), 0, 255).astype(np.uint8)
-    difference = np.abs(image.astype(np.float32) - normal).max(-1)
-    if mask.sum() < 4 or difference[mask].mean() < SHOWN or mask.mean() > MOST:
+    difference = largest(np.abs(image.astype(np.float32) - normal))
+    if mask.sum() < 4 or difference[mask].mean() < max(SHOWN[0], SHOWN[1] * float(normal.std())) or mask.mean() > MOST:
         return None
     return normal, image, mask

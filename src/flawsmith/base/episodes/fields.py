@@ -89,6 +89,26 @@ def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     return image if sigma < 0.3 else cv2.GaussianBlur(image, (0, 0), sigma).reshape(image.shape)
 
 
+def largest(image: np.ndarray) -> np.ndarray:
+    """Return the largest channel's value of each pixel, (H, W, 3) to (H, W); several times as fast as numpy's max over a short axis."""
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Return the mean of the channels, (H, W, 3) to (H, W)."""
+    return (image[..., 0] + image[..., 1] + image[..., 2]) * np.float32(1 / 3)
+
+
+def smeared(image: np.ndarray, length: float, angle: float) -> np.ndarray:
+    """Return the image (H, W, ...) averaged over `length` pixels along `angle` (radians)."""
+    reach = int(np.ceil(length / 2))
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    step = np.array([np.cos(angle), np.sin(angle)]) * length / 2
+    ends = np.rint(reach + np.stack([-step, step])).astype(np.int32)
+    cv2.polylines(kernel, [ends], False, 1.0, 1, cv2.LINE_AA)
+    return cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REFLECT)
+
+
 def _enlarged(octave: np.ndarray, side: int, g: np.random.Generator) -> np.ndarray:
     """Return an octave (n, n) as (side, side), from a random place so that its cells have no fixed position."""
     n = octave.shape[0]

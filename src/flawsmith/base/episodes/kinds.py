@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from flawsmith.base.episodes import effects, shapes
+from flawsmith.base.episodes import effects, fillings, shapes
 from flawsmith.base.episodes.effects import Effect, Placed
 from flawsmith.base.episodes.fields import blurred, log_uniform
 from flawsmith.base.episodes.habits import Habit, draw_habit
@@ -14,6 +14,8 @@ from flawsmith.base.episodes.scene import MARGIN, Scene
 
 LEAST = 4.0  # pixels that a shape must cover
 MOST = 0.6  # share of the window that a shape may cover
+USUAL = 24  # pixels: size of the defects whose borders are as soft as their species says; larger ones are softer
+THIN = ("crack", "scratch", "fibre", "mark")  # often labelled with a band
 LONG = (0.25, 2.2)  # sizes of lines, some of which cross the window and leave it
 
 
@@ -26,36 +28,60 @@ class Species:
     soft: tuple[float, float] = (0.0, 0.8)  # blur of the border, sigma in pixels
     relation: Sequence[str] = ("anywhere",)  # one of them: to the structure and the object's outline
     weight: float = 1.0  # how often it is drawn
-    size: tuple[float, float] = (0.07, 1.2)  # of the longer side, as a share of the window's; every octave equally likely
+    size: tuple[float, float] = (0.08, 1.5)  # of the longer side, as a share of the window's; every octave equally likely
 
 
 def _species() -> dict[str, Species]:
-    s, e = shapes, effects
+    s, e, f = shapes, effects, fillings
     edges = ("anywhere", "anywhere", "edge")
+    area = (s.blob, s.polygon, s.disc, s.band)
     return {
-        "crack": Species([s.crack], [[e.tone], [e.tone, e.groove], [e.groove]], (0.2, 1.5), ("anywhere", "until", "edge"), 2.0, LONG),
-        "scratch": Species([s.line], [[e.groove], [e.tone], [e.groove, e.tone]], (0, 0.8), ("anywhere", "until"), 1.6, LONG),
-        "dent": Species([s.disc, s.blob], [[e.relief], [e.relief, e.tone]], (0, 1)),
-        "pit": Species([s.disc, s.spots], [[e.hole], [e.tone, e.relief]], (0, 0.7), weight=1.4),
-        "pore": Species([s.spots], [[e.tone], [e.hole], [e.relief]], (0, 0.6)),
-        "chip": Species([s.polygon, s.blob], [[e.bare], [e.bare, e.rim], [e.fracture]], (0, 0.6), ("edge", "edge", "anywhere")),
-        "hole": Species([s.disc, s.polygon, s.blob], [[e.hole], [e.hole, e.rim]], (0, 1.0)),
-        "break": Species([s.blob, s.polygon], [[e.fracture], [e.bare, e.rough], [e.fracture, e.tone]], (0, 0.8), edges, 1.6),
-        "stain": Species([s.blob, s.disc, s.drip], [[e.stain], [e.stain, e.rim]], (0, 4), ("anywhere", "object"), 1.8),
-        "drip": Species([s.drip], [[e.stain, e.relief], [e.body], [e.stain]], (0, 1.5)),
-        "shade": Species([s.blob, s.band, s.disc], [[e.tone]], (0.5, 7), ("anywhere", "until", "inside"), 1.6),
-        "foreign body": Species([s.polygon, s.blob, s.spots], [[e.body], [e.inlay]], (0, 0.6), weight=1.4),
-        "inclusion": Species([s.blob, s.polygon, s.band], [[e.inlay], [e.inlay, e.rim]], (0, 2), edges, 1.4),
-        "fibre": Species([s.fibre], [[e.body], [e.tone], [e.stain]], size=LONG),
-        "burr": Species([s.fibre, s.polygon], [[e.extra], [e.body]], (0, 0.5), ("edge",)),
-        "missing": Species([s.band, s.disc, s.polygon, s.blob], [[e.gone]], (0, 0.6), ("structure",), 1.6),
-        "bridge": Species([s.blob, s.band, s.fibre, s.disc], [[e.extra]], (0, 0.5), ("structure gap",), 1.6),
-        "misplaced": Species([s.polygon, s.band], [[e.moved], [e.moved, e.rim]], (0, 0.5)),
-        "wrinkle": Species([s.blob, s.line, s.band], [[e.pushed], [e.pushed, e.relief]], (0.5, 3)),
-        "corrosion": Species([s.blob, s.spots], [[e.rough, e.stain], [e.rough, e.tone], [e.rough]], (0, 2), edges, 1.3),
-        "delamination": Species([s.blob, s.disc, s.band], [[e.relief, e.rim], [e.rim, e.tone], [e.bare]], (0, 1.2), edges),
-        "spatter": Species([s.spots], [[e.body], [e.extra], [e.body, e.tone]], (0, 0.6)),
-        "worn": Species([s.band, s.blob, s.line], [[e.bare], [e.rough], [e.tone, e.rough]], (0.3, 3)),
+        "crack": Species(
+            [s.crack],
+            [[e.tone], [e.tone], [e.tone, e.groove], [e.groove], [f.hole]],
+            (0.2, 1.5),
+            ("anywhere", "anywhere", "until", "edge"),
+            2.4,
+            LONG,
+        ),
+        "scratch": Species(
+            [s.line, s.line, s.hatch], [[e.groove], [e.tone], [e.groove, e.tone]], (0, 0.8), ("anywhere", "until"), 1.6, LONG
+        ),
+        "dent": Species([s.disc, s.blob], [[e.relief], [e.relief, e.tone]], (0, 1), weight=1.2),
+        "fold": Species([s.line, s.band, s.fibre], [[e.relief]], (0, 1), size=LONG),
+        "pit": Species([s.disc, s.spots, s.blob], [[f.hole], [e.tone, e.relief], [f.hole, e.relief]], (0, 0.7), weight=1.3),
+        "pore": Species([s.spots], [[e.tone], [f.hole], [e.relief]], (0, 0.6)),
+        "chip": Species(
+            [s.polygon, s.blob], [[f.bare], [f.bare, e.rim], [f.fracture], [f.broken_off]], (0, 0.6), ("edge", "edge", "anywhere"), 1.3
+        ),
+        "piece missing": Species([s.polygon, s.blob, s.disc, s.band], [[f.broken_off]], (0, 0.6), ("outline",), 0.8),
+        "hole": Species([s.disc, s.polygon, s.blob], [[f.hole], [f.hole, e.rim], [f.crater], [f.crater]], (0, 1.0)),
+        "break": Species(
+            [s.blob, s.polygon], [[f.fracture], [f.bare, e.rough], [f.fracture, e.rim]], (0, 0.8), (*edges, "object", "along"), 1.6
+        ),
+        "stain": Species([s.blob, s.disc, s.drip], [[e.stain], [e.stain, e.rim]], (0, 4), ("anywhere", "object"), 1.5),
+        "mark": Species([s.scribble, s.fibre, s.hatch], [[e.stain], [e.tone], [e.groove]], (0, 1.2), ("anywhere", "object"), size=LONG),
+        "drip": Species([s.drip], [[e.stain, e.relief], [f.body], [e.stain]], (0, 1.5), weight=0.8),
+        "shade": Species([*area], [[e.tone], [e.contrast], [e.tone, e.contrast]], (0.5, 6), ("anywhere", "until", "inside", "along"), 1.4),
+        "veil": Species([*area], [[e.veil], [e.veil], [e.veil, e.tone]], (0.5, 6), ("anywhere", "anywhere", "object", "inside"), 1.6),
+        "foreign body": Species([s.polygon, s.blob, s.spots], [[f.body], [f.inlay], [f.patch]], (0, 0.6), weight=1.3),
+        "inclusion": Species([s.blob, s.polygon, s.band], [[f.inlay], [f.inlay, e.rim]], (0, 2), edges, 1.2),
+        "patch": Species([*area], [[f.patch], [f.patch, e.rim]], (0, 4), (*edges, "object", "inside"), 1.4),
+        "fibre": Species([s.fibre, s.fibre, s.crack], [[f.body], [e.tone], [e.stain]], weight=1.2, size=LONG),
+        "burr": Species([s.fibre, s.polygon, s.beads], [[e.extra], [f.body]], (0, 0.5), ("outline",), 0.8),
+        "missing": Species([*area, s.beads], [[e.gone]], (0, 0.6), ("structure", "structure edge"), 1.6),
+        "bridge": Species([s.blob, s.band, s.fibre, s.disc, s.beads], [[e.extra]], (0, 0.5), ("structure gap", "structure free"), 1.6),
+        "double print": Species([s.blob, s.band], [[e.doubled], [e.smear]], (0, 1), ("structure",), 0.8),
+        "misplaced": Species([s.polygon, s.band], [[e.moved], [e.moved, e.rim]], (0, 0.5), weight=0.8),
+        "wrinkle": Species([s.blob, s.line, s.band], [[e.pushed], [e.pushed, e.relief], [e.smear]], (0.5, 3)),
+        "fray": Species([s.blob, s.polygon, s.hatch], [[f.frayed], [f.frayed, e.tone], [e.rough, e.tone]], (0, 1.2), edges, 1.2),
+        "knot": Species([s.blob, s.disc], [[e.knot], [e.knot, e.rough]], (0, 2), weight=0.8),
+        "corrosion": Species([s.blob, s.spots], [[e.rough, e.stain], [e.rough, e.tone], [e.rough]], (0, 2), edges, 1.2),
+        "delamination": Species([s.blob, s.disc, s.band], [[e.relief, e.rim], [e.rim, e.tone], [f.bare]], (0, 1.2), edges),
+        "spatter": Species([s.spots, s.beads], [[f.body], [e.extra], [f.body, e.tone]], (0, 0.6)),
+        "worn": Species(
+            [s.band, s.blob, s.line, s.hatch], [[f.bare], [e.rough], [e.tone, e.rough], [e.contrast]], (0.3, 3), (*edges, "along")
+        ),
     }
 
 
@@ -76,7 +102,7 @@ class Kind:
 
     @property
     def structured(self) -> bool:
-        """Whether it only exists on surfaces with tracks, print or threads."""
+        """Whether it only exists on surfaces with tracks or print."""
         return self.relation.startswith("structure")
 
 
@@ -91,11 +117,11 @@ def draw_kind(g: np.random.Generator, side: int) -> Kind:
     return Kind(
         species=name,
         shape=species.shapes[int(g.integers(len(species.shapes)))](g, size),
-        effects=tuple(family(g) for family in chosen),
-        soft=float(g.uniform(*species.soft)),
+        effects=tuple(family(g, size) for family in chosen),
+        soft=float(g.uniform(*species.soft)) * float(np.clip(size / USUAL, 0.2, 4)) ** 0.5,
         spread=float(g.uniform(0.02, 0.3)),
         relation=str(g.choice(list(species.relation))),
-        habit=draw_habit(g, thin=name in ("crack", "scratch", "fibre")),
+        habit=draw_habit(g, name in THIN, side / 64),
     )
 
 
@@ -138,9 +164,28 @@ def _until(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarra
 
 def _edge(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
     """Move the shape onto the nearest outline of the object or the structure, if there is one."""
-    inside = scene.object & (scene.structure > 0.5) if scene.structure.max() > 0.5 else scene.object
-    outline = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    outline = _outline(scene)
     return _moved_onto(cover, outline > 0, g) if outline.sum() >= 8 else cover
+
+
+def _on_outline(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
+    """Move the shape onto an outline; nothing where there is none."""
+    return _moved_onto(cover, _outline(scene) > 0, g)
+
+
+def _along(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
+    """Keep what lies along the outlines: worn edges, broken rings, glue at a border."""
+    outline = _outline(scene)
+    if outline.sum() < 8:
+        return cover
+    near = cv2.distanceTransform(1 - outline, cv2.DIST_L2, 3) < max(2.0, 0.15 * float(np.sqrt(cover.sum())))
+    return _kept([cover * near], cover)
+
+
+def _outline(scene: Scene) -> np.ndarray:
+    """Return (S, S) uint8: 1 on the border of the object, or of the structure if the object has one."""
+    inside = scene.object & (scene.structure > 0.5) if scene.structure.max() > 0.5 else scene.object
+    return cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
 
 
 def _structure(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
@@ -155,6 +200,11 @@ def _gap(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
     near = cv2.dilate((scene.structure > 0.6).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     moved = _moved_onto(cover, near & (scene.structure < 0.4), g)
     return moved * (scene.structure < 0.5)
+
+
+def _free(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:
+    """Move the shape to where no structure is, and keep what is not structure."""
+    return _moved_onto(cover, scene.structure < 0.1, g) * (scene.structure < 0.5)
 
 
 def _moved_onto(cover: np.ndarray, where: np.ndarray, g: np.random.Generator) -> np.ndarray:
@@ -179,6 +229,10 @@ RELATIONS: dict[str, Callable[[np.ndarray, Scene, np.random.Generator], np.ndarr
     "inside": _inside,
     "until": _until,
     "edge": _edge,
+    "outline": _on_outline,
+    "along": _along,
     "structure": _structure,
+    "structure edge": _on_outline,
     "structure gap": _gap,
+    "structure free": _free,
 }

@@ -13,6 +13,7 @@ from flawsmith.base.episodes.scene import MARGIN
 
 SHIFT = 4  # bits of sub-pixel position in cv2's drawing
 SPREAD = (0.7, 1.4)  # factors by which the defects of one kind differ in size
+PARTS = 6  # of a tapering line, each of one width
 CUT = 0.25  # share of the defects whose middle lies anywhere in the window, so that many are cut by its border
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -50,18 +51,71 @@ def line(g: np.random.Generator, size: float) -> Draw:
 
 
 def crack(g: np.random.Generator, size: float) -> Draw:
-    """Cracks: thin, jagged, branching."""
-    width, jag, branches = _width(g, 0.6 * size), g.uniform(0.02, 0.6), int(g.integers(0, 4))
+    """Cracks: thin, straight to jagged, branching or crossing each other."""
+    width, jag, branches = _width(g, 0.6 * size), log_uniform(g, 0.005, 0.6), int(g.integers(0, 4))
+    crossing = g.random() < 0.2
 
     def draw(g: np.random.Generator, side: int) -> np.ndarray:
         length = size * log_uniform(g, *SPREAD)
         mask, angle = np.zeros((side, side), np.float32), g.uniform(0, 2 * np.pi)
-        path = _walk(g, _centre(g, side, length), angle, length, jag)
+        centre = _centre(g, side, length)
+        path = _walk(g, centre, angle, length, jag)
         _stroke(mask, path, width * g.uniform(0.8, 1.2), taper=True)
+        if crossing:
+            _stroke(mask, _walk(g, centre, angle + g.uniform(0.7, 2.4), length * g.uniform(0.5, 1), jag), width, taper=True)
         for _ in range(int(g.integers(0, branches + 1))):
             at = path[int(g.integers(len(path)))]
             turn = angle + g.choice([-1, 1]) * g.uniform(0.4, 1.3)
             _stroke(mask, _walk(g, at, turn, length * g.uniform(0.2, 0.7), jag, centred=False), 0.8 * width, taper=True)
+        return mask
+
+    return draw
+
+
+def scribble(g: np.random.Generator, size: float) -> Draw:
+    """Pen and chalk marks, wipes: one line to and fro, or letters' curves."""
+    width, swing, pitch = _width(g, 0.6 * size), g.uniform(0.3, 1), g.uniform(0.5, 1.3)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
+        count = int(g.integers(3, 12))
+        along = length * (np.linspace(-0.5, 0.5, 6 * count) + g.normal(0, 0.01, 6 * count))
+        across = swing * length / 3 * np.sin(pitch * np.arange(6 * count) + g.uniform(0, 6)) * g.uniform(0.3, 1)
+        path = np.stack([along, across], 1) @ _rotation(g.uniform(0, 2 * np.pi)) + _centre(g, side, length)
+        mask = np.zeros((side, side), np.float32)
+        _stroke(mask, path, width, taper=False)
+        return mask
+
+    return draw
+
+
+def hatch(g: np.random.Generator, size: float) -> Draw:
+    """Many short scratches of about one direction in a patch: abrasion, chafing, splinters."""
+    angle, width, count, spread = g.uniform(0, np.pi), log_uniform(g, 0.7, 2), int(g.integers(4, 25)), g.uniform(0.05, 0.5)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
+        centre, mask = _centre(g, side, length), np.zeros((side, side), np.float32)
+        for _ in range(count):
+            start, turn = centre + g.normal(0, 0.22 * length, 2), angle + g.normal(0, spread)
+            step = g.uniform(0.05, 0.25) * length * np.array([np.cos(turn), np.sin(turn)])
+            _stroke(mask, np.stack([start - step, start + step]), width * g.uniform(0.7, 1.3), taper=False)
+        return mask
+
+    return draw
+
+
+def beads(g: np.random.Generator, size: float) -> Draw:
+    """Lines of overlapping discs: etching faults, weld beads, drops in a row."""
+    radius, curl, loose = log_uniform(g, 1.2, max(2.5, 0.12 * size)), g.uniform(0, 0.3), g.uniform(0.6, 1.6)
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        length = size * log_uniform(g, *SPREAD)
+        mask = np.zeros((side, side), np.float32)
+        path = _walk(g, _centre(g, side, length), g.uniform(0, 2 * np.pi), length, curl)
+        for p in path[:: max(1, round(loose * radius / 2))]:
+            r = radius * g.uniform(0.75, 1.25)
+            cv2.circle(mask, tuple(_fixed(p)), int(r * (1 << SHIFT)), 1.0, -1, cv2.LINE_AA, SHIFT)
         return mask
 
     return draw
@@ -195,13 +249,13 @@ def _stroke(mask: np.ndarray, path: np.ndarray, width: float, taper: bool) -> No
     if not taper:
         cv2.polylines(mask, [fixed], False, float(min(1.0, width)), max(1, round(width)), cv2.LINE_AA, SHIFT)
         return
-    for i in range(count - 1):
-        here = width * (0.35 + 0.65 * np.sin(np.pi * (i + 1) / (count + 1)))
-        value = float(min(1.0, here + 0.2))
-        layer = mask if value == 1 else np.zeros_like(mask)
-        cv2.line(layer, tuple(fixed[i]), tuple(fixed[i + 1]), value, max(1, round(here)), cv2.LINE_AA, SHIFT)
-        if layer is not mask:
-            np.maximum(mask, layer, out=mask)
+    parts = min(PARTS, count - 1)
+    for i in range(parts):
+        here = width * (0.35 + 0.65 * np.sin(np.pi * (i + 0.5) / parts))
+        points = fixed[i * (count - 1) // parts : (i + 1) * (count - 1) // parts + 1]
+        layer = np.zeros_like(mask)  # a fainter line must not weaken a stronger one
+        cv2.polylines(layer, [points], False, float(min(1.0, here + 0.2)), max(1, round(here)), cv2.LINE_AA, SHIFT)
+        np.maximum(mask, layer, out=mask)
 
 
 def _filled(points: np.ndarray, side: int) -> np.ndarray:
