@@ -93,6 +93,42 @@ def test_tones_are_of_every_sort(many: list[Episode]) -> None:
     assert 0 < np.mean(binary) < 0.15
 
 
+@pytest.mark.parametrize(
+    "family",
+    [
+        shapes.blob,
+        shapes.line,
+        shapes.crack,
+        shapes.fibre,
+        shapes.polygon,
+        shapes.spots,
+        shapes.disc,
+        shapes.drip,
+        shapes.band,
+        shapes.scribble,
+        shapes.hatch,
+        shapes.beads,
+    ],
+    ids=lambda f: f.__name__,
+)
+def test_shapes_are_about_as_long_as_asked(family: shapes.Family) -> None:
+    lengths = []
+    for seed in range(40):
+        g = np.random.default_rng(seed)
+        mask = family(g, 30.0)(g, 128)
+        assert mask.shape == (128, 128) and mask.min() >= 0 and mask.max() <= 1
+        lengths.append(bounding_box(mask > 0.3).side)
+    assert 18 < np.median(lengths) < 48
+
+
+def test_regions_enter_the_window_from_its_border() -> None:
+    for seed in range(20):
+        g = np.random.default_rng(seed)
+        mask = shapes.region(g, 40.0)(g, 80) > 0.5
+        assert 0.02 < mask.mean() < 0.9
+        assert any(edge.all() for edge in (mask[0, :2], mask[0, -2:], mask[-1, :2], mask[-1, -2:])), "a corner lies in it"
+
+
 @pytest.mark.parametrize("family", surfaces.FAMILIES, ids=lambda f: f.__name__)
 def test_every_surface_draws_scenes_within_their_ranges(family: Family) -> None:
     for seed in range(4):

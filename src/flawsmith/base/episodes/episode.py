@@ -18,7 +18,8 @@ BINARY = 0.35  # share of the kinds on tracks and print that are shown in black 
 SHOWN = (6, 0.3)  # least mean difference inside a defect: grey levels, and as a share of the spread of the window without it
 CHANGED = 2.5  # a pixel belongs to the mask where it differs by more levels than this, after smoothing,
 FADED = 0.2  # and by more than this share of the strongest differences
-CLOSED = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # gaps in a mask that are no gaps
+GAP, SPECK = 16, 4  # pixels: smaller gaps in a mask are no gaps, smaller pieces beside others no pieces
+CLOSED = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))  # nor are gaps into which this does not fit
 REACH = 7  # pixels: side of the square by which the places that a defect may change are grown, for its shadow and the lens
 TRIES = 5  # shapes tried for one window
 
@@ -86,10 +87,20 @@ def _cut(normal: np.ndarray, image: np.ndarray, reach: np.ndarray, side: int) ->
     smooth = cv2.GaussianBlur(largest(np.abs(change)), (0, 0), 0.6) * near  # JPEG carries a defect farther than it reaches
     smooth = cv2.morphologyEx(smooth, cv2.MORPH_CLOSE, CLOSED)  # where a texture meets the other's level it has still changed
     least = max(CHANGED, FADED * float(np.quantile(smooth[near], 0.9)))
-    mask = smooth > least
+    mask = _cleaned(smooth > least)
     share = np.clip(2 * smooth / least - 2, 0, 1) * mask  # a soft border ends in the mask, without a step
     image = np.clip(np.rint(normal + change * share[..., None]), 0, 255).astype(np.uint8)
     difference = largest(np.abs(image.astype(np.float32) - normal))
     if mask.sum() < 4 or difference[mask].mean() < max(SHOWN[0], SHOWN[1] * float(normal.std())) or mask.mean() > MOST:
         return None
     return normal, image, mask
+
+
+def _cleaned(mask: np.ndarray) -> np.ndarray:
+    """Return the mask (S, S) bool without its smallest gaps and specks."""
+    for turned, least in ((False, SPECK), (True, GAP)):
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((mask ^ turned).astype(np.uint8), connectivity=4 if turned else 8)
+        small = stats[:, cv2.CC_STAT_AREA] < least
+        small[0] = False  # the other pixels
+        mask = mask ^ small[labels] if count > 2 else mask
+    return mask

@@ -128,16 +128,18 @@ def frayed(g: np.random.Generator, size: float) -> Effect:
 
 
 def body(g: np.random.Generator, size: float) -> Effect:
-    """Something that lies on the unit: a chip, a fibre, dust, spatter, tape; its own colour, rounded, casting a faint shadow."""
+    """Something that lies on the unit: a chip, a fibre, dust, spatter, tape; its own colour or the unit's, rounded, with a shadow."""
     colour, round_, texture, gloss = own_colour(g), g.uniform(0.3, 2.5), g.uniform(0, 0.35), np.float32(g.uniform(0, 0.8))
-    shadow, offset = g.uniform(0, 0.6), g.normal(0, 1.5, 2)
+    shadow, offset, own = g.uniform(0, 0.6), g.normal(0, 1.5, 2), np.float32(g.uniform(0.6, 1.5)) if g.random() < 0.35 else None
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
         side = placed.cover.shape[0]
         move = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float32)
         shade = cv2.warpAffine(blurred(placed.cover, 1.2), move, (side, side))
         shaded = scene.changed(albedo=scene.albedo * (1 - np.float32(shadow) * shade[..., None]))
-        skin = np.clip(colour * (1 + np.float32(texture) * value_noise(g, side, 0.7, 0.4)[..., None]), 0, 1)
+        skin = np.clip(
+            (colour if own is None else own * scene.own) * (1 + np.float32(texture) * value_noise(g, side, 0.7, 0.4)[..., None]), 0, 1
+        )
         changed = _filled(shaded, placed, skin, scene.height, gloss=float(gloss))
         height = scene.height + np.float32(round_) * np.sqrt(np.minimum(placed.depth, 8))
         return changed.changed(height=blurred(height.astype(np.float32), 0.5))

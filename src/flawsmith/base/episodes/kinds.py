@@ -8,7 +8,7 @@ import numpy as np
 
 from flawsmith.base.episodes import effects, fillings, shapes
 from flawsmith.base.episodes.effects import Effect, Placed
-from flawsmith.base.episodes.fields import blurred, log_uniform
+from flawsmith.base.episodes.fields import blurred, grid, log_uniform
 from flawsmith.base.episodes.habits import Habit, draw_habit
 from flawsmith.base.episodes.scene import MARGIN, Scene
 
@@ -34,7 +34,7 @@ class Species:
 def _species() -> dict[str, Species]:
     s, e, f = shapes, effects, fillings
     edges = ("anywhere", "anywhere", "edge")
-    area = (s.blob, s.polygon, s.disc, s.band)
+    area = (s.blob, s.polygon, s.disc, s.band, s.region)
     return {
         "crack": Species(
             [s.crack],
@@ -59,7 +59,7 @@ def _species() -> dict[str, Species]:
         "break": Species(
             [s.blob, s.polygon], [[f.fracture], [f.bare, e.rough], [f.fracture, e.rim]], (0, 0.8), (*edges, "object", "along"), 1.6
         ),
-        "stain": Species([s.blob, s.disc, s.drip], [[e.stain], [e.stain, e.rim]], (0, 4), ("anywhere", "object"), 1.5),
+        "stain": Species([s.blob, s.disc, s.drip, s.region], [[e.stain], [e.stain, e.rim]], (0, 4), ("anywhere", "object"), 1.5),
         "mark": Species([s.scribble, s.fibre, s.hatch], [[e.stain], [e.tone], [e.groove]], (0, 1.2), ("anywhere", "object"), size=LONG),
         "drip": Species([s.drip], [[e.stain, e.relief], [f.body], [e.stain]], (0, 1.5), weight=0.8),
         "shade": Species([*area], [[e.tone], [e.contrast], [e.tone, e.contrast]], (0.5, 6), ("anywhere", "until", "inside", "along"), 1.4),
@@ -74,7 +74,7 @@ def _species() -> dict[str, Species]:
         "double print": Species([s.blob, s.band], [[e.doubled], [e.smear]], (0, 1), ("structure",), 0.8),
         "misplaced": Species([s.polygon, s.band], [[e.moved], [e.moved, e.rim]], (0, 0.5), weight=0.8),
         "wrinkle": Species([s.blob, s.line, s.band], [[e.pushed], [e.pushed, e.relief], [e.smear]], (0.5, 3)),
-        "fray": Species([s.blob, s.polygon, s.hatch], [[f.frayed], [f.frayed, e.tone], [e.rough, e.tone]], (0, 1.2), edges, 1.2),
+        "fray": Species([s.blob, s.polygon, s.hatch, s.region], [[f.frayed], [f.frayed, e.tone], [e.rough, e.tone]], (0, 1.2), edges, 1.2),
         "knot": Species([s.blob, s.disc], [[e.knot], [e.knot, e.rough]], (0, 2), weight=0.8),
         "corrosion": Species([s.blob, s.spots], [[e.rough, e.stain], [e.rough, e.tone], [e.rough]], (0, 2), edges, 1.2),
         "delamination": Species([s.blob, s.disc, s.band], [[e.relief, e.rim], [e.rim, e.tone], [f.bare]], (0, 1.2), edges),
@@ -95,7 +95,7 @@ class Kind:
     species: str
     shape: shapes.Draw
     effects: tuple[Effect, ...]
-    soft: float  # sigma of the border's blur in pixels
+    soft: tuple[float, float]  # sigma of the border's blur in pixels, on one side of the defect and on the other
     spread: float  # of the strength from defect to defect
     relation: str
     habit: Habit
@@ -113,12 +113,13 @@ def draw_kind(g: np.random.Generator, side: int) -> Kind:
     name = names[int(g.choice(len(names), p=weights / weights.sum()))]
     species = SPECIES[name]
     size = side * log_uniform(g, *species.size)
+    soft = float(g.uniform(*species.soft) * np.clip(size / USUAL, 0.2, 4) ** 0.5)
     chosen = species.effects[int(g.integers(len(species.effects)))]
     return Kind(
         species=name,
         shape=species.shapes[int(g.integers(len(species.shapes)))](g, size),
         effects=tuple(family(g, size) for family in chosen),
-        soft=float(g.uniform(*species.soft)) * float(np.clip(size / USUAL, 0.2, 4)) ** 0.5,
+        soft=(soft, soft * g.uniform(0, 0.4) if g.random() < 0.3 else soft),
         spread=float(g.uniform(0.02, 0.3)),
         relation=str(g.choice(list(species.relation))),
         habit=draw_habit(g, name in THIN, side / 64),
@@ -133,11 +134,21 @@ def apply_kind(kind: Kind, scene: Scene, g: np.random.Generator) -> tuple[Scene,
     if window.sum() < LEAST or window.mean() > MOST:
         return None
     depth = cv2.distanceTransform((cover > 0.5).astype(np.uint8), cv2.DIST_L2, 3)
-    soft = blurred(cover, kind.soft)
+    soft = _softened(cover, kind.soft, g)
     placed = Placed(soft, depth, float(np.exp(kind.spread * g.normal())))
     for effect in kind.effects:
         scene = effect(scene, placed, g)
     return scene, np.maximum(cover, soft)
+
+
+def _softened(cover: np.ndarray, soft: tuple[float, float], g: np.random.Generator) -> np.ndarray:
+    """Return the cover (S, S) blurred by one width at one side of the window, by another at the other."""
+    first = blurred(cover, soft[0])
+    if soft[0] == soft[1] or soft[0] < 1:
+        return first
+    (y, x), a = grid(cover.shape[0]), g.uniform(0, 2 * np.pi)
+    share = np.clip(0.5 + 2 * (np.cos(a) * x + np.sin(a) * y - cover.shape[0] / 2 * (np.cos(a) + np.sin(a))) / cover.shape[0], 0, 1)
+    return (first * share + blurred(cover, soft[1]) * (1 - share)).astype(np.float32)
 
 
 def _anywhere(cover: np.ndarray, scene: Scene, g: np.random.Generator) -> np.ndarray:

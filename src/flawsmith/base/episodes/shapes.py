@@ -205,6 +205,25 @@ def band(g: np.random.Generator, size: float) -> Draw:
     return draw
 
 
+def region(g: np.random.Generator, size: float) -> Draw:
+    """All that lies beyond a wavy or straight border that crosses the window: parts of areas much larger than it."""
+    waves, roughness, straight = g.uniform(0, 0.2), g.uniform(0.2, 0.6), g.random() < 0.3
+    angle, loose = g.uniform(0, 2 * np.pi), g.choice([0.1, np.pi])
+
+    def draw(g: np.random.Generator, side: int) -> np.ndarray:
+        window = side - 2 * MARGIN
+        depth = min(0.6 * size * log_uniform(g, *SPREAD), 0.65 * window)  # how far it reaches into the window
+        y, x = grid(side)
+        a = angle + loose * g.uniform(-1, 1)
+        across = np.cos(a) * (x - side / 2) + np.sin(a) * (y - side / 2)
+        reach = window / 2 * (abs(np.cos(a)) + abs(np.sin(a))) ** 0.5
+        if not straight:
+            across = across + waves * window * value_noise(g, side, roughness, 0.7) * 0.5
+        return np.clip(depth - reach + across, 0, 1).astype(np.float32)
+
+    return draw
+
+
 def _width(g: np.random.Generator, size: float) -> float:
     """Return the width of a line of `size` pixels, from a hair to a tenth of its length."""
     return log_uniform(g, 0.7, max(2.0, 0.1 * size))
