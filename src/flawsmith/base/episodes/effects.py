@@ -79,7 +79,8 @@ def relief(g: np.random.Generator, size: float) -> Effect:
     height = g.choice([-1, 1]) * g.uniform(0.3, 1.6) * flank
 
     def effect(scene: Scene, placed: Placed, g: np.random.Generator) -> Scene:
-        rise = blurred(placed.cover, flank) * np.float32(placed.strength * height)
+        rise = blurred(placed.cover, flank)
+        rise = rise * np.float32(placed.strength * height / max(float(rise.max()), 0.1))  # narrow ones are as high as wide ones
         if rough > 0.15:
             rise = rise + rough * value_noise(g, placed.cover.shape[0], 0.7, 0.3) * placed.cover
         return scene.changed(height=scene.height + rise.astype(np.float32))

@@ -8,7 +8,7 @@ import numpy as np
 from flawsmith.base.episodes.camera import draw_camera, draw_noise, record, vary_camera
 from flawsmith.base.episodes.fields import largest
 from flawsmith.base.episodes.habits import label
-from flawsmith.base.episodes.kinds import MOST, apply_kind, draw_kind
+from flawsmith.base.episodes.kinds import MOST, apply_kind, draw_kind, draw_species
 from flawsmith.base.episodes.palettes import black_and_white, draw_palette, vary_palette
 from flawsmith.base.episodes.scene import MARGIN
 from flawsmith.base.episodes.surfaces import draw_surface
@@ -39,21 +39,22 @@ class Episode:
 def draw_episode(seed: int, index: int, side: int = 64, count: int = 3) -> Episode:
     """Return episode number `index` of `seed`: `count` windows of `side` pixels. The same arguments give the same bits.
 
-    A draw whose defect cannot be placed or seen is thrown away and drawn anew from the next stream of the same index.
+    A draw whose defect cannot be placed or seen is thrown away, and another of its species is drawn from the next stream of the index.
     """
+    species = draw_species(numpy_generator(seed, "species", index))
     attempt = 0
     while True:
-        episode = _draw(numpy_generator(seed, "episode", index, attempt), side, count)
+        episode = _draw(species, numpy_generator(seed, "episode", index, attempt), side, count)
         if episode is not None:
             return episode
         attempt += 1
 
 
-def _draw(g: np.random.Generator, side: int, count: int) -> Episode | None:
-    kind = draw_kind(g, side)
+def _draw(species: str, g: np.random.Generator, side: int, count: int) -> Episode | None:
+    kind = draw_kind(species, g, side)
     binary = kind.structured and bool(g.random() < BINARY)
     grey = binary or bool(g.random() < 0.5)
-    window, camera = draw_surface(g, side, kind.structured), draw_camera(g, grey, binary)
+    window, camera = draw_surface(g, side, kind.surfaces), draw_camera(g, grey, binary)
     palette = black_and_white(g) if binary else draw_palette(g, grey)
     spread = 0.0 if binary else float(g.choice([0.0, 0.4, 1.0, 2.0], p=[0.25, 0.35, 0.25, 0.15]))  # how units differ; 2: in colour
     rows = []

@@ -10,7 +10,8 @@ from flawsmith.base.episodes import effects, fillings, shapes
 from flawsmith.base.episodes.effects import Effect, Placed
 from flawsmith.base.episodes.fields import blurred, grid, log_uniform
 from flawsmith.base.episodes.habits import Habit, draw_habit
-from flawsmith.base.episodes.scene import MARGIN, Scene
+from flawsmith.base.episodes.scene import MARGIN, Family, Scene
+from flawsmith.base.episodes.surfaces import FAMILIES, OUTLINED, STRUCTURED
 
 LEAST = 4.0  # pixels that a shape must cover
 MOST = 0.6  # share of the window that a shape may cover
@@ -105,12 +106,21 @@ class Kind:
         """Whether it only exists on surfaces with tracks or print."""
         return self.relation.startswith("structure")
 
+    @property
+    def surfaces(self) -> Sequence[Family]:
+        """The families of surfaces on which it can exist."""
+        return STRUCTURED if self.structured else OUTLINED if self.relation == "outline" else tuple(FAMILIES)
 
-def draw_kind(g: np.random.Generator, side: int) -> Kind:
-    """Return a kind of defect for windows of `side` pixels, with its parameters drawn."""
+
+def draw_species(g: np.random.Generator) -> str:
+    """Return the name of a species."""
     names = list(SPECIES)
     weights = np.array([SPECIES[name].weight for name in names])
-    name = names[int(g.choice(len(names), p=weights / weights.sum()))]
+    return names[int(g.choice(len(names), p=weights / weights.sum()))]
+
+
+def draw_kind(name: str, g: np.random.Generator, side: int) -> Kind:
+    """Return a kind of defect of a species for windows of `side` pixels, with its parameters drawn."""
     species = SPECIES[name]
     size = side * log_uniform(g, *species.size)
     soft = float(g.uniform(*species.soft) * np.clip(size / USUAL, 0.2, 4) ** 0.5)

@@ -3,6 +3,8 @@
 Adding a surface is adding a function to FAMILIES: (generator, unit) -> ((generator, side, palette) -> Scene).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from flawsmith.base.episodes import structures, textures
@@ -19,10 +21,10 @@ FAMILIES: dict[Family, float] = {
     structures.part: 1.4, structures.joined: 0.8,
 }  # fmt: skip
 STRUCTURED = (structures.printed, structures.board, structures.circuit)  # families whose scenes have a structure with clear borders
+OUTLINED = (*STRUCTURED, structures.rings, structures.part, structures.joined)  # families whose scenes have borders of some sort
 
 
-def draw_surface(g: np.random.Generator, side: int, structured: bool = False) -> Window:
-    """Return what draws windows of a new product's surface, for windows of about `side` pixels; structured: one with print or tracks."""
-    names = list(STRUCTURED if structured else FAMILIES)
-    weights = np.array([FAMILIES[name] for name in names])
-    return names[int(g.choice(len(names), p=weights / weights.sum()))](g, log_uniform(g, 0.6, 2.2 * side / USUAL))
+def draw_surface(g: np.random.Generator, side: int, among: Sequence[Family] = tuple(FAMILIES)) -> Window:
+    """Return what draws windows of a new product's surface, of one of some families, for windows of about `side` pixels."""
+    weights = np.array([FAMILIES[family] for family in among])
+    return among[int(g.choice(len(among), p=weights / weights.sum()))](g, log_uniform(g, 0.6, 2.2 * side / USUAL))
