@@ -165,7 +165,7 @@ def train_step(model: StableModel, config: Config, device: str, precision: str) 
     side = model.shape.window
     mask = torch.zeros(1, 1, side, side)
     mask[..., side // 4 : side // 2, side // 4 : side // 2] = 1
-    batch = Batch(*(a.to(device) for a in (torch.zeros(1, 3, side, side), mask, mask, torch.ones(1, dtype=torch.long))))
+    batch = Batch.erased(*(a.to(device) for a in (torch.zeros(1, 3, side, side), mask, mask, torch.ones(1, dtype=torch.long))))
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
     with torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=precision == "bf16"):
         loss = objective(model, batch, config.diffusion, torch_generator(0, "noise"))

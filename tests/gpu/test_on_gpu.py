@@ -100,7 +100,7 @@ def test_a_training_step_needs_what_was_said(checkpointing: bool, count: int, mo
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
     picture, region = torch.zeros(count, 3, 512, 512), torch.zeros(count, 1, 512, 512)
     region[:, :, 128:256, 128:256] = 1
-    batch = Batch(picture, region, region, torch.ones(count, dtype=torch.long)).to(torch.device("cuda"))
+    batch = Batch.erased(picture, region, region, torch.ones(count, dtype=torch.long)).to(torch.device("cuda"))
     torch.cuda.reset_peak_memory_stats()
     for step in range(2):  # the second with the optimiser's moments
         with torch.autocast("cuda", torch.bfloat16):

@@ -34,7 +34,7 @@ def batch(count: int = 4) -> Batch:
     mask[1:, :, 10:16, 12:20] = 1  # window 0 is a normal
     region[:, :, 7:20, 9:24] = 1
     image = torch.rand(count, 1, SIDE, SIDE, generator=g) * 2 - 1
-    return Batch(image, mask, region, torch.arange(count) % 3)
+    return Batch.erased(image, mask, region, torch.arange(count) % 3)
 
 
 def model(config: Config) -> DualModel:

@@ -16,7 +16,7 @@ from flawsmith.config.presets import PRESETS
 @click.option("--preset", metavar="NAME", help=f"Where to start from: {', '.join(PRESETS)}.  [default: tiny]")
 @click.option("--config", "file", type=options.path, metavar="FILE", help="A YAML file over the preset, such as another RUN's config.yaml.")
 @options.settings("one key of the configuration, such as training.batch=8")
-@click.option("--init", type=options.path, metavar="RUN", help="Start from the weights of another product's RUN (training.init).")
+@click.option("--init", metavar="base|none|RUN", help="Weights to start from (training.init): another product's RUN, too.  [default: base]")
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint.")
 @options.overwrite
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps at most (training.steps); 0 = no limit.")
@@ -35,7 +35,7 @@ def fit(
     preset: str | None,
     file: Path | None,
     settings: tuple[str, ...],
-    init: Path | None,
+    init: str | None,
     resume: bool,
     overwrite: bool,
     max_steps: int | None,
@@ -59,7 +59,7 @@ def fit(
     if resume and file is None and (run / "config.yaml").exists():
         file = run / "config.yaml"  # a shorter command must not set the limits back to the preset's
     named: dict[str, object] = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
-    named |= {"training.memory": memory, "training.init": None if init is None else str(init)}
+    named |= {"training.memory": memory, "training.init": init}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
     resolved = resolve(preset, file, [*settings, *chosen])
     with options.resumable(lambda: (run / "config.yaml").exists()):

@@ -7,6 +7,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {},  # the defaults: two CPU cores
     "small": {  # one GPU, windows up to 256 px
         "model": {
+            "network": "unet",
+            "saim_rank": 0,
             "cells": 64,
             "channels": [128, 256, 384, 512],
             "layers": 2,

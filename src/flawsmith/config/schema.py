@@ -57,16 +57,20 @@ class ModelConfig:
         "", "Stable Diffusion checkpoint to adapt: a diffusers folder, a file or a hub name; empty = a small network of our own"
     )
     codec: str = key("unshuffle", "unshuffle (exact), or a folder with a diffusers autoencoder; a backbone brings its own")
+    network: Literal["cells", "unet"] = key("cells", "our own without a backbone: cells (follows exemplars), or a unet from scratch")
+    width: int = key(192, "of network=cells: channels of a cell; a multiple of head_dim", ge=8)
+    depth: int = key(6, "of network=cells: blocks", ge=1)
+    pixels: int = key(16, "of network=cells: channels of a pixel in the last layers", ge=1)
     cells: int = key(0, "side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, 16 to 32", ge=0)
     channels: tuple[Width, ...] = key((64, 96, 160), "width per level; each level halves the grid", min_length=1)
     layers: int = key(1, "residual blocks per level", ge=1)
     attention_levels: int = key(1, "how many levels have attention, counted from the coarsest", ge=1)
-    head_dim: int = key(32, "channels per attention head", ge=1)
+    head_dim: int = key(64, "channels per attention head", ge=1)
     tokens: int = key(4, "learned tokens per defect; with a backbone they stand in its prompts, and may be none", ge=0)
     token_dim: int = key(128, "width of a token", ge=1)
-    dual: bool = key(False, "two branches that exchange information; false = only the image branch, with the mask: more steps a minute")
+    dual: bool = key(True, "two branches that exchange information; false = only the image branch, with the mask")
     interaction: Literal["saim", "joint", "none"] = key("saim", "how branches exchange information: saim, joint or none")
-    saim_rank: int = key(0, "rank of SAIM's linear layers; 0 = full rank", ge=0)
+    saim_rank: int = key(48, "rank of SAIM's linear layers; 0 = full rank", ge=0)
     bcm: bool = key(False, "background features enter the image branch's self-attention (half as much work again)")
     bcm_form: Literal["output", "keys"] = key(
         "output", "what they are added to: the layer's output (the paper) or its keys and values (its public code)"
@@ -84,6 +88,12 @@ class ModelConfig:
 
     @model_validator(mode="after")
     def _fit_together(self) -> "ModelConfig":
+        if not self.backbone and self.network == "cells":
+            need(self.width % self.head_dim == 0, "model.width", self.width, f"a multiple of model.head_dim, {self.head_dim}")
+            need(self.codec == "unshuffle", "model.codec", self.codec, "unshuffle with model.network=cells, which draws pixels itself")
+            need(not self.bcm, "model.bcm", self.bcm, "false with model.network=cells, which is told the background in every cell")
+            need(self.interaction != "joint", "model.interaction", self.interaction, "saim or none with model.network=cells")
+            return self
         halvings = 2 ** (len(self.channels) - 1)
         cells_fit = self.cells == 0 or (self.cells >= 8 and self.cells % halvings == 0)
         need(cells_fit, "model.cells", self.cells, f"0 or at least 8, and a multiple of {halvings}")
@@ -145,7 +155,7 @@ class TrainingConfig:
     log_every: int = key(10, "steps between rows of log.jsonl", ge=1)
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)
     tensorboard: bool = key(False, "also write RUN/tensorboard")
-    init: str = key("", "RUN folder of another product whose weights to start from; empty = random ones")
+    init: str = key("base", "weights to start from: base (those of the package, for network=cells), none (random), or another product's RUN")
     seed: int = key(0, "of the weights, windows, noise and times")
 
     @model_validator(mode="after")
@@ -166,6 +176,7 @@ class GenerationConfig:
     batch: int = key(4, "pairs at a time", ge=1)
     compile: bool = key(False, "compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU")
     attempts: int = key(6, "tries per wanted pair before it counts as failed; 0 = no limit", ge=0)
+    exemplars: int = key(3, "real defects of the kind that one drawn defect follows, with network=cells", ge=1, le=8)
     region_margin: float = key(0.3, "how far the region reaches beyond the proposed defect, as a share of its thickness", ge=0)
     precision: Literal["auto", "bf16", "fp32"] = key(
         "auto", "bf16, fp32, or auto: the faster one where pairs are drawn, or what was asked for the training"

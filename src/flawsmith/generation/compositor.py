@@ -20,6 +20,7 @@ from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut, paste
 from flawsmith.generation.attempt import Attempt, DefectSite, DrawnDefect
+from flawsmith.generation.following import as_shown, choose_exemplars
 from flawsmith.generation.plan import DefectSpec, PairSpec
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
@@ -72,8 +73,15 @@ class Compositor:
         normal = self._product.scale.to_model(cut(attempt.image, found.top, found.left, height, width), self._product.shape.colours)
         free = spec.size is None and g.random() < self._config.generation.free_shapes
         task = Task(normal, found.region, None if free else found.shape, entry, derive(seed, "draw"), spec.severity)
+        if self._model.follows:
+            task = replace(task, exemplars=self._followed(spec.defect, g), shown=True)
         within = None if request.within is None else cut(request.within, found.top, found.left, height, width)
         return DefectSite(spec, found, within, task)
+
+    def _followed(self, defect: str, g: np.random.Generator) -> np.ndarray:
+        """Return the real defects of a kind that one drawn defect follows, (K, C + 1, S, S)."""
+        chosen = choose_exemplars(self._exemplars[defect], self._config.generation.exemplars, g)
+        return as_shown(chosen, self._product.scale, self._product.shape.colours)
 
     def sketch(self, spec: PairSpec, inputs: PlacementInputs) -> Attempt:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""

@@ -33,24 +33,30 @@ class Codec(Protocol):
 
 
 class Unshuffle:
-    """Pixel-unshuffle: every factor x factor block becomes one cell. Exact in both directions."""
+    """Pixel-unshuffle: every factor x factor block becomes one cell. Exact in both directions.
 
-    def __init__(self, factor: int, colours: int) -> None:
+    Grey pictures may go through as several equal planes, so that one network serves grey and colour: their mean comes back, and what is
+    grey stays grey.
+    """
+
+    def __init__(self, factor: int, colours: int, planes: int = 0) -> None:
+        """planes: per picture; 0 = as many as colours."""
         self.factor = factor
-        self.channels = colours * factor**2
-        self._colours = colours
+        self._colours, self._planes = colours, planes or colours
+        self.channels = self._planes * factor**2
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the latents (B, channels, h, w) of pictures (B, C, H, W)."""
-        return F.pixel_unshuffle(x, self.factor)
+        return F.pixel_unshuffle(x.expand(-1, self._planes, -1, -1), self.factor)
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the pictures (B, C, H, W) of latents (B, channels, h, w)."""
-        return F.pixel_shuffle(z, self.factor)
+        x = F.pixel_shuffle(z, self.factor)
+        return x if self._planes == self._colours else x.mean(1, keepdim=True)
 
     def spread(self, cells: Tensor) -> Tensor:
-        """Return the mask's cells (B, factor^2, h, w) once per colour, (B, channels, h, w): a latent element is one pixel."""
-        return cells.repeat(1, self._colours, 1, 1)
+        """Return the mask's cells (B, factor^2, h, w) once per plane, (B, channels, h, w): a latent element is one pixel."""
+        return cells.repeat(1, self._planes, 1, 1)
 
 
 class Autoencoder:

@@ -1,6 +1,7 @@
 """The dual model: codec, token table and DualUNet behind one call. The families in `backbones` put it together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +9,6 @@ from torch import Tensor, nn
 from flawsmith.diffusion.variance_preserving import VariancePreserving
 from flawsmith.models.codecs import Codec, decode_mask, encode_mask
 from flawsmith.models.conditioning import Tokens
-from flawsmith.models.dual_unet import DualUNet, Features
 from flawsmith.product.shape import ModelSpec
 
 
@@ -16,10 +16,10 @@ from flawsmith.product.shape import ModelSpec
 class Condition:
     """What the network is told beside the noisy state; made once per window, the same at every step."""
 
-    cells: Tensor  # (B, C, h, w) background and region
+    cells: Tensor  # (B, C, h, w) background and region, and what else `show` was told
     tokens: Tensor  # (branches, B, T, D)
     pooled: Tensor | None  # (branches, B, E)
-    features: Features | None  # background features for BCM
+    features: Any  # what the network recorded of clean pictures: the background's for BCM, the exemplars'; None for none
 
 
 class DualModel(nn.Module):
@@ -31,8 +31,9 @@ class DualModel(nn.Module):
 
     schedule: VariancePreserving | None = None  # a pretrained network's own; None = times are chosen freely
     base: str = ""  # digest of a pretrained network's weights
+    follows: bool = False  # whether it is shown exemplars, wanted shapes and the normal under the region
 
-    def __init__(self, shape: ModelSpec, branches: int, codec: Codec, tokens: Tokens, net: DualUNet, mask_cells: int) -> None:
+    def __init__(self, shape: ModelSpec, branches: int, codec: Codec, tokens: Tokens, net: Any, mask_cells: int) -> None:
         """mask_cells: how many channels of the state are the mask's, the codec's factor squared, or 0 where it has none."""
         super().__init__()
         self.shape = shape
@@ -49,20 +50,33 @@ class DualModel(nn.Module):
         y = self.net(x, 1000 * t, condition.tokens, condition.pooled, condition.features)
         return y * self.mask_of_state(y)
 
-    def condition(self, background: Tensor, region: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+    def condition(
+        self,
+        background: Tensor,
+        region: Tensor,
+        ids: Tensor,
+        noise: Tensor | None = None,
+        known: Tensor | None = None,
+        shape: Tensor | None = None,
+        exemplars: Tensor | None = None,
+    ) -> Condition:
         """Return what the network is told.
 
-        background: (B, C, H, W) in [-1, 1], 0 inside the region; region: (B, 1, H, W), 1 where the model may draw;
-        ids: (B,) entries of the token table; noise: (B, T, D), added to the tokens.
-        """
-        return self.tell(self.show(self.codec.encode(background), region), ids, noise)
+        background: (B, C, H, W) in [-1, 1], inside the region 0, or the normal where `known`; region: (B, 1, H, W), 1 where the model
+        may draw; ids: (B,) entries of the token table; noise: (B, T, D), added to the tokens; known: (B,), 1 where the background is the
+        normal, None for nowhere; shape: (B, 1, H, W), 1 inside the wanted mask and -1 outside, 0 where none is wanted, None for nowhere;
+        exemplars: (B, K, C + 1, S, S), pictures in [-1, 1] and their masks, 0 or 1; an empty mask, or None, for no exemplar.
 
-    def show(self, background: Tensor, region: Tensor) -> Tensor:
-        """Return the cells (B, C, h, w) of the background's latents (B, channels, h, w) and the region (B, 1, H, W)."""
+        The networks that see no exemplars (see `follows`) are told background and region alone.
+        """
+        return self.tell(self.show(self.codec.encode(background), region, known, shape), ids, noise, exemplars)
+
+    def show(self, background: Tensor, region: Tensor, _known: Tensor | None = None, _shape: Tensor | None = None) -> Tensor:
+        """Return the cells (B, C, h, w) of the background's latents (B, channels, h, w) and what else says where; as in `condition`."""
         return torch.cat([background, encode_mask(region, self.factor)], dim=1)
 
-    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
-        """Return what the network is told, with background and region as the cells (B, C, h, w) of `show`; else as `condition`."""
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None, _exemplars: Tensor | None = None) -> Condition:
+        """Return what the network is told, with the cells (B, C, h, w) of `show`; else as `condition`."""
         tokens, pooled = self.tokens(ids, self.branches, noise)
         features = None
         if self.net.background:

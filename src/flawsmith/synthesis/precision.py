@@ -20,7 +20,8 @@ def sampling_precision(model: DualModel, config: Config) -> Precision:
     @torch.inference_mode()
     def step() -> None:
         state = torch.zeros(model.branches, count, model.state, side, side, device=device)
-        cells = torch.zeros(count, model.codec.channels + model.factor**2, side, side, device=device)
+        latents = torch.zeros(count, model.codec.channels, side, side, device=device)
+        cells = model.show(latents, torch.ones(count, 1, model.shape.window, model.shape.window, device=device))
         ids = torch.ones(count, dtype=torch.long, device=device)
         model(state, torch.full((count,), 0.5, device=device), model.tell(cells, ids))
 

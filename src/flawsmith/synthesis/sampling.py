@@ -32,7 +32,8 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     device = next(model.parameters()).device
     groups: dict[object, list[int]] = {}
     for i, task in enumerate(tasks):
-        alike = (task.normal is None, task.region.shape, *_tiles(model, task))
+        follows = None if task.exemplars is None else task.exemplars.shape
+        alike = (task.normal is None, task.region.shape, follows, *_tiles(model, task))
         groups.setdefault(i if device.type == "cpu" else alike, []).append(i)
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
@@ -61,7 +62,7 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
 
     tiles = _tiles(model, tasks[0])
-    conditions = [_conditions(model, normal, region, tasks, tile, config) for tile in tiles]
+    conditions = [_conditions(model, normal, region, (2 * shape.float() - 1) * given, tasks, tile, config) for tile in tiles]
     channels = model.codec.channels
 
     def denoise(x: Tensor, t: float) -> Tensor:
@@ -91,45 +92,41 @@ def _tiles(model: DualModel, task: Task) -> list[Tile]:
 
 
 def _conditions(
-    model: DualModel, normal: Tensor, region: Tensor, tasks: list[Task], tile: Tile, config: Config
+    model: DualModel, normal: Tensor, region: Tensor, wanted: Tensor, tasks: list[Task], tile: Tile, config: Config
 ) -> tuple[Condition, Condition | None]:
-    """Return the conditions of one tile with the defects' tokens, and with the empty ones where guidance needs them.
+    """Return the conditions of one tile with the defects' tokens and exemplars, and with neither where guidance needs them.
 
-    normal: (B, C, H, W) in [-1, 1]; region: (B, 1, H, W), 1 where the model may draw; both of the canvas.
+    normal: (B, C, H, W) in [-1, 1]; region: (B, 1, H, W), 1 where the model may draw; wanted: (B, 1, H, W) the proposed mask, 1 inside, -1
+    outside and 0 where there is none; all of the canvas.
     """
     device = normal.device
     rows, columns = tile.pixels(model.factor)
-    shown, here = (normal * (1 - region))[..., rows, columns], region[..., rows, columns]
+    known = torch.tensor([float(task.shown) for task in tasks], device=device)
+    hidden = region * (1 - known[:, None, None, None])
+    shown, here, wanted = ((x)[..., rows, columns] for x in (normal * (1 - hidden), region, wanted))
     ids = torch.tensor([task.entry for task in tasks], device=device)
     size = model.tokens.entries.shape[1:]
     jitter = [config.generation.token_noise * torch.randn(size, generator=torch_generator(task.seed, "tokens")) for task in tasks]
-    cells = model.show(model.codec.encode(shown), here)
-    condition = model.tell(cells, ids, torch.stack(jitter).to(device))
+    cells = model.show(model.codec.encode(shown), here, known, wanted)
+    exemplars = None
+    if tasks[0].exemplars is not None:
+        exemplars = torch.from_numpy(np.stack([task.exemplars for task in tasks if task.exemplars is not None])).to(device)
+    condition = model.tell(cells, ids, torch.stack(jitter).to(device), exemplars)
     if config.generation.guidance == 1:
         return condition, None
     return condition, model.tell(cells, torch.full_like(ids, model.tokens.empty))
 
 
 def _predict(model: DualModel, x: Tensor, t: float, conditions: tuple[Condition, Condition | None], config: Config) -> Tensor:
-    """Return the guided clean state of x (branches, B, C, h, w) at time t; both halves of the guidance go through in one batch."""
-    condition, unconditional = conditions
-    count = x.shape[1]
-    if unconditional is None:
-        times = torch.full((count,), t, device=x.device)
+    """Return the guided clean state of x (branches, B, C, h, w) at time t."""
+    times = torch.full((x.shape[1],), t, device=x.device)
+
+    def clean(condition: Condition) -> Tensor:
         return to_clean(model(x, times, condition).float(), x, times[None, :, None, None, None], config.diffusion.prediction)
-    both = torch.cat([x, x], dim=1)
-    times = torch.full((2 * count,), t, device=x.device)
-    output = model(both, times, _join(condition, unconditional)).float()
-    clean = to_clean(output, both, times[None, :, None, None, None], config.diffusion.prediction)
-    return guided(clean[:, :count], clean[:, count:], config.generation.guidance)
 
-
-def _join(a: Condition, b: Condition) -> Condition:
-    features = None
-    if a.features is not None and b.features is not None:
-        features = {name: torch.cat([value, b.features[name]]) for name, value in a.features.items()}
-    pooled = None if a.pooled is None or b.pooled is None else torch.cat([a.pooled, b.pooled], dim=1)
-    return Condition(torch.cat([a.cells, b.cells]), torch.cat([a.tokens, b.tokens], dim=1), pooled, features)
+    condition, unconditional = conditions
+    found = clean(condition)
+    return found if unconditional is None else guided(found, clean(unconditional), config.generation.guidance)
 
 
 def _with_severity(image: Tensor, anomaly: Tensor, mask: Tensor, normal: Tensor, severity: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,7 +26,7 @@ from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
-from flawsmith.training.initial import start_from
+from flawsmith.training.initial import initialise
 from flawsmith.training.loop import Trained, Watch, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
@@ -87,7 +87,7 @@ def _fit_run(
         model.net.unet.enable_gradient_checkpointing()
 
     begins = own is None or not folder.newest
-    init = start_from(model, Path(config.training.init), config.model) if config.training.init and begins else None
+    init = initialise(model, config.training.init, config.model) if begins else None
 
     main = accelerator.is_main_process
     if own is not None:

@@ -1,15 +1,48 @@
-"""`fit --init RUN`: start from the weights of another product's run instead of random ones."""
+"""What a training starts from: the base that ships with the package, another product's run, or random weights."""
 
 from pathlib import Path
 
 import torch
 
+from flawsmith.base.weights import load_weights
 from flawsmith.config.schema import ModelConfig
-from flawsmith.core.errors import RunError
+from flawsmith.core.errors import RunError, WeightsError
 from flawsmith.models.backbones.published import load_published
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
 from flawsmith.models.trainable import trainable
+
+
+BASE, NONE = "base", "none"
+
+
+def initialise(model: DualModel, init: str, config: ModelConfig) -> dict[str, int] | None:
+    """Fill `model` from what training.init names; return how many weights were taken and how many were not, None where none can be.
+
+    The base is for the network that follows exemplars: other networks begin at random with it. Raises RunError and WeightsError.
+    """
+    if init == NONE or (init == BASE and not model.follows):
+        return None
+    return start_from_base(model, config) if init == BASE else start_from(model, Path(init), config)
+
+
+def start_from_base(model: DualModel, config: ModelConfig) -> dict[str, int]:
+    """Copy the base's weights into `model`: every kind of defect begins as the one kind that the base knows.
+
+    Raises WeightsError where the base's network has another form.
+    """
+    weights, theirs, _ = load_weights()
+    for key in FORM:
+        if key != "cells" and getattr(theirs, key) != getattr(config, key):
+            raise WeightsError(
+                f"training.init=base: the base's model.{key} is {getattr(theirs, key)}, this fit's {getattr(config, key)}. Use the base's, "
+                "or training.init=none to begin with random weights."
+            )
+    good, defect, empty, background = weights[ENTRIES]
+    count = len(model.tokens.names) - 1
+    table = torch.stack([good, *[defect] * count, empty, background])
+    model.load_state_dict({**weights, ENTRIES: table}, strict=True)
+    return {"taken": sum(w.numel() for w in model.state_dict().values()), "new": 0}
 
 
 def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, int]:
@@ -44,6 +77,6 @@ def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, in
 
 FORM = (  # what of model.* must be the same
     *("backbone", "lora_rank", "text_lora_rank", "widen", "mask"),
-    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "dual", "interaction", "saim_rank", "bcm_form"),
+    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "network", "width", "depth", "pixels", "dual", "interaction", "saim_rank", "bcm_form"),
 )
 ENTRIES = "tokens.entries"

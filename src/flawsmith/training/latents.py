@@ -1,6 +1,6 @@
 """Training windows as the network sees them, and the kept ones that spare the autoencoder its work at every step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,22 +16,25 @@ class Encoded:
 
     image: Tensor
     anomaly: Tensor | None  # None with a single branch
-    background: Tensor  # the image without what lies in the region
+    background: Tensor  # the image without what lies in the region, or the normal
     mask: Tensor  # (B, 1, H, W), 0 or 1
     region: Tensor  # (B, 1, H, W), 0 or 1
     ids: Tensor  # (B,)
+    known: Tensor  # (B,) as the rest as in `Batch`
+    shape: Tensor  # (B, 1, H, W)
+    exemplars: Tensor  # (B, K, C + 1, S, S), in pixels
 
     def __getitem__(self, rows: slice) -> "Encoded":
         """Return some of the windows."""
-        anomaly = None if self.anomaly is None else self.anomaly[rows]
-        return Encoded(self.image[rows], anomaly, self.background[rows], self.mask[rows], self.region[rows], self.ids[rows])
+        return Encoded(*(None if x is None else x[rows] for x in vars(self).values()))
 
 
 def encode_batch(model: DualModel, batch: Batch) -> Encoded:
     """Return the batch with its pictures encoded."""
     code = model.codec.encode
     anomaly = code(batch.image * batch.mask) if model.branches == 2 else None
-    return Encoded(code(batch.image), anomaly, code(batch.image * (1 - batch.region)), batch.mask, batch.region, batch.ids)
+    image, background = code(batch.image), code(batch.background)
+    return Encoded(image, anomaly, background, batch.mask, batch.region, batch.ids, batch.known, batch.shape, batch.exemplars)
 
 
 class KeptLatents:
@@ -56,16 +59,12 @@ class KeptLatents:
 
 def _to_keep(window: Encoded) -> Encoded:
     """Return a window of its own in main memory, the mask and the region as bool."""
-    anomaly = None if window.anomaly is None else window.anomaly.cpu().clone()
-    mask, region = window.mask.bool().cpu(), window.region.bool().cpu()
-    return Encoded(window.image.cpu().clone(), anomaly, window.background.cpu().clone(), mask, region, window.ids.cpu().clone())
+    kept = {name: None if x is None else x.cpu().clone() for name, x in vars(window).items()}
+    return Encoded(**{**kept, "mask": window.mask.bool().cpu(), "region": window.region.bool().cpu()})
 
 
 def _together(rows: list[Encoded], device: torch.device) -> Encoded:
     """Return windows as one batch on `device`."""
-
-    def joined(name: str) -> Tensor:
-        return torch.cat([getattr(row, name) for row in rows]).to(device, non_blocking=True)
-
-    anomaly = None if rows[0].anomaly is None else joined("anomaly")
-    return Encoded(joined("image"), anomaly, joined("background"), joined("mask").float(), joined("region").float(), joined("ids"))
+    columns = zip(*(vars(row).values() for row in rows), strict=True)
+    joined = Encoded(*(None if c[0] is None else torch.cat(c).to(device, non_blocking=True) for c in columns))
+    return replace(joined, mask=joined.mask.float(), region=joined.region.float())

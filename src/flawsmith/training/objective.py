@@ -53,7 +53,8 @@ def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig,
     noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
     noisy = mix(target, noise, t[None, :, None, None, None]) * keep
     jitter = config.token_noise * torch.randn(count, *model.tokens.entries.shape[1:], generator=generator)  # (B, T, D)
-    condition = model.tell(model.show(seen.background, seen.region), ids, jitter.to(device))
+    told = seen.exemplars * ~dropped[:, None, None, None, None]  # without its kind, no exemplar of it either
+    condition = model.tell(model.show(seen.background, seen.region, seen.known, seen.shape), ids, jitter.to(device), told)
     output = model(noisy, t, condition).float()
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
     denoise = denoising_loss(clean, target, t, _weight(model, seen.region, config) * keep, config.min_time, config.weighting).mean()

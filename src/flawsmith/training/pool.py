@@ -23,14 +23,24 @@ class Batch:
     mask: Tensor  # (B, 1, H, W), 0 or 1
     region: Tensor  # (B, 1, H, W), 0 or 1: where the network may draw
     ids: Tensor  # (B,) entries of the token table: 0 good, 1.. the defects
+    background: Tensor  # (B, C, H, W) in [-1, 1]: 0 inside the region, or the normal
+    known: Tensor  # (B,) 1 where it is the normal
+    shape: Tensor  # (B, 1, H, W) the wanted mask, 1 inside and -1 outside; 0 where none is told
+    exemplars: Tensor  # (B, K, C + 1, S, S) pictures and their masks, 0 or 1, of other defects of the kind; K may be 0
+
+    @classmethod
+    def erased(cls, image: Tensor, mask: Tensor, region: Tensor, ids: Tensor) -> "Batch":
+        """Return windows of which the network is shown what lies outside the region, and nothing else."""
+        exemplars = image.new_zeros(len(image), 0, image.shape[1] + 1, *image.shape[2:])
+        return cls(image, mask, region, ids, image * (1 - region), image.new_zeros(len(image)), torch.zeros_like(mask), exemplars)
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on `device`."""
-        return Batch(*(x.to(device, non_blocking=True) for x in (self.image, self.mask, self.region, self.ids)))
+        return Batch(*(x.to(device, non_blocking=True) for x in vars(self).values()))
 
     def __getitem__(self, rows: slice) -> "Batch":
         """Return some of the windows."""
-        return Batch(self.image[rows], self.mask[rows], self.region[rows], self.ids[rows])
+        return Batch(*(x[rows] for x in vars(self).values()))
 
 
 class Pool:
@@ -63,7 +73,7 @@ class Pool:
         """Return a window for each key; it depends on (seed, key) and nothing else."""
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
         image, mask, region, ids = zip(*rows, strict=True)
-        return Batch(
+        return Batch.erased(
             torch.from_numpy(np.stack(image)),
             torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
             torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),

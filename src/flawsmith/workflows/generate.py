@@ -4,14 +4,18 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from flawsmith.config.resolve import preset
 from flawsmith.config.schema import Config
+from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import append_line, write_bytes, write_text
 from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, say, working
+from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.generator import Generator, Summary, load_generator
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
@@ -22,6 +26,7 @@ from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.plans import PlanEntry, plan_sheet
 from flawsmith.reports.sheets import write_sheet
+from flawsmith.training.unfitted import prepare_unfitted
 
 SHOWN = 400  # planned pairs that plan.png shows: more would be too long a picture to open
 
@@ -35,11 +40,26 @@ def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequ
     return LoadedRun(load_generator(run, device, threads, settings, backbone))
 
 
+def load_unfitted(data: str | Path | Dataset, config: Config | None = None, device: str = "auto", threads: int = 0) -> "LoadedRun":
+    """Return the base, ready to generate defects of the product in `data`, with nothing fitted: it follows the labelled examples.
+
+    Raises FlawsmithError for bad data and for a configuration whose network begins with random weights.
+    """
+    use_threads(threads)
+    folder = TemporaryDirectory(prefix="flawsmith-")  # gone with what is returned
+    run = Path(folder.name) / "run"
+    with working("looking at the product", quiet=False):
+        prepare_unfitted(data, run, config or preset("tiny"))
+    return LoadedRun(load_generator(run, device, threads), folder)
+
+
 class LoadedRun:
     """What was learned of a product, ready to make pairs."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, folder: TemporaryDirectory[str] | None = None) -> None:
+        """folder: where the run lies, if it goes when this does."""
         self.generator = generator
+        self._folder = folder
 
     @property
     def config(self) -> Config:

@@ -1,10 +1,11 @@
-"""A small network of our own, trained from scratch: no weights are needed."""
+"""A small network of our own: on cells, from the base or from scratch, or a UNet from scratch. No weights are fetched."""
 
 from diffusers import UNet2DConditionModel
 
 from flawsmith.config.schema import ModelConfig
 from flawsmith.dataset.sample import GOOD
 from flawsmith.models.backbones.family import Family
+from flawsmith.models.cells_model import CellsModel
 from flawsmith.models.codecs import open_codec
 from flawsmith.models.conditioning import TokenTable
 from flawsmith.models.dual_model import DualModel
@@ -13,7 +14,9 @@ from flawsmith.product.shape import ModelSpec
 
 
 def build(config: ModelConfig, shape: ModelSpec, _nothing: None = None) -> DualModel:
-    """Return a fresh model whose UNet takes and gives the whole state; its weights come from torch's generator."""
+    """Return a fresh model; its weights come from torch's generator."""
+    if config.network == "cells":
+        return CellsModel(config, shape, (GOOD, *shape.defects))
     codec = open_codec(config.codec, max(1, shape.window // config.cells), shape.colours, shape.window)
     state = codec.channels + codec.factor**2
     tokens = TokenTable((GOOD, *shape.defects), config.tokens, config.token_dim, 4 * config.channels[0])

@@ -76,7 +76,7 @@ class StableModel(DualModel):
             clean = (noisy - times * picture) / (1 - times).clamp(min=1e-3)
         return torch.cat([clean, y[:, :, channels:]], dim=2) * self.mask_of_state(y)
 
-    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None) -> Condition:
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None, _exemplars: Tensor | None = None) -> Condition:
         """Return the conditioning of cells (B, C, h, w), entries (B,) and noise on the tokens (B, T, D); as in `DualModel`."""
         tokens, _ = self.tokens(ids, self.branches, noise)
         features = None

@@ -1,0 +1,184 @@
+"""Training of the base: the network that ships with the package and follows exemplars.
+
+    python -m flawsmith.base.train -o RUN [--resume] [--minutes M] [--export FILE] [--device NAME] [--threads N] [--set KEY=VALUE ...]
+
+It learns from drawn episodes alone. Every window, time and noise of a step is drawn from (seed, step), so that a training that was stopped,
+by --minutes, Ctrl-C or SIGTERM, goes on to the bit on the same machine.
+"""
+
+import json
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from flawsmith.base.weights import DEFECT, base_model, save_weights
+from flawsmith.cli import options
+from flawsmith.config.resolve import dump, override, preset, resolve
+from flawsmith.config.schema import Config
+from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.files import append_line, write_text
+from flawsmith.core.folders import Kind, check_output, prepare_output
+from flawsmith.core.locks import hold
+from flawsmith.core.seeds import derive, torch_generator
+from flawsmith.diffusion.parametrisation import to_clean
+from flawsmith.diffusion.schedules import joint_noise, mix
+from flawsmith.models.codecs import decode_mask
+from flawsmith.models.dual_model import DualModel
+from flawsmith.training.checkpoints import newest_checkpoint
+from flawsmith.training.ema import MovingAverage
+from flawsmith.training.episode_pool import EpisodePool
+from flawsmith.training.objective import objective
+from flawsmith.training.optimiser import build_optimiser
+from flawsmith.training.precision import training_precision
+from flawsmith.training.rate import learning_rate
+from flawsmith.training.state import State
+
+SETTINGS = (  # what differs from the preset tiny
+    *("training.steps=40000", "training.minutes=0", "training.batch=12", "training.learning_rate=0.0012", "training.warmup=300"),
+    *("training.decay=0.25", "training.ema=0.999", "training.checkpoint_every=500", "training.keep=0", "training.log_every=50"),
+)
+WINDOWS = (64, 128)  # sides in pixels
+LARGE_EVERY = 4  # every so many steps the larger ones, fewer at a time
+HELD = 8  # batches of episodes that are never learned from
+HELD_TIMES = (0.2, 0.4, 0.6, 0.8)
+FOLDER = Kind("base", (r"config\.yaml", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
+
+
+def train_base(run: Path, config: Config, resume: bool, minutes: float, device: str) -> None:
+    """Train in the folder `run` up to training.steps, or for `minutes` (0: no limit); leave checkpoints, log and what held episodes say."""
+    where = torch.device(choose_device(device))
+    pool, held = EpisodePool(config.training.seed), EpisodePool(derive(config.training.seed, "held"))
+    model = base_model(config.model, config.training.seed)
+    precision = training_precision(model, lambda count: pool.batch(0, WINDOWS[0], count), config, str(where)).name
+    model.to(where).train()
+    state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
+    if resume and (newest := newest_checkpoint(run / "checkpoints")):
+        state.load(newest)
+    begun, before = time.monotonic(), state.spent
+    told = state.step
+
+    def keep() -> None:
+        if not state.torn:
+            state.save(run / "checkpoints", before + time.monotonic() - begun, config.training.keep)
+
+    try:
+        while state.step < config.training.steps and (not minutes or time.monotonic() - begun < 60 * minutes):
+            step(state, config, pool, where, precision)
+            spent = before + time.monotonic() - begun
+            if not math.isfinite(state.sums["loss"]):
+                raise FlawsmithError(f"{run}: the loss is not a number at step {state.step}; lower training.learning_rate.")
+            if state.step % config.training.log_every == 0:
+                row = {"step": state.step, **state.means(), "seconds": round(spent, 1)}
+                append_line(run / "log.jsonl", json.dumps(row))
+                click.echo(json.dumps(row))
+            if state.step % config.training.checkpoint_every == 0:
+                keep()
+                told = state.step
+                append_line(run / "held.jsonl", json.dumps({"step": state.step, "seconds": round(spent, 1), **measure(state, held, where, precision)}))
+    finally:
+        if state.step > told:
+            keep()
+
+
+def step(state: State, config: Config, pool: EpisodePool, device: torch.device, precision: str) -> None:
+    """Take one step."""
+    large = state.step % LARGE_EVERY == LARGE_EVERY - 1
+    side = WINDOWS[int(large)]
+    count = max(1, config.training.batch * WINDOWS[0] ** 2 // side**2)
+    batch = pool.batch(state.step, side, count).to(device)
+    for group in state.optimiser.param_groups:
+        group["lr"] = learning_rate(config.training, state.step, 0.0)
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        loss = objective(state.model, batch, config.diffusion, torch_generator(config.training.seed, "noise", state.step))
+    loss.total.backward()  # type: ignore[no-untyped-call]
+    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.training.clip or math.inf)
+    with state.changing():
+        state.optimiser.step()
+        state.optimiser.zero_grad()
+        state.step += 1
+        state.average.update(state.model, state.step)
+        state.add([("loss", float(loss.total.detach())), ("denoise", float(loss.denoise)), ("gradient", float(norm))])
+
+
+@torch.no_grad()
+def measure(state: State, held: EpisodePool, device: torch.device, precision: str) -> dict[str, float]:
+    """Return how well the averaged weights see through the noise of held episodes, means over times and windows of WINDOWS[0].
+
+    inside: mean square error of the picture in the region, over time squared; mask_iou: of the predicted mask with the labelled one.
+    """
+    own = {name: p.detach().clone() for name, p in state.model.named_parameters()}
+    model = state.model.eval()
+    _fill(model, state.average.weights)
+    errors, ious = [], []
+    for number in range(HELD):
+        batch = held.batch(number, WINDOWS[0], 16).to(device)
+        target = model.encode(batch.image, batch.image * batch.mask, 2 * batch.mask - 1)
+        for t in HELD_TIMES:
+            noise = joint_noise(tuple(target.shape), 0.0, torch_generator(0, "held", number, str(t))).to(device)
+            noisy = mix(target, noise, t) * model.mask_of_state(target)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
+                told = model.condition(batch.background, batch.region, batch.ids, None, batch.known, batch.shape, batch.exemplars)
+                clean = to_clean(model(noisy, target.new_full((len(batch.ids),), t), told).float(), noisy, torch.tensor(t), "x")
+            image, _, mask = model.decode(clean)
+            error = ((image - batch.image).square() * batch.region).sum((1, 2, 3)) / (3 * batch.region.sum((1, 2, 3)))
+            errors.append(float(error.mean()) / t**2)
+            both, either = ((mask > 0) & (batch.mask > 0)).sum((1, 2, 3)), ((mask > 0) | (batch.mask > 0)).sum((1, 2, 3))
+            ious.append(float((both / either.clamp(min=1))[batch.ids > 0].mean()))
+    _fill(model, own)
+    model.train()
+    return {"inside": round(sum(errors) / len(errors), 5), "mask_iou": round(sum(ious) / len(ious), 4)}
+
+
+@torch.no_grad()
+def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
+    for name, p in model.named_parameters():
+        p.copy_(weights[name])
+
+
+@click.command()
+@click.option("-o", "--output", "run", type=options.path, required=True, metavar="RUN", help="Folder of the training.")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
+@click.option("--minutes", type=click.FloatRange(min=0), default=0.0, metavar="M", help="Stop after so many; 0 = at training.steps.")
+@click.option("--export", type=options.path, metavar="FILE", help="Write the averaged weights of the newest checkpoint, and train no further.")
+@options.device
+@options.threads
+@options.settings("a setting of the training")
+def main(run: Path, resume: bool, minutes: float, export: Path | None, device: str, threads: int, settings: tuple[str, ...]) -> None:
+    """Train the base model."""
+    use_threads(threads)
+    if export or resume:
+        config = resolve(file=run / "config.yaml")
+        config = override(config, settings, ("training",))
+    else:
+        config = override(preset("tiny"), (*SETTINGS, *settings), ("training", "model", "diffusion"))
+        config = replace(config, model=replace(config.model, cells=WINDOWS[0] // 4))
+        check_output(run, FOLDER, False, [])
+        prepare_output(run, FOLDER, False)
+        write_text(run / "config.yaml", dump(config))
+    if export:
+        export_weights(run, config, export)
+        return
+    with hold(run):
+        train_base(run, config, resume, minutes, device)
+
+
+def export_weights(run: Path, config: Config, path: Path) -> None:
+    """Write the averaged weights of the newest checkpoint of `run` as the package ships them."""
+    model = base_model(config.model, config.training.seed)
+    state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
+    newest = newest_checkpoint(run / "checkpoints")
+    if newest is None:
+        raise FlawsmithError(f"{run}: has no checkpoint yet; train first.")
+    state.load(newest)
+    facts: dict[str, Any] = {"steps": state.step, "hours": round(state.spent / 3600, 2), "seed": config.training.seed}
+    save_weights(path, state.average.weights, config.model, facts | {"training": asdict(config.training)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The base model's weights: how they are kept, and the model they belong to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from flawsmith.config.resolve import from_dict, to_dict
+from flawsmith.config.schema import Config, ModelConfig
+from flawsmith.core.errors import WeightsError
+from flawsmith.core.files import write_bytes
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.shape import ModelSpec
+
+WEIGHTS = Path(__file__).with_name("weights.safetensors")
+DEFECT = "defect"  # the one kind that the base knows: it takes the rest from exemplars
+FORMAT = "flawsmith-base-1"
+WINDOW, COLOURS = 64, 3  # of the model as it is trained; the weights depend on neither
+
+
+def base_model(config: ModelConfig, seed: int) -> DualModel:
+    """Return a fresh model as the base is trained; its weights depend on `seed` alone."""
+    return build_model(config, ModelSpec((DEFECT,), COLOURS, WINDOW), seed)
+
+
+def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
+    """Write weights in 16 bits with the network's configuration and `facts` of the training in the file's header."""
+    kept = {name: w.detach().cpu().to(torch.float16).contiguous() for name, w in weights.items()}
+    model = to_dict(Config(model=config))["model"]
+    write_bytes(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
+
+
+def load_weights(path: Path = WEIGHTS) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:
+    """Return the weights in 32 bits, the configuration of their network and the facts; raises WeightsError for a file that is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+    except FileNotFoundError:
+        raise WeightsError(f"{path}: the base model's weights are missing; install flawsmith anew, or use training.init=none.") from None
+    except Exception as error:
+        raise WeightsError(f"{path}: cannot be read ({error}); install flawsmith anew.") from error
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; it is not of this version of flawsmith.")
+    return weights, from_dict({"model": json.loads(metadata["model"])}).model, json.loads(metadata["facts"])

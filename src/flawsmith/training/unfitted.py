@@ -1,0 +1,33 @@
+"""A RUN folder of the base alone: the product is looked at, nothing is trained."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from flawsmith.config.schema import Config
+from flawsmith.core.errors import ConfigError
+from flawsmith.core.folders import prepare_output
+from flawsmith.core.seeds import derive
+from flawsmith.dataset.record import digest_of
+from flawsmith.dataset.sample import Dataset
+from flawsmith.formats.reading import read
+from flawsmith.models.build import build_model
+from flawsmith.models.store import save_model
+from flawsmith.training.initial import initialise
+from flawsmith.training.prepare import prepare_training
+from flawsmith.training.run_folder import RUN, RunFolder
+
+
+def prepare_unfitted(data: str | Path | Dataset, run: Path, config: Config) -> None:
+    """Leave in the empty folder `run` what `generate` needs of the product in `data`, with the weights of training.init as they are.
+
+    Raises ConfigError for settings whose network begins with random weights.
+    """
+    learned = prepare_training(data if isinstance(data, Dataset) else read(data), config)
+    config = replace(learned.config, training=replace(learned.config.training, precision="fp32"))
+    model = build_model(config.model, learned.product.shape, derive(config.training.seed, "weights"))
+    if initialise(model, config.training.init, config.model) is None:
+        raise ConfigError(f"training.init={config.training.init}: this network begins with random weights; fit it first.")
+    folder = RunFolder(run)
+    prepare_output(run, RUN, False)
+    folder.begin(learned, config)
+    save_model(run / "model" / "model.safetensors", dict(model.state_dict()), config, learned.product, 0, data=digest_of(learned.record))
