@@ -90,7 +90,7 @@ def step(state: State, config: Config, pool: EpisodePool, device: torch.device, 
     """Take one step."""
     large = state.step % LARGE_EVERY == LARGE_EVERY - 1
     side = WINDOWS[int(large)]
-    count = max(1, config.training.batch * WINDOWS[0] ** 2 // side**2)
+    count = max(1, config.training.batch * WINDOWS[0] ** 2 // side**2 - large)
     batch = pool.batch(state.step, side, count).to(device)
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config.training, state.step, 0.0)

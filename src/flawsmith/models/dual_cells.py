@@ -70,7 +70,7 @@ class DualCells(nn.Module):
                 anomaly = anomaly + block.local(anomaly, own, count, size)
                 z = block.attend(anomaly, near, ANOMALY, own, exemplars[i], known.seen)
                 if self.exchange is not None:
-                    both = self.exchange[i](torch.stack([y[known.shared], z]))  # (2, T, C): two rows a cell
+                    both = self.exchange[i](torch.stack([y.index_select(0, known.shared), z]))  # (2, T, C): two rows a cell
                     y, z = y.index_copy(0, known.shared, both[0].to(y.dtype)), both[1]
                 image, anomaly = image + y, anomaly + z
                 anomaly = anomaly + block.think(anomaly, near, ANOMALY)
@@ -82,7 +82,7 @@ class DualCells(nn.Module):
 
     def _enter(self, branch: int, x: Tensor, known: "Known", chosen: "Chosen") -> Tensor:
         """Return the tokens (T, C) of a branch's cells."""
-        return self.enter[branch](_tokens(x).flatten(0, 1)[chosen.cells]) + known.places.flatten(0, 1)[chosen.cells]
+        return self.enter[branch](_tokens(x).flatten(0, 1)[chosen.cells]) + known.places.flatten(0, 1).index_select(0, chosen.cells)
 
     def _draw(self, features: list[Tensor], x: Tensor, known: "Known") -> Tensor:
         """Return the clean state of the blocks' features, each (B, P f^2, h, w)."""
@@ -117,7 +117,7 @@ class DualCells(nn.Module):
         mask = clean[:, -(self.factor**2) :]
         shown = Chosen.of(_around(mask, AROUND[EXEMPLAR]))
         windows, size = len(clean), (clean.shape[2], clean.shape[3])
-        x = self.enter_exemplar(_tokens(clean).flatten(0, 1)[shown.cells]) + self.place(_places(mask).flatten(0, 1)[shown.cells])
+        x = self.enter_exemplar(_tokens(clean).flatten(0, 1)[shown.cells]) + self.place(_places(mask).flatten(0, 1).index_select(0, shown.cells))
         changes = self.modulate(self.time(_waves(x.new_zeros(1), self.width)))  # (1, 6 C)
         recorded: list[tuple[Tensor, Tensor] | None] = []
         for block in self.blocks:
@@ -189,7 +189,7 @@ class Block(nn.Module):
 
     def local(self, x: Tensor, chosen: "Chosen", count: int, size: tuple[int, int]) -> Tensor:
         """Return what their neighbours on `count` grids of `size` add to tokens (T, C); cells that are not chosen count as empty."""
-        return self.mix(_tokens(self.near(_scattered(self.norm(x), chosen, count, size))).flatten(0, 1)[chosen.cells])
+        return self.mix(_tokens(self.near(_scattered(self.norm(x), chosen, count, size))).flatten(0, 1).index_select(0, chosen.cells))
 
     def attend(
         self, x: Tensor, changes: Tensor, stream: int, chosen: "Chosen",
@@ -253,17 +253,17 @@ def _around(cells: Tensor, by: int) -> Tensor:
 
 def _padded(x: Tensor, chosen: Chosen) -> Tensor:
     """Return tokens (T, C) as (B, M, C)."""
-    return x[None] if len(chosen.rows) == 1 else x[chosen.rows]
+    return x[None] if len(chosen.rows) == 1 else x.index_select(0, chosen.rows.flatten()).view(*chosen.rows.shape, -1)
 
 
 def _unpadded(x: Tensor, chosen: Chosen) -> Tensor:
     """Return (B, M, C) as the tokens (T, C)."""
-    return x[0] if len(x) == 1 else x.flatten(0, 1)[chosen.flat]
+    return x[0] if len(x) == 1 else x.flatten(0, 1).index_select(0, chosen.flat)
 
 
 def _of_each(x: Tensor, chosen: Chosen) -> Tensor:
     """Return what belongs to windows (B, C) for each of their tokens, (T, C); a single window keeps its row."""
-    return x if len(x) == 1 else x[chosen.window]
+    return x if len(x) == 1 else x.index_select(0, chosen.window)
 
 
 def _scattered(x: Tensor, chosen: Chosen, count: int, size: tuple[int, int]) -> Tensor:
