@@ -19,6 +19,9 @@ from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.synthesis.tiles import Tile, cover, merge
 
 
+MOST = 1024  # cells of a region that are drawn together by a network that looks at a region's cells alone
+
+
 @torch.inference_mode()
 def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str, levels: BinarisedLevels | None = None) -> list[Drawn]:
     """Return the canvases of `tasks`, in their order, each depending on its own task alone.
@@ -88,6 +91,10 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
 
 
 def _tiles(model: DualModel, task: Task) -> list[Tile]:
+    """Return the windows that a task is drawn in: one for all where the network looks at a region's cells alone and they are few."""
+    height, width = (side // model.factor for side in task.region.shape)
+    if model.follows and task.region.sum() <= MOST * model.factor**2:
+        return [Tile(0, 0, height, width)]
     return cover(task.region, model.shape.window, model.factor)
 
 

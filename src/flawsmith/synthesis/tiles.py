@@ -16,22 +16,23 @@ class Tile:
 
     top: int
     left: int
-    side: int
+    height: int
+    width: int
 
     @property
     def rows(self) -> slice:
         """The cells from top to bottom."""
-        return slice(self.top, self.top + self.side)
+        return slice(self.top, self.top + self.height)
 
     @property
     def columns(self) -> slice:
         """The cells from left to right."""
-        return slice(self.left, self.left + self.side)
+        return slice(self.left, self.left + self.width)
 
     def pixels(self, factor: int) -> tuple[slice, slice]:
         """Return rows and columns in pixels."""
-        top, left, side = self.top * factor, self.left * factor, self.side * factor
-        return slice(top, top + side), slice(left, left + side)
+        rows, columns = (slice(cells.start * factor, cells.stop * factor) for cells in (self.rows, self.columns))
+        return rows, columns
 
 
 def cover(region: np.ndarray, window: int, factor: int) -> list[Tile]:
@@ -43,10 +44,10 @@ def cover(region: np.ndarray, window: int, factor: int) -> list[Tile]:
     tiles = []
     for top in _starts(region.shape[0] // factor, side):
         for left in _starts(region.shape[1] // factor, side):
-            tile = Tile(top, left, side)
+            tile = Tile(top, left, side, side)
             if region[tile.pixels(factor)].any():
                 tiles.append(tile)
-    return tiles or [Tile(0, 0, side)]
+    return tiles or [Tile(0, 0, side, side)]
 
 
 def merge(states: Sequence[Tensor], tiles: Sequence[Tile], background: Tensor) -> Tensor:
@@ -60,11 +61,15 @@ def merge(states: Sequence[Tensor], tiles: Sequence[Tile], background: Tensor) -
     total = torch.zeros_like(background)
     sum_of_weights = torch.zeros(background.shape[-2:], device=background.device)
     for state, tile in zip(states, tiles, strict=True):
-        line = torch.sin(torch.pi * (torch.arange(tile.side, device=background.device) + 0.5) / tile.side).square()
-        weights = line[:, None] * line[None]  # (h, w) above 0
+        down, across = (_hill(length, background.device) for length in (tile.height, tile.width))
+        weights = down[:, None] * across[None]  # (h, w) above 0
         total[..., tile.rows, tile.columns] += weights * state
         sum_of_weights[tile.rows, tile.columns] += weights
     return torch.where(sum_of_weights > 0, total / sum_of_weights.clamp(min=1e-12), background)
+
+
+def _hill(length: int, device: torch.device) -> Tensor:
+    return torch.sin(torch.pi * (torch.arange(length, device=device) + 0.5) / length).square()
 
 
 def _starts(length: int, side: int) -> list[int]:
