@@ -115,14 +115,15 @@ def test_a_value_of_the_wrong_type_is_refused(setting: str, expected: str) -> No
 @pytest.mark.parametrize(
     "setting",
     [
+        "model.width=100",
+        "model.bcm=true",
+        "model.interaction=joint",
+        "generation.exemplars=9",
         "data.split=half",
         "data.window=8",
         "data.good_share=1",
         "data.brightness=-0.1",
-        "model.cells=30",
         "model.channels=[48]",
-        "model.attention_levels=4",
-        "model.head_dim=48",
         "model.interaction=sometimes",
         "model.saim_rank=-1",
         "diffusion.prediction=y",
@@ -169,6 +170,13 @@ def test_a_value_out_of_range_is_refused_with_its_key(setting: str) -> None:
     key = setting.partition("=")[0]
     with pytest.raises(ConfigError, match=rf"{key}: got .*, expected "):
         resolve(settings=[setting])
+
+
+@pytest.mark.parametrize("setting", ["model.cells=30", "model.attention_levels=4", "model.head_dim=48"])
+def test_what_a_unet_cannot_have_is_refused_with_its_key(setting: str) -> None:
+    key = setting.partition("=")[0]
+    with pytest.raises(ConfigError, match=rf"{key}: got .*, expected "):
+        resolve(settings=["model.network=unet", "model.head_dim=32", setting])
 
 
 def test_a_limit_of_0_is_no_limit() -> None:

@@ -23,16 +23,16 @@ def test_every_pixel_of_the_region_is_seen_by_tiles_inside_the_canvas(rows: int,
     seen = np.zeros_like(region)
     tiles = cover(region, WINDOW, FACTOR)
     for tile in tiles:
-        assert tile.side * FACTOR == WINDOW
-        assert 0 <= tile.top <= rows - tile.side and 0 <= tile.left <= columns - tile.side
+        assert tile.height * FACTOR == tile.width * FACTOR == WINDOW
+        assert 0 <= tile.top <= rows - tile.height and 0 <= tile.left <= columns - tile.width
         seen[tile.pixels(FACTOR)] = True
         assert region[tile.pixels(FACTOR)].any() or not region.any(), "none is drawn for nothing"
     assert not (region & ~seen).any() and len(set(tiles)) == len(tiles) >= 1
 
 
 def test_a_window_is_one_tile() -> None:
-    assert cover(np.ones((WINDOW, WINDOW), bool), WINDOW, FACTOR) == [Tile(0, 0, 8)]
-    assert cover(np.zeros((WINDOW, WINDOW), bool), WINDOW, FACTOR) == [Tile(0, 0, 8)]
+    assert cover(np.ones((WINDOW, WINDOW), bool), WINDOW, FACTOR) == [Tile(0, 0, 8, 8)]
+    assert cover(np.zeros((WINDOW, WINDOW), bool), WINDOW, FACTOR) == [Tile(0, 0, 8, 8)]
 
 
 @pytest.mark.parametrize("length", [9, 12, 13, 14, 20, 33, 64])
@@ -54,7 +54,7 @@ def test_tiles_far_from_the_region_are_left_out() -> None:
 
 
 def test_pixels_and_cells_are_the_same_place() -> None:
-    tile = Tile(2, 5, 8)
+    tile = Tile(2, 5, 8, 8)
     assert (tile.rows, tile.columns) == (slice(2, 10), slice(5, 13)) and tile.pixels(4) == (slice(8, 40), slice(20, 52))
 
 
@@ -64,7 +64,7 @@ def state(rows: int, columns: int, seed: int = 0) -> Tensor:
 
 def test_one_tile_that_is_the_canvas_is_handed_on_bit_by_bit() -> None:
     part = state(8, 8)
-    assert merge([part], [Tile(0, 0, 8)], state(8, 8, 1)) is part
+    assert merge([part], [Tile(0, 0, 8, 8)], state(8, 8, 1)) is part
 
 
 @settings(max_examples=30, deadline=None)
@@ -82,7 +82,7 @@ def test_tiles_of_one_picture_merge_into_that_picture_and_the_rest_is_background
 
 
 def test_every_cell_counts_in_its_tile_most_in_the_middle() -> None:
-    tiles = [Tile(0, 0, 8), Tile(0, 5, 8)]
+    tiles = [Tile(0, 0, 8, 8), Tile(0, 5, 8, 8)]
     line = []
     for column in range(8):
         part = torch.zeros(1, 1, 1, 8, 8)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import torch
 
-from flawsmith.base.weights import DEFECT, base_model, save_weights
+from flawsmith.base.weights import base_model, save_weights
 from flawsmith.cli import options
 from flawsmith.config.resolve import dump, override, preset, resolve
 from flawsmith.config.schema import Config
@@ -28,7 +28,6 @@ from flawsmith.core.locks import hold
 from flawsmith.core.seeds import derive, torch_generator
 from flawsmith.diffusion.parametrisation import to_clean
 from flawsmith.diffusion.schedules import joint_noise, mix
-from flawsmith.models.codecs import decode_mask
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.checkpoints import newest_checkpoint
 from flawsmith.training.ema import MovingAverage
@@ -80,7 +79,10 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
             if state.step % config.training.checkpoint_every == 0:
                 keep()
                 told = state.step
-                append_line(run / "held.jsonl", json.dumps({"step": state.step, "seconds": round(spent, 1), **measure(state, held, where, precision)}))
+                append_line(
+                    run / "held.jsonl",
+                    json.dumps({"step": state.step, "seconds": round(spent, 1), **measure(state, held, where, precision)}),
+                )
     finally:
         if state.step > told:
             keep()
@@ -145,7 +147,9 @@ def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
 @click.option("-o", "--output", "run", type=options.path, required=True, metavar="RUN", help="Folder of the training.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=0.0, metavar="M", help="Stop after so many; 0 = at training.steps.")
-@click.option("--export", type=options.path, metavar="FILE", help="Write the averaged weights of the newest checkpoint, and train no further.")
+@click.option(
+    "--export", type=options.path, metavar="FILE", help="Write the averaged weights of the newest checkpoint, and train no further."
+)
 @options.device
 @options.threads
 @options.settings("a setting of the training")

@@ -88,23 +88,27 @@ class ModelConfig:
 
     @model_validator(mode="after")
     def _fit_together(self) -> "ModelConfig":
-        if not self.backbone and self.network == "cells":
-            need(self.width % self.head_dim == 0, "model.width", self.width, f"a multiple of model.head_dim, {self.head_dim}")
-            need(self.codec == "unshuffle", "model.codec", self.codec, "unshuffle with model.network=cells, which draws pixels itself")
-            need(not self.bcm, "model.bcm", self.bcm, "false with model.network=cells, which is told the background in every cell")
-            need(self.interaction != "joint", "model.interaction", self.interaction, "saim or none with model.network=cells")
-            return self
-        halvings = 2 ** (len(self.channels) - 1)
-        cells_fit = self.cells == 0 or (self.cells >= 8 and self.cells % halvings == 0)
-        need(cells_fit, "model.cells", self.cells, f"0 or at least 8, and a multiple of {halvings}")
+        need(self.cells == 0 or self.cells >= 8, "model.cells", self.cells, "0 or at least 8")
+        if not self.backbone:
+            need(self.tokens >= 1, "model.tokens", self.tokens, "at least 1, or 0 with a model.backbone")
+            self._check_cells() if self.network == "cells" else self._check_unet()
+        return self
+
+    def _check_cells(self) -> None:
+        need(self.width % self.head_dim == 0, "model.width", self.width, f"a multiple of model.head_dim, {self.head_dim}")
+        need(self.codec == "unshuffle", "model.codec", self.codec, "unshuffle with model.network=cells, which draws pixels itself")
+        need(not self.bcm, "model.bcm", self.bcm, "false with model.network=cells, which is told the background in every cell")
+        need(self.interaction != "joint", "model.interaction", self.interaction, "saim or none with model.network=cells")
+
+    def _check_unet(self) -> None:
         levels = len(self.channels)
+        halvings = 2 ** (levels - 1)
+        need(self.cells % halvings == 0, "model.cells", self.cells, f"a multiple of {halvings}")
         need(
             self.attention_levels <= levels, "model.attention_levels", self.attention_levels, f"1 to {levels}, as model.channels has levels"
         )
         divides = all(c % self.head_dim == 0 for c in self.channels)
         need(divides, "model.head_dim", self.head_dim, "a divisor of every entry of model.channels")
-        need(self.tokens >= 1 or bool(self.backbone), "model.tokens", self.tokens, "at least 1, or 0 with a model.backbone")
-        return self
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -155,7 +159,9 @@ class TrainingConfig:
     log_every: int = key(10, "steps between rows of log.jsonl", ge=1)
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)
     tensorboard: bool = key(False, "also write RUN/tensorboard")
-    init: str = key("base", "weights to start from: base (those of the package, for network=cells), none (random), or another product's RUN")
+    init: str = key(
+        "base", "weights to start from: base (those of the package, for network=cells), none (random), or another product's RUN"
+    )
     seed: int = key(0, "of the weights, windows, noise and times")
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """Two diffusion branches on cells of pixels: blocks of convolution, attention and MLP that are shown exemplars."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,8 +23,9 @@ class DualCells(nn.Module):
 
     Only cells in and around the region go through it, far around for the image branch and close around for the anomaly branch: what is
     farther away is the background anyhow, so that a window may have any size, and the second branch is cheap. Both go through the same
-    blocks, told apart by modulations of their own, and exchange information (SAIM) at the cells that both have. Exemplars go through the blocks once, at time 0, and their keys and values are read by the anomaly branch's attention at every
-    step, or by the only branch's. The head draws both branches' pixels from both branches' cells, so that image, anomaly and mask fit.
+    blocks, told apart by modulations of their own, and exchange information (SAIM) at the cells that both have. Exemplars go through the
+    blocks once, at time 0, and their keys and values are read by the anomaly branch's attention at every step, or by the only branch's.
+    The head draws both branches' pixels from both branches' cells, so that image, anomaly and mask fit.
     """
 
     def __init__(self, factor: int, width: int, depth: int, head_dim: int, branches: int, interaction: str, rank: int, pixels: int) -> None:
@@ -61,7 +63,7 @@ class DualCells(nn.Module):
         image, far = self._enter(0, x[0], known, wide), _of_each(changes[0], wide)
         if self.branches == 2:
             anomaly, near = self._enter(1, x[1], known, own), _of_each(changes[1], own)
-        for i, block in enumerate(self.blocks):
+        for i, block in enumerate(self._each()):
             image = image + block.local(image, wide, count, size)
             if self.branches == 1:
                 image = image + block.attend(image, far, IMAGE, wide, exemplars[i], known.seen)
@@ -79,6 +81,11 @@ class DualCells(nn.Module):
         if self.branches == 2:
             features.append(_scattered(self.leave[1](anomaly), own, count, size))
         return self._draw(features, x, known)
+
+    def _each(self) -> Iterator["Block"]:
+        for block in self.blocks:
+            assert isinstance(block, Block)
+            yield block
 
     def _enter(self, branch: int, x: Tensor, known: "Known", chosen: "Chosen") -> Tensor:
         """Return the tokens (T, C) of a branch's cells."""
@@ -117,16 +124,20 @@ class DualCells(nn.Module):
         mask = clean[:, -(self.factor**2) :]
         shown = Chosen.of(_around(mask, AROUND[EXEMPLAR]))
         windows, size = len(clean), (clean.shape[2], clean.shape[3])
-        x = self.enter_exemplar(_tokens(clean).flatten(0, 1)[shown.cells]) + self.place(_places(mask).flatten(0, 1).index_select(0, shown.cells))
+        x = self.enter_exemplar(_tokens(clean).flatten(0, 1)[shown.cells]) + self.place(
+            _places(mask).flatten(0, 1).index_select(0, shown.cells)
+        )
         changes = self.modulate(self.time(_waves(x.new_zeros(1), self.width)))  # (1, 6 C)
         recorded: list[tuple[Tensor, Tensor] | None] = []
-        for block in self.blocks:
+        for block in self._each():
             x = x + block.local(x, shown, windows, size)
             y, kv = block.attend_and_show(x, changes, EXEMPLAR, shown)
             recorded.append((kv[0].unflatten(0, (-1, count)).flatten(1, 2), kv[1].unflatten(0, (-1, count)).flatten(1, 2)))
             x = x + y
             x = x + block.think(x, changes, EXEMPLAR)
-        return Known(wide, own, shared, places, around, inside, recorded, (shown.present & shown.real).unflatten(0, (-1, count)).flatten(1, 2))
+        return Known(
+            wide, own, shared, places, around, inside, recorded, (shown.present & shown.real).unflatten(0, (-1, count)).flatten(1, 2)
+        )
 
 
 @dataclass(frozen=True)
@@ -192,15 +203,24 @@ class Block(nn.Module):
         return self.mix(_tokens(self.near(_scattered(self.norm(x), chosen, count, size))).flatten(0, 1).index_select(0, chosen.cells))
 
     def attend(
-        self, x: Tensor, changes: Tensor, stream: int, chosen: "Chosen",
-        kv: tuple[Tensor, Tensor] | None = None, seen: Tensor | None = None,
+        self,
+        x: Tensor,
+        changes: Tensor,
+        stream: int,
+        chosen: "Chosen",
+        kv: tuple[Tensor, Tensor] | None = None,
+        seen: Tensor | None = None,
     ) -> Tensor:
         """Return what attention adds to tokens (T, C). changes: (T or 1, 6 C); kv, seen: of the exemplars."""
         shift, scale, gate = self._of(changes, stream)[0:3]
         q, k, v = (_padded(y, chosen) for y in self.qkv(_normed(x) * (1 + scale) + shift).chunk(3, dim=-1))
         present = chosen.present
         if kv is not None and seen is not None:
-            k, v, present = torch.cat([k, kv[0].to(k.dtype)], dim=1), torch.cat([v, kv[1].to(v.dtype)], dim=1), torch.cat([present, seen], dim=1)
+            k, v, present = (
+                torch.cat([k, kv[0].to(k.dtype)], dim=1),
+                torch.cat([v, kv[1].to(v.dtype)], dim=1),
+                torch.cat([present, seen], dim=1),
+            )
         return (1 + gate) * self.out(_unpadded(self._attention(q, k, v, present), chosen))
 
     def attend_and_show(self, x: Tensor, changes: Tensor, stream: int, chosen: "Chosen") -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -218,9 +238,9 @@ class Block(nn.Module):
         return (changes + self.table[stream].flatten().to(changes.dtype)).chunk(6, dim=-1)
 
     def _attention(self, q: Tensor, k: Tensor, v: Tensor, present: Tensor) -> Tensor:
-        heads = [y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for y in (q, k, v)]
+        q, k, v = (y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for y in (q, k, v))
         mask = None if len(present) == 1 and bool(present.all()) else present[:, None, None]  # one window has no gaps
-        return _attention(*heads, mask).transpose(1, 2).flatten(2)
+        return _attention(q, k, v, mask).transpose(1, 2).flatten(2)
 
 
 def _attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
@@ -289,5 +309,3 @@ def _places(mask: Tensor) -> Tensor:
     both = torch.stack([rows, columns], dim=-1).flatten(1, 2)  # (B, h w, 2)
     waves = torch.cat([g(math.pi * rate * both) for rate in WAVES for g in (torch.sin, torch.cos)], dim=-1)
     return torch.cat([waves, side.log2()[:, None].expand(-1, waves.shape[1], -1)], dim=-1)
-
-

@@ -18,7 +18,6 @@ from flawsmith.product.binarised import BinarisedLevels
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.synthesis.tiles import Tile, cover, merge
 
-
 MOST = 1024  # cells of a region that are drawn together by a network that looks at a region's cells alone
 
 

@@ -12,7 +12,6 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
 from flawsmith.models.trainable import trainable
 
-
 BASE, NONE = "base", "none"
 
 
@@ -77,6 +76,22 @@ def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, in
 
 FORM = (  # what of model.* must be the same
     *("backbone", "lora_rank", "text_lora_rank", "widen", "mask"),
-    *("cells", "channels", "layers", "attention_levels", "head_dim", "tokens", "token_dim", "network", "width", "depth", "pixels", "dual", "interaction", "saim_rank", "bcm_form"),
+    *(
+        "cells",
+        "channels",
+        "layers",
+        "attention_levels",
+        "head_dim",
+        "tokens",
+        "token_dim",
+        "network",
+        "width",
+        "depth",
+        "pixels",
+        "dual",
+        "interaction",
+        "saim_rank",
+        "bcm_form",
+    ),
 )
 ENTRIES = "tokens.entries"

@@ -1,6 +1,8 @@
 """Training windows as the network sees them, and the kept ones that spare the autoencoder its work at every step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +28,7 @@ class Encoded:
 
     def __getitem__(self, rows: slice) -> "Encoded":
         """Return some of the windows."""
-        return Encoded(*(None if x is None else x[rows] for x in vars(self).values()))
+        return _mapped(lambda x: x[rows], self)
 
 
 def encode_batch(model: DualModel, batch: Batch) -> Encoded:
@@ -59,12 +61,18 @@ class KeptLatents:
 
 def _to_keep(window: Encoded) -> Encoded:
     """Return a window of its own in main memory, the mask and the region as bool."""
-    kept = {name: None if x is None else x.cpu().clone() for name, x in vars(window).items()}
-    return Encoded(**{**kept, "mask": window.mask.bool().cpu(), "region": window.region.bool().cpu()})
+    kept = _mapped(lambda x: x.cpu().clone(), window)
+    return replace(kept, mask=kept.mask.bool(), region=kept.region.bool())
 
 
 def _together(rows: list[Encoded], device: torch.device) -> Encoded:
     """Return windows as one batch on `device`."""
-    columns = zip(*(vars(row).values() for row in rows), strict=True)
-    joined = Encoded(*(None if c[0] is None else torch.cat(c).to(device, non_blocking=True) for c in columns))
+    joined = _mapped(lambda *xs: torch.cat(xs).to(device, non_blocking=True), *rows)
     return replace(joined, mask=joined.mask.float(), region=joined.region.float())
+
+
+def _mapped(function: Callable[..., Tensor], *windows: Encoded) -> Encoded:
+    """Return what a function makes of each field of windows; a single branch's missing anomaly stays missing."""
+    columns: Any = zip(*(vars(each).values() for each in windows), strict=True)
+    found: Any = [None if column[0] is None else function(*column) for column in columns]
+    return Encoded(*found)
