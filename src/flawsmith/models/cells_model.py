@@ -2,12 +2,14 @@
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from flawsmith.config.schema import ModelConfig
 from flawsmith.models.codecs import Unshuffle, encode_mask
 from flawsmith.models.conditioning import TokenTable
 from flawsmith.models.dual_cells import PLANES, DualCells
 from flawsmith.models.dual_model import Condition, DualModel
+from flawsmith.models.filling import fill_smoothly
 from flawsmith.product.shape import ModelSpec
 
 SHOWN = 0.5  # what the region's cells say where the background is the normal; 1 where it is erased
@@ -38,8 +40,13 @@ class CellsModel(DualModel):
         return y * self.mask_of_state(y)
 
     def show(self, background: Tensor, region: Tensor, known: Tensor | None = None, shape: Tensor | None = None) -> Tensor:
-        """Return the cells (B, C, h, w): background (3 planes), region and shape; as in `DualModel`."""
-        told = region if known is None else region * (1 - (1 - SHOWN) * known[:, None, None, None])
+        """Return the cells (B, C, h, w): background (3 planes), region and shape; as in `DualModel`.
+
+        What is erased of the background is filled smoothly from around it: the network draws what differs from that.
+        """
+        erased = region if known is None else region * (1 - known[:, None, None, None])
+        told = SHOWN * region + (1 - SHOWN) * erased
+        background = F.pixel_unshuffle(fill_smoothly(F.pixel_shuffle(background, self.factor), erased), self.factor)
         wanted = torch.zeros_like(region) if shape is None else shape
         return torch.cat([background, encode_mask(told, self.factor), encode_mask(wanted, self.factor)], dim=1)
 

@@ -12,8 +12,8 @@ from flawsmith.training.pool import Batch, random_region
 
 TARGETS = 3  # windows of an episode, each of which is once the target
 APART = 40  # steps of one size between the uses of an episode: it is drawn once, and no batch holds it twice
-GOOD = 0.08  # share of windows without a defect and with nothing shown: they teach to fill a region with the surface
-SHOWN = 0.75  # share of windows in which the normal under the region is shown
+GOOD = 0.12  # share of windows without a defect and with nothing shown: they teach to fill a region with the surface
+SHOWN = 0.65  # share of windows in which the normal under the region is shown
 TOLD = 0.75  # share of windows to which the wanted shape is told
 INVERTED, SWAPPED = 0.15, 0.5  # share of windows with inverted tones, and with colours in another order
 LIGHT = 0.15  # greatest change of offset and contrast, as a share of the range
@@ -50,10 +50,10 @@ def _row(episode: Episode, target: int, exemplars: int, g: np.random.Generator) 
     image = normal if good else look(pose(episode.image[target]))
     region = random_region(labelled, g).astype(np.float32)[None]
     known = bool(g.random() < SHOWN) and not good
-    wanted = (2 * labelled.astype(np.float32) - 1)[None] * (g.random() < TOLD)
+    mask = labelled.astype(np.float32)[None] * (not good)
+    wanted = (2 * mask - 1) * (good or g.random() < TOLD)
     others = [(target + 1 + k) % TARGETS for k in range(exemplars)]
     shown = [np.concatenate([look(pose(episode.image[k])), pose(episode.labelled[k]).astype(np.float32)[None]]) for k in others]
-    mask = labelled.astype(np.float32)[None] * (not good)
     background = normal if known else image * (1 - region)
     return image, mask, region, int(not good), background, np.float32(known), wanted, np.stack(shown) * np.float32(not good)
 

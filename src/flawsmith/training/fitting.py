@@ -26,13 +26,14 @@ from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
-from flawsmith.training.initial import initialise
+from flawsmith.training.initial import BASE, initialise
 from flawsmith.training.loop import Trained, Watch, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
 from flawsmith.training.prepare import TrainingData, prepare_training
 from flawsmith.training.resume import as_begun, go_on_with
 from flawsmith.training.run_folder import RUN, RunFolder
+from flawsmith.training.underneath import filler
 
 Watching = Callable[[TrainingData, DualModel, Config], Watch]
 
@@ -102,6 +103,8 @@ def _fit_run(
         how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
+    if model.follows and config.training.init == BASE:
+        _bare(learned, config, precision, place)
     watch = None if watching is None else watching(learned, model, config)
     trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet, watch)
     result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
@@ -110,6 +113,13 @@ def _fit_run(
     if main:
         write_json(folder.path / "fit.json", result)
     return result
+
+
+def _bare(learned: TrainingData, config: Config, precision: Precision, device: torch.device) -> None:
+    """Have the base, as it ships, say what lies under the labelled defects: the same when a run begins and when it goes on."""
+    base = build_model(config.model, learned.product.shape, seed=0).to(device).eval()
+    initialise(base, BASE, config.model)
+    learned.pool.bare(filler(base, config, precision.name, learned.product.scale))
 
 
 def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualModel, Precision]:

@@ -1,6 +1,6 @@
 """Training pairs: windows of real pictures with their masks, the regions to draw in and what the network is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from flawsmith.config.schema import Config
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.augment import augment
+from flawsmith.dataset.augment import Pose, random_pose
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, bounding_box, cut, grow, thickness, window_around
 from flawsmith.images.pixel_range import PixelRange
@@ -43,6 +43,11 @@ class Batch:
         return Batch(*(x[rows] for x in vars(self).values()))
 
 
+EXEMPLARS = 3  # shown of a window's kind at most
+SHOWN = 0.75  # share of windows in which what lies under the defect is shown, where it is known
+TOLD = 0.75  # share of windows to which the wanted shape is told
+
+
 class Pool:
     """The pictures of one product in memory, cut down to what windows can need."""
 
@@ -64,6 +69,14 @@ class Pool:
         self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
         self._normals = list(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
+        self._underneath: dict[str, list[np.ndarray]] = {}
+
+    def bare(self, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+        """Have `fill` say what lies under each labelled defect; windows show it from then on.
+
+        fill: gets a picture (H, W, C) as stored and its mask (H, W) bool, and returns the picture without the defect.
+        """
+        self._underneath = {name: [fill(s.image, s.mask) for s in samples if s.mask is not None] for name, samples in self._defects.items()}
 
     def batch(self, seed: int, step: int, count: int) -> Batch:
         """Return the windows of one step; they depend on (seed, step) and nothing else."""
@@ -72,13 +85,7 @@ class Pool:
     def windows(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> Batch:
         """Return a window for each key; it depends on (seed, key) and nothing else."""
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
-        image, mask, region, ids = zip(*rows, strict=True)
-        return Batch.erased(
-            torch.from_numpy(np.stack(image)),
-            torch.from_numpy(np.stack(mask)[:, None].astype(np.float32)),
-            torch.from_numpy(np.stack(region)[:, None].astype(np.float32)),
-            torch.tensor(ids),
-        )
+        return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
 
     def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
         """Return a normal window (C, H, W) in [-1, 1], a region (H, W), a real defect's shape in it and that defect's entry."""
@@ -93,11 +100,13 @@ class Pool:
         image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
         return self._scale.to_model(image, self._colours), grow(shape, 3), shape, kind + 1
 
-    def _row(self, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Return one window: image (C, H, W) about -1 to 1, mask and region (H, W) bool, and the entry of the token table."""
-        side = self._window
-        if g.random() < self._config.data.good_share:
-            kind, picture = 0, self._normals[g.integers(len(self._normals))]
+    def _row(self, g: np.random.Generator) -> tuple[np.ndarray | np.float32 | int, ...]:
+        """Return one window, in the order of the fields of `Batch`."""
+        side, data = self._window, self._config.data
+        under: np.ndarray | None = None
+        kind, number = 0, 0
+        if g.random() < data.good_share:
+            picture = self._normals[g.integers(len(self._normals))]
             spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
             top, left = window_around(spot, side, picture.shape[:2], g)
             image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
@@ -105,18 +114,61 @@ class Pool:
         else:
             kind = int(g.integers(len(self.names))) + 1
             samples = self._defects[self.names[kind - 1]]
-            sample = samples[g.integers(len(samples))]
+            number = int(g.integers(len(samples)))
+            sample = samples[number]
             assert sample.mask is not None
             top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)
             image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
             region = random_region(mask, g)
+            if self._underneath:
+                under = cut(self._underneath[self.names[kind - 1]][number], top, left, side)
         if g.random() < self._config.diffusion.free_share:
             region = np.ones_like(region)  # no background is shown
-        image, mask, region = augment(image, mask, region, self._config.data.flips, self._config.data.rotations, g)
-        image = self._scale.to_model(image, self._colours)
+        look, pose = self._look(g), random_pose(data.flips, data.rotations, g)
+        image, mask, region = look(pose(image)), pose(mask)[None], pose(region).astype(np.float32)[None]
+        if not self._follows:
+            exemplars = np.zeros((0, self._colours + 1, side, side), np.float32)
+            return image, mask.astype(np.float32), region, kind, image * (1 - region), np.float32(0), np.zeros_like(region), exemplars
+        known = under is not None and bool(g.random() < SHOWN)
+        background = look(pose(under)) if known and under is not None else image * (1 - region)
+        wanted = np.where(mask, 1, -1).astype(np.float32) * np.float32(kind > 0 and g.random() < TOLD)
+        exemplars = self._exemplars(kind, number, look, pose, g)
+        return image, mask.astype(np.float32), region, kind, background, np.float32(known), wanted, exemplars
+
+    @property
+    def _follows(self) -> bool:
+        model = self._config.model
+        return not model.backbone and model.network == "cells"
+
+    def _look(self, g: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what makes the pictures (S, S, C) of a window planes (C, S, S) about -1 to 1, all in the same light."""
         spread = self._config.data.brightness
-        image = image * np.float32(1 + g.uniform(-spread, spread)) + np.float32(g.uniform(-spread, spread))
-        return image.clip(-1.2, 1.2), mask, region, kind
+        gain, offset = np.float32(1 + g.uniform(-spread, spread)), np.float32(g.uniform(-spread, spread))
+        return lambda x: np.clip(self._scale.to_model(x, self._colours) * gain + offset, -1.2, 1.2)
+
+    def _exemplars(
+        self, kind: int, number: int, look: Callable[[np.ndarray], np.ndarray], pose: Pose, g: np.random.Generator
+    ) -> np.ndarray:
+        """Return some other defects of a kind than sample `number`, (EXEMPLARS, C + 1, S, S), the last ones empty.
+
+        Where there is no other, the defect itself in another light and, if it may be turned, another pose. None for normals.
+        """
+        side = self._window
+        shown = np.zeros((EXEMPLARS, self._colours + 1, side, side), np.float32)
+        if kind == 0:
+            return shown
+        samples = self._defects[self.names[kind - 1]]
+        own = _specimen(samples[number])
+        others = [s for s in samples if _specimen(s) != own]
+        if not others:
+            others, look, pose = [samples[number]], self._look(g), random_pose(self._config.data.flips, self._config.data.rotations, g)
+        count = min(len(others), int(g.integers(1, EXEMPLARS + 1)))
+        for row, i in zip(shown, g.permutation(len(others))[:count], strict=False):
+            mask = others[i].mask
+            assert mask is not None
+            top, left = window_around(_target(mask, side, g), side, mask.shape, g)
+            row[:-1], row[-1] = look(pose(cut(others[i].image, top, left, side))), pose(cut(mask, top, left, side))
+        return shown
 
     def _borrowed_shape(self, g: np.random.Generator) -> np.ndarray:
         """Return a real defect's mask, somewhere in a window (H, W) bool, to mask a normal with."""
@@ -156,6 +208,10 @@ def _target(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
     pixels = np.flatnonzero(mask)
     row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
     return Box(row, column, 1, 1)
+
+
+def _specimen(sample: Sample) -> str:
+    return str(sample.source) if sample.group is None else f"group {sample.group}"
 
 
 def _trim(sample: Sample, window: int) -> Sample:
