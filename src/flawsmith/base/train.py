@@ -21,13 +21,12 @@ from flawsmith.cli import options
 from flawsmith.config.resolve import dump, override, preset, resolve
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
-from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.errors import RunError
 from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.seeds import derive, torch_generator
-from flawsmith.diffusion.parametrisation import to_clean
-from flawsmith.diffusion.schedules import joint_noise, mix
+from flawsmith.core.signals import terminated_as_interrupt
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.checkpoints import newest_checkpoint
 from flawsmith.training.ema import MovingAverage
@@ -36,6 +35,7 @@ from flawsmith.training.objective import objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.precision import training_precision
 from flawsmith.training.rate import learning_rate
+from flawsmith.training.seeing import see_through
 from flawsmith.training.state import State
 
 SETTINGS = (  # what differs from the preset tiny
@@ -45,7 +45,6 @@ SETTINGS = (  # what differs from the preset tiny
 WINDOWS = (64, 128)  # sides in pixels
 LARGE_EVERY = 4  # every so many steps the larger ones, fewer at a time
 HELD = 8  # batches of episodes that are never learned from
-HELD_TIMES = (0.2, 0.4, 0.6, 0.8)
 FOLDER = Kind("base", (r"config\.yaml", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
 
 
@@ -59,33 +58,35 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
     if resume and (newest := newest_checkpoint(run / "checkpoints")):
         state.load(newest)
-    begun, before = time.monotonic(), state.spent
-    told = state.step
+    begun, before, kept = time.monotonic(), state.spent, state.step
 
     def keep() -> None:
-        if not state.torn:
+        nonlocal kept
+        if state.step > kept and not state.torn:
             state.save(run / "checkpoints", before + time.monotonic() - begun, config.training.keep)
+            kept = state.step
+
+    def look() -> None:
+        row = {"step": state.step, "seconds": round(before + time.monotonic() - begun, 1), **measure(state, held, where, precision)}
+        append_line(run / "held.jsonl", json.dumps(row))
 
     try:
         while state.step < config.training.steps and (not minutes or time.monotonic() - begun < 60 * minutes):
             step(state, config, pool, where, precision)
-            spent = before + time.monotonic() - begun
             if not math.isfinite(state.sums["loss"]):
-                raise FlawsmithError(f"{run}: the loss is not a number at step {state.step}; lower training.learning_rate.")
+                raise RunError(f"{run}: the loss is not a number at step {state.step}; start again with a lower training.learning_rate.")
             if state.step % config.training.log_every == 0:
-                row = {"step": state.step, **state.means(), "seconds": round(spent, 1)}
+                row = {"step": state.step, **state.means(), "seconds": round(before + time.monotonic() - begun, 1)}
                 append_line(run / "log.jsonl", json.dumps(row))
                 click.echo(json.dumps(row))
             if state.step % config.training.checkpoint_every == 0:
                 keep()
-                told = state.step
-                append_line(
-                    run / "held.jsonl",
-                    json.dumps({"step": state.step, "seconds": round(spent, 1), **measure(state, held, where, precision)}),
-                )
-    finally:
-        if state.step > told:
+                look()
+        if state.step > kept:
             keep()
+            look()
+    finally:  # what was stopped keeps its steps
+        keep()
 
 
 def step(state: State, config: Config, pool: EpisodePool, device: torch.device, precision: str) -> None:
@@ -108,33 +109,13 @@ def step(state: State, config: Config, pool: EpisodePool, device: torch.device, 
         state.add([("loss", float(loss.total.detach())), ("denoise", float(loss.denoise)), ("gradient", float(norm))])
 
 
-@torch.no_grad()
 def measure(state: State, held: EpisodePool, device: torch.device, precision: str) -> dict[str, float]:
-    """Return how well the averaged weights see through the noise of held episodes, means over times and windows of WINDOWS[0].
-
-    inside: mean square error of the picture in the region, over time squared; mask_iou: of the predicted mask with the labelled one.
-    """
+    """Return what the averaged weights make of HELD batches of held episodes, as `seeing.see_through`."""
     own = {name: p.detach().clone() for name, p in state.model.named_parameters()}
-    model = state.model.eval()
-    _fill(model, state.average.weights)
-    errors, ious = [], []
-    for number in range(HELD):
-        batch = held.batch(number, WINDOWS[0], 16).to(device)
-        target = model.encode(batch.image, batch.image * batch.mask, 2 * batch.mask - 1)
-        for t in HELD_TIMES:
-            noise = joint_noise(tuple(target.shape), 0.0, torch_generator(0, "held", number, str(t))).to(device)
-            noisy = mix(target, noise, t) * model.mask_of_state(target)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
-                told = model.condition(batch.background, batch.region, batch.ids, None, batch.known, batch.shape, batch.exemplars)
-                clean = to_clean(model(noisy, target.new_full((len(batch.ids),), t), told).float(), noisy, torch.tensor(t), "x")
-            image, _, mask = model.decode(clean)
-            error = ((image - batch.image).square() * batch.region).sum((1, 2, 3)) / (3 * batch.region.sum((1, 2, 3)))
-            errors.append(float(error.mean()) / t**2)
-            both, either = ((mask > 0) & (batch.mask > 0)).sum((1, 2, 3)), ((mask > 0) | (batch.mask > 0)).sum((1, 2, 3))
-            ious.append(float((both / either.clamp(min=1))[batch.ids > 0].mean()))
-    _fill(model, own)
-    model.train()
-    return {"inside": round(sum(errors) / len(errors), 5), "mask_iou": round(sum(ious) / len(ious), 4)}
+    _fill(state.model, state.average.weights)
+    found = see_through(state.model, [held.batch(number, WINDOWS[0], 16) for number in range(HELD)], device, precision)
+    _fill(state.model, own)
+    return found
 
 
 @torch.no_grad()
@@ -168,7 +149,7 @@ def main(run: Path, resume: bool, minutes: float, export: Path | None, device: s
     if export:
         export_weights(run, config, export)
         return
-    with hold(run):
+    with hold(run), terminated_as_interrupt():
         train_base(run, config, resume, minutes, device)
 
 
@@ -178,7 +159,7 @@ def export_weights(run: Path, config: Config, path: Path) -> None:
     state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
     newest = newest_checkpoint(run / "checkpoints")
     if newest is None:
-        raise FlawsmithError(f"{run}: has no checkpoint yet; train first.")
+        raise RunError(f"{run}: has no checkpoint yet; train first.")
     state.load(newest)
     facts: dict[str, Any] = {"steps": state.step, "hours": round(state.spent / 3600, 2), "seed": config.training.seed}
     save_weights(path, state.average.weights, config.model, facts | {"training": asdict(config.training)})

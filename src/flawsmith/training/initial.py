@@ -25,12 +25,12 @@ def initialise(model: DualModel, init: str, config: ModelConfig) -> dict[str, in
     return start_from_base(model, config) if init == BASE else start_from(model, Path(init), config)
 
 
-def start_from_base(model: DualModel, config: ModelConfig) -> dict[str, int]:
-    """Copy the base's weights into `model`: every kind of defect begins as the one kind that the base knows.
+def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = None) -> dict[str, int]:
+    """Copy the base's weights (`path`, or those that ship) into `model`: every kind of defect begins as the one that the base knows.
 
     Raises WeightsError where the base's network has another form.
     """
-    weights, theirs, _ = load_weights()
+    weights, theirs, _ = load_weights(path) if path else load_weights()
     for key in FORM:
         if key != "cells" and getattr(theirs, key) != getattr(config, key):
             raise WeightsError(
