@@ -4,8 +4,8 @@
 
 Every form and seed is trained from random weights by `python -m flawsmith.base.train` in WORK/FORM-SEED, one after another, for the same
 minutes of the same machine (let nothing else run), without a fall of the learning rate; one that is there is not trained again. Prints
-JSON: by form the steps that the minutes were enough for, and means and spreads over the seeds of the last row of held.jsonl: `inside`, `border`
-and `mask_iou` as `flawsmith.training.seeing.see_through` has them; with --probe also on real products (flawsmith.base.probe).
+JSON: by form the steps that the minutes were enough for, and means and spreads over the seeds of the last row of held.jsonl: `inside`,
+`border` and `mask_iou` as `flawsmith.training.seeing.see_through` has them; with --probe also on real products (flawsmith.base.probe).
 """
 
 import argparse

@@ -94,7 +94,7 @@ fi
 run machine 60 "$python" -m flawsmith doctor
 tiny=()
 if [ "$mode" = cpu ]; then
-    for key in model.cells=8 "model.channels=[32, 32]" model.attention_levels=1 model.head_dim=16 model.layers=1 data.window=32 training.steps=2 \
+    for key in model.width=32 model.depth=1 model.head_dim=16 data.window=32 training.init=none training.steps=2 \
         training.batch=2 training.warmup=1 training.log_every=1 generation.steps=2 generation.attempts=1; do tiny+=(--set "$key"); done
 fi
 

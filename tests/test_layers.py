@@ -9,7 +9,7 @@ import pytest
 import flawsmith
 
 ROOT = Path(flawsmith.__file__).parent
-# low to high: a folder imports from itself and from those before it
+# low to high: a folder imports from itself and from those before it; a single module of a folder may have a place of its own
 LAYERS = (
     *(
         "version",
@@ -27,6 +27,7 @@ LAYERS = (
         "compositing",
     ),
     *("placement", "quality", "training", "generation", "metrics", "benchmark", "reports", "workflows", "demo", "cli"),
+    *("base.train", "base.probe"),  # commands that use all of it
 )
 USERS = ("demo", "cli")  # these may call the functions of the root, as a user does
 ENTRANCES = ("__init__", "__main__")  # of the package itself: they hand out what lies above everything
@@ -52,6 +53,13 @@ def imports(path: Path, known: dict[str, Path]) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, name if name in known else str(node.module)) for name in names if str(node.module) in known)
 
 
+def layer(module: str) -> int | None:
+    """Return the place of a module of the package in LAYERS: of itself, or of the nearest folder around it; None where it has none."""
+    parts = module.split(".")[1:]
+    names = (".".join(parts[:count]) for count in range(len(parts), 0, -1))
+    return next((LAYERS.index(name) for name in names if name in LAYERS), None)
+
+
 def upward(root: Path) -> list[str]:
     """Return every import that points upwards, or to a folder that has no layer."""
     known = modules(root)
@@ -61,13 +69,13 @@ def upward(root: Path) -> list[str]:
         if not here or here[0] in ENTRANCES:
             continue
         for line, other in imports(path, known):
-            there = other.split(".")[1:2]
+            mine, its = layer(name), layer(other)
             told = f"{path.relative_to(root)}:{line} imports {other}"
-            if not there:
+            if "." not in other:
                 found += [told] if here[0] not in USERS else []
-            elif here[0] not in LAYERS or there[0] not in LAYERS:
+            elif mine is None or its is None:
                 found.append(f"{told}: one of them has no layer; give the new folder its place in LAYERS")
-            elif LAYERS.index(there[0]) > LAYERS.index(here[0]):
+            elif its > mine:
                 found.append(told)
     return sorted(set(found))
 
@@ -110,14 +118,18 @@ def test_no_modules_import_each_other() -> None:
         ("cli/a.py", "import flawsmith as fs\nfrom flawsmith.reports import page\n", []),
         ("reports/a.py", "from flawsmith.core import b\n", []),
         ("studio/a.py", "from flawsmith.core import b\n", ["studio/a.py:1 imports flawsmith.core.b: one of them has no layer"]),
+        ("base/train.py", "from flawsmith.reports import page\n", []),
+        ("base/weights.py", "from flawsmith.reports import page\n", ["base/weights.py:1 imports flawsmith.reports"]),
+        ("reports/a.py", "from flawsmith.base import train\n", ["reports/a.py:1 imports flawsmith.base.train"]),
     ],
 )
 def test_the_test_sees_what_it_is_to_see(file: str, text: str, told: list[str], tmp_path: Path) -> None:
     root = tmp_path / "flawsmith"
-    for name in ("", "reports", "core", "cli", "generation", "studio"):
+    for name in ("", "reports", "core", "cli", "generation", "studio", "base"):
         (root / name).mkdir(exist_ok=True)
         (root / name / "__init__.py").touch()
     (root / "core/b.py").touch()
+    (root / "base/train.py").touch()
     (root / file).write_text(text)
     found = upward(root)
     assert len(found) == len(told) and all(one.startswith(other) for one, other in zip(found, told, strict=True))

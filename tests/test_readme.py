@@ -13,11 +13,11 @@ from flawsmith.cli.main import main
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Added to the commands that learn, and nothing else: a network of a few thousand weights and a few steps.
+# Added to the commands that learn, and nothing else: a network of a few thousand weights and some steps.
 LENIENT = "--set quality.visible=0 --set quality.consistency=0 --set quality.outside=1 --set quality.margin=100"
 SHORT = {
-    "fit": "--set model.cells=16 --set model.channels=[32,32] --set model.head_dim=16 --set model.layers=1 --set data.window=32 "
-    "--set training.batch=4 --max-steps 4 --threads 1",
+    "fit": "--set model.width=32 --set model.depth=1 --set model.head_dim=16 --set model.pixels=4 --set data.window=32 "
+    "--set training.init=none --set training.batch=4 --set training.learning_rate=0.003 --set training.ema=0.9 --max-steps 60 --threads 1",
     "generate": f"--set generation.steps=2 --set generation.attempts=1 --threads 1 {LENIENT}",
 }
 SHORT["benefit"] = (
@@ -68,7 +68,9 @@ def test_the_flawsmith_commands_run_in_the_readmes_order(product: Path) -> None:
     assert {words[1] for words in found} == {"check", "fit", "generate", "evaluate", "benefit"}
     for words in found:
         result = CliRunner().invoke(main, [*words[1:], *shlex.split(SHORT.get(words[1], ""))])
-        nothing = words[1] == "generate" and "attempts was accepted" in result.output  # of a model with four steps, with the status 1
+        nothing = (
+            words[1] == "generate" and "attempts was accepted" in result.output
+        )  # of a model that has hardly learned, with the status 1
         assert result.exit_code == (1 if nothing else 0), f"{shlex.join(words)}\n{result.output}"
     for folder in ("pairs", "scratches", "invented"):
         assert (product / folder / "pairs.jsonl").read_text().count("\n") >= 10

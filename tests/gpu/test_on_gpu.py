@@ -96,7 +96,7 @@ def test_a_training_step_needs_what_was_said(checkpointing: bool, count: int, mo
     model.to("cuda")
     model.codec.model.to("cuda")
     if checkpointing:
-        model.net.unet.enable_gradient_checkpointing()
+        model.net.checkpoint(True)
     optimiser = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad])
     picture, region = torch.zeros(count, 3, 512, 512), torch.zeros(count, 1, 512, 512)
     region[:, :, 128:256, 128:256] = 1

@@ -251,9 +251,9 @@ def test_tiles_see_their_own_part_of_the_canvas(tiny: Callable[..., Config], mon
     seen: list[torch.Tensor] = []
     show = m.show
 
-    def spy(background: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
+    def spy(background: torch.Tensor, region: torch.Tensor, *more: torch.Tensor) -> torch.Tensor:
         seen.extend([m.codec.decode(background), region])
-        return show(background, region)
+        return show(background, region, *more)
 
     monkeypatch.setattr(m, "show", spy)
     draw(m, [task], config, "fp32")
@@ -292,7 +292,7 @@ def test_a_canvas_of_one_window_goes_through_the_network_as_it_is(tiny: Callable
     monkeypatch.setattr(m, "forward", spy)
     monkeypatch.setattr(sampling, "merge", lambda parts, tiles, background: parts[0])
     assert same(plain, draw(m, [task], config, "fp32")[0]), "merging leaves its bits"
-    assert len(calls) == config.generation.steps and all(shape[-2:] == (SIDE // m.factor,) * 2 for shape in calls)
+    assert len(calls) == 2 * config.generation.steps and all(shape[-2:] == (SIDE // m.factor,) * 2 for shape in calls)
 
 
 def test_tasks_of_several_sizes_keep_their_order(tiny: Callable[..., Config]) -> None:
@@ -435,9 +435,9 @@ def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable
     seen: list[torch.Tensor | None] = []
     tell = m.tell
 
-    def spy(cells: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None) -> Condition:
+    def spy(cells: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None, *more: torch.Tensor) -> Condition:
         seen.append(noise)
-        return tell(cells, ids, noise)
+        return tell(cells, ids, noise, *more)
 
     monkeypatch.setattr(m, "tell", spy)
     config = tiny(generation={"token_noise": 0.5})

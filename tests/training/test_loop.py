@@ -251,7 +251,7 @@ def test_a_training_stopped_by_sigterm_keeps_what_it_has_learned(data8: Path, tm
         return batch
 
     on_batch(3, end, monkeypatch)
-    small = ("data.window=32", "model.cells=8", "model.channels=[32]", "model.head_dim=16", "training.batch=2")
+    small = ("data.window=32", "model.width=32", "model.depth=1", "model.head_dim=16", "training.init=none", "training.batch=2")
     words = ["fit", data8, "-o", tmp_path / "run", "--threads", 1, "--device", "cpu", "--quiet", "--max-steps", 9]
     words += [word for setting in small for word in ("--set", setting)]
     result = CliRunner().invoke(main, [str(word) for word in words])
@@ -312,7 +312,7 @@ def test_a_row_of_the_log_is_the_mean_over_an_interruption_too(
 def test_a_training_that_was_cut_off_before_its_first_checkpoint_begins_anew(
     initialised: bool, six: Path, data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"steps": 6, "checkpoint_every": 3, "preview_every": 4, "init": str(six) if initialised else ""}
+    settings = {"steps": 6, "checkpoint_every": 3, "preview_every": 4, "init": str(six) if initialised else "none"}
     config, run, whole = tiny(training=settings), tmp_path / "run", six
     if initialised:
         whole = tmp_path / "whole"

@@ -18,10 +18,11 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
 from flawsmith.training.memory import activations, estimate, fit_into
 from flawsmith.training.objective import Loss
-from flawsmith.training.pool import Batch
+from flawsmith.training.pool import EXEMPLARS, Batch
 from flawsmith.workflows.fit import fit
 
 Make = Callable[..., DualModel]
+CELLS = {"network": "cells", "cells": 16, "width": 32, "depth": 3, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ def really_kept(model: DualModel, count: int) -> int:
     """Return the bytes that a forward pass with values leaves for the backward pass."""
     cells = model.shape.window // model.factor
     state = torch.randn(model.branches, count, model.state, cells, cells)
-    picture, region = torch.rand(count, 1, model.shape.window, model.shape.window), torch.zeros(count, 1, *[model.shape.window] * 2)
+    side = model.shape.window
+    picture, region = torch.rand(count, 1, side, side), torch.ones(count, 1, side, side)  # all that there can be to draw,
+    exemplars = torch.ones(count, EXEMPLARS, 2, side, side)  # and to follow
     weights = {p.untyped_storage().data_ptr() for p in model.parameters()}
     kept: dict[int, torch.Tensor] = {}
 
@@ -51,7 +54,8 @@ def really_kept(model: DualModel, count: int) -> int:
         return x
 
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
-        model(state, torch.rand(count), model.condition(picture, region, torch.ones(count, dtype=torch.long)))
+        condition = model.condition(picture, region, torch.ones(count, dtype=torch.long), exemplars=exemplars)
+        model(state, torch.rand(count), condition)
     return sum(x.untyped_storage().nbytes() for x in kept.values())
 
 
@@ -68,12 +72,26 @@ def test_the_pass_without_values_keeps_what_a_real_one_keeps(make: Make, setting
     assert all(p.device.type == "cpu" for p in model.parameters())
 
 
+@pytest.mark.parametrize("settings", [{}, {"dual": False}, {"interaction": "none"}])
+@pytest.mark.parametrize("count", [1, 3])
+def test_so_it_is_on_cells_when_all_of_them_are_drawn_and_followed(settings: dict[str, Any], count: int) -> None:
+    model = build_model(from_dict({"model": {**CELLS, **settings}}).model, ModelSpec(("crack",), 1, 64), 0)
+    assert activations(model, count, 4, checkpointing=False) == pytest.approx(really_kept(model, count), rel=0.02)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = really_kept(model, count)
+    assert activations(model, count, 2, checkpointing=False, device="cpu") == pytest.approx(expected, rel=0.02)
+    plain, checkpointed = activations(model, count, 4, checkpointing=False), activations(model, count, 4, checkpointing=True)
+    model.net.checkpoint(True)
+    assert really_kept(model, count) < checkpointed < 0.8 * plain, "what enters the blocks, and the largest block once more"
+    assert all(p.device.type == "cpu" for p in model.parameters())
+
+
 def test_checkpointing_keeps_less_and_is_left_as_it_was(make: Make) -> None:
     model = make()
-    model.net.unet.enable_gradient_checkpointing()
+    model.net.checkpoint(True)
     plain, checkpointed = activations(model, 2, 4, checkpointing=False), activations(model, 2, 4, checkpointing=True)
     assert really_kept(model, 2) < checkpointed < 0.8 * plain, "what enters the blocks, and the largest block once more"
-    assert model.net.unet.is_gradient_checkpointing
+    assert model.net.checkpointing
 
 
 def test_more_windows_and_wider_numbers_need_more(make: Make) -> None:

@@ -32,7 +32,7 @@ from flawsmith.workflows.benefit import BENEFIT, _with_precision, benefit, disti
 pytest.importorskip("sklearn")
 pytest.importorskip("efficientnet_lite_pytorch")
 
-FIT: tuple[str, ...] = ("data.window=32", "model.cells=8", "model.channels=[32, 32]", "model.head_dim=16")
+FIT: tuple[str, ...] = ("data.window=32", "model.width=32", "model.depth=1", "model.head_dim=16", "training.init=none")
 FIT += ("model.token_dim=32", "model.saim_rank=4")
 FIT += ("training.steps=15", "training.batch=4", "training.learning_rate=0.003", "training.precision=fp32")
 FIT += ("generation.steps=2", "generation.attempts=2", "quality.margin=100")

@@ -53,7 +53,9 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     where = torch.device(choose_device(device))
     pool, held = EpisodePool(config.training.seed), EpisodePool(derive(config.training.seed, "held"))
     model = base_model(config.model, config.training.seed)
-    precision = training_precision(model, lambda count: pool.batch(0, WINDOWS[0], count), config, str(where)).name
+    precision: Any = training_precision(model, lambda count: pool.batch(0, WINDOWS[0], count), config, str(where)).name
+    config = replace(config, training=replace(config.training, precision=precision))
+    write_text(run / "config.yaml", dump(config))  # a timing may come out otherwise when the training goes on
     model.to(where).train()
     state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
     if resume and (newest := newest_checkpoint(run / "checkpoints")):

@@ -35,8 +35,12 @@ def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, fa
     write_bytes(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
 
 
-def load_weights(path: Path = WEIGHTS) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:
-    """Return the weights in 32 bits, the configuration of their network and the facts; raises WeightsError for a file that is none."""
+def load_weights(path: Path | None = None) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:
+    """Return the weights in 32 bits, the configuration of their network and the facts; raises WeightsError for a file that is none.
+
+    path: None = those that ship.
+    """
+    path = path or WEIGHTS
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

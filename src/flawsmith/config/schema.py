@@ -61,7 +61,7 @@ class ModelConfig:
     width: int = key(192, "of network=cells: channels of a cell; a multiple of head_dim", ge=8)
     depth: int = key(6, "of network=cells: blocks", ge=1)
     pixels: int = key(16, "of network=cells: channels of a pixel in the last layers", ge=1)
-    cells: int = key(0, "side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, 16 to 32", ge=0)
+    cells: int = key(0, "side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, at most 64", ge=0)
     channels: tuple[Width, ...] = key((64, 96, 160), "width per level; each level halves the grid", min_length=1)
     layers: int = key(1, "residual blocks per level", ge=1)
     attention_levels: int = key(1, "how many levels have attention, counted from the coarsest", ge=1)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-CELLS = (16, 32)  # least and greatest side of the latent grid, where the configuration leaves it open
-MAX_FACTOR = 4  # pixels per side of a latent cell; beyond it thin defects fall between cells
+STEP = 32  # pixels that a window's side is a multiple of, where the configuration leaves the latent grid open
+MAX_FACTOR = 4  # pixels per side of a latent cell, beyond which thin defects fall between cells; and where the grid is open just so many
+MOST = 64  # cells a side of a grid that is chosen: larger windows have larger cells
 ROOM = 1.5  # the window's side as a multiple of the defect's
 
 
@@ -42,15 +43,14 @@ def choose_window(sides: Sequence[int], sizes: Sequence[tuple[int, ...]], cells:
 def choose_grid(window: int, cells: int, sides: Sequence[int], sizes: Sequence[tuple[int, ...]]) -> tuple[int, int]:
     """Return the side of the windows in pixels and that of their latent grid in cells, each as asked or, for 0, chosen.
 
-    A window of -1 holds whole pictures. The grid chosen has MAX_FACTOR pixels a cell, down to the smallest grid: small windows
-    then cost less and get smoother outlines. sides, sizes: as for `choose_window`.
+    A window of -1 holds whole pictures. The grid chosen has MAX_FACTOR pixels a cell, up to MOST cells a side. sides, sizes: as for
+    `choose_window`.
     """
-    least, most = CELLS
-    step = cells or most
+    step = cells or STEP
     if window < 0:  # whole pictures
         window = step * int(np.ceil(max((max(size[:2]) for size in sizes), default=step) / step))
     window = max(1, (window or choose_window(sides, sizes, step)) // step) * step
-    return window, cells or min(max(least, window // MAX_FACTOR), most)
+    return window, cells or min(window // MAX_FACTOR, MOST)
 
 
 def bounding_box(mask: np.ndarray) -> Box:

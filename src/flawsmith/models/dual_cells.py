@@ -1,12 +1,14 @@
 """Two diffusion branches on cells of pixels: blocks of convolution, attention and MLP that are shown exemplars."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from flawsmith.models.saim import SAIM, zeroed, zeroed_conv
 
@@ -32,6 +34,7 @@ class DualCells(nn.Module):
         """interaction: "saim" or "none"; rank: of SAIM, 0 = full; pixels: width of the head."""
         super().__init__()
         self.factor, self.width, self.branches = factor, width, branches
+        self.checkpointing = False
         cell = factor**2
         self.enter = nn.ModuleList(nn.Linear(9 * cell, width) for _ in range(branches))
         self.enter_exemplar = nn.Linear(4 * cell, width)
@@ -57,35 +60,28 @@ class DualCells(nn.Module):
         x: (branches, B, 9 f^2, h, w): noisy picture (3 planes) and mask, background (3), region and shape; t: (B,) from 0 to 1;
         pooled: (branches, B, C), added to the time's embedding; known: from `record`.
         """
-        count, size = x.shape[1], (x.shape[3], x.shape[4])
-        wide, own, exemplars = known.wide, known.own, known.exemplars
         changes = self.modulate(self.time(_waves(t, self.width)) + pooled)  # (branches, B, 6 C)
-        image, far = self._enter(0, x[0], known, wide), _of_each(changes[0], wide)
-        if self.branches == 2:
-            anomaly, near = self._enter(1, x[1], known, own), _of_each(changes[1], own)
-        for i, block in enumerate(self._each()):
-            image = image + block.local(image, wide, count, size)
-            if self.branches == 1:
-                image = image + block.attend(image, far, IMAGE, wide, exemplars[i], known.seen)
-            else:
-                y = block.attend(image, far, IMAGE, wide)
-                anomaly = anomaly + block.local(anomaly, own, count, size)
-                z = block.attend(anomaly, near, ANOMALY, own, exemplars[i], known.seen)
-                if self.exchange is not None:
-                    both = self.exchange[i](torch.stack([y.index_select(0, known.shared), z]))  # (2, T, C): two rows a cell
-                    y, z = y.index_copy(0, known.shared, both[0].to(y.dtype)), both[1]
-                image, anomaly = image + y, anomaly + z
-                anomaly = anomaly + block.think(anomaly, near, ANOMALY)
-            image = image + block.think(image, far, IMAGE)
-        features = [_scattered(self.leave[0](image), wide, count, size)]
-        if self.branches == 2:
-            features.append(_scattered(self.leave[1](anomaly), own, count, size))
+        chosen = (known.wide, known.own)[: self.branches]
+        tokens = [self._enter(i, x[i], known, cells) for i, cells in enumerate(chosen)]
+        streams = [Stream(i, cells, _of_each(changes[i], cells)) for i, cells in enumerate(chosen)]
+        for i, block in enumerate(self.blocks):
+            exchange = None if self.exchange is None else self.exchange[i]
+            tokens, _ = self._through(block, tokens, streams, known.exemplars[i], exchange, known.shared)
+        features = [_scattered(leave(y), cells) for leave, y, cells in zip(self.leave, tokens, chosen, strict=True)]
         return self._draw(features, x, known)
 
-    def _each(self) -> Iterator["Block"]:
-        for block in self.blocks:
-            assert isinstance(block, Block)
-            yield block
+    def checkpoint(self, on: bool) -> None:
+        """Have the blocks' inner values computed again for the gradients, instead of kept."""
+        self.checkpointing = on
+
+    def checkpointed(self) -> list[nn.Module]:
+        """Return the modules whose inner values that concerns, one after another."""
+        return list(self.blocks)
+
+    def _through(self, block: nn.Module, *inputs: Any) -> Any:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, *inputs, use_reentrant=False, preserve_rng_state=False)  # nothing in it is drawn
+        return block(*inputs)
 
     def _enter(self, branch: int, x: Tensor, known: "Known", chosen: "Chosen") -> Tensor:
         """Return the tokens (T, C) of a branch's cells."""
@@ -117,27 +113,21 @@ class DualCells(nn.Module):
         number = torch.zeros(inside.numel(), dtype=torch.long, device=inside.device)
         number[wide.cells] = torch.arange(len(wide.cells), device=inside.device)
         shared, places = number[own.cells], self.place(_places(region))
-        if exemplars is None:
-            return Known(wide, own, shared, places, around, inside, [None] * len(self.blocks), None)
-        count = exemplars.shape[1]
-        clean = exemplars.flatten(0, 1)  # (B K, 4 f^2, h', w')
-        mask = clean[:, -(self.factor**2) :]
-        shown = Chosen.of(_around(mask, AROUND[EXEMPLAR]))
-        windows, size = len(clean), (clean.shape[2], clean.shape[3])
-        x = self.enter_exemplar(_tokens(clean).flatten(0, 1)[shown.cells]) + self.place(
-            _places(mask).flatten(0, 1).index_select(0, shown.cells)
-        )
-        changes = self.modulate(self.time(_waves(x.new_zeros(1), self.width)))  # (1, 6 C)
-        recorded: list[tuple[Tensor, Tensor] | None] = []
-        for block in self._each():
-            x = x + block.local(x, shown, windows, size)
-            y, kv = block.attend_and_show(x, changes, EXEMPLAR, shown)
-            recorded.append((kv[0].unflatten(0, (-1, count)).flatten(1, 2), kv[1].unflatten(0, (-1, count)).flatten(1, 2)))
-            x = x + y
-            x = x + block.think(x, changes, EXEMPLAR)
-        return Known(
-            wide, own, shared, places, around, inside, recorded, (shown.present & shown.real).unflatten(0, (-1, count)).flatten(1, 2)
-        )
+        recorded: list[Read | None] = [None] * len(self.blocks)
+        if exemplars is not None:
+            count = exemplars.shape[1]
+            clean = exemplars.flatten(0, 1)  # (B K, 4 f^2, h', w')
+            mask = clean[:, -(self.factor**2) :]
+            shown = Chosen.of(_around(mask, AROUND[EXEMPLAR]))
+            where = self.place(_places(mask)).flatten(0, 1).index_select(0, shown.cells)
+            tokens = [self.enter_exemplar(_tokens(clean).flatten(0, 1).index_select(0, shown.cells)) + where]
+            streams = [Stream(EXEMPLAR, shown, self.modulate(self.time(_waves(clean.new_zeros(1), self.width))))]
+            present = (shown.present & shown.real).unflatten(0, (-1, count)).flatten(1, 2)
+            for i, block in enumerate(self.blocks):
+                tokens, (k, v) = self._through(block, tokens, streams)
+                k, v = (y.unflatten(0, (-1, count)).flatten(1, 2) for y in (k, v))
+                recorded[i] = Read(k, v, present)
+        return Known(wide, own, shared, places, around, inside, recorded)
 
 
 @dataclass(frozen=True)
@@ -150,10 +140,18 @@ class Chosen:
     present: Tensor  # (B, M) whether there is one
     flat: Tensor  # (T,) the place of each among the B M
     real: Tensor  # (B, 1) whether the window has any
+    grid: tuple[int, int, int]  # B, h, w
 
     @classmethod
     def of(cls, cells: Tensor) -> "Chosen":
-        """Return the true cells of (B, 1, h, w); a window without any has its first one, for nobody to look at."""
+        """Return the true cells of (B, 1, h, w); a window without any has its first one, for nobody to look at.
+
+        On the device "meta", where there are no values, all cells count.
+        """
+        if cells.is_meta:
+            every = cls.of(torch.ones(cells.shape, dtype=torch.bool, device="cpu"))
+            without: dict[str, Any] = {name: x.to("meta") for name, x in vars(every).items() if isinstance(x, Tensor)}
+            return replace(every, **without)
         some = cells.flatten(1)
         real = some.any(dim=1, keepdim=True)
         some = torch.cat([some[:, :1] | ~real, some[:, 1:]], dim=1)
@@ -166,7 +164,8 @@ class Chosen:
         line = torch.arange(most, device=cells.device)
         present = line < counts[:, None]
         rows = torch.where(present, first[:, None] + line, 0)
-        return cls(chosen, window, rows, present, window * most + number - first[window], real)
+        grid = (cells.shape[0], cells.shape[2], cells.shape[3])
+        return cls(chosen, window, rows, present, window * most + number - first[window], real, grid)
 
 
 @dataclass(frozen=True)
@@ -179,8 +178,25 @@ class Known:
     places: Tensor  # (B, h w, C)
     around: Tensor  # (B, 1, h, w) bool: the cells of the image branch
     inside: Tensor  # (B, 1, h, w) bool: those of the anomaly branch
-    exemplars: list[tuple[Tensor, Tensor] | None]  # keys and values by block, each (B, K M, C)
-    seen: Tensor | None  # (B, K M) bool: which of them there are
+    exemplars: list["Read | None"]  # what each block reads of them
+
+
+@dataclass(frozen=True)
+class Read:
+    """The keys and values of K exemplars in one block."""
+
+    keys: Tensor  # (B, K M, C)
+    values: Tensor  # (B, K M, C)
+    present: Tensor  # (B, K M) bool: which of them there are
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Tokens that go through the blocks together: what is the same for them in every block."""
+
+    number: int  # IMAGE, ANOMALY or EXEMPLAR
+    chosen: Chosen
+    changes: Tensor  # (T or 1, 6 C) of the time and the kind
 
 
 class Block(nn.Module):
@@ -198,48 +214,56 @@ class Block(nn.Module):
         self.up = nn.Linear(width, 3 * width)
         self.down = nn.Linear(3 * width, width)
 
-    def local(self, x: Tensor, chosen: "Chosen", count: int, size: tuple[int, int]) -> Tensor:
-        """Return what their neighbours on `count` grids of `size` add to tokens (T, C); cells that are not chosen count as empty."""
-        return self.mix(_tokens(self.near(_scattered(self.norm(x), chosen, count, size))).flatten(0, 1).index_select(0, chosen.cells))
-
-    def attend(
+    def forward(
         self,
-        x: Tensor,
-        changes: Tensor,
-        stream: int,
-        chosen: "Chosen",
-        kv: tuple[Tensor, Tensor] | None = None,
-        seen: Tensor | None = None,
-    ) -> Tensor:
-        """Return what attention adds to tokens (T, C). changes: (T or 1, 6 C); kv, seen: of the exemplars."""
-        shift, scale, gate = self._of(changes, stream)[0:3]
-        q, k, v = (_padded(y, chosen) for y in self.qkv(_normed(x) * (1 + scale) + shift).chunk(3, dim=-1))
-        present = chosen.present
-        if kv is not None and seen is not None:
-            k, v, present = (
-                torch.cat([k, kv[0].to(k.dtype)], dim=1),
-                torch.cat([v, kv[1].to(v.dtype)], dim=1),
-                torch.cat([present, seen], dim=1),
-            )
-        return (1 + gate) * self.out(_unpadded(self._attention(q, k, v, present), chosen))
+        tokens: list[Tensor],
+        streams: Sequence[Stream],
+        exemplars: Read | None = None,
+        exchange: SAIM | None = None,
+        shared: Tensor | None = None,
+    ) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+        """Return the streams' tokens, each (T, C), after the block, and the last stream's keys and values, (B, M, C).
 
-    def attend_and_show(self, x: Tensor, changes: Tensor, stream: int, chosen: "Chosen") -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return what attention adds to tokens (T, C), and their keys and values (B, M, C) for others to read."""
-        shift, scale, gate = self._of(changes, stream)[0:3]
-        q, k, v = (_padded(y, chosen) for y in self.qkv(_normed(x) * (1 + scale) + shift).chunk(3, dim=-1))
-        return (1 + gate) * self.out(_unpadded(self._attention(q, k, v, chosen.present), chosen)), (k, v)
+        exemplars: read by the last stream; exchange: between two streams, at the cells of the second; shared: their numbers in the first.
+        """
+        tokens = [x + self._local(x, stream.chosen) for x, stream in zip(tokens, streams, strict=True)]
+        seen = [self._attend(x, stream, None) for x, stream in zip(tokens[:-1], streams[:-1], strict=True)]
+        seen.append(self._attend(tokens[-1], streams[-1], exemplars))
+        added = [y for y, _, _ in seen]
+        if exchange is not None and shared is not None:
+            image, anomaly = added
+            both = exchange(torch.stack([image.index_select(0, shared), anomaly]))  # (2, T, C): two rows a cell
+            added = [image.index_copy(0, shared, both[0].to(image.dtype)), both[1]]
+        tokens = [x + y for x, y in zip(tokens, added, strict=True)]
+        return [x + self._think(x, stream) for x, stream in zip(tokens, streams, strict=True)], seen[-1][1:]
 
-    def think(self, x: Tensor, changes: Tensor, stream: int) -> Tensor:
-        """Return what the MLP adds to tokens (B, N, C)."""
-        shift, scale, gate = self._of(changes, stream)[3:6]
+    def _local(self, x: Tensor, chosen: Chosen) -> Tensor:
+        """Return what their neighbours on the grid add to tokens (T, C); cells that are not chosen count as empty."""
+        near = self.near(_scattered(self.norm(x), chosen))
+        return self.mix(_tokens(near).flatten(0, 1).index_select(0, chosen.cells))
+
+    def _attend(self, x: Tensor, stream: Stream, exemplars: Read | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what attention adds to tokens (T, C), and their own keys and values, each (B, M, C)."""
+        shift, scale, gate = self._of(stream)[0:3]
+        q, own, told = (_padded(y, stream.chosen) for y in self.qkv(_normed(x) * (1 + scale) + shift).chunk(3, dim=-1))
+        k, v, present = own, told, stream.chosen.present
+        if exemplars is not None:
+            k, v = (torch.cat([a, b.to(a.dtype)], dim=1) for a, b in ((k, exemplars.keys), (v, exemplars.values)))
+            present = torch.cat([present, exemplars.present], dim=1)
+        return (1 + gate) * self.out(_unpadded(self._attention(q, k, v, present), stream.chosen)), own, told
+
+    def _think(self, x: Tensor, stream: Stream) -> Tensor:
+        """Return what the MLP adds to tokens (T, C)."""
+        shift, scale, gate = self._of(stream)[3:6]
         return (1 + gate) * self.down(F.gelu(self.up(_normed(x) * (1 + scale) + shift), approximate="tanh"))
 
-    def _of(self, changes: Tensor, stream: int) -> tuple[Tensor, ...]:
-        return (changes + self.table[stream].flatten().to(changes.dtype)).chunk(6, dim=-1)
+    def _of(self, stream: Stream) -> tuple[Tensor, ...]:
+        return (stream.changes + self.table[stream.number].flatten().to(stream.changes.dtype)).chunk(6, dim=-1)
 
     def _attention(self, q: Tensor, k: Tensor, v: Tensor, present: Tensor) -> Tensor:
         q, k, v = (y.unflatten(-1, (-1, self.head_dim)).transpose(1, 2) for y in (q, k, v))
-        mask = None if len(present) == 1 and bool(present.all()) else present[:, None, None]  # one window has no gaps
+        whole = len(present) == 1 and not present.is_meta and bool(present.all())  # one window has no gaps
+        mask = None if whole else present[:, None, None]
         return _attention(q, k, v, mask).transpose(1, 2).flatten(2)
 
 
@@ -286,10 +310,10 @@ def _of_each(x: Tensor, chosen: Chosen) -> Tensor:
     return x if len(x) == 1 else x.index_select(0, chosen.window)
 
 
-def _scattered(x: Tensor, chosen: Chosen, count: int, size: tuple[int, int]) -> Tensor:
-    """Return tokens (T, C) on `count` grids, (B, C, h, w), with 0 in cells that are not chosen."""
-    grid = x.new_zeros(count * size[0] * size[1], x.shape[-1]).index_copy(0, chosen.cells, x)
-    return grid.view(count, *size, -1).permute(0, 3, 1, 2)
+def _scattered(x: Tensor, chosen: Chosen) -> Tensor:
+    """Return tokens (T, C) on their grids, (B, C, h, w), with 0 in cells that are not chosen."""
+    grid = x.new_zeros(math.prod(chosen.grid), x.shape[-1]).index_copy(0, chosen.cells, x)
+    return grid.view(*chosen.grid, -1).permute(0, 3, 1, 2)
 
 
 def _places(mask: Tensor) -> Tensor:

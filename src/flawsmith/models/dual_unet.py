@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import Attention
+from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
 from flawsmith.models.adapters import LoRA, attach
@@ -85,18 +87,29 @@ class DualUNet(nn.Module):
             self.unet(x, torch.zeros(len(x), device=x.device), encoder_hidden_states=context, class_labels=pooled, return_dict=False)
         return features
 
+    @property
+    def checkpointing(self) -> bool:
+        """Whether inner values are computed again for the gradients."""
+        return bool(self.unet.is_gradient_checkpointing)
+
+    def checkpoint(self, on: bool) -> None:
+        """Have the blocks' inner values computed again for the gradients, instead of kept."""
+        (self.unet.enable_gradient_checkpointing if on else self.unet.disable_gradient_checkpointing)()
+
+    def checkpointed(self) -> list[nn.Module]:
+        """Return the modules whose inner values that concerns, one after another."""
+        return [module for module in self.unet.modules() if isinstance(module, ResnetBlock2D | BasicTransformerBlock)]
+
     @contextmanager
     def _recording(self) -> Iterator[Features]:
-        checkpointing = self.unet.is_gradient_checkpointing  # which would go through the layers again when nothing is recorded
-        if checkpointing:
-            self.unet.disable_gradient_checkpointing()
+        checkpointing = self.checkpointing  # which would go through the layers again when nothing is recorded
+        self.checkpoint(False)
         self._recorded, self._present = {}, 1
         try:
             yield self._recorded
         finally:
             self._recorded, self._present = None, self.branches
-            if checkpointing:
-                self.unet.enable_gradient_checkpointing()
+            self.checkpoint(checkpointing)
 
     def _before(self, key: str) -> Any:
         """Return the hook before the keys and values of the self-attention layer called `key`."""

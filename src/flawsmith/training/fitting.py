@@ -85,7 +85,7 @@ def _fit_run(
         config = replace(config, training=plan)
     accelerator, place = open_accelerator(where, precision.name)
     if config.training.checkpointing:
-        model.net.unet.enable_gradient_checkpointing()
+        model.net.checkpoint(True)
 
     begins = own is None or not folder.newest
     init = initialise(model, config.training.init, config.model) if begins else None
@@ -130,7 +130,7 @@ def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualMode
 
     model = build()
     if config.training.checkpointing:
-        model.net.unet.enable_gradient_checkpointing()  # it is timed as it is trained
+        model.net.checkpoint(True)  # it is timed as it is trained
     found = training_precision(model, lambda count: learned.pool.batch(config.training.seed, 0, count), config, device)
     if found.name == "bf16":
         model.hold_frozen(torch.bfloat16)

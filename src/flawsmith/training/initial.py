@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from flawsmith.base.weights import load_weights
+from flawsmith.base.weights import WINDOW, load_weights
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import RunError, WeightsError
 from flawsmith.models.backbones.published import load_published
@@ -30,12 +30,14 @@ def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = N
 
     Raises WeightsError where the base's network has another form.
     """
-    weights, theirs, _ = load_weights(path) if path else load_weights()
-    for key in FORM:
-        if key != "cells" and getattr(theirs, key) != getattr(config, key):
+    weights, theirs, _ = load_weights(path)
+    forms = [(f"model.{key}", getattr(theirs, key), getattr(config, key)) for key in OF_CELLS]
+    forms.append(("cell's side in pixels (data.window / model.cells)", WINDOW // theirs.cells, model.factor))
+    for name, its, ours in forms:
+        if its != ours:
             raise WeightsError(
-                f"training.init=base: the base's model.{key} is {getattr(theirs, key)}, this fit's {getattr(config, key)}. Use the base's, "
-                "or training.init=none to begin with random weights."
+                f"training.init=base: the base's {name} is {its}, this fit's {ours}. Use the base's, or training.init=none to begin with "
+                "random weights."
             )
     good, defect, empty, background = weights[ENTRIES]
     count = len(model.tokens.names) - 1
@@ -74,24 +76,10 @@ def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, in
     return {"taken": count, "new": sum(w.numel() for w in own.values()) - count}
 
 
-FORM = (  # what of model.* must be the same
-    *("backbone", "lora_rank", "text_lora_rank", "widen", "mask"),
-    *(
-        "cells",
-        "channels",
-        "layers",
-        "attention_levels",
-        "head_dim",
-        "tokens",
-        "token_dim",
-        "network",
-        "width",
-        "depth",
-        "pixels",
-        "dual",
-        "interaction",
-        "saim_rank",
-        "bcm_form",
-    ),
+# what of model.* must be the same: for a network on cells, and for any
+OF_CELLS = ("width", "depth", "head_dim", "pixels", "tokens", "token_dim", "dual", "interaction", "saim_rank")
+FORM = (
+    *("backbone", "lora_rank", "text_lora_rank", "widen", "mask", "network", "cells", "channels", "layers", "attention_levels", "bcm_form"),
+    *OF_CELLS,
 )
 ENTRIES = "tokens.entries"

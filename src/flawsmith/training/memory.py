@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from diffusers.models.attention import BasicTransformerBlock
-from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
@@ -15,6 +13,7 @@ from flawsmith.core.errors import ConfigError
 from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
+from flawsmith.training.pool import EXEMPLARS
 
 RESERVE = 0.7  # GB that the driver and the libraries take for themselves, on a CPU Python and torch
 SPARE = 1.1  # what fragments and temporary values add to activations
@@ -79,16 +78,16 @@ def activations(model: DualModel, count: int, size: int, checkpointing: bool, de
     Found by a pass without values (torch's device "meta"). With checkpointing, what enters each block stays, and the block that needs
     most is gone through once more.
     """
-    unet, was = model.net.unet, model.net.unet.is_gradient_checkpointing
-    unet.disable_gradient_checkpointing()
+    net, was = model.net, model.net.checkpointing
+    net.checkpoint(False)
     try:
         everything, largest = _kept(model, count, size, device)
         if not checkpointing:
             return everything
-        unet.enable_gradient_checkpointing()
+        net.checkpoint(True)
         return _kept(model, count, size, device)[0] + largest
     finally:
-        (unet.enable_gradient_checkpointing if was else unet.disable_gradient_checkpointing)()
+        net.checkpoint(was)
 
 
 def _kept(model: DualModel, count: int, size: int, device: str) -> tuple[int, int]:
@@ -107,7 +106,7 @@ def _kept(model: DualModel, count: int, size: int, device: str) -> tuple[int, in
     def held() -> int:
         return sum(x.untyped_storage().nbytes() for x in seen.values())
 
-    blocks = [module for module in model.net.unet.modules() if isinstance(module, ResnetBlock2D | BasicTransformerBlock)]
+    blocks = model.net.checkpointed()
     before: dict[nn.Module, int] = {}
     largest = 0
 
@@ -120,10 +119,13 @@ def _kept(model: DualModel, count: int, size: int, device: str) -> tuple[int, in
 
     handles = [handle for b in blocks for handle in (b.register_forward_pre_hook(enter), b.register_forward_hook(leave))]
     cells = model.shape.window // model.factor
-    channels = model.codec.channels + model.factor**2
-    shown = torch.empty(count, channels, cells, cells, device="meta", dtype=dtype)
+    side, colours = model.shape.window, model.shape.colours
+    planes = torch.empty(count, model.codec.channels, cells, cells, device="meta", dtype=dtype)
+    region = torch.empty(count, 1, side, side, device="meta", dtype=dtype)
+    exemplars = torch.empty(count, EXEMPLARS if model.follows else 0, colours + 1, side, side, device="meta", dtype=dtype)
     state = torch.empty(model.branches, count, model.state, cells, cells, device="meta", dtype=dtype)
-    inputs = (state, torch.empty(count, device="meta"), shown, torch.empty(count, device="meta", dtype=torch.long))
+    t = torch.empty(count, device="meta")
+    inputs = (state, t, planes, region, torch.empty(count, device="meta", dtype=torch.long), exemplars)
     try:
         with _OnADevice(dtype, device), torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
             torch.func.functional_call(_Pass(model), {f"model.{name}": w for name, w in bare.items()}, inputs)
@@ -140,9 +142,9 @@ class _Pass(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, state: Tensor, t: Tensor, cells: Tensor, ids: Tensor) -> Tensor:
-        """Return the prediction for a state (branches, B, C, h, w) at times (B,), with cells as of `DualModel.show`."""
-        y: Tensor = self.model(state, t, self.model.tell(cells, ids))
+    def forward(self, state: Tensor, t: Tensor, background: Tensor, region: Tensor, ids: Tensor, exemplars: Tensor) -> Tensor:
+        """Return the prediction for a state (branches, B, C, h, w) at times (B,), with the background's latents; else as `condition`."""
+        y: Tensor = self.model(state, t, self.model.tell(self.model.show(background, region), ids, None, exemplars))
         return y
 
 
@@ -152,13 +154,13 @@ class _OnADevice(TorchFunctionMode):
     def __init__(self, dtype: torch.dtype, device: str) -> None:
         super().__init__()
         self._dtype = dtype
-        self._norms = () if device == "cpu" else (F.group_norm, F.layer_norm)  # that autocast computes in 32 bits
+        self._wide = () if device == "cpu" else (F.group_norm, F.layer_norm, torch.Tensor.softmax)  # autocast computes them in 32 bits
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
         """Run one operation."""
         if func is F.scaled_dot_product_attention:
             return _Fused.apply(*args[:3])
-        if func in self._norms:
+        if func in self._wide:
             args = tuple(a.float() if isinstance(a, Tensor) else a for a in args)
         elif func in (F.conv2d, F.linear, torch.bmm):
             args = tuple(a.to(self._dtype) if isinstance(a, Tensor) else a for a in args)

@@ -33,7 +33,7 @@ FAMILY = replace(
 def test_adding_a_family_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a_dummy_family.py").write_text(DUMMY)
     monkeypatch.setattr(backbones, "__path__", [*backbones.__path__, str(tmp_path)])
-    config = from_dict({"model": {"backbone": "someone/dummy", "cells": 8}}).model
+    config = from_dict({"model": {"backbone": "someone/dummy", "cells": 8, "network": "unet"}}).model
     model = build_model(config, ModelSpec(("crack",), 1, 32), 0)
     assert model.net.unet.config.block_out_channels == (32, 256)
     assert {"name": "someone/dummy", "family": "dummy", "size": 0.1}.items() <= doctor.examine_machine()["weights"][0].items()
