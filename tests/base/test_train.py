@@ -18,15 +18,9 @@ from flawsmith.training import precision
 from flawsmith.training.episode_pool import EpisodePool
 from flawsmith.training.pool import Batch
 
-SMALL: tuple[str, ...] = (
-    "model.width=32",
-    "model.depth=1",
-    "model.head_dim=16",
-    "model.pixels=4",
-    "model.saim_rank=4",
-    "model.token_dim=32",
-)
-SMALL += ("training.batch=3", "training.precision=fp32", "training.checkpoint_every=3", "training.log_every=1", "training.warmup=2")
+SMALL: tuple[str, ...] = ("model.width=32", "model.depth=1", "model.head_dim=16", "model.pixels=4", "model.saim_rank=4")
+SMALL += ("model.token_dim=32", "training.batch=3", "training.precision=fp32", "training.warmup=2")
+SMALL += ("training.checkpoint_every=3", "training.log_every=1")
 
 
 @pytest.fixture(autouse=True)
