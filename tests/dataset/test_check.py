@@ -246,7 +246,7 @@ def test_thin_scratch_in_a_large_picture(tmp_path: Path) -> None:
     assert scratch.vanish == () and scratch.vanish_shrunk == 0.5
     assert scratch.cells.least == round(1500 / 16, 2) and scratch.box.most == 500
     coarse = check(tmp_path, window=512)
-    assert coarse.window == 512 and coarse.factor == 16 and coarse.summary["scratch"].vanish == ("test/scratch/a.png",)
+    assert coarse.window == 512 and coarse.factor == 8 and coarse.summary["scratch"].vanish == ("test/scratch/a.png",)
     assert "scratch: defects that fill half of no latent cell in windows of 512 px: 1 of 2 (test/scratch/a.png)." in warned(coarse)
     assert check(tmp_path, window=512, cells=128).factor == 4
 
