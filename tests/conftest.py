@@ -85,18 +85,18 @@ def tiny() -> Callable[..., Config]:
     """Return a function that makes the configuration of a small model: (group={key: value}, ...) -> Config."""
     base: dict[str, dict[str, Any]] = {  # the tests do not depend on the defaults, which are there to be tuned
         "data": {"window": WINDOW},
-        "model": {
-            "network": "unet",
-            "cells": 8,
-            "channels": [32, 32],
-            "attention_levels": 1,
-            "head_dim": 16,
-            "token_dim": 32,
-            "tokens": 2,
-            "layers": 1,
-        }
+        "model": {"cells": 8, "width": 32, "depth": 2, "head_dim": 16, "pixels": 4, "token_dim": 32, "tokens": 2}
         | {"dual": True, "interaction": "saim", "saim_rank": 4, "bcm": False},
-        "training": {"steps": 4, "batch": 2, "precision": "fp32", "learning_rate": 3e-3, "warmup": 2, "ema": 0.95, "log_every": 1},
+        "training": {
+            "init": "none",
+            "steps": 4,
+            "batch": 2,
+            "precision": "fp32",
+            "learning_rate": 3e-3,
+            "warmup": 2,
+            "ema": 0.95,
+            "log_every": 1,
+        },
         "generation": {"steps": 2, "precision": "fp32"},
     }
 

@@ -9,21 +9,20 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import flawsmith
-from flawsmith.base.weights import DEFECT, WEIGHTS, WINDOW, base_model, load_weights, save_weights
+from flawsmith.base.weights import DEFECT, FORM, WEIGHTS, WINDOW, base_model, load_weights, save_weights
 from flawsmith.config.resolve import from_dict, preset
 from flawsmith.core.errors import WeightsError
-from flawsmith.training.initial import OF_CELLS
 
 MOST = 12e6  # bytes
 
-SMALL = {"network": "cells", "cells": 16, "width": 32, "depth": 1, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
+SMALL = {"cells": 16, "width": 32, "depth": 1, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 
 
 def test_the_file_that_ships_is_of_the_network_that_tiny_builds() -> None:
     weights, theirs, facts = load_weights()
     tiny = preset("tiny").model
-    assert {key: getattr(theirs, key) for key in OF_CELLS} == {key: getattr(tiny, key) for key in OF_CELLS}
-    assert theirs.network == tiny.network == "cells" and not theirs.backbone
+    assert {key: getattr(theirs, key) for key in FORM} == {key: getattr(tiny, key) for key in FORM}
+    assert not theirs.backbone and not tiny.backbone
     model = base_model(theirs, seed=0)
     model.load_state_dict(weights, strict=True)
     assert model.factor == WINDOW // theirs.cells == 4 and model.tokens.names == ("good", DEFECT)

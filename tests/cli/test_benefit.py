@@ -26,7 +26,7 @@ def calls(replace: Callable[[str, Any], None]) -> list[dict[str, Any]]:
 
 def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
     words = ["--shots", "1,third", "--seeds", 4, "--pairs", 7, "--baselines", "perlin", "--shares", "0.4", "--train-steps", 9]
-    more = ["--max-steps", 50, "--max-minutes", 2, "--preset", "small", "--set", "model.bcm=true"]
+    more = ["--max-steps", 50, "--max-minutes", 2, "--preset", "small", "--set", "model.saim_rank=8"]
     more += ["--device", "cpu", "--workers", 3, "--threads", 2, "--seed", 5]
     result = run("benefit", "DATA", "-o", "REPORT", "--overwrite", "--json", *words, *more)
     assert result.exit_code == 0 and json.loads(result.stdout) == {"tables": [], "minutes": 1.0}
@@ -42,7 +42,7 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
         shares=(0.4,),
         training=changed(quick.training, steps=9, unwatched_steps=9),
         preset="small",
-        fit_settings=("model.bcm=true", "training.steps=50", "training.minutes=2.0"),
+        fit_settings=("model.saim_rank=8", "training.steps=50", "training.minutes=2.0"),
     )
     command = call.pop("command")
     assert command.startswith("flawsmith benefit DATA") and "--overwrite" not in command and "--shots 1,third" in command

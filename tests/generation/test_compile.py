@@ -1,24 +1,18 @@
 """A compiled network draws what the plain one draws."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from flawsmith.config.schema import Config
 from flawsmith.images.files import read_image
-from flawsmith.workflows.fit import fit
 from flawsmith.workflows.generate import load
 
 LOOSE = ("quality.consistency=0", "quality.outside=1", "quality.visible=0", "quality.margin=1000")
 
 
-def test_compiled_pairs_are_the_plain_ones_but_for_rounding(
-    tiny: Callable[..., Config], data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fit(data8, tmp_path / "run", tiny(), device="cpu", threads=1, quiet=True)
+def test_compiled_pairs_are_the_plain_ones_but_for_rounding(run8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compiled: list[torch.nn.Module] = []
     real = torch.nn.Module.compile
 
@@ -29,7 +23,7 @@ def test_compiled_pairs_are_the_plain_ones_but_for_rounding(
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
     found = {}
     for on in (False, True):
-        generator = load(tmp_path / "run", device="cpu", threads=1, settings=[*LOOSE, f"generation.compile={on}"])
+        generator = load(run8, device="cpu", threads=1, settings=[*LOOSE, f"generation.compile={on}"])
         generator.generate(tmp_path / str(on), count=1, quiet=True)
         assert len(compiled) == int(on)
         found[on] = read_image(next((tmp_path / str(on) / "test").rglob("*.png"))).astype(int)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from shaken import shake
 from torch import Tensor
 
 from flawsmith.config.resolve import from_dict
@@ -14,7 +15,7 @@ from flawsmith.models.dual_cells import ANOMALY, AROUND, EMPTY, IMAGE
 from flawsmith.product.shape import ModelSpec
 
 DEPTH = 2
-SMALL = {"network": "cells", "cells": 16, "width": 32, "depth": DEPTH, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
+SMALL = {"cells": 16, "width": 32, "depth": DEPTH, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 SIDE = 64  # pixels; cells of 4
 TIME = 0.6  # of the noisy state
 
@@ -23,10 +24,7 @@ def make(colours: int = 1, shaken: float = 0.1, **model: Any) -> CellsModel:
     """Return a small model; what begins at zero is `shaken`, so that it does something."""
     built = build_model(from_dict({"model": {**SMALL, **model}}).model, ModelSpec(("blob", "line"), colours, SIDE), seed=0)
     assert isinstance(built, CellsModel)
-    g = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for p in built.parameters():
-            p.add_(shaken * torch.randn(p.shape, generator=g))
+    shake(built, shaken)
     return built
 
 

@@ -14,9 +14,8 @@ from flawsmith.synthesis import precision
 from flawsmith.synthesis.precision import sampling_precision
 
 
-@pytest.mark.parametrize("guidance", [1.0, 2.0])
-def test_the_network_is_timed_as_it_is_used(guidance: float, tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny(generation={"precision": "auto", "guidance": guidance}, model={"bcm": True})
+def test_the_network_is_timed_as_it_is_used(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tiny(generation={"precision": "auto"})
     model = build_model(config.model, ModelSpec(("blob", "line"), 1, 32), 0).eval().requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     states: list[torch.Size] = []
@@ -34,5 +33,5 @@ def test_the_network_is_timed_as_it_is_used(guidance: float, tiny: Callable[...,
     monkeypatch.setattr(model, "forward", look)
     monkeypatch.setattr(precision, "measure_precision", measure)
     assert sampling_precision(model, config).name == "bf16"
-    assert states == [(2, 1 if guidance == 1 else 2, model.state, 8, 8)], "on a CPU windows go through one by one, both halves together"
+    assert states == [(2, 1, model.state, 8, 8)], "on a CPU windows go through one by one"
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -1,6 +1,7 @@
 """Starting from another run: what fits is taken, what does not is new, and another form of network is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,9 @@ from flawsmith.workflows.fit import fit
 
 def test_what_fits_is_taken_and_the_rest_is_new(run8: Path) -> None:
     other, config, _ = load_model(run8 / "model" / "model.safetensors")
-    fresh = build_model(config.model, ModelSpec(("hole", "line"), 3, 32), seed=7)  # other colours: the outer layers do not fit
-    model = build_model(config.model, ModelSpec(("hole", "line"), 3, 32), seed=7)
-    counts = start_from(model, run8, config.model)
+    finer = replace(config.model, cells=2 * config.model.cells)  # fewer pixels a cell: the outer layers do not fit
+    fresh, model = (build_model(finer, ModelSpec(("hole", "line"), 3, 32), seed=7) for _ in range(2))
+    counts = start_from(model, run8, finer)
     own, theirs, before = model.state_dict(), other.state_dict(), fresh.state_dict()
     fits = [name for name in own if own[name].shape == theirs[name].shape and name != "tokens.entries"]
     assert all(torch.equal(own[name], theirs[name]) for name in fits) and len(fits) > 0.8 * len(own)

@@ -33,7 +33,7 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(tiny: Callable[..., Config], backbone: Path) -> Callable[..., Config]:
     def make(model: dict[str, Any] | None = None, **groups: Any) -> Config:
-        small = {"backbone": str(backbone), "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4, "codec": "unshuffle"}
+        small = {"backbone": str(backbone), "cells": 8, "tokens": 2, "saim_rank": 4, "lora_rank": 4}
         return tiny(model={**small, **(model or {})}, **groups)
 
     return make
@@ -107,5 +107,5 @@ def test_a_training_goes_on_with_the_same_windows(settings: Callable[..., Config
 
 
 def test_there_is_nothing_to_keep_without_an_autoencoder() -> None:
-    with pytest.raises(ConfigError, match=r"training\.latents: got 9, expected 0 without an autoencoder"):
+    with pytest.raises(ConfigError, match=r"training\.latents: got 9, expected 0 without a model.backbone"):
         from_dict({"training": {"latents": 9}})

@@ -572,15 +572,16 @@ def test_a_bad_file_is_named_before_a_run_is_overwritten(
 
 
 @pytest.mark.parametrize(
-    ("codec", "device", "sampler"), [("no such folder", "cpu", "dpmpp"), ("unshuffle", "abacus", "dpmpp"), ("unshuffle", "cpu", "magic")]
+    ("backbone", "device", "sampler"), [("no such folder", "cpu", "dpmpp"), ("", "abacus", "dpmpp"), ("", "cpu", "magic")]
 )
 def test_what_cannot_be_used_is_named_before_a_run_is_overwritten(
-    codec: str, device: str, sampler: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path
+    backbone: str, device: str, sampler: str, six: Path, data8: Path, tiny: Tiny, tmp_path: Path
 ) -> None:
     run = Path(shutil.copytree(six, tmp_path / "run"))
     before = snapshot(run)
-    with pytest.raises(ConfigError, match="no such folder|--device abacus|got 'magic', expected ddim, dpmpp, pndm, renoise"):
-        fit(data8, run, tiny(model={"codec": codec}, generation={"sampler": sampler}), overwrite=True, device=device, threads=1, quiet=True)
+    config = tiny(model={"backbone": backbone}, generation={"sampler": sampler})
+    with pytest.raises(FlawsmithError, match="no such folder|--device abacus|got 'magic', expected ddim, dpmpp, pndm, renoise"):
+        fit(data8, run, config, overwrite=True, device=device, threads=1, quiet=True)
     assert snapshot(run) == before
 
 

@@ -22,7 +22,7 @@ from flawsmith.training.pool import EXEMPLARS, Batch
 from flawsmith.workflows.fit import fit
 
 Make = Callable[..., DualModel]
-CELLS = {"network": "cells", "cells": 16, "width": 32, "depth": 3, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
+CELLS = {"cells": 16, "width": 32, "depth": 3, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.unfitted import prepare_unfitted
 from flawsmith.workflows.generate import load_unfitted
 
-SMALL = {"network": "cells", "width": 32, "depth": 1, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
+SMALL = {"width": 32, "depth": 1, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 LENIENT = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
 
 

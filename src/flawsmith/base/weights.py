@@ -9,8 +9,8 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from flawsmith.config.resolve import from_dict, to_dict
-from flawsmith.config.schema import Config, ModelConfig
+from flawsmith.config.resolve import from_dict
+from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import WeightsError
 from flawsmith.core.files import write_bytes
 from flawsmith.models.build import build_model
@@ -20,6 +20,7 @@ from flawsmith.product.shape import ModelSpec
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 DEFECT = "defect"  # the one kind that the base knows: it takes the rest from exemplars
 FORMAT = "flawsmith-base-1"
+FORM = ("width", "depth", "head_dim", "pixels", "tokens", "token_dim", "dual", "interaction", "saim_rank")  # of model.*: what must be alike
 WINDOW, COLOURS = 64, 3  # of the model as it is trained; the weights depend on neither
 
 
@@ -31,7 +32,7 @@ def base_model(config: ModelConfig, seed: int) -> DualModel:
 def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, facts: dict[str, Any]) -> None:
     """Write weights in 16 bits with the network's configuration and `facts` of the training in the file's header."""
     kept = {name: w.detach().cpu().to(torch.float16).contiguous() for name, w in weights.items()}
-    model = to_dict(Config(model=config))["model"]
+    model = {key: getattr(config, key) for key in ("cells", *FORM)}
     write_bytes(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
 
 
@@ -51,4 +52,6 @@ def load_weights(path: Path | None = None) -> tuple[dict[str, Tensor], ModelConf
         raise WeightsError(f"{path}: cannot be read ({error}); install flawsmith anew.") from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; it is not of this version of flawsmith.")
-    return weights, from_dict({"model": json.loads(metadata["model"])}).model, json.loads(metadata["facts"])
+    told = json.loads(metadata["model"])
+    model = {key: told[key] for key in ("cells", *FORM)}  # and nothing else that another version may have written
+    return weights, from_dict({"model": model}).model, json.loads(metadata["facts"])

@@ -34,7 +34,7 @@ from flawsmith.cli import options
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
 @click.option("--preset", metavar="NAME", help="Of the fits.  [default: tiny]")
-@options.settings("one key of the fits' and pairs' configuration, such as model.bcm=true")
+@options.settings("one key of the fits' and pairs' configuration, such as generation.guidance=2")
 @options.overwrite
 @click.option("--resume", is_flag=True, help="Go on with what REPORT still lacks.")
 @options.device

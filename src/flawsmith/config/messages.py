@@ -15,18 +15,22 @@ RENAMED = {
     "model.prompt_whole": "model.prompt_image",
     "model.prompt_part": "model.prompt_anomaly",
 }
+# keys of a network that is no more: our own is always one on cells
+GONE = tuple(f"model.{name}" for name in ("network", "codec", "channels", "layers", "attention_levels"))
 RENAMED_VALUES = {("generation.sampler", "renewed"): "renoise"}
 
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
 
 def unknown(path: str, group: bool, tree: dict[str, Any]) -> str:
-    """Return the sentence for the key `path` that `tree`, the whole configuration, has not; it names the new name or the nearest key.
+    """Return the sentence for the key `path` that `tree`, the whole configuration, has not; it names what is there instead.
 
     group: whether a group of keys was given there, so that a group is meant.
     """
     if path in RENAMED:
         return f"{path}: is called {RENAMED[path]} now; write that."
+    if path in GONE:
+        return f"{path}: is gone with the UNet from scratch; leave it out. The network of our own has model.width and model.depth."
     groups = {name: value for name, value in tree.items() if isinstance(value, dict)}
     keys = [*(name for name in tree if name not in groups), *(f"{name}.{key}" for name, value in groups.items() for key in value)]
     near = difflib.get_close_matches(path, list(groups) if group else [*keys, *RENAMED], n=1, cutoff=0.4)
@@ -49,8 +53,6 @@ def expected(field: Any) -> str:
     if get_origin(field.annotation) is Literal:
         *most, last = get_args(field.annotation)
         return f"{', '.join(most)} or {last}"
-    if get_origin(field.annotation) is tuple:
-        return "a list of whole numbers, multiples of 32"
     limits = {name: getattr(m, name) for m in field.metadata for name in ("ge", "gt", "le", "lt") if hasattr(m, name)}
     if limits.keys() == {"ge", "le"}:
         return f"{_KINDS[field.annotation]} from {limits['ge']:g} to {limits['le']:g}"

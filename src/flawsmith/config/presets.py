@@ -7,16 +7,10 @@ PRESETS: dict[str, dict[str, Any]] = {
     "tiny": {},  # the defaults: two CPU cores
     "small": {  # one GPU, windows up to 256 px
         "model": {
-            "network": "unet",
-            "saim_rank": 0,
-            "cells": 64,
-            "channels": [128, 256, 384, 512],
-            "layers": 2,
-            "attention_levels": 2,
-            "head_dim": 64,
+            "width": 384,
+            "depth": 12,
+            "saim_rank": 96,
             "token_dim": 256,
-            "dual": True,
-            "bcm": True,
         },
         "training": {
             "steps": 20000,
@@ -26,6 +20,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "warmup": 500,
             "ema": 0.9995,
             "checkpoint_every": 2000,
+            "init": "none",  # there is no base of this form
         },
         "generation": {"steps": 20, "batch": 32},
     },

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from flawsmith.config.messages import RENAMED_VALUES, sentence, unknown
 from flawsmith.config.presets import PRESETS
-from flawsmith.config.schema import GROUPS, Config, is_list
+from flawsmith.config.schema import GROUPS, Config
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.text import read_text
 
@@ -60,9 +60,7 @@ def from_dict(tree: dict[str, Any], base: Config | None = None) -> Config:
 
 def to_dict(config: Config) -> dict[str, Any]:
     """Return a configuration as plain values that `from_dict` takes back."""
-    groups = {name: dataclasses.asdict(getattr(config, name)) for name in GROUPS}
-    plain = {name: {key: list(v) if isinstance(v, tuple) else v for key, v in group.items()} for name, group in groups.items()}
-    return {"preset": config.preset, **plain}
+    return {"preset": config.preset, **{name: dataclasses.asdict(getattr(config, name)) for name in GROUPS}}
 
 
 def dump(config: Config) -> str:
@@ -132,9 +130,8 @@ def _build(tree: dict[str, Any]) -> Config:
         if kind is None:
             groups[name] = value
             continue
-        values = {key: tuple(v) if isinstance(v, list) and is_list(kind, key) else v for key, v in value.items()}
         try:
-            groups[name] = kind(**values)
+            groups[name] = kind(**value)
         except ValidationError as error:
             raise ConfigError(sentence(error, kind, f"{name}.")) from error
     try:

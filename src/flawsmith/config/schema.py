@@ -4,7 +4,7 @@ Values are checked wherever an object is made, by `dataclasses.replace`, too. Wh
 A limit takes 0 for "no limit".
 """
 
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic.dataclasses import dataclass
@@ -27,9 +27,6 @@ def need(ok: bool, name: str, got: Any, expected: str) -> None:
 def _window(side: int) -> int:
     need(side in (0, -1) or side >= 16, "data.window", side, "0 (chosen from the data), -1 (whole pictures) or 16 to 1024 pixels")
     return side
-
-
-Width = Annotated[int, Field(gt=0, multiple_of=32)]
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -56,22 +53,21 @@ class ModelConfig:
     backbone: str = key(
         "", "Stable Diffusion checkpoint to adapt: a diffusers folder, a file or a hub name; empty = a small network of our own"
     )
-    codec: str = key("unshuffle", "unshuffle (exact), or a folder with a diffusers autoencoder; a backbone brings its own")
-    network: Literal["cells", "unet"] = key("cells", "our own without a backbone: cells (follows exemplars), or a unet from scratch")
-    width: int = key(192, "of network=cells: channels of a cell; a multiple of head_dim", ge=8)
-    depth: int = key(6, "of network=cells: blocks", ge=1)
-    pixels: int = key(16, "of network=cells: channels of a pixel in the last layers", ge=1)
-    cells: int = key(0, "side of the latent grid, the codec's factor being window / cells; 0 = a quarter of the window's, at most 64", ge=0)
-    channels: tuple[Width, ...] = key((64, 96, 160), "width per level; each level halves the grid", min_length=1)
-    layers: int = key(1, "residual blocks per level", ge=1)
-    attention_levels: int = key(1, "how many levels have attention, counted from the coarsest", ge=1)
+    width: int = key(192, "without a backbone: channels of a cell; a multiple of head_dim", ge=8)
+    depth: int = key(6, "without a backbone: blocks", ge=1)
+    pixels: int = key(16, "without a backbone: channels of a pixel in the last layers", ge=1)
+    cells: int = key(
+        0,
+        "side of the grid of cells, window / cells pixels wide each; 0 = a quarter of the window, at most 64, or a backbone's own",
+        ge=0,
+    )
     head_dim: int = key(64, "channels per attention head", ge=1)
     tokens: int = key(4, "learned tokens per defect; with a backbone they stand in its prompts, and may be none", ge=0)
     token_dim: int = key(128, "width of a token", ge=1)
     dual: bool = key(True, "two branches that exchange information; false = only the image branch, with the mask")
-    interaction: Literal["saim", "joint", "none"] = key("saim", "how branches exchange information: saim, joint or none")
+    interaction: Literal["saim", "joint", "none"] = key("saim", "how branches exchange information: saim, none, or with a backbone joint")
     saim_rank: int = key(48, "rank of SAIM's linear layers; 0 = full rank", ge=0)
-    bcm: bool = key(False, "background features enter the image branch's self-attention (half as much work again)")
+    bcm: bool = key(False, "with a backbone: background features enter the image branch's self-attention (half as much work again)")
     bcm_form: Literal["output", "keys"] = key(
         "output", "what they are added to: the layer's output (the paper) or its keys and values (its public code)"
     )
@@ -91,24 +87,10 @@ class ModelConfig:
         need(self.cells == 0 or self.cells >= 8, "model.cells", self.cells, "0 or at least 8")
         if not self.backbone:
             need(self.tokens >= 1, "model.tokens", self.tokens, "at least 1, or 0 with a model.backbone")
-            self._check_cells() if self.network == "cells" else self._check_unet()
+            need(self.width % self.head_dim == 0, "model.width", self.width, f"a multiple of model.head_dim, {self.head_dim}")
+            need(not self.bcm, "model.bcm", self.bcm, "false without a model.backbone: our own network sees the background in every cell")
+            need(self.interaction != "joint", "model.interaction", self.interaction, "saim or none without a model.backbone")
         return self
-
-    def _check_cells(self) -> None:
-        need(self.width % self.head_dim == 0, "model.width", self.width, f"a multiple of model.head_dim, {self.head_dim}")
-        need(self.codec == "unshuffle", "model.codec", self.codec, "unshuffle with model.network=cells, which draws pixels itself")
-        need(not self.bcm, "model.bcm", self.bcm, "false with model.network=cells, which is told the background in every cell")
-        need(self.interaction != "joint", "model.interaction", self.interaction, "saim or none with model.network=cells")
-
-    def _check_unet(self) -> None:
-        levels = len(self.channels)
-        halvings = 2 ** (levels - 1)
-        need(self.cells % halvings == 0, "model.cells", self.cells, f"a multiple of {halvings}")
-        need(
-            self.attention_levels <= levels, "model.attention_levels", self.attention_levels, f"1 to {levels}, as model.channels has levels"
-        )
-        divides = all(c % self.head_dim == 0 for c in self.channels)
-        need(divides, "model.head_dim", self.head_dim, "a divisor of every entry of model.channels")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -145,9 +127,7 @@ class TrainingConfig:
     weight_decay: float = key(1e-2, "AdamW", ge=0)
     clip: float = key(1.0, "largest gradient norm; 0 = no limit", ge=0)
     ema: float = key(0.995, "decay of the averaged weights that generation uses", ge=0, lt=1)
-    latents: int = key(
-        0, "with an autoencoder: windows that are encoded once and drawn from in all steps; 0 = new ones at every step", ge=0
-    )
+    latents: int = key(0, "with a backbone: windows that are encoded once and drawn from in all steps; 0 = new ones at every step", ge=0)
     checkpointing: bool = key(False, "compute inner values again for the gradients instead of keeping them: less memory, a third slower")
     optimiser: Literal["adamw", "adamw8bit"] = key("adamw", "adamw, or adamw8bit (bitsandbytes, on a GPU), whose own memory is a quarter")
     memory: float = key(
@@ -160,7 +140,7 @@ class TrainingConfig:
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)
     tensorboard: bool = key(False, "also write RUN/tensorboard")
     init: str = key(
-        "base", "weights to start from: base (those of the package, for network=cells), none (random), or another product's RUN"
+        "base", "weights to start from: base (those of the package, without a backbone), none (random), or another product's RUN"
     )
     seed: int = key(0, "of the weights, windows, noise and times")
 
@@ -182,7 +162,7 @@ class GenerationConfig:
     batch: int = key(4, "pairs at a time", ge=1)
     compile: bool = key(False, "compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU")
     attempts: int = key(6, "tries per wanted pair before it counts as failed; 0 = no limit", ge=0)
-    exemplars: int = key(3, "real defects of the kind that one drawn defect follows, with network=cells", ge=1, le=8)
+    exemplars: int = key(3, "real defects of the kind that one drawn defect follows, without a backbone", ge=1, le=8)
     region_margin: float = key(0.3, "how far the region reaches beyond the proposed defect, as a share of its thickness", ge=0)
     precision: Literal["auto", "bf16", "fp32"] = key(
         "auto", "bf16, fp32, or auto: the faster one where pairs are drawn, or what was asked for the training"
@@ -241,12 +221,11 @@ class Config:
     @model_validator(mode="after")
     def _fit_together(self) -> "Config":
         model, loss = self.model, self.diffusion
-        autoencoder = (model.backbone or model.codec) != "unshuffle"
-        need(self.training.latents == 0 or autoencoder, "training.latents", self.training.latents, "0 without an autoencoder")
+        encodes = self.training.latents == 0 or bool(model.backbone)
+        need(encodes, "training.latents", self.training.latents, "0 without a model.backbone, whose autoencoder it is about")
         if model.backbone:
             own = "x with a model.backbone, whose own prediction is brought to it"
             need(loss.prediction == "x", "diffusion.prediction", loss.prediction, own)
-            need(model.codec == "unshuffle", "model.codec", model.codec, "nothing with a model.backbone, which brings its own")
             masked = loss.align_weight == 0 or model.mask == "cells"
             need(masked, "diffusion.align_weight", loss.align_weight, "0 with model.mask=grey, where no mask is predicted")
         return self
@@ -260,11 +239,6 @@ GROUPS: dict[str, Any] = {
     "generation": GenerationConfig,
     "quality": QualityConfig,
 }
-
-
-def is_list(group: Any, name: str) -> bool:
-    """Return whether the field `name` of a group's class takes a list, which the class holds as a tuple."""
-    return get_origin(group.__pydantic_fields__[name].annotation) is tuple
 
 
 def json_schema() -> dict[str, Any]:

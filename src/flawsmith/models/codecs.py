@@ -1,16 +1,11 @@
 """From pixels to latent cells and back."""
 
-import json
-from pathlib import Path
 from typing import Any, Protocol
 
 import diffusers
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-from flawsmith.core.errors import ConfigError
-from flawsmith.core.text import read_text
 
 
 class Codec(Protocol):
@@ -119,17 +114,3 @@ def encode_mask(mask: Tensor, factor: int) -> Tensor:
 def decode_mask(cells: Tensor, factor: int) -> Tensor:
     """Return the mask (B, 1, H, W) of its cells."""
     return F.pixel_shuffle(cells, factor)
-
-
-def open_codec(name: str, factor: int, colours: int, window: int) -> Codec:
-    """Return the codec called `name`: "unshuffle", or a folder with a diffusers autoencoder."""
-    if name == "unshuffle":
-        return Unshuffle(factor, colours)
-    folder = Path(name)
-    if not (folder / "config.json").is_file():
-        expected = "unshuffle, or a folder with a diffusers autoencoder (config.json and weights)"
-        raise ConfigError(f"model.codec: got {name!r}, expected {expected}.")
-    kind = json.loads(read_text(folder / "config.json")).get("_class_name")
-    if kind not in ("AutoencoderKL", "AutoencoderTiny"):
-        raise ConfigError(f"{folder}/config.json: got {kind}, expected AutoencoderKL or AutoencoderTiny.")
-    return Autoencoder(getattr(diffusers, kind).from_pretrained(folder, use_safetensors=True), colours, window)

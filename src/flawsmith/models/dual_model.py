@@ -1,5 +1,6 @@
-"""The dual model: codec, token table and DualUNet behind one call. The families in `backbones` put it together."""
+"""The dual model: codec, token table and network behind one call. The families in `backbones` put it together."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +23,8 @@ class Condition:
     features: Any  # what the network recorded of clean pictures: the background's for BCM, the exemplars'; None for none
 
 
-class DualModel(nn.Module):
-    """The whole network: codec, tokens and `DualUNet`.
+class DualModel(nn.Module, ABC):
+    """The whole network: codec, tokens, and `DualCells` or `DualUNet`.
 
     The state it denoises is (branches, B, C, h, w): picture latents, then mask cells. The last branch denoises the mask;
     the mask cells of the other branch are zero at every time and count nowhere.
@@ -44,11 +45,9 @@ class DualModel(nn.Module):
         self.tokens = tokens
         self.net = net
 
+    @abstractmethod
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
-        x = torch.cat([state, condition.cells.expand(self.branches, -1, -1, -1, -1)], dim=2)
-        y = self.net(x, 1000 * t, condition.tokens, condition.pooled, condition.features)
-        return y * self.mask_of_state(y)
 
     def condition(
         self,
@@ -75,15 +74,9 @@ class DualModel(nn.Module):
         """Return the cells (B, C, h, w) of the background's latents (B, channels, h, w) and what else says where; as in `condition`."""
         return torch.cat([background, encode_mask(region, self.factor)], dim=1)
 
-    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None, _exemplars: Tensor | None = None) -> Condition:
+    @abstractmethod
+    def tell(self, cells: Tensor, ids: Tensor, noise: Tensor | None = None, exemplars: Tensor | None = None) -> Condition:
         """Return what the network is told, with the cells (B, C, h, w) of `show`; else as `condition`."""
-        tokens, pooled = self.tokens(ids, self.branches, noise)
-        features = None
-        if self.net.background:
-            bare = torch.cat([cells[:, : self.codec.channels], torch.zeros_like(cells[:, self.codec.channels :])], dim=1)
-            own, own_pooled = self.tokens(torch.full_like(ids, self.tokens.background), 1)
-            features = self.net.encode_background(torch.cat([bare, cells], dim=1), own[0], None if own_pooled is None else own_pooled[0])
-        return Condition(cells, tokens, pooled, features)
 
     def encode(self, image: Tensor, anomaly: Tensor, mask: Tensor) -> Tensor:
         """Return the clean state. image, anomaly: (B, C, H, W) in [-1, 1]; mask: (B, 1, H, W), -1 outside and 1 inside."""

@@ -60,31 +60,25 @@ class DualUNet(nn.Module):
                 self.lora[f"{key}/{part}"] = lora
                 attach(linear, lora, lambda: self._present)
 
-    def forward(self, x: Tensor, t: Tensor, context: Tensor, pooled: Tensor | None = None, features: Features | None = None) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, context: Tensor, features: Features | None = None) -> Tensor:
         """Return the network's output, (branches, B, C_out, h, w).
 
         x: (branches, B, C_in, h, w); t: (B,) in timesteps 0 to 1000; context: (branches, B, T, D) tokens;
-        pooled: (branches, B, E), added to the time embedding; features: from `encode_background`, needed with BCM.
+        features: from `encode_background`, needed with BCM.
         """
         if self.background and features is None:
             raise ValueError("DualUNet with BCM needs the background's features: call encode_background first.")
         self._features = features  # kept until the next call: gradient checkpointing goes through the layers once more
-        y = self.unet(
-            x.flatten(0, 1),
-            t.repeat(x.shape[0]),
-            encoder_hidden_states=context.flatten(0, 1),
-            class_labels=None if pooled is None else pooled.flatten(0, 1),
-            return_dict=False,
-        )[0]
+        y = self.unet(x.flatten(0, 1), t.repeat(x.shape[0]), encoder_hidden_states=context.flatten(0, 1), return_dict=False)[0]
         return y.unflatten(0, (x.shape[0], -1))
 
-    def encode_background(self, x: Tensor, context: Tensor, pooled: Tensor | None = None) -> Features:
+    def encode_background(self, x: Tensor, context: Tensor) -> Features:
         """Return what BCM takes from the self-attention layers for a clean background picture; the same for every step of sampling.
 
-        x: (B, C_in, h, w) at time 0; context: (B, T, D); pooled: (B, E).
+        x: (B, C_in, h, w) at time 0; context: (B, T, D).
         """
         with self._recording() as features:
-            self.unet(x, torch.zeros(len(x), device=x.device), encoder_hidden_states=context, class_labels=pooled, return_dict=False)
+            self.unet(x, torch.zeros(len(x), device=x.device), encoder_hidden_states=context, return_dict=False)
         return features
 
     @property

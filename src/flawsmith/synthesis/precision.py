@@ -13,8 +13,7 @@ def sampling_precision(model: DualModel, config: Config) -> Precision:
     The weights stay as they are, but that a pretrained network may be left held in bf16: load it anew if fp32 is the answer.
     """
     device = next(model.parameters()).device
-    halves = 1 if config.generation.guidance == 1 else 2
-    count = halves * (1 if device.type == "cpu" else config.generation.batch)  # as `sampling.draw` has it
+    count = 1 if device.type == "cpu" else config.generation.batch  # as `sampling.draw` has it; guidance is a second call
     side = model.shape.window // model.factor
 
     @torch.inference_mode()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from flawsmith.base.weights import WINDOW, load_weights
+from flawsmith.base.weights import FORM, WINDOW, load_weights
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import RunError, WeightsError
 from flawsmith.models.backbones.published import load_published
@@ -31,7 +31,7 @@ def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = N
     Raises WeightsError where the base's network has another form.
     """
     weights, theirs, _ = load_weights(path)
-    forms = [(f"model.{key}", getattr(theirs, key), getattr(config, key)) for key in OF_CELLS]
+    forms = [(f"model.{key}", getattr(theirs, key), getattr(config, key)) for key in FORM]
     forms.append(("cell's side in pixels (data.window / model.cells)", WINDOW // theirs.cells, model.factor))
     for name, its, ours in forms:
         if its != ours:
@@ -49,15 +49,15 @@ def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = N
 def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, int]:
     """Copy into `model` what fits of the weights in the RUN folder `run`; return how many weights were taken and how many were not.
 
-    Everything between the layers that see pixels fits whatever the product; those layers too where colours and pixels per cell are
-    the same. The tokens of defects that both products name alike are taken, the others start anew. A file in the place of the folder
+    Everything between the layers that see pixels fits whatever the product; those layers too where pixels per cell are the same. The
+    tokens of defects that both products name alike are taken, the others start anew. A file in the place of the folder
     is a checkpoint of DualAnoDiff's public code. Raises RunError for a run whose network has another form.
     """
     if run.is_file():
         known = load_published(model, run)
         return {"taken": known, "new": sum(w.numel() for w in trainable(model).values()) - known}
     other, theirs, _ = load_model(run / "model" / "model.safetensors")
-    for key in FORM:
+    for key in ("backbone", *(FORM_ON_BACKBONE if config.backbone else FORM)):
         if getattr(theirs.model, key) != getattr(config, key):
             raise RunError(
                 f"{run}: cannot start from this run: its model.{key} is {getattr(theirs.model, key)}, this fit's {getattr(config, key)}. "
@@ -76,10 +76,8 @@ def start_from(model: DualModel, run: Path, config: ModelConfig) -> dict[str, in
     return {"taken": count, "new": sum(w.numel() for w in own.values()) - count}
 
 
-# what of model.* must be the same: for a network on cells, and for any
-OF_CELLS = ("width", "depth", "head_dim", "pixels", "tokens", "token_dim", "dual", "interaction", "saim_rank")
-FORM = (
-    *("backbone", "lora_rank", "text_lora_rank", "widen", "mask", "network", "cells", "channels", "layers", "attention_levels", "bcm_form"),
-    *OF_CELLS,
+FORM_ON_BACKBONE = (  # what of model.* must be the same on a backbone
+    *("lora_rank", "text_lora_rank", "widen", "mask", "cells", "head_dim", "tokens"),
+    *("dual", "interaction", "saim_rank", "bcm_form"),
 )
 ENTRIES = "tokens.entries"

@@ -137,8 +137,7 @@ class Pool:
 
     @property
     def _follows(self) -> bool:
-        model = self._config.model
-        return not model.backbone and model.network == "cells"
+        return not self._config.model.backbone
 
     def _look(self, g: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
         """Return what makes the pictures (S, S, C) of a window planes (C, S, S) about -1 to 1, all in the same light."""

@@ -24,8 +24,8 @@ FAMILY = replace(
     name="dummy",
     checkpoints=(Checkpoint("someone/dummy", 0.1, "MIT", "allowed", 3),),
     recognises=lambda backbone: backbone == "someone/dummy",
-    load=lambda backbone: 8,
-    build=lambda config, shape, pretrained: own.build(replace(config, channels=(32, 32 * pretrained)), shape),
+    load=lambda backbone: 3,
+    build=lambda config, shape, pretrained: own.build(replace(config, depth=pretrained), shape),
 )
 """
 
@@ -33,9 +33,9 @@ FAMILY = replace(
 def test_adding_a_family_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a_dummy_family.py").write_text(DUMMY)
     monkeypatch.setattr(backbones, "__path__", [*backbones.__path__, str(tmp_path)])
-    config = from_dict({"model": {"backbone": "someone/dummy", "cells": 8, "network": "unet"}}).model
+    config = from_dict({"model": {"backbone": "someone/dummy", "cells": 8, "width": 64}}).model
     model = build_model(config, ModelSpec(("crack",), 1, 32), 0)
-    assert model.net.unet.config.block_out_channels == (32, 256)
+    assert len(model.net.blocks) == 3
     assert {"name": "someone/dummy", "family": "dummy", "size": 0.1}.items() <= doctor.examine_machine()["weights"][0].items()
 
 
@@ -53,7 +53,7 @@ def test_whatever_nobody_knows_is_taken_for_stable_diffusion() -> None:
 
 
 def test_new_weights_depend_on_the_seed_alone() -> None:
-    config = from_dict({"model": {"cells": 8, "channels": [32, 32]}}).model
+    config = from_dict({"model": {"cells": 8, "width": 64, "depth": 1}}).model
     a, b, c = (build_model(config, ModelSpec(("crack",), 1, 32), seed) for seed in (0, 0, 1))
     for name, w in a.state_dict().items():
         assert torch.equal(w, b.state_dict()[name])

@@ -68,7 +68,7 @@ class StableModel(DualModel):
         inputs.append(state[:, :, channels:])
         if self._widened:
             inputs.append(cells)
-        y = self.net(torch.cat(inputs, dim=2), self._steps_of(t), condition.tokens, condition.pooled, condition.features).float()
+        y = self.net(torch.cat(inputs, dim=2), self._steps_of(t), condition.tokens, condition.features).float()
         picture = y[:, :, :channels]
         if self._velocity:  # v = a n - s x of a state a x + s n
             clean = scale * ((1 - times) * scale * noisy - times * picture)
@@ -89,7 +89,7 @@ class StableModel(DualModel):
             inputs.append(cells.new_zeros(len(cells), self._mask_cells, *cells.shape[2:]))
             if self._widened:
                 inputs.append(cells)
-            features = self.net.encode_background(torch.cat(inputs, dim=1), own[0], None)
+            features = self.net.encode_background(torch.cat(inputs, dim=1), own[0])
         return Condition(cells, tokens, None, features)
 
     def join(self, image: Tensor, anomaly: Tensor | None, mask: Tensor) -> Tensor:
