@@ -9,6 +9,7 @@ import numpy as np
 STEP = 32  # pixels that a window's side is a multiple of, where the configuration leaves the latent grid open
 MAX_FACTOR = 4  # pixels per side of a latent cell, beyond which thin defects fall between cells; and where the grid is open just so many
 MOST = 64  # cells a side of a grid that is chosen: larger windows have larger cells
+EXEMPLAR = 64  # pixels: side of the window in which a network that follows exemplars is shown one, at most
 ROOM = 1.5  # the window's side as a multiple of the defect's
 
 
@@ -131,3 +132,13 @@ def around(mask: np.ndarray, room: int) -> tuple[slice, slice]:
     box = bounding_box(mask)
     rows = slice(max(0, box.top - room), box.top + box.height + room)
     return rows, slice(max(0, box.left - room), box.left + box.width + room)
+
+
+def aim(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
+    """Return what a window should hold of a mask (H, W): the whole defect if it fits, else a random pixel of it."""
+    box = bounding_box(mask)
+    if box.side <= side * 0.9:
+        return box
+    pixels = np.flatnonzero(mask)
+    row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
+    return Box(row, column, 1, 1)

@@ -81,7 +81,7 @@ class Compositor:
     def _followed(self, defect: str, g: np.random.Generator) -> np.ndarray:
         """Return the real defects of a kind that one drawn defect follows, (K, C + 1, S, S)."""
         chosen = choose_exemplars(self._exemplars[defect], self._config.generation.exemplars, g)
-        return as_shown(chosen, self._product.scale, self._product.shape.colours)
+        return as_shown(chosen, self._product.scale, self._product.shape.colours, g)
 
     def sketch(self, spec: PairSpec, inputs: PlacementInputs) -> Attempt:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""

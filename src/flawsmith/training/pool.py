@@ -1,18 +1,19 @@
 """Training pairs: windows of real pictures with their masks, the regions to draw in and what the network is told."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from flawsmith.config.schema import Config
-from flawsmith.core.seeds import numpy_generator
+from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.augment import Pose, random_pose
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box, cut, grow, thickness, window_around
+from flawsmith.dataset.windows import EXEMPLAR, Box, aim, bounding_box, cut, grow, thickness, window_around
 from flawsmith.images.pixel_range import PixelRange
+from flawsmith.synthesis.task import Task
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Batch:
     @classmethod
     def erased(cls, image: Tensor, mask: Tensor, region: Tensor, ids: Tensor) -> "Batch":
         """Return windows of which the network is shown what lies outside the region, and nothing else."""
-        exemplars = image.new_zeros(len(image), 0, image.shape[1] + 1, *image.shape[2:])
+        exemplars = image.new_zeros(len(image), 0, image.shape[1] + 1, 1, 1)
         return cls(image, mask, region, ids, image * (1 - region), image.new_zeros(len(image)), torch.zeros_like(mask), exemplars)
 
     def to(self, device: torch.device) -> "Batch":
@@ -87,18 +88,25 @@ class Pool:
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
         return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
 
-    def preview(self, index: int, g: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-        """Return a normal window (C, H, W) in [-1, 1], a region (H, W), a real defect's shape in it and that defect's entry."""
+    def preview(self, index: int, seed: int) -> Task:
+        """Return a normal window with the shape of a real defect in it, as a task that depends on (seed, index) alone."""
+        g = numpy_generator(seed, "preview", index)
         kind = index % len(self.names)
         samples = self._defects[self.names[kind]]
-        mask = samples[g.integers(len(samples))].mask
+        number = int(g.integers(len(samples)))
+        mask = samples[number].mask
         assert mask is not None
-        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
+        top, left = window_around(aim(mask, self._window, g), self._window, mask.shape, g)
         shape = cut(mask, top, left, self._window)
         image = self._normals[g.integers(len(self._normals))]
         spot = Box(int(g.integers(image.shape[0])), int(g.integers(image.shape[1])), 1, 1)
         image = cut(image, *window_around(spot, self._window, image.shape[:2], g), self._window)
-        return self._scale.to_model(image, self._colours), grow(shape, 3), shape, kind + 1
+        normal = self._scale.to_model(image, self._colours)
+        task = Task(normal, grow(shape, 3), shape, kind + 1, derive(seed, "preview", index))
+        if not self._follows:
+            return task
+        exemplars = self._exemplars(kind + 1, number, lambda x: self._scale.to_model(x, self._colours), lambda x: x, g)
+        return replace(task, exemplars=exemplars, shown=True)
 
     def _row(self, g: np.random.Generator) -> tuple[np.ndarray | np.float32 | int, ...]:
         """Return one window, in the order of the fields of `Batch`."""
@@ -117,7 +125,7 @@ class Pool:
             number = int(g.integers(len(samples)))
             sample = samples[number]
             assert sample.mask is not None
-            top, left = window_around(_target(sample.mask, side, g), side, sample.mask.shape, g)
+            top, left = window_around(aim(sample.mask, side, g), side, sample.mask.shape, g)
             image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
             region = random_region(mask, g)
             if self._underneath:
@@ -127,7 +135,7 @@ class Pool:
         look, pose = self._look(g), random_pose(data.flips, data.rotations, g)
         image, mask, region = look(pose(image)), pose(mask)[None], pose(region).astype(np.float32)[None]
         if not self._follows:
-            exemplars = np.zeros((0, self._colours + 1, side, side), np.float32)
+            exemplars = np.zeros((0, self._colours + 1, 1, 1), np.float32)
             return image, mask.astype(np.float32), region, kind, image * (1 - region), np.float32(0), np.zeros_like(region), exemplars
         known = under is not None and bool(g.random() < SHOWN)
         background = look(pose(under)) if known and under is not None else image * (1 - region)
@@ -152,7 +160,7 @@ class Pool:
 
         Where there is no other, the defect itself in another light and, if it may be turned, another pose. None for normals.
         """
-        side = self._window
+        side = min(self._window, EXEMPLAR)
         shown = np.zeros((EXEMPLARS, self._colours + 1, side, side), np.float32)
         if kind == 0:
             return shown
@@ -165,7 +173,7 @@ class Pool:
         for row, i in zip(shown, g.permutation(len(others))[:count], strict=False):
             mask = others[i].mask
             assert mask is not None
-            top, left = window_around(_target(mask, side, g), side, mask.shape, g)
+            top, left = window_around(aim(mask, side, g), side, mask.shape, g)
             row[:-1], row[-1] = look(pose(cut(others[i].image, top, left, side))), pose(cut(mask, top, left, side))
         return shown
 
@@ -173,7 +181,7 @@ class Pool:
         """Return a real defect's mask, somewhere in a window (H, W) bool, to mask a normal with."""
         mask = self._shapes[g.integers(len(self._shapes))]
         assert mask is not None
-        top, left = window_around(_target(mask, self._window, g), self._window, mask.shape, g)
+        top, left = window_around(aim(mask, self._window, g), self._window, mask.shape, g)
         mask = cut(mask, top, left, self._window)
         return np.roll(mask, tuple(g.integers(-self._window // 4, self._window // 4, 2)), (0, 1))
 
@@ -197,16 +205,6 @@ def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
     dx = np.abs(columns - (box.left + (box.width - 1) / 2)) / (box.width / 2 + radius)
     shape = dy**2 + dx**2 <= 2 if g.random() < 0.5 else np.maximum(dy, dx) <= 1
     return shape | grow(mask, 1)
-
-
-def _target(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
-    """Return what a window should hold of a mask (H, W): the whole defect if it fits, else a random pixel of it."""
-    box = bounding_box(mask)
-    if box.side <= side * 0.9:
-        return box
-    pixels = np.flatnonzero(mask)
-    row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
-    return Box(row, column, 1, 1)
 
 
 def _specimen(sample: Sample) -> str:

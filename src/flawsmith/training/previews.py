@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from flawsmith.config.schema import Config
-from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.images.files import write_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
@@ -26,7 +25,7 @@ class Previews:
     def __init__(self, folder: Path, pool: Pool, seed: int, precision: str) -> None:
         self._folder = folder
         self._precision = precision
-        self._tasks = [Task(*pool.preview(i, numpy_generator(seed, "preview", i)), derive(seed, "preview", i)) for i in range(LAST)]
+        self._tasks = [pool.preview(i, seed) for i in range(LAST)]
 
     def draw(self, model: DualModel, average: MovingAverage, config: Config, step: int, last: bool = False) -> list[tuple[Task, Drawn]]:
         """Write FOLDER/step-NNNNNNN.png, drawn with the averaged weights, and return what was drawn; the model is left as it was.
