@@ -96,8 +96,10 @@ def tiny() -> Callable[..., Config]:
             "warmup": 2,
             "ema": 0.95,
             "log_every": 1,
+            "checkpoint_every": 250,
+            "preview_every": 500,
         },
-        "generation": {"steps": 2, "precision": "fp32"},
+        "generation": {"steps": 2, "guidance": 1.5, "precision": "fp32"},
     }
 
     def make(**groups: dict[str, Any]) -> Config:

@@ -21,8 +21,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "ema": 0.9995,
             "checkpoint_every": 2000,
             "init": "none",  # there is no base of this form
+            "preview_every": 500,
         },
-        "generation": {"steps": 20, "batch": 32},
+        "generation": {"steps": 20, "guidance": 1.5, "batch": 32},
     },
     "sd15": {  # one GPU and a Stable Diffusion 1.5 checkpoint: windows of the product at 512 px, 20 steps
         "model": {
@@ -43,6 +44,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "ema": 0.995,
             "latents": 1024,
             "checkpoint_every": 500,
+            "preview_every": 500,
         },
         "generation": {"steps": 20, "guidance": 2.0, "batch": 8, "detail": 0.0},  # a pretrained network knows fine structure
     },
@@ -80,6 +82,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "ema": 0.0,
             "precision": "fp32",
             "checkpoint_every": 500,
+            "preview_every": 500,
         },
         "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "detail": 0.0, "tinted": 0.0},
     },

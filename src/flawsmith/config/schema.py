@@ -117,16 +117,16 @@ class DiffusionConfig:
 class TrainingConfig:
     """The optimiser and what is saved while it runs."""
 
-    steps: int = key(4000, "optimiser steps at most; 0 = no limit, training.minutes ends it", ge=0)
-    minutes: float = key(12.0, "wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out", ge=0)
-    batch: int = key(8, "windows per step", ge=1)
+    steps: int = key(300, "optimiser steps at most; 0 = no limit, training.minutes ends it", ge=0)
+    minutes: float = key(5.0, "wall-clock minutes at most; 0 = no limit; the learning rate falls to zero as it runs out", ge=0)
+    batch: int = key(4, "windows per step", ge=1)
     pieces: int = key(1, "parts in which a batch goes through the network, one after the other: less memory", ge=1)
-    learning_rate: float = key(1e-3, "peak", gt=0)
-    warmup: int = key(50, "steps to the peak", ge=0)
+    learning_rate: float = key(3e-4, "peak", gt=0)
+    warmup: int = key(20, "steps to the peak", ge=0)
     decay: float = key(0.4, "last share of the training in which the learning rate falls to zero; 0 = it stays", ge=0, le=1)
     weight_decay: float = key(1e-2, "AdamW", ge=0)
     clip: float = key(1.0, "largest gradient norm; 0 = no limit", ge=0)
-    ema: float = key(0.995, "decay of the averaged weights that generation uses", ge=0, lt=1)
+    ema: float = key(0.99, "decay of the averaged weights that generation uses", ge=0, lt=1)
     latents: int = key(0, "with a backbone: windows that are encoded once and drawn from in all steps; 0 = new ones at every step", ge=0)
     checkpointing: bool = key(False, "compute inner values again for the gradients instead of keeping them: less memory, a third slower")
     optimiser: Literal["adamw", "adamw8bit"] = key("adamw", "adamw, or adamw8bit (bitsandbytes, on a GPU), whose own memory is a quarter")
@@ -134,8 +134,8 @@ class TrainingConfig:
         0.0, "GB of device memory to stay within: checkpointing, pieces and optimiser are chosen for it; 0 = as they are set", ge=0
     )
     precision: Literal["auto", "bf16", "fp32"] = key("auto", "bf16, fp32, or auto: the faster one, by timing a step when a run begins")
-    checkpoint_every: int = key(250, "steps between checkpoints", ge=1)
-    preview_every: int = key(500, "steps between pictures of fixed seeds, and once at the end; 0 = none", ge=0)
+    checkpoint_every: int = key(100, "steps between checkpoints", ge=1)
+    preview_every: int = key(100, "steps between pictures of fixed seeds, and once at the end; 0 = none", ge=0)
     log_every: int = key(10, "steps between rows of log.jsonl", ge=1)
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)
     tensorboard: bool = key(False, "also write RUN/tensorboard")
@@ -156,9 +156,9 @@ class TrainingConfig:
 class GenerationConfig:
     """How pairs are made."""
 
-    steps: int = key(12, "solver steps", ge=1)
+    steps: int = key(10, "solver steps", ge=1)
     sampler: str = key("dpmpp", "of diffusion/samplers: dpmpp (second order), ddim (first), pndm (the paper's), renoise (new noise)")
-    guidance: float = key(1.5, "classifier-free guidance scale; 1 = off", ge=0)
+    guidance: float = key(1.0, "classifier-free guidance scale; 1 = off", ge=0)
     batch: int = key(4, "pairs at a time", ge=1)
     compile: bool = key(False, "compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU")
     attempts: int = key(6, "tries per wanted pair before it counts as failed; 0 = no limit", ge=0)

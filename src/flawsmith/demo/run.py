@@ -23,8 +23,8 @@ from flawsmith.reports.sheets import write_sheet
 
 # Over the preset `tiny`: what the demo tells the configuration. The minutes bound a slow machine, the steps a fast one.
 DEMO_SETTINGS: dict[str, Any] = {
-    "training.steps": 2000,
-    "training.minutes": 7.5,
+    "training.steps": 250,
+    "training.minutes": 4.0,
 }
 # Over DEMO_SETTINGS, for --quick: enough to see that everything works, not enough for good pictures.
 QUICK_SETTINGS: dict[str, Any] = {
