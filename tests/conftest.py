@@ -99,7 +99,7 @@ def tiny() -> Callable[..., Config]:
             "checkpoint_every": 250,
             "preview_every": 500,
         },
-        "generation": {"steps": 2, "guidance": 1.5, "precision": "fp32"},
+        "generation": {"steps": 2, "guidance": 1.5, "free_shapes": 0.2, "precision": "fp32"},
     }
 
     def make(**groups: dict[str, Any]) -> Config:

@@ -185,7 +185,7 @@ class GenerationConfig:
         0.5, "share of defects in other colours than the few learned ones; grey and binarised pictures have none", ge=0, le=1
     )
     free_shapes: float = key(
-        0.2, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1
+        0.0, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1
     )
     composed_shapes: float = key(0.1, "share of proposed shapes that are two real ones joined", ge=0, le=1)
     max_windows: int = key(4, "a defect larger than a window is drawn on a canvas of at most this many windows a side; 0 = no limit", ge=0)
