@@ -133,3 +133,15 @@ def test_a_loss_that_is_not_a_number_ends_it(tmp_path: Path, monkeypatch: pytest
         words = ["-o", str(tmp_path / "run"), "--threads", "1", "--device", "cpu"]
         words += [word for setting in (*SMALL, "training.steps=9", "training.learning_rate=1e30") for word in ("--set", setting)]
         CliRunner().invoke(main, words, catch_exceptions=False)
+
+
+def test_a_training_can_begin_with_exported_weights(whole: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "weights.safetensors"
+    go("-o", whole, "--export", exported)
+    still = ("training.steps=1", "training.learning_rate=1e-12", "training.weight_decay=0", f"training.init={exported}")
+    go("-o", tmp_path / "run", settings=(*SMALL, *still))
+    go("-o", tmp_path / "run", "--export", tmp_path / "again.safetensors")
+    first, again = (load_weights(path)[0] for path in (exported, tmp_path / "again.safetensors"))
+    assert all(torch.allclose(first[name], again[name], atol=1e-6) for name in first)
+    fresh = base_model(load_weights(exported)[1], 0).state_dict()
+    assert not all(torch.allclose(first[name], fresh[name], atol=1e-3) for name in first), "random ones would not pass for them"

@@ -3,7 +3,8 @@
     python -m flawsmith.base.train -o RUN [--resume] [--minutes M] [--export FILE] [--device NAME] [--threads N] [--set KEY=VALUE ...]
 
 It learns from drawn episodes alone. Every window, time and noise of a step is drawn from (seed, step), so that a training that was stopped,
-by --minutes, Ctrl-C or SIGTERM, goes on to the bit on the same machine.
+by --minutes, Ctrl-C or SIGTERM, goes on to the bit on the same machine. With `--set training.init=base`, or a file of --export, a
+new training begins with weights that are there, and a fresh optimiser.
 """
 
 import json
@@ -31,6 +32,7 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.training.checkpoints import newest_checkpoint
 from flawsmith.training.ema import MovingAverage
 from flawsmith.training.episode_pool import EpisodePool
+from flawsmith.training.initial import BASE, NONE, start_from_base
 from flawsmith.training.objective import objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.precision import training_precision
@@ -40,6 +42,7 @@ from flawsmith.training.state import State
 
 SETTINGS = (  # what differs from the preset tiny
     *("training.steps=40000", "training.minutes=0", "training.batch=12", "training.learning_rate=0.0012", "training.warmup=300"),
+    "training.init=none",
     *("training.decay=0.25", "training.ema=0.999", "training.checkpoint_every=500", "training.keep=0", "training.log_every=50"),
 )
 WINDOWS = (64, 128)  # sides in pixels
@@ -53,6 +56,8 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     where = torch.device(choose_device(device))
     pool, held = EpisodePool(config.training.seed), EpisodePool(derive(config.training.seed, "held"))
     model = base_model(config.model, config.training.seed)
+    if (init := config.training.init) != NONE:
+        start_from_base(model, config.model, None if init == BASE else Path(init))
     precision: Any = training_precision(model, lambda count: pool.batch(0, WINDOWS[0], count), config, str(where)).name
     config = replace(config, training=replace(config.training, precision=precision))
     write_text(run / "config.yaml", dump(config))  # a timing may come out otherwise when the training goes on
