@@ -63,7 +63,14 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
     result = run("generate", "RUN", "-o", out, "--count", 4, *words, *more)
     assert result.exit_code == 0, result.output
     settings = ("generation.guidance=2", "quality.consistency=0.3")
-    assert generator.loaded == {"run": Path("RUN"), "device": "cpu", "threads": 2, "settings": settings, "backbone": "there"}
+    assert generator.loaded == {
+        "run": Path("RUN"),
+        "device": "cpu",
+        "threads": 2,
+        "settings": settings,
+        "backbone": "there",
+        "quiet": False,
+    }
     assert generator.asked == {
         "out": out,
         "count": 4,

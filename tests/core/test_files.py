@@ -5,7 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from flawsmith.core import files
 
@@ -119,3 +122,19 @@ def test_pieces_that_fail_leave_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no more"):
         files.write_pieces(path, pieces())
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]
+
+
+def test_the_same_tensors_are_the_same_bytes_whatever_order_their_header_came_in(tmp_path: Path) -> None:
+    tensors: dict[str, np.ndarray] = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.ones(3, np.uint8)}
+    metadata = {str(i): "x" * i for i in range(9)}
+    contents = {save(tensors, metadata=metadata) for _ in range(9)}
+    assert len(contents) > 1, "else there is nothing to set right"
+    path = tmp_path / "a.safetensors"
+    written = set()
+    for content in contents:
+        files.write_safetensors(path, content)
+        written.add(path.read_bytes())
+        with safe_open(path, framework="np") as file:
+            assert file.metadata() == metadata
+            assert all(np.array_equal(file.get_tensor(name), value) for name, value in tensors.items())
+    assert len(written) == 1

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.core.precision import Precision
 from flawsmith.generation import generator as module
+from flawsmith.generation.generator import load_generator
 from flawsmith.generation.output import Output
 from flawsmith.models.store import FORMAT
 from flawsmith.pairs.reason import Reason
@@ -284,9 +285,9 @@ def test_missing_normals_are_named_with_the_way_out(run_copy: Path, data8: Path,
 
 def test_a_run_that_is_not_there_or_not_finished(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="nothing: there is no such folder; make it with `flawsmith fit"):
-        load(tmp_path / "nothing", threads=1)
+        load_generator(tmp_path / "nothing", threads=1)
     with pytest.raises(RunError, match=r"model\.safetensors: is missing"):
-        load(tmp_path, threads=1)
+        load_generator(tmp_path, threads=1)
 
 
 def test_a_run_without_its_record_of_the_data_is_refused(run_copy: Path, tmp_path: Path) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_base import NETWORK
 
-from flawsmith.base import weights
-from flawsmith.base.weights import base_model, save_weights
-from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError, WeightsError
 from flawsmith.models.store import load_model
@@ -19,26 +17,13 @@ from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.unfitted import prepare_unfitted
 from flawsmith.workflows.generate import load_unfitted
 
-SMALL = {"width": 32, "depth": 1, "head_dim": 16, "pixels": 4, "saim_rank": 4, "token_dim": 32}
 LENIENT = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
 
 
 @pytest.fixture
 def config(tiny: Callable[..., Config]) -> Config:
     """The configuration of a small network that begins as the base."""
-    return tiny(model=SMALL, training={"init": "base"}, quality=LENIENT, generation={"exemplars": 2})
-
-
-@pytest.fixture
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
-    """The weights of a small base, in the place of those that ship."""
-    model = from_dict({"model": {**SMALL, "tokens": 2, "cells": 16}}).model
-    kept = dict(base_model(model, seed=5).state_dict())
-    g = torch.Generator().manual_seed(0)
-    kept = {name: (w + 0.1 * torch.randn(w.shape, generator=g)).half().float() for name, w in kept.items()}
-    monkeypatch.setattr(weights, "WEIGHTS", tmp_path / "base.safetensors")
-    save_weights(weights.WEIGHTS, kept, model, {})
-    return kept
+    return tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"exemplars": 2})
 
 
 def test_the_run_holds_the_base_s_weights_and_every_kind_begins_as_the_one_that_it_knows(
@@ -85,7 +70,7 @@ def test_the_run_goes_when_what_was_loaded_goes(base: dict[str, torch.Tensor], c
 
 def test_a_network_that_begins_at_random_is_refused(tiny: Callable[..., Config], data8: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"training\.init=none: this network begins with random weights; fit it first"):
-        prepare_unfitted(data8, tmp_path / "run", tiny(model=SMALL, training={"init": "none"}))
+        prepare_unfitted(data8, tmp_path / "run", tiny(model=NETWORK, training={"init": "none"}))
     assert not (tmp_path / "run").exists()
 
 
@@ -107,4 +92,4 @@ def test_a_network_of_another_form_is_refused(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(WeightsError, match=told):
-        prepare_unfitted(data8, tmp_path / "run", tiny(model={**SMALL, **model}, data={"window": 32, **data}, training={"init": "base"}))
+        prepare_unfitted(data8, tmp_path / "run", tiny(model={**NETWORK, **model}, data={"window": 32, **data}, training={"init": "base"}))

@@ -12,7 +12,7 @@ from torch import Tensor
 from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import WeightsError
-from flawsmith.core.files import write_bytes
+from flawsmith.core.files import write_safetensors
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
@@ -33,7 +33,7 @@ def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, fa
     """Write weights in 16 bits with the network's configuration and `facts` of the training in the file's header."""
     kept = {name: w.detach().cpu().to(torch.float16).contiguous() for name, w in weights.items()}
     model = {key: getattr(config, key) for key in ("cells", *FORM)}
-    write_bytes(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
+    write_safetensors(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
 
 
 def load_weights(path: Path | None = None) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:

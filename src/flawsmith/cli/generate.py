@@ -1,4 +1,4 @@
-"""`flawsmith generate RUN -o OUT --count N`."""
+"""`flawsmith generate RUN|DATA -o OUT --count N`."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from flawsmith.cli import options
 
 
 @click.command()
-@click.argument("run", type=options.path)
+@click.argument("run", type=options.path, metavar="RUN|DATA")
 @click.option("-o", "--output", "out", type=options.path, required=True, metavar="OUT", help="The folder for the pairs.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Accepted pairs to make; needed unless --plan is given.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Make only this defect; may be repeated.  [default: all]")
@@ -32,7 +32,7 @@ from flawsmith.cli import options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The same seed makes the same pairs.")
 @click.option("--start", type=click.IntRange(min=0), default=0, metavar="INDEX", help="Number of the first pair.  [default: 0]")
 @click.option("--backbone", default="", metavar="PATH", help="Where the pretrained network of the run lies now.  [default: where it lay]")
-@options.settings("one key of generation. or quality., such as generation.guidance=2")
+@options.settings("one key of generation. or quality., such as generation.guidance=2; for DATA data.split, too")
 @options.overwrite
 @click.option("--resume", is_flag=True, help="Make what OUT still lacks.")
 @options.device
@@ -67,13 +67,14 @@ def generate(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Make N new (picture, mask) pairs with the model in RUN; write them to OUT.
+    """Make N new (picture, mask) pairs with the model in RUN, or for the labelled pictures in DATA with nothing fitted; write them to OUT.
 
     Every pair is verified before it counts; rejected ones are made again. OUT/pairs.jsonl has a row for each attempt, OUT/report.html shows
     the pairs, what was rejected and why.
     """
     from flawsmith.config.resolve import override
     from flawsmith.config.schema import Config
+    from flawsmith.generation.origin import settable
 
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
@@ -82,11 +83,11 @@ def generate(
     if count is None and plan is None:
         raise click.UsageError("--count: is missing; say how many accepted pairs are wanted, or give a --plan.")
     # before the model is loaded, so that a misspelt key costs no wait
-    override(Config(), settings, ("generation", "quality"))
+    override(Config(), settings, settable(run))
     from flawsmith.workflows.terminal import has_pairs, require_pairs, show_pairs
 
     with options.resumable(lambda: has_pairs(out)):
-        generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone)
+        generator = fs.load(run, device=device, threads=threads, settings=settings, backbone=backbone, quiet=quiet or as_json)
         result = generator.generate(
             out,
             count,

@@ -38,11 +38,12 @@ def resolve(name: str | None = None, file: Path | None = None, settings: typing.
     return from_dict({**tree, "preset": name}, preset(name))
 
 
-def override(config: Config, settings: typing.Sequence[str], groups: typing.Sequence[str] = ()) -> Config:
-    """Return `config` with the `a.b=c` settings over it; with `groups`, only keys of those groups may be set."""
+def override(config: Config, settings: typing.Sequence[str], allowed: typing.Sequence[str] = ()) -> Config:
+    """Return `config` with the `a.b=c` settings over it; with `allowed`, only those keys, and keys of those groups, may be set."""
     for setting in settings:
-        if groups and setting.partition(".")[0].strip() not in groups:
-            raise ConfigError(f"--set {setting}: got a key that cannot change here, expected one of {', '.join(f'{g}.*' for g in groups)}.")
+        if allowed and not {setting.partition(".")[0].strip(), setting.partition("=")[0].strip()} & set(allowed):
+            expected = ", ".join(name if "." in name else f"{name}.*" for name in allowed)
+            raise ConfigError(f"--set {setting}: got a key that cannot change here, expected one of {expected}.")
     tree: dict[str, Any] = {}
     _apply(tree, settings)
     return from_dict(tree, config)

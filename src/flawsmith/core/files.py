@@ -16,7 +16,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     write_pieces(path, [content])
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write the pieces one after the other as `write_bytes` writes its content; one at a time is held."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = _temporary(path)
@@ -30,6 +30,17 @@ def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_safetensors(path: Path, content: bytes) -> None:
+    """Write a safetensors file's `content` with the keys of its header sorted.
+
+    The library writes them in another order in every process, so that the same tensors would have another hash.
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors are aligned to 8 bytes
+    write_pieces(path, [len(header).to_bytes(8, "little"), header, memoryview(content)[start:]])
 
 
 def write_text(path: Path, content: str) -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any, Protocol
 
-import diffusers
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -63,6 +62,8 @@ class Autoencoder:
     """
 
     def __init__(self, model: Any, colours: int, window: int, factor: int = 0) -> None:
+        from diffusers import AutoencoderKL  # takes seconds, which pixels do not need
+
         self.model = model.eval().requires_grad_(False)
         config = model.config
         blocks = config.block_out_channels if "block_out_channels" in config else config.encoder_block_out_channels
@@ -72,7 +73,7 @@ class Autoencoder:
         self._colours = colours
         cells = -(-window // self.factor)
         model.enable_slicing()
-        if isinstance(model, diffusers.AutoencoderKL):
+        if isinstance(model, AutoencoderKL):
             model.enable_tiling()
             model.tile_sample_min_size, model.tile_latent_min_size = cells * self._own, cells
         self._scale = float(config.get("scaling_factor") or 1.0)

@@ -123,10 +123,11 @@ class DualCells(nn.Module):
             tokens = [self.enter_exemplar(_tokens(clean).flatten(0, 1).index_select(0, shown.cells)) + where]
             streams = [Stream(EXEMPLAR, shown, self.modulate(self.time(_waves(clean.new_zeros(1), self.width))))]
             present = (shown.present & shown.real).unflatten(0, (-1, count)).flatten(1, 2)
+            kept = present[0] if len(present) == 1 and not present.is_meta else slice(None)  # one window needs no gaps
             for i, block in enumerate(self.blocks):
                 tokens, (k, v) = self._through(block, tokens, streams)
-                k, v = (y.unflatten(0, (-1, count)).flatten(1, 2) for y in (k, v))
-                recorded[i] = Read(k, v, present)
+                k, v = (y.unflatten(0, (-1, count)).flatten(1, 2)[:, kept] for y in (k, v))
+                recorded[i] = Read(k, v, present[:, kept])
         return Known(wide, own, shared, places, around, inside, recorded)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from flawsmith.config.resolve import from_dict, to_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_bytes
+from flawsmith.core.files import write_safetensors
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import load_trainable
@@ -38,7 +38,7 @@ def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: 
     kept = {name: w.detach().cpu().contiguous() for name, w in weights.items()}
     if base:
         kept = {name: w.half() if w.is_floating_point() else w for name, w in kept.items()}
-    write_bytes(path, save(kept, metadata=metadata))
+    write_safetensors(path, save(kept, metadata=metadata))
 
 
 def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Product]:

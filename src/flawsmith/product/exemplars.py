@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_bytes
+from flawsmith.core.files import write_safetensors
 from flawsmith.dataset.components import Component, centre, separate
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, cut, inside
@@ -95,7 +95,7 @@ def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
         tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
         tensors[f"{i}.shown"] = torch.from_numpy(np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown))
         rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border, "group": e.group})
-    write_bytes(path, save(tensors, metadata={"examples": json.dumps(rows)}))
+    write_safetensors(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
 
 def load_exemplars(path: Path) -> list[Exemplar]:

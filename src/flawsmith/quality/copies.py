@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from flawsmith.dataset.components import centre, whole
-from flawsmith.dataset.windows import bounding_box, cut
+from flawsmith.dataset.windows import bounding_box, cut, paste
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.exemplars import Exemplar
 
@@ -181,13 +181,9 @@ def _canvas(grey_crop: Crop, factor: float, n: int) -> _Canvas:
 
 def _centred(x: np.ndarray, n: int) -> np.ndarray:
     """Return x (h, w) in the middle of a square of side n, cut or filled with 0."""
-    for axis in (0, 1):
-        spare = n - x.shape[axis]
-        if spare < 0:
-            x = np.take(x, range(-spare // 2, -spare // 2 + n), axis)
-        else:
-            x = np.pad(x, [(spare // 2, spare - spare // 2) if i == axis else (0, 0) for i in (0, 1)])
-    return x
+    square = np.zeros((n, n), x.dtype)
+    paste(square, x, *(int((n - length) / 2) for length in x.shape))
+    return square
 
 
 def _placed(x: np.ndarray, poses: Sequence[int]) -> np.ndarray:

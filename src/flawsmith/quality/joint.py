@@ -75,7 +75,7 @@ def joint_width(real: Sequence[Measured], joint: Mapping[str, Rule]) -> tuple[fl
     """Return the width in deviations, and each real defect's excesses by score against the others' ranges (`Range.excess`)."""
     found: dict[int, dict[str, float]] = {}
     for defect, specimen in sorted({(one.defect, one.specimen) for one in real}):
-        rest = ranges([one for one in real if (one.defect, one.specimen) != (defect, specimen)], joint)
+        rest = ranges([one for one in real if (one.defect, one.specimen) != (defect, specimen)], joint, (defect,))
         for i, one in enumerate(real):
             if (one.defect, one.specimen) == (defect, specimen):
                 spans = {name: rest[defect, name] for name in one.scores if (defect, name) in rest}
@@ -94,8 +94,8 @@ def _without_outliers(real: Sequence[Measured], excesses: Sequence[Mapping[str, 
     return [one for one, excess in zip(real, worst, strict=True) if most == 0 or excess <= most]
 
 
-def ranges(real: Sequence[Measured], joint: Mapping[str, Rule]) -> dict[tuple[str, str], Range]:
-    """Return the range of each kind and score.
+def ranges(real: Sequence[Measured], joint: Mapping[str, Rule], kinds: Sequence[str] = ()) -> dict[tuple[str, str], Range]:
+    """Return the range of each kind, or of `kinds` alone, and score.
 
     The deviation is that of the kind's own values and, counted as BORROWED values, that within all kinds, and at least the rule's; few
     values have not shown their mean, which makes it larger by sqrt(1 + 1 / n). A kind with fewer than FEWEST values gets the range of all.
@@ -111,6 +111,8 @@ def ranges(real: Sequence[Measured], joint: Mapping[str, Rule]) -> dict[tuple[st
         freedom = sum(len(own) - 1 for own in values.values() if len(own) > 1)
         within = sum(inner) / freedom if freedom else rule.least**2
         for defect, own in values.items():
+            if kinds and defect not in kinds:
+                continue
             if len(own) < FEWEST:
                 if len(everything):
                     spread = max(float(everything.std()), rule.least)

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_bytes
+from flawsmith.core.files import write_safetensors
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.patch_novelty import Bank
 from flawsmith.quality.registry import Rule, rules
@@ -93,7 +93,7 @@ def save_limits(path: Path, limits: Limits) -> None:
     rows = {defect: {name: asdict(limit) for name, limit in own.items()} for defect, own in limits.kinds.items()}
     units = {name: bank.unit for name, bank in limits.references.items()}
     tensors = {f"{name}.{part}": np.ascontiguousarray(getattr(bank, part)) for name, bank in limits.references.items() for part in BANK}
-    write_bytes(path, save(tensors, metadata={"limits": json.dumps(rows), "units": json.dumps(units)}))
+    write_safetensors(path, save(tensors, metadata={"limits": json.dumps(rows), "units": json.dumps(units)}))
 
 
 def load_limits(path: Path) -> Limits:

@@ -34,10 +34,11 @@ READ = 1_000_000_000  # pixels of pictures and masks to read for a sheet or for 
 BANNER = ("normal", "generated", "its mask")
 
 
-def contact_sheet(cells: Sequence[tuple[str, Sequence[np.ndarray | None]]], banner: Sequence[str] = ()) -> np.ndarray:
+def contact_sheet(cells: Sequence[tuple[str, Sequence[np.ndarray | None]]], banner: Sequence[str] = (), heading: str = "") -> np.ndarray:
     """Return a sheet (H, W, 3) uint8 of cells: a title, and pictures (h, w, 3) uint8 side by side; None leaves a gap.
 
-    Every picture is fitted into a tile of one size; `banner` names the pictures of a cell, once at the top of each column.
+    Every picture is fitted into a tile of one size; `banner` names the pictures of a cell, once at the top of each column; `heading` is a
+    line above all.
     """
     if not cells:
         return _blank(2 * GAP + LINE, 400, "nothing to show")
@@ -47,12 +48,14 @@ def contact_sheet(cells: Sequence[tuple[str, Sequence[np.ndarray | None]]], bann
     cell_width, cell_height = most * (tile + GAP) - GAP + APART, LINE + tile + GAP
     columns = int(np.clip(WIDTH // cell_width, 1, len(cells)))
     lines = -(-len(cells) // columns)
-    head = LINE if banner else 0
+    top = LINE if heading else 0
+    head = top + (LINE if banner else 0)
     sheet = Image.new("RGB", (columns * cell_width - APART + 2 * GAP, head + lines * cell_height + GAP), PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=LETTERS)
+    draw.text((GAP, GAP // 2), shorten(heading, font, sheet.width - 2 * GAP), fill=INK, font=font)
     for column in range(columns):
         for index, name in enumerate(banner[:most]):
-            draw.text((column * cell_width + GAP + index * (tile + GAP), GAP // 2), name, fill=FAINT, font=font)
+            draw.text((column * cell_width + GAP + index * (tile + GAP), top + GAP // 2), name, fill=FAINT, font=font)
     for number, (title, pictures) in enumerate(cells):
         left, top = (number % columns) * cell_width + GAP, head + (number // columns) * cell_height
         draw.text((left, top + GAP // 2), shorten(title, font, cell_width - APART), fill=INK, font=font)
@@ -62,15 +65,15 @@ def contact_sheet(cells: Sequence[tuple[str, Sequence[np.ndarray | None]]], bann
     return np.asarray(sheet)
 
 
-def write_sheet(out: Path, limit: int = 48) -> Path:
-    """Write OUT/sheet.png with at most `limit` of the accepted pairs in OUT/pairs.jsonl, and return its path.
+def write_sheet(out: Path, limit: int = 48, heading: str = "") -> Path:
+    """Write OUT/sheet.png with at most `limit` of the accepted pairs in OUT/pairs.jsonl under a `heading`, and return its path.
 
     Where there are more, every defect has its share. Only what is shown of a picture stays in memory.
     """
     folder = PairFolder(out)
     cells = [_cell(folder, pair) for pair in choose(folder.present(folder.read()), limit)]
     from_noise = all(normal is None for _, (normal, *_) in cells)
-    sheet = contact_sheet([(title, pictures[from_noise:]) for title, pictures in cells], BANNER[from_noise:])
+    sheet = contact_sheet([(title, pictures[from_noise:]) for title, pictures in cells], BANNER[from_noise:], heading)
     path = out / "sheet.png"
     write_bytes(path, encode_picture(sheet, "PNG"))
     return path

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from flawsmith.base.weights import load_weights
+from flawsmith.config.resolve import preset
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.folders import prepare_output
@@ -15,6 +17,12 @@ from flawsmith.models.store import save_model
 from flawsmith.training.initial import initialise
 from flawsmith.training.prepare import prepare_training
 from flawsmith.training.run_folder import RUN, RunFolder
+
+
+def base_config() -> Config:
+    """Return the preset tiny with the base's own network. Raises WeightsError where the base is missing."""
+    _, network, _ = load_weights()
+    return replace(preset("tiny"), model=replace(network, cells=0))
 
 
 def prepare_unfitted(data: str | Path | Dataset, run: Path, config: Config) -> None:

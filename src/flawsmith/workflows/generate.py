@@ -1,13 +1,14 @@
-"""`flawsmith generate`: pairs from a RUN, then their contact sheet and report; or the plan of what would be made."""
+"""`flawsmith generate`: pairs from a RUN or labelled pictures, then their contact sheet and report; or the plan of what would be made."""
 
 import json
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from flawsmith.config.resolve import preset
+from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import ConfigError
@@ -17,6 +18,7 @@ from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, say, working
 from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.generator import Generator, Summary, load_generator
+from flawsmith.generation.origin import UNFITTED, is_fitted
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
 from flawsmith.pairs.folder import PAIRS
@@ -26,40 +28,67 @@ from flawsmith.reports.drawing import encode_picture
 from flawsmith.reports.html import write_run_report
 from flawsmith.reports.plans import PlanEntry, plan_sheet
 from flawsmith.reports.sheets import write_sheet
-from flawsmith.training.unfitted import prepare_unfitted
+from flawsmith.training.unfitted import base_config, prepare_unfitted
 
 SHOWN = 400  # planned pairs that plan.png shows: more would be too long a picture to open
 
 
-def load(run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = "") -> "LoadedRun":
-    """Return a RUN folder, ready to generate; `settings` are `generation.` and `quality.` keys such as "generation.guidance=2".
+def load(
+    run: str | Path, device: str = "auto", threads: int = 0, settings: Sequence[str] = (), backbone: str = "", quiet: bool = True
+) -> "LoadedRun":
+    """Return a RUN, or the base for a data folder of labelled pictures (`load_unfitted`), ready to generate.
 
-    backbone: where the pretrained network that the run was learned on lies now, if not where it did. Raises RunError for a folder that
-    is no run.
+    settings: `generation.` and `quality.` keys such as "generation.guidance=2", and for a data folder "data.split=third"; backbone: where
+    the pretrained network that a RUN was learned on lies now, if not where it did. Raises RunError for what is neither, and FlawsmithError
+    for bad data.
     """
-    return LoadedRun(load_generator(run, device, threads, settings, backbone))
+    if is_fitted(Path(run)):
+        return LoadedRun(load_generator(run, device, threads, settings, backbone))
+    if backbone:
+        raise ConfigError(f"--backbone: is about a RUN, and {run} is a data folder: the base that follows its pictures needs no other.")
+    return load_unfitted(run, None, device, threads, settings, quiet)
 
 
-def load_unfitted(data: str | Path | Dataset, config: Config | None = None, device: str = "auto", threads: int = 0) -> "LoadedRun":
+def load_unfitted(
+    data: str | Path | Dataset,
+    config: Config | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    settings: Sequence[str] = (),
+    quiet: bool = True,
+) -> "LoadedRun":
     """Return the base, ready to generate defects of the product in `data`, with nothing fitted: it follows the labelled examples.
 
-    Raises FlawsmithError for bad data and for a configuration whose network begins with random weights.
+    config: None = that of the base's own network; settings: as in `load`. Raises FlawsmithError for bad data and for a configuration
+    whose network begins with random weights.
     """
     use_threads(threads)
-    folder = TemporaryDirectory(prefix="flawsmith-")  # gone with what is returned
+    config = config or base_config()
+    override(config, settings, UNFITTED)  # a misspelt key is said before the work
+    of_data = [setting for setting in settings if setting.startswith("data.")]
+    folder = TemporaryDirectory(prefix="flawsmith-")
     run = Path(folder.name) / "run"
-    with working("looking at the product", quiet=False):
-        prepare_unfitted(data, run, config or preset("tiny"))
-    return LoadedRun(load_generator(run, device, threads), folder)
+    with working("looking at the product", quiet):
+        prepare_unfitted(data, run, override(config, of_data))
+    generator = load_generator(run, device, threads, [setting for setting in settings if setting not in of_data])
+    return LoadedRun(generator, Unfitted(data.root if isinstance(data, Dataset) else Path(data), folder))
+
+
+@dataclass(frozen=True)
+class Unfitted:
+    """What the base with nothing fitted is ready for."""
+
+    data: Path  # as it was named
+    folder: TemporaryDirectory[str]  # with a run of the base; it goes when this does
 
 
 class LoadedRun:
-    """What was learned of a product, ready to make pairs."""
+    """What is known of a product and a network that draws its defects, ready to make pairs."""
 
-    def __init__(self, generator: Generator, folder: TemporaryDirectory[str] | None = None) -> None:
-        """folder: where the run lies, if it goes when this does."""
+    def __init__(self, generator: Generator, unfitted: Unfitted | None = None) -> None:
+        """unfitted: where nothing was learned but what the product looks like."""
         self.generator = generator
-        self._folder = folder
+        self._unfitted = unfitted
 
     @property
     def config(self) -> Config:
@@ -101,9 +130,13 @@ class LoadedRun:
             return Summary(0, 0, 0, {})
         summary = self.generator.generate(out, request, overwrite, resume, quiet)
         start = time.monotonic()
-        facts = {"Model": f"{self.generator.run} ({self.generator.hash})", "Accepted": summary.accepted, "Seed": request.seed}
+        name = str(self.generator.run) if self._unfitted is None else "the base, nothing fitted"
+        facts: dict[str, Any] = {"Model": f"{name} ({self.generator.hash})"}
+        if self._unfitted is not None:
+            facts["Labelled pictures"] = self._unfitted.data
+        facts |= {"Accepted": summary.accepted, "Seed": request.seed}
         with working("drawing the sheet and the report", quiet):
-            write_sheet(out)
+            write_sheet(out, heading="" if self._unfitted is None else f"{self._unfitted.data}: {name}")
             write_run_report(out, self.generator.run, facts)
         summary.seconds["report"] = round(time.monotonic() - start, 3)
         if not quiet and (told := warning(self.generator.run)) is not None:

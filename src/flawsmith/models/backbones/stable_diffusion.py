@@ -15,7 +15,6 @@ from flawsmith.models.backbones.prompts import PromptTable, Templates
 from flawsmith.models.backbones.widening import Widening
 from flawsmith.models.codecs import Autoencoder
 from flawsmith.models.dual_model import Condition, DualModel
-from flawsmith.models.dual_unet import DualUNet
 from flawsmith.product.shape import ModelSpec
 
 INPAINTING = 9  # input channels of a network trained for inpainting: 4 of the picture, 1 of the region, 4 of the background
@@ -33,6 +32,8 @@ class StableModel(DualModel):
     tokens: PromptTable
 
     def __init__(self, config: ModelConfig, shape: ModelSpec, backbone: Backbone) -> None:
+        from flawsmith.models.dual_unet import DualUNet  # with diffusers, which takes seconds
+
         unet, branches = backbone.unet, 2 if config.dual else 1
         cells = config.cells or unet.config.sample_size
         codec = Autoencoder(backbone.vae, shape.colours, shape.window, max(1, shape.window // cells))

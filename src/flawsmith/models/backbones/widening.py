@@ -1,10 +1,14 @@
 """Extra channels into and out of a pretrained UNet, which a fresh module leaves as it was."""
 
+from typing import TYPE_CHECKING
+
 import torch
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from flawsmith.models.saim import zeroed_conv
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
 
 
 class Widening(nn.Module):
@@ -13,7 +17,7 @@ class Widening(nn.Module):
     The channels beyond the UNet's own enter through `enter`; what `leave` makes of the last features is appended to its output.
     """
 
-    def __init__(self, unet: UNet2DConditionModel, extra_in: int, extra_out: int) -> None:
+    def __init__(self, unet: "UNet2DConditionModel", extra_in: int, extra_out: int) -> None:
         super().__init__()
         first, last = unet.conv_in, unet.conv_out
         self._own = first.in_channels
