@@ -74,7 +74,7 @@ def generate(
     """
     from flawsmith.config.resolve import override
     from flawsmith.config.schema import Config
-    from flawsmith.generation.origin import settable
+    from flawsmith.workflows.terminal import settable
 
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import DataError
+from flawsmith.generation.origin import settable as settable  # for the command line, which imports no deeper layer
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED
 from flawsmith.reports.benefit import print_benefit
