@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flawsmith.benchmark.classifiers.views import main_box, place_of, poses, view
+from flawsmith.benchmark.classifiers.views import main_defect, place_of, poses, view
 from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Sample
+from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.pixel_range import PixelRange
 
 VALUES = PixelRange(0.0, 255.0, "uint8")
@@ -41,7 +42,7 @@ def test_the_largest_group_of_nearby_parts_is_looked_at() -> None:
     mask = np.zeros((100, 200), bool)
     mask[10:16, 10:16] = mask[10:16, 22:28] = True  # two parts of one defect, 6 pixels apart
     mask[60:68, 150:158] = True
-    box = main_box(mask)
+    box = bounding_box(main_defect(mask))
     assert (box.top, box.left, box.height, box.width) == (10, 10, 6, 18)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.components import components
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box, grow
+from flawsmith.dataset.windows import bounding_box, grow
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.metrics.features import rgb
@@ -26,18 +26,18 @@ def place_of(sample: Sample, whole: bool) -> tuple[float, float, float]:
         return height / 2, width / 2, float(max(height, width))
     if sample.mask is None or not sample.mask.any():
         raise DataError(f"{sample.source}: has no mask, so there is no place to look at; expected the mask of its defect.")
-    box = main_box(sample.mask)
+    box = bounding_box(main_defect(sample.mask))
     return box.top + box.height / 2, box.left + box.width / 2, float(min(max(LEAST, AROUND * box.side), max(height, width)))
 
 
-def main_box(mask: np.ndarray) -> Box:
-    """Return the box of the largest defect in a mask (H, W): the group of nearby parts with the most pixels."""
+def main_defect(mask: np.ndarray) -> np.ndarray:
+    """Return the largest defect in a non-empty mask (H, W) as (H, W) bool: the group of nearby parts with the most pixels."""
     best, most = mask, -1
     for group in components(grow(mask, JOINED)):
         members = group.mask(mask.shape) & mask
         if (count := int(members.sum())) > most:
             best, most = members, count
-    return bounding_box(best)
+    return best
 
 
 def view(
