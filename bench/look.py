@@ -22,7 +22,8 @@ they are the least that the judge can do:
 same             one half against the other: must be 0.5
 wide, thin       the same, the masks of one half 2 px wider, or 1 px thinner, as one labeller draws otherwise than another: should be 0.5
 flat             one half filled with its mean colour: must be near 1
-soft             one half blurred inside its masks (2 px): should be high
+soft             one half blurred inside its masks (2 px): should be high; of binarised products no more than outlines are left to see
+moved            one half cut out and pasted somewhere else in its own picture, as it is: high where defects belong to a structure
 learned          the real part against the few real defects that the generator learned from: what a generator that repeats them
                  exactly, in their own pictures, would get
 """
@@ -41,14 +42,16 @@ import numpy as np
 from machine import describe
 
 from flawsmith.benchmark.baselines.make import write_baseline
+from flawsmith.benchmark.classifiers.views import main_defect
 from flawsmith.benchmark.look.judge import Verdict, compare, halves
 from flawsmith.benchmark.look.windows import Eye, SeenDefect, ShownDefect, eye_for, shown_sample
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import DataError
 from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.components import Component, whole
 from flawsmith.dataset.sample import Dataset, Item, load_sample
 from flawsmith.dataset.splits import few_shot
-from flawsmith.dataset.windows import grow
+from flawsmith.dataset.windows import Box, grow
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.looking import Reference, look
@@ -58,6 +61,7 @@ from flawsmith.pairs.folder import PairFolder
 HALVES = 10  # random halves of a control
 WIDER = 2  # pixels
 BLUR = 2.0  # pixels, standard deviation
+PLACES = 20
 
 
 def main() -> None:
@@ -103,7 +107,8 @@ def _judged(out: Path, real: Sequence[SeenDefect], eye: Eye, reference: Referenc
     made = [eye.see(ShownDefect(p.id, p.defect, p.normal or p.id, folder.image(p), folder.mask(p))) for p in folder.accepted()]
     pairs = look(reference, out, seed)
     numbers = numbers_of(reference, pairs, seed)["all"]
-    nearest = [f"{pair.seen.defect}: {pair.values['copy_of']}" for pair in pairs]
+    # what is like none of the learned defects is a group of its own
+    nearest = [f"{pair.seen.defect}: {pair.values['copy_of'] if pair.values['copy'] else pair.seen.name}" for pair in pairs]
     result: dict[str, Any] = {}
     for name, groups in (("auroc", None), ("auroc_new", nearest)):
         try:
@@ -132,7 +137,7 @@ def _shown(verdict: Verdict, seed: int) -> dict[str, Any]:
 
 def _controls(unseen: Sequence[Item], learned: Sequence[Item], eye: Eye, seed: int) -> tuple[list[SeenDefect], dict[str, Any]]:
     """Return the real defects as seen, and what the judge makes of them where the answer is known."""
-    seen: dict[str, list[SeenDefect]] = {name: [] for name in ("same", "wide", "thin", "flat", "soft")}
+    seen: dict[str, list[SeenDefect]] = {name: [] for name in ("same", "wide", "thin", "flat", "soft", "moved")}
     for item in unseen:
         shown = shown_sample(load_sample(item))
         thin = cv2.erode(shown.mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -141,6 +146,7 @@ def _controls(unseen: Sequence[Item], learned: Sequence[Item], eye: Eye, seed: i
             "thin": replace(shown, mask=thin if thin.any() else shown.mask),
             "flat": shown.filled(np.broadcast_to(shown.image[shown.mask].mean(0), shown.image.shape)),
             "soft": shown.filled(cv2.GaussianBlur(shown.image, (0, 0), BLUR).reshape(shown.image.shape)),
+            "moved": _moved(shown, numpy_generator(seed, "moved", shown.kind, shown.name)),
         }
         seen["same"].append(eye.see(shown))
         for name, other in changed.items():
@@ -156,6 +162,18 @@ def _controls(unseen: Sequence[Item], learned: Sequence[Item], eye: Eye, seed: i
     except DataError as error:
         result["learned"] = {"value": None, "reason": str(error)}
     return real, result
+
+
+def _moved(shown: ShownDefect, g: np.random.Generator) -> ShownDefect:
+    """Return the picture with its defect once more, somewhere else, and that one's mask; of PLACES where it overlaps itself least."""
+    one = whole(main_defect(shown.mask))
+    box, size = one.box, shown.mask.shape
+    places = g.integers(0, [size[0] - box.height + 1, size[1] - box.width + 1], (PLACES, 2))
+    masks = [Component(Box(int(top), int(left), box.height, box.width), one.shape).mask(size) for top, left in places]
+    best = int(np.argmin([(mask & shown.mask).sum() for mask in masks]))
+    image = shown.image.copy()
+    image[masks[best]] = shown.image[one.mask(size)]
+    return replace(shown, image=image, mask=masks[best])
 
 
 def _half(real: Sequence[SeenDefect], others: Sequence[SeenDefect], seed: int, number: int) -> float:

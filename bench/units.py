@@ -13,6 +13,8 @@ own          share whose mean colour in the mask is nearer to the unit's, under 
 off          distance in RGB, in grey levels, of the change of the mean colour from that of defects drawn as they should be, of this kind
              on units of this colour: what is too weak or too strong has the unit's colour and is off, too
 
+on_others    share of all accepted pairs that are on red and yellow units, two thirds of the normals: less where checks refuse them there
+
 `truth` is the same for defects drawn as they should be on red and yellow units, which is the best that can be reached. Copy-paste and
 Poisson paste, `--pairs` of each kind, learn from the same pictures.
 """
@@ -194,6 +196,12 @@ def measured(found: Iterable[Change], labelled: dict[str, np.ndarray], right: Se
     }
 
 
+def judged(out: Path, labelled: dict[str, np.ndarray], right: Sequence[Change]) -> dict[str, Any]:
+    """Return the numbers of the docstring of a folder of pairs."""
+    found = list(pairs_in(out))
+    return {"on_others": round(len(found) / len(PairFolder(out).accepted()), 3)} | measured(found, labelled, right)
+
+
 def main() -> None:
     """Write the data folder, or print the measurement as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -211,11 +219,11 @@ def main() -> None:
     labelled = labelled_colours(args.data)
     right = list(truths())
     result = describe("cpu") | {"data": args.data.name, "truth": measured(right, labelled, right)}
-    result["pairs"] = {str(out): measured(pairs_in(out), labelled, right) for out in args.out}
+    result["pairs"] = {str(out): judged(out, labelled, right) for out in args.out}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("copy-paste", "poisson"):
             write_baseline(name, read(args.data), Path(folder) / name, args.pairs * len(KINDS), args.seed)
-            result["pairs"][name] = measured(pairs_in(Path(folder) / name), labelled, right)
+            result["pairs"][name] = judged(Path(folder) / name, labelled, right)
     print(json.dumps(result, indent=2))
 
 
