@@ -24,7 +24,7 @@ KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "score
 KEYS |= {"region", "model", "settings"}
 KEYS |= {"size", "severity", "defects"}
 LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.duplicate=1")
-PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons"}
+PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons", "follows"}
 
 
 class Pairs:

@@ -58,7 +58,7 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
     out = tmp_path / "out"
     words = ["--defect", "crack", "--defect", "spot", "--onto", "normals", "--region", "rect:10%,20%,30,40", "--seed", 5, "--start", 100]
     words += ["--place-map", "map.png", "--foreground", "objects", "--size", "20-60px", "--severity", "0.5-1.5", "--per-image", "1-3"]
-    words += ["--mix", "--pick-from", 9, "--backbone", "there"]
+    words += ["--mix", "--pick-from", 9, "--backbone", "there", "--like", "a.png,b.png", "--strength", "0.8"]
     more = ["--set", "generation.guidance=2", "--set", "quality.consistency=0.3", "--device", "cpu", "--threads", 2, "--overwrite"]
     result = run("generate", "RUN", "-o", out, "--count", 4, *words, *more)
     assert result.exit_code == 0, result.output
@@ -92,6 +92,8 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
         "resume": False,
         "quiet": False,
         "start": 100,
+        "like": "a.png,b.png",
+        "strength": 0.8,
     }
 
 
@@ -173,7 +175,9 @@ def test_a_bad_setting_is_refused_before_the_model_is_loaded(
     assert (result.exit_code, result.stderr, generator.loaded) == (2, f"flawsmith: {message}\n", {})
 
 
-@pytest.mark.parametrize("words", [["--free", "--onto", "normals"], ["--resume", "--overwrite"], ["--count", "0"], ["--pick-from", "-1"]])
+@pytest.mark.parametrize(
+    "words", [["--free", "--onto", "normals"], ["--resume", "--overwrite"], ["--count", "0"], ["--pick-from", "-1"], ["--strength", "1.5"]]
+)
 def test_what_does_not_go_together_is_refused(words: list[str], run: Callable[..., Any], generator: FakeGenerator, tmp_path: Path) -> None:
     assert run("generate", "RUN", "-o", tmp_path / "out", "--count", 1, *words).exit_code == 2
     assert generator.loaded == {}

@@ -19,8 +19,9 @@ from flawsmith.images.files import read_image, read_mask, write_image, write_mas
 from flawsmith.metrics.features import Offline
 from flawsmith.metrics.fid_kid import FEWEST_KID
 from flawsmith.metrics.ic_distance import MapDistance
-from flawsmith.metrics.looking import look, masks_by_kind, refer
+from flawsmith.metrics.looking import look, refer
 from flawsmith.metrics.measure import measure
+from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair, PlacedDefect
 from flawsmith.workflows.evaluate import evaluate
 
@@ -109,6 +110,20 @@ def test_pasted_real_defects_are_copies_of_what_was_learned_from(data8: Path, ma
     assert measure(items, out, small, learned=items[1:])["defects"]["blob"]["masks"]["copies"]["highest"] < found["highest"]
     lines = [item for item in items if item.defect == "line"]
     assert measure(items, out, small, learned=lines)["defects"]["blob"]["masks"]["copies"]["value"] is None
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_pairs_that_others_were_made_to_follow_are_originals_too(
+    told: bool, data8: Path, make_pairs: Callable, small: Any, tmp_path: Path
+) -> None:
+    liked, out = make_pairs(tmp_path / "liked", data8, 4), make_pairs(tmp_path / "out", data8, 4)  # the same pictures
+    follows = [str((liked / "test/blob/000002.png").resolve()), str(tmp_path / "gone.png"), "000.png"] if told else []
+    part = {"defect": "blob", "box": [0, 0, 1, 1], "follows": follows}
+    rewrite(out, lambda rows: [row | ({"defects": [part]} if row["id"] == "000002" else {}) for row in rows])
+    masks = [pair.values for pair in look(refer(items_of(data8), small, MapDistance(small)), out) if pair.seen.name == "000002"]
+    (values,) = masks
+    assert values["copied"] == told and (values["copy_of"] == follows[0] if told else values["copy"] < 0.6)
+    assert (values["patch_copy"] == 1) == told
 
 
 def test_background_and_agreement_are_against_the_rows_normal(data8: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from flawsmith.cli import options
 @click.option("--severity", default="1", show_default=True, metavar="S", help="Fainter below 1, stronger above; 0.7 or 0.5-1.5.")
 @click.option("--per-image", default="1", show_default=True, metavar="N", help="Defects in one picture: 2 or 1-3.")
 @click.option("--mix", is_flag=True, help="Let the kinds of defect in one picture differ (into the folder `combined`).")
+@click.option("--like", metavar="PICTURES", help="Follow the defects in these pictures: of pairs, or labelled ones; also folders, lists.")
+@click.option("--strength", type=click.FloatRange(0, 1), default=0.5, metavar="S", help="0: follow none; 1: one, closely.  [default: 0.5]")
 @click.option("--plan", type=options.path, metavar="FILE", help="JSON lines, one row per wanted pair; see --dry-run.")
 @click.option("--pick-from", type=click.IntRange(min=0), default=0, metavar="M", help="Make M pairs, keep the N that differ most; 0 = off.")
 @click.option("--dry-run", is_flag=True, help="Draw nothing: write OUT/plan.jsonl and OUT/plan.png, a sheet of outlines.")
@@ -53,6 +55,8 @@ def generate(
     severity: str,
     per_image: str,
     mix: bool,
+    like: str | None,
+    strength: float,
     plan: Path | None,
     pick_from: int,
     dry_run: bool,
@@ -105,6 +109,8 @@ def generate(
             severity=severity,
             per_image=per_image,
             mix=mix,
+            like=like,
+            strength=strength,
             plan=plan,
             pick_from=pick_from,
             seed=seed,

@@ -43,6 +43,11 @@ def formats() -> tuple[Format, ...]:
     return (*_ADDED.values(), *sorted(own.values(), key=lambda one: (one.name == "mvtec", one.name)))
 
 
+def recognised(path: Path) -> bool:
+    """Return whether an existing file or folder is in a format that there is."""
+    return any(one.recognise(path) for one in formats())
+
+
 @cache
 def _own() -> dict[str, Format]:
     """Return the formats of this package and of packages that name theirs as entry points."""

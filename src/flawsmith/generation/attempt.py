@@ -23,6 +23,7 @@ class DefectSite:
     placement: Placement
     within: np.ndarray | None  # (h, w) bool of the placement's window: where its centre may be; None for anywhere
     task: Task
+    follows: tuple[str, ...] = ()  # sources of the exemplars that the model is shown
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class DrawnDefect:
             None if self.tint is None else tuple(round(float(value), 4) for value in self.tint),
             self.verdict.scores,
             tuple(self.verdict.reasons),
+            site.follows,
         )
 
 

@@ -1,5 +1,6 @@
 """Defects placed, given to the model as tasks, and what it drew composited into pictures and verified."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut, paste
 from flawsmith.generation.attempt import Attempt, DefectSite, DrawnDefect
-from flawsmith.generation.following import as_shown, choose_exemplars
+from flawsmith.generation.following import Following, as_shown, choose_exemplars
 from flawsmith.generation.plan import DefectSpec, PairSpec
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
@@ -43,10 +44,18 @@ class Compositor:
     """What turns a defect that is asked for into a task for the model, and what the model drew into pixels of a picture."""
 
     def __init__(
-        self, model: DualModel, config: Config, product: Product, exemplars: dict[str, list[Exemplar]], verifier: Verifier
+        self,
+        model: DualModel,
+        config: Config,
+        product: Product,
+        exemplars: Mapping[str, Sequence[Exemplar]],
+        verifier: Verifier,
+        following: Following | None = None,
     ) -> None:
-        """exemplars: by defect."""
-        self._model, self._config, self._product, self._exemplars, self._verifier = model, config, product, exemplars, verifier
+        """exemplars: those learned from, by defect; following: None = these, as usual."""
+        self._model, self._config, self._product, self._verifier = model, config, product, verifier
+        self._following = following or Following()
+        self._exemplars = {**exemplars, **self._following.liked}
         self.levels = product.levels if config.generation.snap > 0 else None
 
     def begin(self, spec: PairSpec) -> Attempt:
@@ -65,23 +74,33 @@ class Compositor:
         g = numpy_generator(seed, "place")
         try:
             request = self._placement_request(attempt, spec, inputs, attempt.spec.normal)
-            found = place(attempt.image, self._exemplars[spec.defect], window, self._model.factor, self._config, g, request)
+            own, freedom = self._exemplars[spec.defect], self._following.freedom
+            found = place(attempt.image, own, window, self._model.factor, self._config, g, request, freedom)
         except NoRoomError as error:
             attempt.reasons.append(Reason("place", str(error)))
             return None
         height, width = found.region.shape
         normal = self._product.scale.to_model(cut(attempt.image, found.top, found.left, height, width), self._product.shape.colours)
-        free = spec.size is None and g.random() < self._config.generation.free_shapes
+        free = spec.size is None and g.random() < self._config.generation.free_shapes * freedom
         task = Task(normal, found.region, None if free else found.shape, entry, derive(seed, "draw"), spec.severity)
-        if self._model.follows:
-            task = replace(task, exemplars=self._followed(spec.defect, g), shown=True)
         within = None if request.within is None else cut(request.within, found.top, found.left, height, width)
-        return DefectSite(spec, found, within, task)
+        if not self._model.follows:
+            return DefectSite(spec, found, within, task)
+        chosen, shown = self._followed(spec.defect, found, g)
+        return DefectSite(spec, found, within, replace(task, exemplars=shown, shown=True), tuple(example.source for example in chosen))
 
-    def _followed(self, defect: str, g: np.random.Generator) -> np.ndarray:
-        """Return the real defects of a kind that one drawn defect follows, (K, C + 1, S, S)."""
-        chosen = choose_exemplars(self._exemplars[defect], self._config.generation.exemplars, g)
-        return as_shown(chosen, self._product.scale, self._product.shape.colours, g)
+    def _followed(self, defect: str, placement: Placement, g: np.random.Generator) -> tuple[list[Exemplar], np.ndarray | None]:
+        """Return the defects of a kind that one drawn defect follows, and what the model is shown of them, (K, C + 1, S, S).
+
+        With more than the usual strength the one whose shape was taken leads, and all are laid as that shape was.
+        """
+        following, own = self._following, self._exemplars[defect]
+        if following.share < 1 and g.random() >= following.share:
+            return [], None
+        closely = following.freedom < 1
+        chosen = choose_exemplars(own, following.count(self._config.generation.exemplars), g, placement.number if closely else None)
+        pose = placement.pose if closely else (0, False)
+        return chosen, as_shown(chosen, self._product.scale, self._product.shape.colours, g, pose)
 
     def sketch(self, spec: PairSpec, inputs: PlacementInputs) -> Attempt:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""

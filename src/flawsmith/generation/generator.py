@@ -24,9 +24,11 @@ from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.generation.attempt import Attempt
 from flawsmith.generation.compositor import Compositor
 from flawsmith.generation.fingerprint import Fingerprint
+from flawsmith.generation.liked import read_liked
 from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
+from flawsmith.images.channels import colour_count
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
 from flawsmith.pairs.folder import PAIRS, PairFolder
@@ -95,9 +97,9 @@ class Generator:
         self.config = _in(config, precision.name)
         self._device = str(next(model.parameters()).device.type)
         self.hash = content_hash(run / "model" / "model.safetensors")[:16]
+        self._limits, self._library = limits, library
         self.verifier = Verifier(product, limits, library, config.quality, config.generation.feather)
-        examples = {name: [e for e in library if e.defect == name] for name in product.shape.defects}
-        self.compositor = Compositor(model, config, product, examples, self.verifier)
+        self._compositors: dict[str, Compositor] = {}  # by what is followed
         self._learned = [run / "model" / f"{name}.safetensors" for name in ("exemplars", "limits")]
 
     def generate(self, out: Path, request: Request, overwrite: bool = False, resume: bool = False, quiet: bool = False) -> Summary:
@@ -118,7 +120,7 @@ class Generator:
             self._keep_precision(out, job)
         if not quiet:
             say(f"generate in {self.precision}.")
-        fingerprint = Fingerprint(self.config, self._learned, job.placement)
+        fingerprint = Fingerprint(self.config, self._learned, job.placement, job.following)
         output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
         done = output.resume(quiet) if resume else set()
         if not resume:
@@ -146,24 +148,25 @@ class Generator:
     def prepare(self, request: Request, quiet: bool = True) -> PreparedRequest:
         """Return the request, checked as a whole; raises FlawsmithError for the first thing in it that cannot be done."""
         with working("checking normals, regions and masks", quiet):
-            return prepare_request(request, self.product, self._own_normals)
+            return prepare_request(request, self.product, self._own_normals, self._read_liked if self.model.follows else None)
 
     def sketch(self, job: PreparedRequest, index: int) -> Attempt:
         """Return the first attempt at a pair with the proposed shapes in the place of drawn defects, for a look at the plan."""
-        return self.compositor.sketch(job.plan(index, 0), job.placement)
+        return self._compositor(job).sketch(job.plan(index, 0), job.placement)
 
     def _run(self, job: PreparedRequest, output: Output, indexes: Sequence[int], quiet: bool) -> Summary:
         """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch."""
         clock = dict.fromkeys(("data", "model", "decode", "write"), 0.0)
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
+        compositor = self._compositor(job)
         queue, turn = deque((i, 0) for i in indexes), deque(indexes)
         waiting: dict[int, Attempt] = {}
         batch = 1 if self._device == "cpu" else self.config.generation.batch  # a CPU draws one at a time: hold one picture
         with progress("generate", len(queue), quiet) as advance:
             while turn:
                 specs = [job.plan(*queue.popleft()) for _ in range(min(batch, len(queue)))]
-                waiting |= {attempt.spec.index: attempt for attempt in self._make(specs, job.placement, clock)}
+                waiting |= {attempt.spec.index: attempt for attempt in self._make(specs, compositor, job.placement, clock)}
                 while turn and turn[0] in waiting:
                     attempt = waiting.pop(turn[0])
                     with _timed(clock, "write"):
@@ -178,19 +181,40 @@ class Generator:
         seconds = {name: round(value, 3) for name, value in clock.items()}
         return Summary(counts[ACCEPTED], counts[REJECTED], counts[FAILED], dict(reasons), seconds)
 
-    def _make(self, specs: Sequence[PairSpec], placement: PlacementInputs, clock: dict[str, float]) -> list[Attempt]:
+    def _make(
+        self, specs: Sequence[PairSpec], compositor: Compositor, placement: PlacementInputs, clock: dict[str, float]
+    ) -> list[Attempt]:
         """Return the attempts, their defects drawn one after the other: the second of all after the first of all."""
         with _timed(clock, "data"):
-            attempts = [self.compositor.begin(spec) for spec in specs]
+            attempts = [compositor.begin(spec) for spec in specs]
         while going := [attempt for attempt in attempts if attempt.open]:
             with _timed(clock, "data"):
-                sites = [(attempt, site) for attempt in going if (site := self.compositor.propose(attempt, placement)) is not None]
+                sites = [(attempt, site) for attempt in going if (site := compositor.propose(attempt, placement)) is not None]
             with _timed(clock, "model"):
-                drawn = draw(self.model, [site.task for _, site in sites], self.config, self.precision.name, self.compositor.levels)
+                drawn = draw(self.model, [site.task for _, site in sites], self.config, self.precision.name, compositor.levels)
             with _timed(clock, "decode"):
                 for (attempt, site), window in zip(sites, drawn, strict=True):
-                    self.compositor.finish(attempt, site, window)
+                    compositor.finish(attempt, site, window)
         return attempts
+
+    def _compositor(self, job: PreparedRequest) -> Compositor:
+        """Return what places and composites the defects of a job."""
+        key = repr(job.following.digest)
+        if key not in self._compositors:
+            exemplars = {name: [e for e in self._library if e.defect == name] for name in self.product.shape.defects}
+            verifier, liked, quality = self.verifier, job.following.liked, self.config.quality
+            if liked:
+                verifier = Verifier(self.product, self._limits, self._library, quality, self.config.generation.feather, liked)
+            self._compositors = {key: Compositor(self.model, self.config, self.product, exemplars, verifier, job.following)}
+        return self._compositors[key]
+
+    def _read_liked(self, pictures: Sequence[Path], normals: Sequence[Path]) -> list[Exemplar]:
+        """Return the defects in pictures to follow; normals: what is drawn onto."""
+        record = read_record(self.run)
+        root = Path(record["root"])
+        own = [root / row["image"] for rows in (record["normals"], *record["defects"].values()) for row in rows]
+        colours = {self.product.shape.colours, *(colour_count(e.image.shape[2]) for e in self._library)}
+        return read_liked(pictures, root, self.product, colours, [*normals, *(path for path in own if path.is_file())])
 
     def _own_normals(self) -> list[Path]:
         record = read_record(self.run)
@@ -209,7 +233,7 @@ def _in(config: Config, precision: Any) -> Config:
 def _settings_of(pair: Pair, config: Config, learned: Sequence[Path], job: PreparedRequest) -> str | None:
     """Return the settings that a row would have if it were drawn with `config` now; None where the plan has no such pair."""
     try:
-        return Fingerprint(config, learned, job.placement).of(job.plan(int(pair.id), pair.attempt))
+        return Fingerprint(config, learned, job.placement, job.following).of(job.plan(int(pair.id), pair.attempt))
     except IndexError:
         return None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from flawsmith.core.errors import RunError
 from flawsmith.core.folders import read_marker
 from flawsmith.core.paths import stored
-from flawsmith.formats.registry import formats
+from flawsmith.formats.registry import recognised
 
 MODEL = Path("model", "model.safetensors")  # in a RUN
 FITTED = ("generation", "quality")  # groups and keys of the configuration that --set may change
@@ -22,7 +22,7 @@ def is_fitted(path: Path) -> bool:
             f"{path}: there is no such folder; expected a RUN, which `flawsmith fit DATA -o {path}` makes, or a data folder of labelled "
             "pictures, which the base follows with nothing fitted."
         )
-    if any(one.recognise(path) for one in formats()):
+    if recognised(path):
         return False
     raise RunError(
         f"{path}: is neither a RUN (it has no {MODEL.as_posix()}; `flawsmith fit DATA -o RUN` makes one) nor a data folder in a known "

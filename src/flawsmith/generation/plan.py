@@ -165,13 +165,13 @@ def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> l
     return names
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a folder, sorted; raises DataError when there are none."""
+def list_pictures(folder: Path, option: str = "--onto", what: str = "of good parts") -> list[Path]:
+    """Return the pictures in the folder that an option names, sorted; raises DataError when there are none."""
     if not folder.is_dir():
-        raise DataError(f"--onto {folder}: there is no such folder; expected one with pictures of good parts.")
+        raise DataError(f"{option} {folder}: there is no such folder; expected one with pictures {what}.")
     files = [path for path in entries(folder) if path.is_file() and type_of(path) is not None]
     if not files:
-        raise DataError(f"--onto {folder}: there are no pictures in it (PNG, JPEG, BMP or TIFF).")
+        raise DataError(f"{option} {folder}: there are no pictures in it (PNG, JPEG, BMP or TIFF).")
     return files
 
 

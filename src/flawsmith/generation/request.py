@@ -6,15 +6,16 @@ from pathlib import Path
 
 from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.folders import check_output
+from flawsmith.generation.following import USUAL, Following
+from flawsmith.generation.liked import Name, named_pictures
 from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
 from flawsmith.pairs.folder import PAIRS
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
 from flawsmith.placement.shapes import parse_size
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
-
-Name = str | Path
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Request:
     pick_from: int = 0  # make this many accepted pairs and keep the `count` most different ones; 0 = off
     seed: int = 0
     start: int = 0  # number of the first pair
+    like: Name | Sequence[Name] | None = None  # pictures, folders, lists: defects to follow instead of those learned from
+    strength: float = USUAL  # 0: the kind alone, no exemplar; USUAL: several exemplars; 1: one exemplar, in its own shape
 
     def inputs(self) -> list[Path]:
         """Return the files and folders it names, which no output may overwrite."""
@@ -52,6 +55,7 @@ class PreparedRequest:
     placement: PlacementInputs
     normals: list[Path]
     inputs: list[Path]  # the files and folders it names
+    following: Following
 
     def check_output(self, out: Path, overwrite: bool) -> None:
         """Raise OutputExistsError unless `out` may be written to, and holds none of what the request names."""
@@ -59,11 +63,32 @@ class PreparedRequest:
         check_output(out, PAIRS, overwrite, [*self.normals, *self.inputs, *masks])
 
 
-def prepare_request(request: Request, product: Product, own_normals: Callable[[], list[Path]]) -> PreparedRequest:
-    """Return the job of a request; raises FlawsmithError for the first thing in it that cannot be done."""
+def prepare_request(
+    request: Request,
+    product: Product,
+    own_normals: Callable[[], list[Path]],
+    read: Callable[[list[Path], list[Path]], list[Exemplar]] | None = None,
+) -> PreparedRequest:
+    """Return the job of a request; raises FlawsmithError for the first thing in it that cannot be done.
+
+    own_normals: returns those learned from; read: returns the defects in pictures to follow, given with the normals that are drawn onto;
+    None where the network follows no exemplars.
+    """
     _check_together(request)
+    if read is None and (request.like is not None or request.strength != USUAL):
+        told = "--like" if request.like is not None else "--strength"
+        raise ConfigError(f"{told}: this model is on a model.backbone, which follows no exemplars; leave it out, or fit without one.")
     defects = choose_defects(product.shape.defects, request.defect)
     normals = [] if request.free else list_pictures(Path(request.onto)) if request.onto else own_normals()
+    pictures = [] if request.like is None else named_pictures(request.like)
+    liked: dict[str, list[Exemplar]] = {}
+    for exemplar in read(pictures, normals) if read is not None and pictures else []:
+        if exemplar.defect in defects:
+            liked.setdefault(exemplar.defect, []).append(exemplar)
+    if pictures and not liked:
+        raise ConfigError(f"--like {request.like}: shows none of the defects that --defect names, {', '.join(defects)}.")
+    if request.defect is None and request.plan is None and liked:
+        defects = [name for name in defects if name in liked]
     plan: Plan
     if request.plan is not None:
         plan = rows = PlanFile(Path(request.plan), defects, normals, request.seed)
@@ -82,18 +107,22 @@ def prepare_request(request: Request, product: Product, own_normals: Callable[[]
     places = PlaceMap(Path(request.place_map), normals) if request.place_map else None
     folder = Path(request.foreground) if request.foreground else None
     placement = PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals))
-    return PreparedRequest(plan, indexes, placement, normals, request.inputs())
+    following = Following(request.strength, liked)
+    return PreparedRequest(plan, indexes, placement, normals, [*request.inputs(), *pictures], following)
 
 
 def _check_together(request: Request) -> None:
     """Raise ConfigError for options that do not go together."""
     graded = parse_severity(request.severity) != (1, 1)
     several = parse_per_image(request.per_image)
+    if not 0 <= request.strength <= 1:
+        raise ConfigError(f"--strength {request.strength}: expected a number from 0 (the kind alone) to 1 (close to one exemplar).")
     where = {"--region": request.region, "--place-map": request.place_map, "--foreground": request.foreground, "--size": request.size}
     if request.free:
         given = [name for name, value in where.items() if value is not None]
         given += ["--onto"] * (request.onto is not None)
         given += ["--severity"] * graded + ["--per-image"] * (several != (1, 1)) + ["--mix"] * request.mix
+        given += ["--like"] * (request.like is not None) + ["--strength"] * (request.strength != USUAL)
         if given:
             raise ConfigError(f"{given[0]}: is about defects on a normal; it does not go with --free, which makes the whole from noise.")
     if request.plan is None:

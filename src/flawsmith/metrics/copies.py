@@ -8,7 +8,7 @@ from flawsmith.quality.copies import closest
 
 
 def nearest_known(pair: PairView) -> dict[str, Any]:
-    """Return the greatest similarity, 0 to 1, of a pair's defects to a real one of their kind, whose it is, and whether any is a copy.
+    """Return the greatest similarity, 0 to 1, of a pair's defects to known ones of their kind, whose it is, and whether any is a copy.
 
     None, and no copy, where there is no real defect of its kinds.
     """
@@ -17,10 +17,10 @@ def nearest_known(pair: PairView) -> dict[str, Any]:
     for kind, crop in pair.crops:
         if (known := pair.known.get(kind)) is None:
             continue
-        alike, index = closest(crop, known.crops)
+        alike, index = closest(crop, (*known.crops, *known.followed))
         copied |= alike > known.limit
         if best is None or alike > best[0]:
-            best = alike, known.names[index]
+            best = alike, (*known.names, *known.followed_names)[index]
     alike_to = (None, None) if best is None else best
     return {"copy": alike_to[0], "copy_of": alike_to[1], "copied": copied}
 

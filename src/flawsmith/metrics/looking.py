@@ -1,7 +1,8 @@
 """Looking at the two sides of an evaluation: each picture is read once, and what the metrics need of it is kept."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flawsmith.compositing.change import change_map
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.sample import Item, Sample, load_sample
+from flawsmith.generation.liked import Labels
 from flawsmith.images.files import bit_depth, read_image
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.metrics.features import Extractor, rgb, squeeze
@@ -22,6 +24,7 @@ from flawsmith.metrics.registry import metrics
 from flawsmith.metrics.sides import DefectWindow, Judge, Known, PairView, Seen, SeenPair
 from flawsmith.metrics.variety import MOST
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
 from flawsmith.product.learn import learn_range
 from flawsmith.quality.copies import Crop, copy_threshold, grey_crop, leave_one_out
@@ -79,6 +82,7 @@ def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None
     depth = 16 if reference.scale.dtype == "uint16" else 8
     look_at = _Looking(reference.extractor, reference.perceptual, reference.scale, reference.sides)
     measured = [metric.per_pair for metric in metrics() if metric.per_pair is not None]
+    reference = replace(reference, known=_with_followed(reference.known, pairs, look_at))
     normals: dict[Path, np.ndarray] = {}  # what the judge marks on them
     kept = _kept([(pair.id, pair.defect) for pair in pairs], seed)
     found = []
@@ -96,23 +100,6 @@ def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None
             values |= measure(view)
         found.append(SeenPair(seen, values))
         tick()
-    return found
-
-
-def masks_by_kind(pair: Pair, whole: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    """Return the masks (H, W) bool of a pair by kind: the whole one, or where there are several defects what is in each's box."""
-    placed = pair.placed()
-    if len(placed) < 2:
-        return [(placed[0].defect if placed else pair.defect, whole)]
-    found = []
-    for defect in placed:
-        box = defect.box
-        assert box is not None
-        mask = np.zeros_like(whole)
-        inside = slice(box.top, box.top + box.height), slice(box.left, box.left + box.width)
-        mask[inside] = whole[inside]
-        if mask.any():
-            found.append((defect.defect, mask))
     return found
 
 
@@ -220,6 +207,21 @@ def _kept(named: Sequence[tuple[str, str]], seed: int) -> set[str]:
         chosen = numpy_generator(seed, "distances", kind).permutation(len(mine))[:MOST]
         kept |= {mine[i] for i in chosen}
     return kept
+
+
+def _with_followed(known: dict[str, Known], pairs: Sequence[Pair], look_at: _Looking) -> dict[str, Known]:
+    """Return what is known with the defects that the pairs were made to follow (`--like`), as far as they are still there."""
+    named = {name for pair in pairs for placed in pair.defects for name in placed.follows if Path(name).is_absolute()}
+    crops: dict[str, list[tuple[Crop, str]]] = {}
+    labels = Labels()
+    for path in sorted(named):
+        with suppress(DataError):
+            for sample in labels.samples(Path(path)):
+                assert sample.mask is not None
+                for kind, crop in look_at.crops(sample, [(sample.defect, sample.mask)]):
+                    crops.setdefault(kind, []).append((crop, path))
+    more = {kind: tuple(zip(*found, strict=True)) for kind, found in crops.items() if kind in known}
+    return known | {kind: replace(known[kind], followed=own, followed_names=names) for kind, (own, names) in more.items()}
 
 
 def _known(items: Sequence[Item], look_at: _Looking) -> dict[str, Known]:

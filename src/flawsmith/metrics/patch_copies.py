@@ -1,5 +1,6 @@
 """How much of a generated defect is put together from pieces of real ones, beside what real ones have in common."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -7,13 +8,14 @@ import numpy as np
 
 from flawsmith.metrics.registry import MASKS, Column, Metric, Number, missing, number, register
 from flawsmith.metrics.sides import Known, PairView, Sides
+from flawsmith.quality.copies import Crop
 from flawsmith.quality.patch_copies import patch_copy_rate
 
 MOST = 24  # real defects of a kind that pieces are looked for in, and whose own rate is measured; spread evenly over them
 
 
 def patch_copies(pair: PairView) -> dict[str, Any]:
-    """Return the mean share, 0 to 1, of the pixels of a pair's defects that are found, shifted, in a real defect of their kind.
+    """Return the mean share, 0 to 1, of the pixels of a pair's defects that are found, shifted, in a real or followed one of their kind.
 
     "patch_copy_of_real" is the same of the real defects of these kinds among each other. None where no defect has a pattern, or none of
     its kind is known.
@@ -22,7 +24,8 @@ def patch_copies(pair: PairView) -> dict[str, Any]:
     for kind, crop in pair.crops:
         if (known := pair.known.get(kind)) is None:
             continue
-        if (rate := patch_copy_rate(crop, [known.crops[i] for i in _spread(known)])) is not None:
+        followed = [known.followed[i] for i in _spread(known.followed)]
+        if (rate := patch_copy_rate(crop, [*(known.crops[i] for i in _spread(known.crops)), *followed])) is not None:
             rates.append(rate)
             among_real.append(known.shared("patch copies", partial(rate_among, known)))
     own = [rate for rate in among_real if rate is not None]
@@ -31,7 +34,7 @@ def patch_copies(pair: PairView) -> dict[str, Any]:
 
 def rate_among(known: Known) -> float | None:
     """Return the mean share, 0 to 1, of real defects' pixels that are found in one of another specimen; None where that cannot be told."""
-    chosen = _spread(known)
+    chosen = _spread(known.crops)
     rates = []
     for i in chosen:
         others = [known.crops[j] for j in chosen if known.specimens[j] != known.specimens[i]]
@@ -40,9 +43,8 @@ def rate_among(known: Known) -> float | None:
     return float(np.mean(rates)) if rates else None
 
 
-def _spread(known: Known) -> list[int]:
-    count = len(known.crops)
-    return [int(i) for i in np.linspace(0, count - 1, min(MOST, count)).round()]
+def _spread(crops: Sequence[Crop]) -> list[int]:
+    return [int(i) for i in np.linspace(0, len(crops) - 1, min(MOST, len(crops))).round()]
 
 
 def _compute(sides: Sides) -> Number:

@@ -57,6 +57,8 @@ class Known:
     names: tuple[str, ...]  # files
     specimens: tuple[str, ...]  # the physical part that each is on: its group, or its file
     limit: float  # similarity, 0 to 1, above which a defect counts as a copy
+    followed: tuple[Crop, ...] = ()  # others that pairs were made to follow: no copies of them either
+    followed_names: tuple[str, ...] = ()  # their files
     _shared: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def shared(self, name: str, make: Callable[[], T]) -> T:

@@ -25,6 +25,7 @@ class PlacedDefect:
     tint: tuple[float, ...] | None = None  # (C,) by how much its colours were shifted, shares of the value range
     scores: Mapping[str, float] = field(default_factory=dict)  # by name
     reasons: tuple[Reason, ...] = ()  # why it does not count
+    follows: tuple[str, ...] = ()  # the defects it follows: names of pictures learned from, and whole paths of others (`--like`)
     more: Mapping[str, Any] = field(default_factory=dict)  # keys of a row that this version does not know
 
 
@@ -169,6 +170,7 @@ _PLACED: Mapping[str, Callable[[Any], Any]] = {
     "tint": _or_none(_tuple_of(_NUMBER)),
     "scores": _of(dict),
     "reasons": _REASONS,
+    "follows": _tuple_of(_TEXT),
 }
 _PAIR: Mapping[str, Callable[[Any], Any]] = {
     "id": _TEXT,

@@ -20,8 +20,10 @@ class Placement:
     left: int
     region: np.ndarray  # (H, W) bool: where the model may draw, inside the canvas
     shape: np.ndarray  # (H, W) bool: the proposed defect, inside the region
-    source: str  # the real defect whose shape was taken
+    source: str  # the defect whose shape was taken
     side: float | None  # the longer side asked for in pixels, where a size was asked for
+    number: int = 0  # of that defect among the examples
+    pose: tuple[int, bool] = (0, False)  # in which it was taken: quarter turns, after mirroring
 
 
 def on_canvas(

@@ -1,6 +1,7 @@
 """Where the next defect goes: shaped like a real defect, placed where real ones occur or where the surroundings look like its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from flawsmith.placement.shapes import propose
 from flawsmith.product.exemplars import Exemplar
 
 CALM = 0.3  # of the usual changes of a shape, where its ends must meet the edges around
+LITTLE = 0.2  # the same, of a shape without freedom
 APART = 8  # pixels at least between two defects put into one picture
 CUT_OFF = 0.1  # share of a shape that may lie beyond where the defect's pixels may be
 
@@ -43,22 +45,23 @@ def place(
     config: Config,
     g: np.random.Generator,
     wish: PlacementRequest | None = None,
+    freedom: float = 1.0,
 ) -> Placement:
     """Return a canvas of `image` (H, W, C) and a region in it for one of `examples` (all of one defect).
 
     A real defect's shape is taken, turned, scaled and bent a little, now and then joined with another; with generation.placement
     "context" it goes to the candidate place whose surroundings look most like that defect's own, with "position" to where real ones
     were, with "uniform" anywhere. In binarised pictures a defect that finds no such place gives way to another one. The canvas is a
-    window, or for a larger defect as many pixels as it needs, in multiples of `factor`. Raises DataError where the wishes leave no
-    place.
+    window, or for a larger defect as many pixels as it needs, in multiples of `factor`. freedom: from 1 to 0, where shapes are changed by
+    LITTLE of the usual and never joined. Raises DataError where the wishes leave no place.
     """
     wish = wish or PlacementRequest()
     choosy = wish.binarised and config.generation.placement == "context" and wish.region is None and wish.likely is None
     count = len(examples) if choosy else 1
     for i in g.choice(len(examples), size=count, replace=False, p=_chances(examples)):
-        placed = _place(image, examples[int(i)], examples, window, factor, config, g, wish, choosy)
+        placed = _place(image, examples[int(i)], examples, window, factor, config, g, wish, choosy, freedom)
         if placed is not None:
-            return placed
+            return replace(placed, number=int(i))
     raise NoRoomError("no place in this picture looks like the surroundings of a real defect of this kind")
 
 
@@ -83,6 +86,7 @@ def _place(
     g: np.random.Generator,
     wish: PlacementRequest,
     choosy: bool,
+    freedom: float,
 ) -> Placement | None:
     """Return a canvas and a region for one example; None where a choosy one finds no place like its own."""
     size = image.shape[0], image.shape[1]
@@ -111,9 +115,10 @@ def _place(
     own = wish.region is not None or wish.size is not None  # with these it need not be at the border
     padded, beyond = (example, 0.0) if own else continue_beyond(example, limit)
     calm = choosy and _variance(example) > _flat(example)
-    best_found: tuple[float, np.ndarray, tuple[int, int], float | None] | None = None
+    usual = LITTLE + (1 - LITTLE) * freedom
+    joined, change = (0.0, min(CALM, usual)) if calm else (config.generation.composed_shapes * freedom, usual)
+    best_found: tuple[float, np.ndarray, tuple[int, int], float | None, int] | None = None
     for turn, spot in order:
-        joined, change = (0.0, CALM) if calm else (config.generation.composed_shapes, 1.0)
         shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if beyond:
@@ -123,13 +128,14 @@ def _place(
             continue
         lost = 0.0 if wish.extent is None else _lost(shape, box, wish.extent)
         if best_found is None or lost < best_found[0]:
-            best_found = lost, shape, (row, column), side
+            best_found = lost, shape, (row, column), side, turn
         if lost <= CUT_OFF:
             break
     if best_found is None:
         raise NoRoomError("no place is left for one more defect in this picture")
-    _, shape, at, side = best_found
-    return on_canvas(size, shape, at, window, factor, config.generation.region_margin, wish, example.source, side)
+    _, shape, at, side, turn = best_found
+    placed = on_canvas(size, shape, at, window, factor, config.generation.region_margin, wish, example.source, side)
+    return replace(placed, pose=turns[turn])
 
 
 def _lost(shape: np.ndarray, box: Box, extent: np.ndarray) -> float:

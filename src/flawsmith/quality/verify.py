@@ -1,6 +1,6 @@
 """Whether a drawn defect counts: all checks together, with their scores and plain reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flawsmith.config.schema import QualityConfig
@@ -26,11 +26,21 @@ class Verdict:
 class Verifier:
     """The checks of one product with their limits, ready to judge."""
 
-    def __init__(self, product: Product, limits: Limits, examples: Sequence[Exemplar], config: QualityConfig, feather: int) -> None:
-        """examples: the real defects learned from; feather: pixels over which defects are blended in."""
+    def __init__(
+        self,
+        product: Product,
+        limits: Limits,
+        examples: Sequence[Exemplar],
+        config: QualityConfig,
+        feather: int,
+        liked: Mapping[str, Sequence[Exemplar]] | None = None,
+    ) -> None:
+        """examples: the real defects learned from; feather: pixels over which defects are blended in; liked: others that drawn ones
+        follow, by kind.
+        """
         self.limits = limits.at(config.margin)
         exemplars = {name: [e for e in examples if e.defect == name] for name in product.shape.defects}
-        self.known = Known(product, exemplars, config, feather, limits.references)
+        self.known = Known(product, exemplars, config, feather, limits.references, liked or {})
 
     def verify(self, candidate: Candidate) -> Verdict:
         """Return the verdict on one finished defect."""

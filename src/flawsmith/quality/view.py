@@ -47,6 +47,7 @@ class Known:
     config: QualityConfig
     feather: int  # pixels over which defects are blended in
     references: dict[str, Bank]  # patches of normals, by aspect; empty when there were no normals
+    liked: Mapping[str, Sequence[Exemplar]] = field(default_factory=dict)  # others that are followed, by kind: no copies of them either
     _kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def once(self, key: Any, make: Callable[[], Any]) -> Any:

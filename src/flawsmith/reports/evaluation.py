@@ -11,11 +11,11 @@ from rich.console import Console
 
 from flawsmith.dataset.components import separate
 from flawsmith.dataset.sample import Item
-from flawsmith.metrics.looking import masks_by_kind
 from flawsmith.metrics.masks import NAMES
 from flawsmith.metrics.registry import MASKS, SHAPES, TABLES, VARIETY, WHOLE, WINDOWS
 from flawsmith.metrics.registry import Table as MetricTable
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
 from flawsmith.reports.blocks import NONE, Block, Facts, Figure, Heading, Note, Row, Svg, Table, Terms
 from flawsmith.reports.charts import number, score_histogram

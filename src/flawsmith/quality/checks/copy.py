@@ -1,4 +1,4 @@
-"""`copy`: more than a copy of a real defect that was learned from (`quality/copies.py`)."""
+"""`copy`: more than a copy of a defect that was learned from, or is followed (`quality/copies.py`)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,25 +17,28 @@ class Originals:
     """What drawn defects of one kind must not be like."""
 
     crops: list[Crop]
-    sources: list[str]  # file names
+    sources: list[str]  # files
     most: float  # similarity above which a defect counts as a copy, 0 to 1
 
 
 def originals(known: Known, defect: str) -> Originals:
-    """Return the real defects of a kind, cut for comparison, with the limit that they set."""
+    """Return the defects of a kind that are learned from or followed, cut for comparison, with the limit that the former set."""
 
     def make() -> Originals:
         scale, colours = known.product.scale, known.product.shape.colours
         crops = [crop_of(example, scale, colours) for example in known.exemplars[defect]]
         sources = [example.source for example in known.exemplars[defect]]
-        return Originals(crops, sources, copy_threshold(leave_one_out(crops, sources)))
+        liked = known.liked.get(defect, ())
+        more = [crop_of(example, scale, colours) for example in liked]
+        names = [*sources, *(example.source for example in liked)]
+        return Originals([*crops, *more], names, copy_threshold(leave_one_out(crops, sources)))
 
     found: Originals = known.once(("copy", defect), make)
     return found
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the greatest similarity to a real defect of the kind, 0 to 1; nothing for a few pixels, which are all alike."""
+    """Return the greatest similarity to one of the originals, 0 to 1; nothing for a few pixels, which are all alike."""
     if view.mask.sum() < FEW:
         return {}
     crop = grey_crop(view.picture, view.mask, view.known.product.shape.window)

@@ -1,0 +1,166 @@
+"""Defects to follow that a user names (`--like`): pictures of pairs, and labelled pictures of a data folder, each with its mask."""
+
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from flawsmith.core.errors import DataError
+from flawsmith.core.text import read_text
+from flawsmith.dataset.sample import Item, Sample, load_sample
+from flawsmith.formats.reading import scan
+from flawsmith.formats.registry import recognised
+from flawsmith.generation.plan import list_pictures
+from flawsmith.images.files import READABLE, bit_depth, image_size, type_of
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.kinds import masks_by_kind
+from flawsmith.pairs.pair import ACCEPTED, Pair
+from flawsmith.product.exemplars import Exemplar, collect_exemplars
+from flawsmith.product.product import Product
+
+LISTS = (".txt", ".jsonl")  # of files that name pictures, one in a line
+SHOWN = 5  # sizes that are named in an error
+Name = str | Path
+
+
+def named_pictures(named: Name | Sequence[Name]) -> list[Path]:
+    """Return the pictures that `--like` names, each once: pictures, folders and lists of them, with commas between.
+
+    A folder OUT or DATA stands for its accepted pairs or labelled pictures, any other for the pictures in it. A line of a list is a path,
+    as seen from the list's folder, or a row such as those of pairs.jsonl. Raises DataError for what is not there.
+    """
+    pictures = [picture for path in _paths(named) for picture in _pictures_of(path)]
+    if not pictures:
+        raise DataError(f"--like {named}: names no picture; expected some of defects to follow.")
+    return list(dict.fromkeys(pictures))
+
+
+def read_liked(pictures: Sequence[Path], root: Path, product: Product, colours: Collection[int], sizes: Iterable[Path]) -> list[Exemplar]:
+    """Return the defects in pictures of pairs and of data folders as exemplars; their sources are the pictures' whole paths.
+
+    root: the data folder that was learned from, which is looked into first; colours: channels without alpha that pictures of the product
+    have; sizes: pictures of the product, whose sizes others may have. Raises DataError for a picture without a mask, and for one that
+    cannot be the product's.
+    """
+    labels = Labels(root)
+    known = {image_size(path) for path in sizes}
+    found: list[Exemplar] = []
+    for picture in pictures:
+        depth = int(product.scale.dtype.removeprefix("uint"))
+        if (bits := bit_depth(picture)) != depth:
+            raise DataError(f"--like {picture}: has {bits} bits per channel, the product's pictures {depth}; is it of another product?")
+        if not picture.resolve().is_relative_to(root.resolve()) and image_size(picture) != (product.shape.window,) * 2:
+            _check_size(picture, known)  # what was made from noise is a window, and what was learned from may have any size
+        samples = labels.samples(picture)
+        if samples[0].colours not in colours:
+            got, expected = ("grey" if samples[0].colours == 1 else "coloured", "grey" if 3 not in colours else "coloured")
+            raise DataError(f"--like {picture}: is {got}, the product's pictures are {expected}; is it of another product?")
+        for sample in samples:
+            if sample.defect not in product.shape.defects:
+                raise DataError(f"--like {picture}: shows {sample.defect!r}, expected {' or '.join(product.shape.defects)}.")
+            source = str(picture.resolve())
+            found += [replace(one, source=source) for one in collect_exemplars({sample.defect: [sample]}, product.shape.window)]
+    return found
+
+
+class Labels:
+    """Where the masks of pictures are found; a folder is looked into once."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """root: a folder that is looked into before those around a picture."""
+        self._first = () if root is None else (root,)
+        self._seen: dict[Path, dict[Path, Callable[[], list[Sample]]]] = {}
+
+    def samples(self, picture: Path) -> list[Sample]:
+        """Return a picture with the masks of its kinds, one sample for each; raises DataError where no folder around it has its mask."""
+        own = picture.resolve()
+        for folder in (*self._first, *own.parents):
+            if folder not in self._seen:
+                self._seen[folder] = _pairs_in(folder) or _labelled_in(folder)
+            if own in self._seen[folder]:
+                return self._seen[folder][own]()
+        raise DataError(
+            f"--like {picture}: no mask was found for it; expected the picture of an accepted pair, in an OUT folder with its "
+            "pairs.jsonl, or one that a data folder around it labels."
+        )
+
+
+def _pairs_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
+    """Return how the accepted pairs of an OUT folder are read, by picture; nothing of any other folder."""
+    pairs = PairFolder(folder)
+    return (
+        {pairs.image_path(pair).resolve(): partial(_pair_samples, pairs, pair) for pair in pairs.read() if pair.accepted}
+        if pairs.begun
+        else {}
+    )
+
+
+def _pair_samples(pairs: PairFolder, pair: Pair) -> list[Sample]:
+    image, path = pairs.image(pair), pairs.image_path(pair)
+    return [Sample(image, mask, kind, None, path) for kind, mask in masks_by_kind(pair, pairs.mask(pair))]
+
+
+def _labelled_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
+    """Return how the labelled pictures of a data folder are read, by picture; nothing of any other folder."""
+    if not (folder.exists() and recognised(folder)):
+        return {}
+    found = scan(folder)
+    by_picture: dict[Path, list[Item]] = {}
+    for item in (item for items in found.defects.values() for item in items):
+        by_picture.setdefault(item.image.resolve(), []).append(replace(item, group=found.groups.get(item.image)))
+    return {picture: partial(_item_samples, items) for picture, items in by_picture.items()}
+
+
+def _item_samples(items: Sequence[Item]) -> list[Sample]:
+    return [load_sample(item) for item in items]
+
+
+def _paths(named: Name | Sequence[Name]) -> list[Path]:
+    """Return the paths that are named, each of which is there."""
+    words = [named] if isinstance(named, str | Path) else list(named)
+    paths = []
+    for word in words:
+        whole = Path(word)
+        paths += [whole] if whole.exists() or isinstance(word, Path) else [Path(one.strip()) for one in word.split(",") if one.strip()]
+    for path in paths:
+        if not path.exists():
+            raise DataError(f"--like {path}: there is no such file or folder; expected a picture, a folder or a list of pictures.")
+    return paths
+
+
+def _pictures_of(path: Path) -> list[Path]:
+    if path.is_dir():
+        pairs = PairFolder(path)
+        if pairs.begun:
+            return [pairs.image_path(pair) for pair in pairs.accepted()]
+        labelled = [item.image for items in scan(path).defects.values() for item in items] if recognised(path) else []
+        return labelled or list_pictures(path, "--like", "of defects")
+    if path.suffix.lower() not in LISTS:
+        if type_of(path) is None:
+            raise DataError(f"--like {path}: is no picture ({READABLE}), and no list of pictures ({' or '.join(LISTS)}).")
+        return [path]
+    return _listed(path)
+
+
+def _listed(path: Path) -> list[Path]:
+    """Return the pictures of a list; raises DataError for a line that names none."""
+    try:
+        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
+        rows = [json.loads(line) if path.suffix.lower() == ".jsonl" else {"image": line} for line in lines]
+        names = [row["image"] for row in rows if row.get("verdict", ACCEPTED) == ACCEPTED]
+        pictures = [path.parent / name for name in names]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"--like {path}: is no list of pictures ({error}); expected a path in each line, or rows with an image.") from error
+    for picture in pictures:
+        if not picture.is_file() or type_of(picture) is None:
+            raise DataError(f"--like {path}: names {picture}, which is no picture; expected paths as seen from the list's folder.")
+    return pictures
+
+
+def _check_size(picture: Path, known: Collection[tuple[int, int]]) -> None:
+    """Raise DataError for a picture that is larger or smaller than all of the product's."""
+    size = image_size(picture)
+    if known and any(not min(own) <= n <= max(own) for n, own in zip(size, zip(*known, strict=True), strict=True)):
+        told = " or ".join(sorted({f"{width}x{height}" for height, width in known})[:SHOWN])
+        raise DataError(f"--like {picture}: is {size[1]}x{size[0]}, the product's pictures are {told}; is it of another product?")
