@@ -116,6 +116,21 @@ def test_nothing_of_the_test_part_is_read_before_all_is_chosen(data: Path, finis
     assert learned == {i.image.relative_to(data).as_posix() for d in parts.learn.defects.values() for i in d}
 
 
+def test_misses_are_validation_pictures_that_detectors_of_real_defects_alone_missed(data: Path, finished: dict[str, Any]) -> None:
+    root = finished["root"]
+    named = [Path(line) for line in (root / "misses.txt").read_text().splitlines()]
+    parts = few_shot(read(data), 2)
+    validation = {item.image.resolve() for items in parts.validation.defects.values() for item in items}
+    assert set(named) <= validation and len(named) == len(set(named))
+    assert finished["result"]["misses"] == {"file": "misses.txt", "pictures": len(named), "of": len(validation)}
+    told = [json.loads((root / f"work/shots-2/seed-{seed}/trained/real-0.json").read_text())["missed"] for seed in (0, 1)]
+    counts = [sum((data / path).resolve() == picture for own in told for path in own) for picture in sorted(validation)]
+    assert {picture for picture, count in zip(sorted(validation), counts, strict=True) if count >= 1} == set(named), "half of two is one"
+    others = [json.loads(path.read_text()) for path in root.glob("work/*/*/trained/*.json") if not path.name.startswith("real-0")]
+    assert all(result["missed"] is not None for result in others), "every column says it of itself, and real ones alone count"
+    assert "misses.txt" in (root / "report.html").read_text()
+
+
 def test_every_column_is_measured_with_intervals(finished: dict[str, Any]) -> None:
     result = finished["result"]
     assert result == json.loads((finished["root"] / "report.json").read_text())

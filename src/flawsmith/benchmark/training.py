@@ -14,6 +14,7 @@ from flawsmith.benchmark.detectors.networks import build_network
 from flawsmith.benchmark.detectors.segment import anomaly_map, train_segmenter
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.labelled import LabelledImage, accepted_pairs, colours_of, from_sample, learned_pictures, resized
+from flawsmith.benchmark.misses import missed
 from flawsmith.benchmark.protocol import REAL, made_of
 from flawsmith.benchmark.tallies import save_tally, tally_of
 from flawsmith.benchmark.workspace import Workspace, defects_of
@@ -78,12 +79,15 @@ def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
     watch = evaluate if work.parts.validation.defects else None
     trained = train_segmenter(learned.real, learned.made, training, learned.side, seed, settings.device, learned.turns, watch)
     path = work.trained(column, share)
+    overlooked: list[str] | None = None
     if watch:
-        save_tally(path.with_suffix(".npz"), tally_of(items, maps(trained.model, trained.precision), masks))
+        found = maps(trained.model, trained.precision)
+        save_tally(path.with_suffix(".npz"), tally_of(items, found, masks))
+        overlooked = missed(work.parts.validation.root, items, found, masks)
     state = {name: w.cpu().contiguous() for name, w in trained.model.state_dict().items()}
     write_bytes(path.with_suffix(".safetensors"), save(state, metadata={"network": training.network, "colours": str(learned.colours)}))
     facts = {"column": column, "share": share, "colours": learned.colours, "crop": learned.side, "pairs": len(learned.made)}
-    facts |= {"precision": trained.precision}
+    facts |= {"precision": trained.precision, "missed": overlooked}
     return {**facts, "curve": trained.curve, "stopped": trained.stopped, "step": trained.step}
 
 

@@ -110,14 +110,17 @@ def _verdict(shown: Rows) -> VerdictBox:
 
 
 def _facts(result: Result) -> dict[str, Any]:
-    settings = result["settings"]
-    return {
+    settings, misses = result["settings"], result.get("misses")
+    facts = {
         "Data": result["data"],
         "Protocol": settings["protocol"],
         "Seeds": settings["seeds"],
         "Made pairs per defect": settings["pairs"],
         "Minutes": result["minutes"],
     }
+    if misses:
+        facts["Missed with real defects alone"] = f"{misses['pictures']} of {misses['of']} validation pictures ({misses['file']})"
+    return facts
 
 
 def _body(shown: Rows, nearest: Mapping[str, Any] | None, works: Sequence[Workspace], result: Result) -> list[Block]:

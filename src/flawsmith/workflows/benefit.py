@@ -16,6 +16,7 @@ from flawsmith.benchmark.detectors.crops import SIDE
 from flawsmith.benchmark.detectors.segment import SegmenterConfig, choose_precision
 from flawsmith.benchmark.jobs import Job, run_jobs, seconds_of
 from flawsmith.benchmark.making import fit_generator, make_baseline, make_generated
+from flawsmith.benchmark.misses import often_missed
 from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, THIRD, Settings, made_of, protocol
 from flawsmith.benchmark.results import collect
 from flawsmith.benchmark.testing import classified_kinds, classify, evaluate_column, evaluate_nearest
@@ -23,7 +24,7 @@ from flawsmith.benchmark.training import train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import choose_device, cores, use_threads
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_json
+from flawsmith.core.files import write_json, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.paths import relative
@@ -42,7 +43,10 @@ from flawsmith.version import __version__
 _PLACE = r"work/shots-[^/]+/seed-\d+"
 BENEFIT = Kind(
     "benefit",
-    (r"(benefit|report)\.json", r"report\.html", _PLACE + r"/([a-z]+/)?[^/]+\.(json|npz|safetensors)", _PLACE + r"/(run|pairs/[^/]+)/"),
+    (
+        *(r"(benefit|report)\.json", r"report\.html", r"misses\.txt"),
+        *(_PLACE + r"/([a-z]+/)?[^/]+\.(json|npz|safetensors)", _PLACE + r"/(run|pairs/[^/]+)/"),
+    ),
 )
 
 
@@ -66,6 +70,7 @@ def benefit(
     A defect with fewer pictures than asked for has all it has; one that cannot be tested is left out, and both are said.
     workers: processes side by side, one thread each; 0 = everything in this process; None = one per processor core, or one on a GPU.
     threads: of every job; 0 = one where several run, else all.
+    REPORT/misses.txt names the validation pictures with a defect that detectors trained on real ones alone missed, for `generate --like`.
     A script that calls this with workers does so under `if __name__ == "__main__":`, as they import it. Raises FlawsmithError for bad
     data, an unusable folder, and for what is not installed.
     """
@@ -112,6 +117,7 @@ def benefit(
             },
             **_do_jobs(works, _stamp(kept), workers, quiet),
             "notes": notes,
+            "misses": _write_misses(report, works),
             **collect(works),
         }
         write_json(report / "report.json", result)
@@ -128,6 +134,16 @@ def _do_jobs(works: Sequence[Workspace], stamp: str, workers: int, quiet: bool) 
     run_jobs(testing, workers, quiet)
     seconds = sum(seconds_of(job) for job in (*learning, *testing))  # those of calls before included
     return {"minutes": round((time.monotonic() - begun) / 60, 1), "job_minutes": round(seconds / 60, 1)}
+
+
+def _write_misses(report: Path, works: Sequence[Workspace]) -> dict[str, Any] | None:
+    """Write misses.txt, a path in each line, and return its name with how many pictures it names of how many; None without validation."""
+    watched = len({item.image for work in works for item in defects_of(work.parts.validation)})
+    if not watched:
+        return None
+    paths = often_missed(works)
+    write_text(report / "misses.txt", "".join(f"{path.resolve()}\n" for path in paths))
+    return {"file": "misses.txt", "pictures": len(paths), "of": watched}
 
 
 def _identity(dataset: Dataset, settings: Settings) -> dict[str, Any]:

@@ -48,4 +48,9 @@ def show_evaluation(result: dict[str, Any], report: Path | None) -> None:
 def show_benefit(result: dict[str, Any], report: Path) -> None:
     """Print the tables of what `benefit` returned, and where the report lies."""
     print_benefit(result)
+    if (misses := result.get("misses")) and misses["pictures"]:
+        print(
+            f"{misses['pictures']} of {misses['of']} validation pictures show a defect that detectors trained on real ones alone missed; "
+            f"`flawsmith generate ... --like {report / misses['file']}` makes pairs like these."
+        )
     print(f"Look at {report / 'report.html'}")
