@@ -76,6 +76,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     use_threads(args.threads)
+    for out in args.out:
+        PairFolder(out).accepted()  # raises before the long work where there are none
     begun = time.monotonic()
     parts = few_shot(read(args.data), args.shots or None, validation=False)
     learned, unseen = (_items(part) for part in (parts.learn, parts.test))
