@@ -10,6 +10,7 @@ new training begins with weights that are there, and a fresh optimiser.
 import json
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from flawsmith.training.episode_pool import EpisodePool
 from flawsmith.training.initial import BASE, NONE, start_from_base
 from flawsmith.training.objective import objective
 from flawsmith.training.optimiser import build_optimiser
+from flawsmith.training.pool import Batch
 from flawsmith.training.precision import training_precision
 from flawsmith.training.rate import learning_rate
 from flawsmith.training.seeing import see_through
@@ -49,6 +51,12 @@ WINDOWS = (64, 128)  # sides in pixels
 LARGE_EVERY = 4  # every so many steps the larger ones, fewer at a time
 HELD = 8  # batches of episodes that are never learned from
 FOLDER = Kind("base", (r"config\.yaml", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
+
+
+def base_config(settings: Sequence[str]) -> Config:
+    """Return what a training of the base takes, with these settings (KEY=VALUE) of its own."""
+    config = override(preset("tiny"), (*SETTINGS, *settings), ("training", "model", "diffusion"))
+    return replace(config, model=replace(config.model, cells=WINDOWS[0] // 4))
 
 
 def train_base(run: Path, config: Config, resume: bool, minutes: float, device: str) -> None:
@@ -98,10 +106,7 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
 
 def step(state: State, config: Config, pool: EpisodePool, device: torch.device, precision: str) -> None:
     """Take one step."""
-    large = state.step % LARGE_EVERY == LARGE_EVERY - 1
-    side = WINDOWS[int(large)]
-    count = max(1, config.training.batch * WINDOWS[0] ** 2 // side**2 - large)
-    batch = pool.batch(state.step, side, count).to(device)
+    batch = windows(pool, config, state.step).to(device)
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config.training, state.step, 0.0)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
@@ -114,6 +119,13 @@ def step(state: State, config: Config, pool: EpisodePool, device: torch.device, 
         state.step += 1
         state.average.update(state.model, state.step)
         state.add([("loss", float(loss.total.detach())), ("denoise", float(loss.denoise)), ("gradient", float(norm))])
+
+
+def windows(pool: EpisodePool, config: Config, step: int) -> Batch:
+    """Return what the step learns from: every LARGE_EVERY-th step large windows, and fewer of them."""
+    large = step % LARGE_EVERY == LARGE_EVERY - 1
+    side = WINDOWS[int(large)]
+    return pool.batch(step, side, max(1, config.training.batch * WINDOWS[0] ** 2 // side**2 - large))
 
 
 def measure(state: State, held: EpisodePool, device: torch.device, precision: str) -> dict[str, float]:
@@ -148,8 +160,7 @@ def main(run: Path, resume: bool, minutes: float, export: Path | None, device: s
         config = resolve(file=run / "config.yaml")
         config = override(config, settings, ("training",))
     else:
-        config = override(preset("tiny"), (*SETTINGS, *settings), ("training", "model", "diffusion"))
-        config = replace(config, model=replace(config.model, cells=WINDOWS[0] // 4))
+        config = base_config(settings)
         check_output(run, FOLDER, False, [])
         prepare_output(run, FOLDER, False)
         write_text(run / "config.yaml", dump(config))
