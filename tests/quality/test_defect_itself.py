@@ -142,6 +142,17 @@ def test_contrast_is_log2_of_the_ratio_in_each_colour() -> None:
     assert contrasts(surroundings(picture, np.ones((SIDE, SIDE), bool), None)) == {}
 
 
+def test_what_is_below_the_value_range_is_black() -> None:
+    picture = np.random.default_rng(0).normal(0.3, 0.02, (SIDE, SIDE, 1)).astype(np.float32)
+    seen = []
+    for black in (-0.4, 0.0):
+        picture[disc()] = black
+        found = surroundings(picture, disc(), None)
+        seen.append(({**contrasts(found), "middle": profile(found)["middle"]}, patches_inside(found)))
+    assert seen[0][0] == seen[1][0] and np.isfinite(list(seen[0][0].values())).all()
+    assert np.array_equal(seen[0][1], seen[1][1]) and np.isfinite(seen[0][1]).all()
+
+
 def test_the_profile_tells_flat_from_uneven_and_middle_from_rim() -> None:
     g = np.random.default_rng(0)
     picture = g.normal(0.5, 0.05, (SIDE, SIDE, 1)).astype(np.float32)

@@ -14,6 +14,7 @@ import torch
 
 from flawsmith.base import weights as shipped
 from flawsmith.cli import options
+from flawsmith.cli.main import Command
 from flawsmith.config.resolve import override, preset
 from flawsmith.core.devices import use_threads
 from flawsmith.formats.reading import read
@@ -43,7 +44,7 @@ def _without(batch: Batch) -> Batch:
     return replace(batch, exemplars=torch.zeros_like(batch.exemplars))
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("data", nargs=-1, required=True, type=options.path)
 @click.option(
     "--weights", type=options.path, default=shipped.WEIGHTS, metavar="FILE", help="The base's weights.  [default: the shipped ones]"

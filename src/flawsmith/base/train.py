@@ -20,6 +20,7 @@ import torch
 
 from flawsmith.base.weights import base_model, save_weights
 from flawsmith.cli import options
+from flawsmith.cli.main import Command
 from flawsmith.config.resolve import dump, override, preset, resolve
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
@@ -28,7 +29,6 @@ from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.seeds import derive, torch_generator
-from flawsmith.core.signals import terminated_as_interrupt
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.checkpoints import newest_checkpoint
 from flawsmith.training.ema import MovingAverage
@@ -143,7 +143,7 @@ def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
         p.copy_(weights[name])
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("-o", "--output", "run", type=options.path, required=True, metavar="RUN", help="Folder of the training.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint.")
 @click.option("--minutes", type=click.FloatRange(min=0), default=0.0, metavar="M", help="Stop after so many; 0 = at training.steps.")
@@ -167,7 +167,7 @@ def main(run: Path, resume: bool, minutes: float, export: Path | None, device: s
     if export:
         export_weights(run, config, export)
         return
-    with hold(run), terminated_as_interrupt():
+    with hold(run):
         train_base(run, config, resume, minutes, device)
 
 

@@ -3,6 +3,8 @@
 import difflib
 import errno
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -72,18 +74,34 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a user's error becomes one message, Ctrl-C the exit status 130, SIGTERM 143."""
-        try:
-            with terminated_as_interrupt():
-                return super().invoke(ctx)
-        except FlawsmithError as error:
-            raise Failure(str(error), error.exit_status) from error
-        except OSError as error:
-            if error.errno not in _MACHINE_ERRORS:
-                raise
-            raise Failure(f"{error.filename or 'writing'}: {error.strerror}.", 1) from error
-        except KeyboardInterrupt as stop:
-            click.echo("\nflawsmith: stopped.", err=True)
-            raise click.exceptions.Exit(exit_status(stop)) from None
+        with messages():
+            return super().invoke(ctx)
+
+
+class Command(click.Command):
+    """A command beside `flawsmith`, `python -m flawsmith.MODULE`, that ends as `flawsmith` does."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command as `Commands` does."""
+        with messages():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def messages() -> Iterator[None]:
+    """Turn a user's error in the block into one message, Ctrl-C into the exit status 130, SIGTERM into 143."""
+    try:
+        with terminated_as_interrupt():
+            yield
+    except FlawsmithError as error:
+        raise Failure(str(error), error.exit_status) from error
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        raise Failure(f"{error.filename or 'writing'}: {error.strerror}.", 1) from error
+    except KeyboardInterrupt as stop:
+        click.echo("\nflawsmith: stopped.", err=True)
+        raise click.exceptions.Exit(exit_status(stop)) from None
 
 
 @click.group(

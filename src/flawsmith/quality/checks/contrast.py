@@ -19,11 +19,12 @@ SHARES = (0.5, 0.2, -1.0)  # of the contrast that the faults have
 def contrasts(found: Surroundings) -> dict[str, float]:
     """Return log2 of the ratio of the inside to the mean of the surroundings, for each colour: mean, darkest and brightest tenth.
 
-    0 as bright, -1 half, 1 twice as bright; {} without surroundings. DARK is added to both.
+    0 as bright, -1 half, 1 twice as bright; {} without surroundings. DARK is added to both; below the value range all is black.
     """
     if not found.enough:
         return {}
-    inside, ring = found.picture[found.mask], found.picture[found.ring]  # (N, C)
+    picture = found.picture.clip(min=0)  # pixels of 16 bit may lie below the range
+    inside, ring = picture[found.mask], picture[found.ring]  # (N, C)
     scores = {}
     for colour in range(inside.shape[1]):
         values, base = np.sort(inside[:, colour]), float(ring[:, colour].mean()) + DARK

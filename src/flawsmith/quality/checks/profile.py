@@ -30,7 +30,8 @@ def profile(found: Surroundings) -> dict[str, float]:
     middle = found.mask & (found.depth >= (1 - THIRD) * deep)
     rim = found.mask & (found.depth <= max(1.01, THIRD * deep))
     if deep >= SHALLOW and middle.sum() >= FEWEST and rim.sum() >= FEWEST:
-        scores["middle"] = float(np.log2((grey[middle].mean() + DARK) / (grey[rim].mean() + DARK)))
+        tones = grey.clip(min=0)  # pixels of 16 bit may lie below the range
+        scores["middle"] = float(np.log2((tones[middle].mean() + DARK) / (tones[rim].mean() + DARK)))
     return scores
 
 

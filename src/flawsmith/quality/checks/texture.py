@@ -34,8 +34,9 @@ def patches_inside(found: Surroundings) -> np.ndarray:
     """
     if not found.enough:
         return np.zeros((0, len(SCALES) * SIDE**2 * found.picture.shape[2]), np.float32)
-    base = found.picture[found.ring].mean(0) + DARK
-    toned = np.log2((found.picture + DARK) / base).astype(np.float32)
+    picture = found.picture.clip(min=0)  # pixels of 16 bit may lie below the range
+    base = picture[found.ring].mean(0) + DARK
+    toned = np.log2((picture + DARK) / base).astype(np.float32)
     rows, columns = np.nonzero(found.mask)
     if len(rows) > MOST:
         chosen = np.linspace(0, len(rows) - 1, MOST).round().astype(int)
