@@ -1,6 +1,6 @@
 """What each part of the model is worth: one row of docs/ablations.md per switch, each a JSON file made by this command.
 
-    python bench/ablate.py DATA --rows default,dual,dual-no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
+    python bench/ablate.py DATA --rows default,single,dual-no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
     python bench/ablate.py --table [-o docs/ablations]            the table of all rows that are there, as Markdown
 
 A row fits the few-shot part of DATA with its settings, generates, and trains the benefit report's detector on real + generated and on
@@ -33,14 +33,13 @@ from flawsmith.formats.reading import read
 from flawsmith.metrics.statistics import bootstrap
 from flawsmith.pairs.folder import PairFolder
 
-DUAL = "model.dual=true"
+EARLIER = ("fewer-steps", "dual")  # rows of docs/ablations from when the default was one branch
 ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "default": ("one branch: the whole picture and its mask", ()),
-    "fewer-steps": ("one branch, for as many steps as two get done in the time on pcb", ("training.steps=1435",)),
-    "dual": ("two branches, SAIM, independent noise", (DUAL,)),
-    "dual-no-exchange": ("two branches that do not exchange anything", (DUAL, "model.interaction=none")),
-    "dual-rho-0.5": ("noise of the branches correlated by 0.5", (DUAL, "diffusion.rho=0.5")),
-    "dual-rho-0.9": ("noise of the branches correlated by 0.9", (DUAL, "diffusion.rho=0.9")),
+    "default": ("two branches, SAIM, independent noise", ()),
+    "single": ("one branch: the whole picture and its mask", ("model.dual=false",)),
+    "dual-no-exchange": ("two branches that do not exchange anything", ("model.interaction=none",)),
+    "dual-rho-0.5": ("noise of the branches correlated by 0.5", ("diffusion.rho=0.5",)),
+    "dual-rho-0.9": ("noise of the branches correlated by 0.9", ("diffusion.rho=0.9",)),
     "no-alignment": ("without the alignment loss", ("diffusion.align_weight=0",)),
     "no-token-noise": ("no noise on the tokens, in training or sampling", ("diffusion.token_noise=0", "generation.token_noise=0")),
     "more-token-noise": ("three times the noise on the tokens in sampling", ("generation.token_noise=0.3",)),
@@ -152,7 +151,7 @@ def _spread(values: list[float]) -> dict[str, float] | None:
 def table(folder: Path) -> str:
     """Return the rows of a folder as a Markdown table per product and number of shots."""
     rows = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-    order = list(ROWS)
+    order = ["default", *EARLIER, *ROWS]
     text = []
     for data, shots in sorted({(row["data"], row["shots"]) for row in rows}):
         own = sorted((r for r in rows if (r["data"], r["shots"]) == (data, shots)), key=lambda r: order.index(r["row"]))
@@ -189,7 +188,7 @@ def main() -> None:
     """Make the rows that are not there yet, or print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?")
-    parser.add_argument("--rows", default="default,dual,dual-no-exchange,dual-rho-0.5,no-alignment")
+    parser.add_argument("--rows", default="default,single,dual-no-exchange,dual-rho-0.5,no-alignment")
     parser.add_argument("--shots", default="3")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--minutes", type=float, default=8.0, help="of every fit; 0 = no limit")
