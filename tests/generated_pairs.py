@@ -21,7 +21,8 @@ from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.workflows.generate import LoadedRun, load
 
 KEYS = {"id", "attempt", "defect", "image", "mask", "verdict", "reasons", "scores", "seed", "normal", "source_format"}
-KEYS |= {"region", "model", "settings"}
+KEYS |= {"region", "model", "settings", "mask_form", "other_mask"}
+FILES = ("image", "mask", "other_mask")
 KEYS |= {"size", "severity", "defects"}
 LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.duplicate=1")
 PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons", "follows"}
@@ -59,7 +60,7 @@ class Pairs:
         """Return the rows and the bytes of the pictures of OUT, by the pair's number."""
         found: dict[str, Any] = {}
         for row in sorted(self.rows(out), key=lambda row: (row["id"], row["attempt"])):
-            files = [(out / row[kind]).read_bytes() for kind in ("image", "mask") if row[kind]]
+            files = [(out / row[kind]).read_bytes() for kind in FILES if row[kind]]
             found.setdefault(row["id"], []).append((row, files))
         return found
 
@@ -85,7 +86,7 @@ class Pairs:
             if row["verdict"] == "accepted":
                 self._check_files(out, row)
         pictures = {path.relative_to(out).as_posix() for path in out.rglob("*.png")} - {"sheet.png"}
-        assert pictures == {row[kind] for row in rows for kind in ("image", "mask") if row[kind]}, "no picture without its row"
+        assert pictures == {row[kind] for row in rows for kind in FILES if row[kind]}, "no picture without its row"
         assert cv2.imread(str(out / "sheet.png")) is not None and (out / "report.html").is_file()
         return rows
 
@@ -103,11 +104,13 @@ class Pairs:
             assert all(isinstance(value, (int, float)) for value in scores.values())
         assert row["scores"] in [part["scores"] for part in row["defects"]] or not row["defects"]
         if row["verdict"] != "accepted":
-            assert row["image"] is None and row["mask"] is None and row["reasons"]
+            assert all(row[kind] is None for kind in FILES) and row["reasons"]
             return
         assert row["reasons"] == []
         assert row["image"] == f"test/{row['defect']}/{row['id']}.png"
         assert row["mask"] == f"ground_truth/{row['defect']}/{row['id']}_mask.png"
+        other = "labelled" if row["mask_form"] == "exact" else "exact"
+        assert row["other_mask"] == f"{other}/{row['defect']}/{row['id']}_mask.png"
 
     def _check_files(self, out: Path, row: dict[str, Any]) -> None:
         image, mask = self.plain(out / row["image"]), self.plain(out / row["mask"])
@@ -118,11 +121,17 @@ class Pairs:
             top, start, height, width = part["box"]
             inside = np.zeros_like(left)
             inside[top : top + height, start : start + width] = left[top : top + height, start : start + width]
-            assert part["area"] == inside.sum() == part["scores"]["area"], "its own pixels, and no other's"
+            assert part["area"] == inside.sum(), "its own pixels, and no other's"
             box = bounding_box(inside)
             assert part["box"] == [box.top, box.left, box.height, box.width]
             left &= ~inside
         assert not left.any(), "every pixel of the mask belongs to a defect"
+        other = self.plain(out / row["other_mask"]) > 0
+        exact, labelled = (mask > 0, other) if row["mask_form"] == "exact" else (other, mask > 0)
+        assert not (exact & ~labelled).any(), "what changed is labelled"
+        assert sum(part["scores"]["area"] for part in row["defects"]) == labelled.sum(), (
+            "what is held to real labels is measured as they are"
+        )
         if row["normal"] is None:
             return
         normal = self.plain(row["normal"])

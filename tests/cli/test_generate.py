@@ -58,7 +58,7 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
     out = tmp_path / "out"
     words = ["--defect", "crack", "--defect", "spot", "--onto", "normals", "--region", "rect:10%,20%,30,40", "--seed", 5, "--start", 100]
     words += ["--place-map", "map.png", "--foreground", "objects", "--size", "20-60px", "--severity", "0.5-1.5", "--per-image", "1-3"]
-    words += ["--mix", "--pick-from", 9, "--backbone", "there", "--like", "a.png,b.png", "--strength", "0.8"]
+    words += ["--mix", "--pick-from", 9, "--backbone", "there", "--like", "a.png,b.png", "--strength", "0.8", "--mask", "labelled"]
     more = ["--set", "generation.guidance=2", "--set", "quality.consistency=0.3", "--device", "cpu", "--threads", 2, "--overwrite"]
     result = run("generate", "RUN", "-o", out, "--count", 4, *words, *more)
     assert result.exit_code == 0, result.output
@@ -94,6 +94,7 @@ def test_what_is_typed_reaches_the_generator(run: Callable[..., Any], generator:
         "start": 100,
         "like": "a.png,b.png",
         "strength": 0.8,
+        "mask": "labelled",
     }
 
 

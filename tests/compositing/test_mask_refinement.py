@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.compositing.mask_refinement import changed, consistency, consistency_free, refine
+from flawsmith.compositing.mask_refinement import changed, consistency, consistency_free, labelled, refine
 
 SIDE, FLOOR = 64, 0.04
 EVERYWHERE = np.ones((SIDE, SIDE), bool)
@@ -50,6 +50,21 @@ def test_what_did_not_change_is_dropped_even_where_the_model_is_sure() -> None:
     drawn = box(20, 20, 20, 24)
     fine = refine(drawn.astype(np.float32), change_of(real), EVERYWHERE, FLOOR)
     assert overlap(fine, real) > 0.9 and not fine[:, 36:].any()
+
+
+def test_a_thin_line_is_as_thin_whatever_the_stroke_that_it_is_labelled_with() -> None:
+    across = np.abs(np.arange(SIDE) - 32)[:, None] * np.ones(SIDE)
+    change = (0.5 * np.exp(-(across**2) / 8)).astype(np.float32)  # soft to either side
+    narrow, wide = (refine((across <= reach).astype(np.float32), change, EVERYWHERE, FLOOR) for reach in (5, 25))
+    assert np.array_equal(narrow, wide) and wide.sum(0).max() <= 9
+
+
+def test_the_labelled_mask_is_the_drawn_one_with_what_changed_but_for_pieces_without_a_change() -> None:
+    stroke, apart, line = box(20, 5, 11, 40), box(50, 5, 8, 8), box(25, 3, 1, 40)
+    soft = (stroke | apart).astype(np.float32)
+    assert np.array_equal(labelled(soft, line, EVERYWHERE), stroke | line)
+    assert np.array_equal(labelled(soft, line & stroke, box(0, 0, 28, SIDE)), stroke & box(0, 0, 28, SIDE)), "within the region"
+    assert not labelled(soft, np.zeros_like(stroke), EVERYWHERE).any(), "where nothing is to be seen nothing is labelled"
 
 
 def test_nothing_is_left_where_nothing_changed_or_nothing_was_drawn() -> None:

@@ -150,7 +150,7 @@ def test_the_pick_keeps_as_many_as_asked_and_removes_the_rest(run8: Path, tmp_pa
     assert [row["defect"] for row in kept].count("blob") == 2, "each kind alike"
     assert all(row["verdict"] == "rejected" and row["image"] is row["mask"] is None for row in left_out)
     pictures = {path.relative_to(out).as_posix() for path in out.rglob("0*.png")}
-    assert pictures == {row[name] for row in kept for name in ("image", "mask")}
+    assert pictures == {row[name] for row in kept for name in ("image", "mask", "other_mask")}
 
     before = pairs.snapshot(out)
     summary = generator.generate(out, 4, pick_from=10, quiet=True, resume=True)

@@ -28,6 +28,13 @@ from flawsmith.cli import options
 @click.option("--mix", is_flag=True, help="Let the kinds of defect in one picture differ (into the folder `combined`).")
 @click.option("--like", metavar="PICTURES", help="Follow the defects in these pictures: of pairs, or labelled ones; also folders, lists.")
 @click.option("--strength", type=click.FloatRange(0, 1), default=0.5, metavar="S", help="0: follow none; 1: one, closely.  [default: 0.5]")
+@click.option(
+    "--mask",
+    "form",
+    type=click.Choice(["exact", "labelled"]),
+    default="exact",
+    help="What changed, or as labels are drawn.  [default: exact]",
+)
 @click.option("--plan", type=options.path, metavar="FILE", help="JSON lines, one row per wanted pair; see --dry-run.")
 @click.option("--pick-from", type=click.IntRange(min=0), default=0, metavar="M", help="Make M pairs, keep the N that differ most; 0 = off.")
 @click.option("--dry-run", is_flag=True, help="Draw nothing: write OUT/plan.jsonl and OUT/plan.png, a sheet of outlines.")
@@ -57,6 +64,7 @@ def generate(
     mix: bool,
     like: str | None,
     strength: float,
+    form: str,
     plan: Path | None,
     pick_from: int,
     dry_run: bool,
@@ -111,6 +119,7 @@ def generate(
             mix=mix,
             like=like,
             strength=strength,
+            mask=form,
             plan=plan,
             pick_from=pick_from,
             seed=seed,

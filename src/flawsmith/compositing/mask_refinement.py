@@ -1,4 +1,4 @@
-"""The mask that is written is the mask of what is there: the drawn mask brought to the real change, and the score that says so."""
+"""The two forms of a drawn defect's mask, brought to the real change or left as labels are drawn, and the score of the former."""
 
 import cv2
 import numpy as np
@@ -17,21 +17,33 @@ def refine(soft: np.ndarray, change: np.ndarray, region: np.ndarray, floor: floa
     soft: (H, W) 0 to 1, the mask channel; change: (H, W) how far the drawn canvas is from the normal, as a share of the value range;
     region: (H, W) bool; floor: the change below which nothing is to be seen; least: as for `extract`; of what has changed
     components of SMALLEST pixels are kept, too.
-    A pixel's score is TRUST * soft + (1 - TRUST) * evidence, where the evidence is 1/2 at the level of `changed`. Both are
-    smooth, so the border runs where they cross and not along cells. Enclosed holes that the model calls defect are filled,
-    the others stay; what has not changed at all is dropped even where the model is sure.
+    A pixel's score is TRUST * soft + (1 - TRUST) * evidence, where the evidence is 1/2 at the level of `changed`, taken of those pixels of
+    the drawn mask that are above the floor: a thin line has its own strength, however wide a stroke it is labelled with. Both are smooth,
+    so the border runs where they cross and not along cells. Enclosed holes that the model calls defect are filled, the others stay; what
+    has not changed at all is dropped even where the model is sure.
     """
     core = extract(soft, region, least=least)
     if not core.any():
         return core
     smooth = _smooth(change)
-    evidence = np.clip(smooth / (2 * _level(smooth, core, floor)), 0, 1)
+    evidence = np.clip(smooth / (2 * _level(smooth, core & (smooth > floor), floor)), 0, 1)
     score = TRUST * soft + (1 - TRUST) * evidence
     near = cv2.dilate(core.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0  # a change far from the drawn defect is not the defect
     mask = extract(np.where(near, score, 0), region, low=0.5, least=min(least, SMALLEST))
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
     mask |= closed & (soft > 0.5) & region
     return _fill(mask, soft) & region
+
+
+def labelled(soft: np.ndarray, exact: np.ndarray, region: np.ndarray, least: int = LEAST) -> np.ndarray:
+    """Return the mask (H, W) bool as the labeller of the exemplars would have drawn it, empty where nothing is to be seen.
+
+    The mask channel learned from labels, with their habits. It is taken as it was drawn, together with `exact`, without pieces in which
+    nothing has changed. soft: (H, W) 0 to 1, the mask channel; exact: (H, W) bool, what `refine` returned of it; region, least: as there.
+    """
+    marked = (extract(soft, region, least=least) | exact).astype(np.uint8)
+    _, pieces = cv2.connectedComponents(marked, connectivity=8)
+    return np.isin(pieces, np.unique(pieces[exact]))
 
 
 def changed(change: np.ndarray, mask: np.ndarray, floor: float) -> np.ndarray:
@@ -79,7 +91,7 @@ def _smooth(change: np.ndarray) -> np.ndarray:
 
 def _level(smooth: np.ndarray, mask: np.ndarray, floor: float) -> float:
     """Return the smoothed change (H, W) from which on a pixel has changed, as a share of the value range; mask: (H, W) bool."""
-    return max(floor, EDGE * float(np.percentile(smooth[mask], 75)))
+    return max(floor, EDGE * float(np.percentile(smooth[mask], 75))) if mask.any() else floor
 
 
 def _fill(mask: np.ndarray, soft: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 from flawsmith.dataset.windows import Box, bounding_box, cut, paste
 from flawsmith.generation.plan import DefectSpec, PairSpec
+from flawsmith.pairs.forms import LABELLED, Masks
 from flawsmith.pairs.pair import PlacedDefect
 from flawsmith.pairs.reason import Reason
 from flawsmith.placement.canvas import Placement
@@ -31,22 +32,25 @@ class DrawnDefect:
     """One defect as it was drawn."""
 
     site: DefectSite
-    mask: np.ndarray  # (h, w) bool of the placement's window
+    masks: Masks  # (h, w) of the placement's window
     verdict: Verdict
     crop: Crop | None  # None when nothing was drawn
     tint: np.ndarray | None = None  # (C,) by how much its colours were shifted, in shares of the value range
 
-    def box(self) -> Box | None:
-        """Return the box of the mask in pixels of the picture; None when nothing was drawn."""
-        return _box_in_picture(self.mask, self.site.placement)
+    def box(self, form: str = LABELLED) -> Box | None:
+        """Return the box of a form of its mask in pixels of the picture; None when nothing was drawn."""
+        return _box_in_picture(self.masks.of(form), self.site.placement)
 
-    def placed(self, from_noise: bool) -> PlacedDefect:
-        """Return what the pair's row says of it; from_noise: the whole picture was made from noise, so that no region of it was."""
+    def placed(self, form: str, from_noise: bool) -> PlacedDefect:
+        """Return what the pair's row says of it, with the written form of the mask.
+
+        from_noise: the whole picture was made from noise, so that no region of it was.
+        """
         site = self.site
         return PlacedDefect(
             site.spec.defect,
-            self.box(),
-            int(self.mask.sum()),
+            self.box(form),
+            int(self.masks.of(form).sum()),
             None if from_noise else _box_in_picture(site.placement.region, site.placement),
             "free" if site.task.shape is None else "given",
             site.placement.source,
@@ -72,13 +76,13 @@ class Attempt:
         """Whether there is another defect to draw."""
         return not self.reasons and len(self.drawn) < len(self.spec.defects)
 
-    def mask(self) -> np.ndarray:
-        """Return the mask of all its defects (H, W) bool."""
+    def mask(self, form: str = LABELLED) -> np.ndarray:
+        """Return the mask of all its defects (H, W) bool in one form."""
         assert self.image is not None
         full = np.zeros(self.image.shape[:2], bool)
         for drawn in self.drawn:
-            placement = drawn.site.placement
-            here = cut(full, placement.top, placement.left, *drawn.mask.shape) | drawn.mask
+            placement, mask = drawn.site.placement, drawn.masks.of(form)
+            here = cut(full, placement.top, placement.left, *mask.shape) | mask
             paste(full, here, placement.top, placement.left)
         return full
 
@@ -87,9 +91,9 @@ class Attempt:
         worst = min(self.drawn, key=lambda d: (not d.verdict.reasons, d.verdict.scores.get("consistency", 0)), default=None)
         return worst.verdict.scores if worst else {}
 
-    def placed(self) -> tuple[PlacedDefect, ...]:
-        """Return its defects as the pair's row says them."""
-        return tuple(drawn.placed(from_noise=self.spec.normal is None) for drawn in self.drawn)
+    def placed(self, form: str) -> tuple[PlacedDefect, ...]:
+        """Return its defects as the pair's row says them, with the written form of their masks."""
+        return tuple(drawn.placed(form, from_noise=self.spec.normal is None) for drawn in self.drawn)
 
 
 def box_around(boxes: Sequence[Box]) -> Box | None:

@@ -11,7 +11,7 @@ from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.colour_jitter import choose_tint, tinted
 from flawsmith.compositing.extract import extract, least_size
-from flawsmith.compositing.mask_refinement import refine
+from flawsmith.compositing.mask_refinement import labelled, refine
 from flawsmith.compositing.noise_matching import match_grain
 from flawsmith.compositing.roughness import grain
 from flawsmith.compositing.texture_transfer import Detail, choose_sigma
@@ -27,6 +27,7 @@ from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
+from flawsmith.pairs.forms import Masks
 from flawsmith.pairs.reason import Reason
 from flawsmith.placement.canvas import Placement
 from flawsmith.placement.inputs import PlacementInputs
@@ -106,7 +107,8 @@ class Compositor:
         """Return an attempt with the proposed shapes in the place of drawn defects, for a look at the plan."""
         attempt = self.begin(spec)
         while attempt.open and (site := self.propose(attempt, inputs)) is not None:
-            attempt.drawn.append(DrawnDefect(site, site.placement.shape, Verdict({}), None))
+            shape = site.placement.shape
+            attempt.drawn.append(DrawnDefect(site, Masks(shape, shape), Verdict({}), None))
         return attempt
 
     def _placement_request(self, attempt: Attempt, spec: DefectSpec, inputs: PlacementInputs, normal: Path) -> PlacementRequest:
@@ -122,23 +124,26 @@ class Compositor:
         return PlacementRequest(region, within, likely, near, spec.size, taken, self.levels is not None, extent)
 
     def finish(self, attempt: Attempt, site: DefectSite, drawn: Drawn) -> None:
-        """Put what was drawn into the attempt's picture, with the mask of what is really there, and verify it."""
+        """Put what was drawn into the attempt's picture, with both forms of its mask, and verify it; without a normal they are one."""
         spec, placement = site.spec, site.placement
         normal = None if attempt.image is None else cut(attempt.image, placement.top, placement.left, *placement.region.shape)
         drawn, tint = self._toned(site, drawn, normal)
         if normal is None:
             mask = extract(drawn.mask, placement.region, least=self._least(spec.defect))
             attempt.image = self._product.scale.to_pixels(drawn.image, self._product.shape.colours)
+            masks = Masks(mask, mask)
             candidate = Candidate(attempt.image, None, mask, spec.defect, whole=drawn.image, part=drawn.anomaly)
         else:
             assert attempt.image is not None
-            image, mask = self._blended(site, drawn, normal)
-            others = cut(attempt.mask(), placement.top, placement.left, *mask.shape) if attempt.drawn else None
+            image, masks = self._blended(site, drawn, normal)
+            others = cut(attempt.mask(), placement.top, placement.left, *placement.region.shape) if attempt.drawn else None
             side, placed = placement.side, spec.region is not None
-            candidate = Candidate(image, normal, mask, spec.defect, spec.severity, side, placed, others, site.within)
+            candidate = Candidate(
+                image, normal, masks.labelled, spec.defect, spec.severity, side, placed, others, site.within, exact=masks.exact
+            )
             paste(attempt.image, image, placement.top, placement.left)
         verdict = self._verifier.verify(candidate)
-        attempt.drawn.append(DrawnDefect(site, mask, verdict, self._verifier.crop(candidate) if mask.any() else None, tint))
+        attempt.drawn.append(DrawnDefect(site, masks, verdict, self._verifier.crop(candidate) if masks.exact.any() else None, tint))
         attempt.reasons += verdict.reasons
 
     def _least(self, defect: str) -> int:
@@ -161,18 +166,19 @@ class Compositor:
         tint = choose_tint(config, colours, task.seed) if self.levels is None else None  # binarised pictures have no other colours
         return (drawn if tint is None else tinted(drawn, region, tint, config.feather, self._least(spec.defect))), tint
 
-    def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the window (h, w, C) as stored with the defect blended into the normal, and the mask (h, w) bool of what changed."""
+    def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
+        """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""
         scale, region = self._product.scale, site.placement.region
         colours = colour_count(normal.shape[2])
         image = drawn.image if self.levels is None else self.levels.snap(drawn.image)  # grain is made of values between
         change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
-        mask = refine(drawn.mask, change, region, self._config.quality.change, self._least(site.spec.defect))
+        least = self._least(site.spec.defect)
+        mask = refine(drawn.mask, change, region, self._config.quality.change, least)
         blended = blend(normal, image, band(mask, region, self._config.generation.feather), scale)
         if self.levels is not None:  # a blend of black and white is a grey that no real border has
             gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask
             blended = np.where(gap[..., None], normal, blended)
-        return blended, mask
+        return blended, Masks(mask, labelled(drawn.mask, mask, region, least))
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
         """Return what was drawn with the grain of one of the real defects of this kind.

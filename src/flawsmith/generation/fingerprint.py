@@ -20,11 +20,11 @@ DIGITS = 16  # hexadecimal ones of a hash as it stands in a row
 class Fingerprint:
     """The hash of all that shapes a pair; a file that was edited in place gives another one, a renamed one the same."""
 
-    def __init__(self, config: Config, learned: Sequence[Path], placement: PlacementInputs, following: Following) -> None:
-        """learned: files of the run, beside the weights, that a pair depends on."""
+    def __init__(self, config: Config, learned: Sequence[Path], placement: PlacementInputs, following: Following, mask: str) -> None:
+        """learned: files of the run, beside the weights, that a pair depends on; mask: form of the masks."""
         how = asdict(replace(config.generation, batch=1, attempts=1))  # neither changes what an attempt comes to
         self._contents: dict[Path, tuple[tuple[int, int], str]] = {}
-        self._common = [__version__, how, asdict(config.quality), [self._content(path) for path in learned], following.digest]
+        self._common = [__version__, how, asdict(config.quality), [self._content(path) for path in learned], following.digest, mask]
         self._placement = placement
 
     def of(self, spec: PairSpec) -> str:

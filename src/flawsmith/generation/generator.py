@@ -120,8 +120,8 @@ class Generator:
             self._keep_precision(out, job)
         if not quiet:
             say(f"generate in {self.precision}.")
-        fingerprint = Fingerprint(self.config, self._learned, job.placement, job.following)
-        output = Output(out, self.hash, fingerprint, self.verifier, job.plan)
+        fingerprint = Fingerprint(self.config, self._learned, job.placement, job.following, job.mask)
+        output = Output(out, self.hash, fingerprint, self.verifier, job.plan, job.mask)
         done = output.resume(quiet) if resume else set()
         if not resume:
             prepare_output(out, PAIRS, overwrite)
@@ -233,7 +233,7 @@ def _in(config: Config, precision: Any) -> Config:
 def _settings_of(pair: Pair, config: Config, learned: Sequence[Path], job: PreparedRequest) -> str | None:
     """Return the settings that a row would have if it were drawn with `config` now; None where the plan has no such pair."""
     try:
-        return Fingerprint(config, learned, job.placement, job.following).of(job.plan(int(pair.id), pair.attempt))
+        return Fingerprint(config, learned, job.placement, job.following, job.mask).of(job.plan(int(pair.id), pair.attempt))
     except IndexError:
         return None
 

@@ -14,6 +14,7 @@ from flawsmith.formats.registry import recognised
 from flawsmith.generation.plan import list_pictures
 from flawsmith.images.files import READABLE, bit_depth, image_size, type_of
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.forms import LABELLED
 from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import ACCEPTED, Pair
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
@@ -98,7 +99,7 @@ def _pairs_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
 
 def _pair_samples(pairs: PairFolder, pair: Pair) -> list[Sample]:
     image, path = pairs.image(pair), pairs.image_path(pair)
-    return [Sample(image, mask, kind, None, path) for kind, mask in masks_by_kind(pair, pairs.mask(pair))]
+    return [Sample(image, mask, kind, None, path) for kind, mask in masks_by_kind(pair, pairs.mask(pair, LABELLED))]
 
 
 def _labelled_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.core.progress import progress, working
-from flawsmith.dataset.windows import cut
+from flawsmith.dataset.windows import bounding_box, cut
 from flawsmith.generation.attempt import Attempt, box_around
 from flawsmith.generation.fingerprint import Fingerprint
 from flawsmith.generation.plan import Plan
 from flawsmith.images.files import read_pitch, type_of
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.forms import EXACT, LABELLED, Masks
 from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.copies import MARGIN, Crop
@@ -25,10 +26,10 @@ LEFT_OUT = Reason(PICK, "left out, as others differ more from each other")
 class Output:
     """What is written into OUT, and what it already holds."""
 
-    def __init__(self, folder: Path, model: str, fingerprint: Fingerprint, checks: Verifier, plan: Plan) -> None:
-        """model: hash of the weights; fingerprint: of all else that shapes a pair."""
+    def __init__(self, folder: Path, model: str, fingerprint: Fingerprint, checks: Verifier, plan: Plan, form: str) -> None:
+        """model: hash of the weights; fingerprint: of all else that shapes a pair; form: of the masks."""
         self._model, self._fingerprint, self._checks, self._plan = model, fingerprint, checks, plan
-        self._pairs = PairFolder(folder)
+        self._pairs, self._form = PairFolder(folder), form
         self._crops: dict[str, tuple[list[str], list[Crop]]] = {}  # by defect: ids and crops of what was accepted
         self._vectors: dict[str, np.ndarray] = {}  # by id
 
@@ -44,12 +45,13 @@ class Output:
         if not attempt.reasons:
             attempt.reasons += self._duplicates(attempt)
         spec, image = attempt.spec, attempt.image
-        defects = attempt.placed()
+        defects = attempt.placed(self._form)
         pair = Pair(
             spec.id,
             spec.defect,
             FAILED if last and attempt.reasons else REJECTED if attempt.reasons else ACCEPTED,
             spec.attempt,
+            mask_form=self._form,
             reasons=tuple(attempt.reasons),
             scores=attempt.scores(),
             seed=spec.seed,
@@ -64,9 +66,9 @@ class Output:
         )
         if pair.accepted:
             assert image is not None
-            mask = attempt.mask()
-            pair = self._pairs.add(pair, image, mask, None if spec.normal is None else read_pitch(spec.normal))
-            self._remember(pair, image, mask)
+            masks = Masks(attempt.mask(EXACT), attempt.mask(LABELLED))
+            pair = self._pairs.add(pair, image, masks, None if spec.normal is None else read_pitch(spec.normal))
+            self._remember(pair, image, masks.exact)
         else:
             self._pairs.append(pair)
         return pair.verdict
@@ -81,7 +83,7 @@ class Output:
         with progress("reading", len(done), quiet, "rows", stays=False) as advance:
             for pair in done:
                 if pair.accepted:
-                    self._remember(pair, self._pairs.image(pair), self._pairs.mask(pair))
+                    self._remember(pair, self._pairs.image(pair), self._pairs.mask(pair, EXACT))
                 advance()
         return {pair.id for pair in done}
 
@@ -113,21 +115,24 @@ class Output:
     def _remember(self, pair: Pair, image: np.ndarray, mask: np.ndarray) -> None:
         """Keep what later pairs are compared with: each defect's crop, and the largest one's features for the pick.
 
-        image: (H, W, C) as stored; mask: (H, W) bool. All is taken from the finished pair, so that one made just now and one read back are
-        the same.
+        image: (H, W, C) as stored; mask: (H, W) bool, the exact one, so that the other form leaves the same pairs. All is taken from the
+        finished pair, so that one made just now and one read back are the same.
         """
         largest = 0
         for defect in pair.defects:
             assert defect.box is not None
             top, left, height, width = defect.box.top, defect.box.left, defect.box.height, defect.box.width
+            own = mask[top : top + height, left : left + width]  # beyond its box it is another's
+            box = bounding_box(own)
+            top, left, height, width = top + box.top, left + box.left, box.height, box.width
             window = cut(image, top - MARGIN, left - MARGIN, height + 2 * MARGIN, width + 2 * MARGIN)
-            inside = np.pad(mask[top : top + height, left : left + width], MARGIN)  # beyond its box it is another's
+            inside = np.pad(mask[top : top + height, left : left + width], MARGIN)
             crop = self._checks.crop(Candidate(window, None, inside, defect.defect))
             ids, crops = self._crops.setdefault(defect.defect, ([], []))
             ids.append(pair.id)
             crops.append(crop)
-            if defect.area > largest:
-                largest = defect.area
+            if (area := int(own.sum())) > largest:
+                largest = area
                 place = (top + height / 2) / image.shape[0], (left + width / 2) / image.shape[1]
                 self._vectors[pair.id] = features(crop, place)
 

@@ -11,6 +11,7 @@ from flawsmith.generation.liked import Name, named_pictures
 from flawsmith.generation.plan import Plan, PlanFile, SamplingPlan, choose_defects, list_pictures, parse_per_image, parse_severity
 from flawsmith.images.files import bit_depth
 from flawsmith.pairs.folder import PAIRS
+from flawsmith.pairs.forms import EXACT, check_form
 from flawsmith.placement.inputs import PlacementInputs
 from flawsmith.placement.regions import Foregrounds, PlaceMap, Regions, parse_box
 from flawsmith.placement.shapes import parse_size
@@ -39,6 +40,7 @@ class Request:
     start: int = 0  # number of the first pair
     like: Name | Sequence[Name] | None = None  # pictures, folders, lists: defects to follow instead of those learned from
     strength: float = USUAL  # 0: the kind alone, no exemplar; USUAL: several exemplars; 1: one exemplar, in its own shape
+    mask: str = EXACT  # or LABELLED: which form of the masks is written into ground_truth; the pictures are the same
 
     def inputs(self) -> list[Path]:
         """Return the files and folders it names, which no output may overwrite."""
@@ -56,6 +58,7 @@ class PreparedRequest:
     normals: list[Path]
     inputs: list[Path]  # the files and folders it names
     following: Following
+    mask: str  # form of the masks
 
     def check_output(self, out: Path, overwrite: bool) -> None:
         """Raise OutputExistsError unless `out` may be written to, and holds none of what the request names."""
@@ -108,13 +111,14 @@ def prepare_request(
     folder = Path(request.foreground) if request.foreground else None
     placement = PlacementInputs(regions, places, Foregrounds(folder, product.background, product.scale, normals))
     following = Following(request.strength, liked)
-    return PreparedRequest(plan, indexes, placement, normals, [*request.inputs(), *pictures], following)
+    return PreparedRequest(plan, indexes, placement, normals, [*request.inputs(), *pictures], following, request.mask)
 
 
 def _check_together(request: Request) -> None:
     """Raise ConfigError for options that do not go together."""
     graded = parse_severity(request.severity) != (1, 1)
     several = parse_per_image(request.per_image)
+    check_form(request.mask)
     if not 0 <= request.strength <= 1:
         raise ConfigError(f"--strength {request.strength}: expected a number from 0 (the kind alone) to 1 (close to one exemplar).")
     where = {"--region": request.region, "--place-map": request.place_map, "--foreground": request.foreground, "--size": request.size}

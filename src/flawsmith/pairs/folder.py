@@ -12,18 +12,28 @@ from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, is_empty, mark, read_marker
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
+from flawsmith.pairs.forms import Masks, other_form
 from flawsmith.pairs.pair import ACCEPTED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 
 ROWS = "pairs.jsonl"
 PAIRS = Kind(
     "pairs",
-    (r"(pairs|plan)\.jsonl", r"(plan|sheet)\.png", r"report\.html", r"test/[^/]+/\d{6,}\.png", r"ground_truth/[^/]+/\d{6,}_mask\.png"),
+    (
+        r"(pairs|plan)\.jsonl",
+        r"(plan|sheet)\.png",
+        r"report\.html",
+        r"test/[^/]+/\d{6,}\.png",
+        r"(ground_truth|exact|labelled)/[^/]+/\d{6,}_mask\.png",
+    ),
 )
 
 
 class PairFolder:
-    """Pairs on disk: OUT/pairs.jsonl with a row for each attempt, OUT/test/DEFECT/ID.png, OUT/ground_truth/DEFECT/ID_mask.png."""
+    """Pairs on disk: OUT/pairs.jsonl with a row for each attempt, OUT/test/DEFECT/ID.png, OUT/ground_truth/DEFECT/ID_mask.png.
+
+    The mask in the form that was not asked for lies in OUT/labelled/DEFECT/ID_mask.png, or OUT/exact/DEFECT/ID_mask.png.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         """folder: need not exist; nothing is read or made before it is asked for."""
@@ -84,10 +94,11 @@ class PairFolder:
         assert pair.image is not None
         return self.folder / pair.image
 
-    def mask_path(self, pair: Pair) -> Path:
-        """Return the file of an accepted pair's mask."""
+    def mask_path(self, pair: Pair, form: str = "") -> Path:
+        """Return the file of an accepted pair's mask, in a form of FORMS where it has that one."""
         assert pair.mask is not None
-        return self.folder / pair.mask
+        other = pair.other_mask if form not in ("", pair.mask_form) else None
+        return self.folder / (other or pair.mask)
 
     def normal_path(self, pair: Pair) -> Path | None:
         """Return the file of the normal a pair was made on; None where there was none, or it is no longer there."""
@@ -98,9 +109,9 @@ class PairFolder:
         """Return an accepted pair's picture (H, W, C) uint8 | uint16."""
         return read_image(self.image_path(pair))
 
-    def mask(self, pair: Pair) -> np.ndarray:
-        """Return an accepted pair's mask (H, W) bool."""
-        return read_mask(self.mask_path(pair))
+    def mask(self, pair: Pair, form: str = "") -> np.ndarray:
+        """Return an accepted pair's mask (H, W) bool, in a form of FORMS where it has that one."""
+        return read_mask(self.mask_path(pair, form))
 
     # into the folder
 
@@ -110,14 +121,20 @@ class PairFolder:
             mark(self.folder, PAIRS)
         self.rows.touch()
 
-    def add(self, pair: Pair, image: np.ndarray, mask: np.ndarray, pitch: Pitch | None = None) -> Pair:
+    def add(self, pair: Pair, image: np.ndarray, mask: np.ndarray | Masks, pitch: Pitch | None = None) -> Pair:
         """Write an accepted pair's files, then its row, and return the pair with their names.
 
-        image: (H, W, C) uint8 | uint16; mask: (H, W) bool; pitch: the camera's, of pixels, as the normal's file tells it.
+        image: (H, W, C) uint8 | uint16; mask: (H, W) bool, or both forms, of which that of `pair.mask_form` becomes the pair's mask and the
+        other lies beside; pitch: the camera's, of pixels, as the normal's file tells it.
         """
         name = f"{pair.defect}/{pair.id}"
         pair = replace(pair, verdict=ACCEPTED, image=f"test/{name}.png", mask=f"ground_truth/{name}_mask.png")
         write_image(self.image_path(pair), image, pitch)
+        if isinstance(mask, Masks):
+            other = other_form(pair.mask_form)
+            pair = replace(pair, other_mask=f"{other}/{name}_mask.png")
+            write_mask(self.mask_path(pair, other), mask.of(other), pitch)
+            mask = mask.of(pair.mask_form)
         write_mask(self.mask_path(pair), mask, pitch)
         self.append(pair)
         return pair
@@ -154,12 +171,12 @@ class PairFolder:
         """Remove the files of accepted pairs whose id is not among `ids`; their rows stay, rejected for the reason `why`."""
         pairs = self.read()
         gone = [pair for pair in pairs if pair.accepted and pair.id not in ids]
-        files = [path for pair in gone for path in (self.image_path(pair), self.mask_path(pair))]
-        changed = {pair.id: replace(pair, verdict=REJECTED, reasons=(why,), image=None, mask=None) for pair in gone}
+        files = [self.folder / name for pair in gone for name in (pair.image, pair.mask, pair.other_mask) if name]
+        changed = {pair.id: replace(pair, verdict=REJECTED, reasons=(why,), image=None, mask=None, other_mask=None) for pair in gone}
         # rows first: one must never name a file that is gone
         self._rewrite([changed[pair.id] if pair.accepted and pair.id in changed else pair for pair in pairs])
         for file in files:
-            file.unlink()
+            file.unlink(missing_ok=True)
 
     def _rewrite(self, pairs: Iterable[Pair]) -> None:
         write_text(self.rows, "".join(_line(pair) + "\n" for pair in pairs))

@@ -39,6 +39,8 @@ class Pair:
     attempt: int = 0  # counted from 0 for each id
     image: str | None = None  # path in OUT with forward slashes; None unless accepted
     mask: str | None = None  # the same of its mask
+    mask_form: str = ""  # of FORMS (`pairs/forms.py`); "" where it is not known
+    other_mask: str | None = None  # path in OUT of its mask in the other form; None where there is none
     reasons: tuple[Reason, ...] = ()  # why it does not count; empty where it does
     scores: Mapping[str, float] = field(default_factory=dict)  # of the defect that fared worst
     seed: int = 0  # of this attempt
@@ -179,6 +181,8 @@ _PAIR: Mapping[str, Callable[[Any], Any]] = {
     "attempt": _WHOLE,
     "image": _or_none(_TEXT),
     "mask": _or_none(_TEXT),
+    "mask_form": _TEXT,
+    "other_mask": _or_none(_TEXT),
     "reasons": _REASONS,
     "scores": _of(dict),
     "seed": _WHOLE,

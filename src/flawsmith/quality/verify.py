@@ -65,9 +65,9 @@ class Verifier:
         return Verdict({name: round(float(value), 4) for name, value in scores.items()}, reasons)
 
     def crop(self, candidate: Candidate) -> Crop:
-        """Return what is compared with other defects."""
-        shape = self.known.product.shape
-        return grey_crop(shares(candidate.image, self.known.product.scale, shape.colours), candidate.mask, shape.window)
+        """Return what is compared with other drawn defects: the pixels that changed."""
+        shape, exact = self.known.product.shape, View(candidate, self.known).exact
+        return grey_crop(shares(candidate.image, self.known.product.scale, shape.colours), exact, shape.window)
 
     def duplicate(self, mine: Crop, accepted: Sequence[Crop], ids: Sequence[str]) -> Reason | None:
         """Return why a defect is too much like an accepted one; None when it is not."""

@@ -27,7 +27,7 @@ class Candidate:
 
     image: np.ndarray  # (H, W, C) as stored, with the defect
     normal: np.ndarray | None  # (H, W, C) as stored, the same place before; None for a picture from noise and for a real defect
-    mask: np.ndarray  # (H, W) bool
+    mask: np.ndarray  # (H, W) bool, as the real ones are labelled: limits are made from their labels
     defect: str
     severity: float = 1.0  # as asked
     side: float | None = None  # the longer side asked for in pixels
@@ -36,6 +36,7 @@ class Candidate:
     within: np.ndarray | None = None  # (H, W) bool: where its centre may be; None = anywhere
     whole: np.ndarray | None = None  # (C, H, W) in [-1, 1], the two branches as drawn, where there is no normal
     part: np.ndarray | None = None
+    exact: np.ndarray | None = None  # (H, W) bool: the pixels that changed; None = the mask
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class View:
         normal: (H, W, C) in shares, what was there before; mask: (H, W) bool, this one's where None; more: fields of the candidate.
         """
         before = None if normal is None else self._stored(normal)
+        if mask is not None:
+            more = {"exact": None, **more}
         mask = self.mask if mask is None else mask
         return View(replace(self.candidate, image=self._stored(picture), normal=before, mask=mask, **more), self.known, self.exemplar)
 
@@ -95,8 +98,13 @@ class View:
 
     @property
     def mask(self) -> np.ndarray:
-        """The defect, (H, W) bool."""
+        """The defect as it is labelled, (H, W) bool: what is held to real ones is measured with it."""
         return self.candidate.mask
+
+    @property
+    def exact(self) -> np.ndarray:
+        """The pixels (H, W) bool that changed, around which it was blended in; of a real defect its label."""
+        return self.candidate.mask if self.candidate.exact is None else self.candidate.exact
 
     @property
     def others(self) -> np.ndarray | None:

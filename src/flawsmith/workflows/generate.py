@@ -113,9 +113,9 @@ class LoadedRun:
         """Write `count` accepted pairs, their contact sheet and report into the folder `out`, and return what was done.
 
         `wishes` are the fields of `Request`: defect, onto, free, region, place_map, foreground, size, severity, per_image, mix, plan,
-        pick_from, seed, start. A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is
-        given up and counted. With `dry_run` nothing is drawn: OUT/plan.jsonl and OUT/plan.png show what would be. Raises FlawsmithError for
-        unusable input and for an `out` that is not empty.
+        pick_from, seed, start, like, strength, mask. A rejected attempt is made anew with another seed, generation.attempts times at most;
+        then that pair is given up and counted. With `dry_run` nothing is drawn: OUT/plan.jsonl and OUT/plan.png show what would be. Raises
+        FlawsmithError for unusable input and for an `out` that is not empty.
         """
         out = Path(out)
         request = Request(count, **wishes)
@@ -134,7 +134,7 @@ class LoadedRun:
         facts: dict[str, Any] = {"Model": f"{name} ({self.generator.hash})"}
         if self._unfitted is not None:
             facts["Labelled pictures"] = self._unfitted.data
-        facts |= {"Accepted": summary.accepted, "Seed": request.seed}
+        facts |= {"Accepted": summary.accepted, "Seed": request.seed, "Masks": request.mask}
         with working("drawing the sheet and the report", quiet):
             write_sheet(out, heading="" if self._unfitted is None else f"{self._unfitted.data}: {name}")
             write_run_report(out, self.generator.run, facts)
@@ -157,6 +157,6 @@ class LoadedRun:
             if number < SHOWN:
                 attempt = self.generator.sketch(job, index)
                 assert attempt.image is not None
-                shapes = [(d.site.placement.top, d.site.placement.left, d.mask) for d in attempt.drawn]
+                shapes = [(d.site.placement.top, d.site.placement.left, d.masks.exact) for d in attempt.drawn]
                 yield PlanEntry(f"{attempt.spec.id}  {attempt.spec.defect}", attempt.image, shapes)
             advance()

@@ -1,4 +1,4 @@
-"""`consistency`: the mask is the mask of what changed."""
+"""`consistency`: the exact mask is the mask of what changed."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,16 +11,16 @@ from flawsmith.quality.view import View
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the intersection over union of the mask and the pixels that changed, 0 to 1 (compositing/mask_refinement.py).
+    """Return the intersection over union of the exact mask and the pixels that changed, 0 to 1 (compositing/mask_refinement.py).
 
     Without a normal: of the mask and the pixels that the part branch shows; nothing where there is neither.
     """
     candidate, floor = view.candidate, view.known.config.change
     if view.change is not None:
-        return {"consistency": consistency(view.change, view.mask, floor)}
+        return {"consistency": consistency(view.change, view.exact, floor)}
     if candidate.whole is None or candidate.part is None:
         return {}
-    return {"consistency": consistency_free(candidate.whole, candidate.part, view.mask, floor)}
+    return {"consistency": consistency_free(candidate.whole, candidate.part, view.exact, floor)}
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:

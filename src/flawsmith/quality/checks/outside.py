@@ -1,4 +1,4 @@
-"""`outside`: what can be seen to have changed lies inside the mask."""
+"""`outside`: what can be seen to have changed lies inside the exact mask."""
 
 from collections.abc import Iterator, Mapping
 
@@ -22,8 +22,8 @@ def outside(change: np.ndarray, mask: np.ndarray, floor: float = 0.0) -> float:
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the share of the change outside the mask; nothing without a normal."""
-    return {} if view.change is None else {"outside": outside(view.change, view.mask, view.known.config.change)}
+    """Return the share of the change outside the exact mask; nothing without a normal."""
+    return {} if view.change is None else {"outside": outside(view.change, view.exact, view.known.config.change)}
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:

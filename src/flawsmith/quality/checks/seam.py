@@ -42,8 +42,8 @@ def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarra
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return `seam` and `halo` of the picture."""
-    return seams(view.picture, view.mask, view.known.feather, view.others)
+    """Return `seam` and `halo` of the picture, around the exact mask: that is what was blended in."""
+    return seams(view.picture, view.exact, view.known.feather, view.others)
 
 
 def learn(views: Sequence[View]) -> dict[str, list[float]]:
