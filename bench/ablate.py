@@ -1,6 +1,6 @@
 """What each part of the model is worth: one row of docs/ablations.md per switch, each a JSON file made by this command.
 
-    python bench/ablate.py DATA --rows default,single,dual-no-exchange [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
+    python bench/ablate.py DATA --rows default,single [--shots 3] [--seeds 2] [--minutes 8] [-o docs/ablations] [--work WORK]
     python bench/ablate.py --table [-o docs/ablations]            the table of all rows that are there, as Markdown
 
 A row fits the few-shot part of DATA with its settings, generates, and trains the benefit report's detector on real + generated and on

@@ -99,6 +99,7 @@ def tiny() -> Callable[..., Config]:
             "log_every": 1,
             "checkpoint_every": 250,
             "preview_every": 500,
+            "patience": 0,
         },
         "generation": {"steps": 2, "guidance": 1.5, "free_shapes": 0.2, "precision": "fp32"},
     }

@@ -187,7 +187,17 @@ def test_the_loss_curve_runs_over_all_finite_rows(tmp_path: Path) -> None:
     page = Page(report(tmp_path, ROWS, run))
     curves = [(a["points"] or "").split() for tag, a in page.tags if tag == "polyline"]
     assert [len(c) for c in curves] == [99, 99]
-    assert "1,000" in page.text and "Loss" in page.text
+    assert "1,000" in page.text and "Loss" in page.text and "held-out" not in page.text
+
+
+def test_the_error_on_held_out_defects_has_a_curve_of_its_own(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    rows = [{"step": s, "loss": 1 / s} for s in range(10, 110, 10)] + [{"step": s, "held_inside": 0.1} for s in (0, 50, 100)]
+    (run / "log.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    page = Page(report(tmp_path, ROWS, run))
+    assert [len((a["points"] or "").split()) for tag, a in page.tags if tag == "polyline"] == [10, 10, 3, 3]
+    assert "Error of the averaged weights inside labelled defects that are held out" in page.text
 
 
 def test_a_run_without_a_log_and_pairs_without_scores_are_no_error(tmp_path: Path) -> None:

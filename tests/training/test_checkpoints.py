@@ -47,8 +47,8 @@ def test_training_goes_on_as_if_it_had_never_stopped(tmp_path: Path) -> None:
     take(straight, range(1, 9))
     take(first, range(1, 5))
     path = save_checkpoint(tmp_path, 4, *first, {"seconds": 1.25}, keep=2)
-    step, facts = load_checkpoint(path, *second)
-    assert step == 4 and facts == {"seconds": 1.25}
+    step, facts, best = load_checkpoint(path, *second)
+    assert step == 4 and facts == {"seconds": 1.25} and not best
     assert equal(first, second)
     take(second, range(5, 9))
     assert equal(second, straight)
@@ -62,6 +62,16 @@ def test_the_loaded_state_is_a_copy(tmp_path: Path) -> None:
     load_checkpoint(path, *second)
     take(second, range(3, 5))
     assert path.read_bytes() == content and not equal(first, second)
+
+
+def test_the_best_weights_stand_beside_the_average(tmp_path: Path) -> None:
+    everything = parts(0)
+    best = {name: w + 1 for name, w in everything[1].weights.items()}
+    path = save_checkpoint(tmp_path, 4, *everything, {}, keep=1, best=best)
+    before = state(everything)
+    found = load_checkpoint(path, *everything)[2]
+    assert found.keys() == best.keys() and all(torch.equal(found[name], w) for name, w in best.items())
+    assert all(torch.equal(x, y) for x, y in zip(before, state(everything), strict=True))
 
 
 @pytest.mark.parametrize("keep", [1, 2, 3, 0])

@@ -41,7 +41,7 @@ def test_the_model_is_left_as_it_was(learned: TrainingData, tiny: Callable[..., 
     averaged = {name: w.clone() for name, w in average.weights.items()}
     for training in (True, False):
         net.train(training)
-        Previews(tmp_path, learned.pool, 0, "fp32").draw(net, average, config, 7)
+        Previews(tmp_path, learned.pool, 0, "fp32").draw(net, average.weights, config, 7)
         assert net.training == training and all(m.training == training for m in net.modules())
         assert all(p.requires_grad for p in net.parameters())
         assert all(torch.equal(p, before[name]) for name, p in net.state_dict().items())
@@ -53,13 +53,13 @@ def test_previews_show_the_averaged_weights(learned: TrainingData, tiny: Callabl
     net = model(learned, config)
     average = MovingAverage(net, 0.9)
     previews = Previews(tmp_path, learned.pool, 0, "fp32")
-    previews.draw(net, average, config, 1)
+    previews.draw(net, average.weights, config, 1)
     shift(average)
-    previews.draw(net, average, config, 2)
+    previews.draw(net, average.weights, config, 2)
     with torch.no_grad():
         for name, p in net.named_parameters():
             p.copy_(average.weights[name])
-    previews.draw(net, average, config, 3)
+    previews.draw(net, average.weights, config, 3)
     first, second, third = (read_image(tmp_path / f"step-{step:07d}.png") for step in (1, 2, 3))
     assert not np.array_equal(first, second) and np.array_equal(second, third)
 
@@ -68,7 +68,7 @@ def test_every_time_the_same_windows_and_seeds(learned: TrainingData, tiny: Call
     config = tiny()
     net = model(learned, config)
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        Previews(tmp_path / name, learned.pool, seed, "fp32").draw(net, MovingAverage(net, 0.9), config, 10)
+        Previews(tmp_path / name, learned.pool, seed, "fp32").draw(net, MovingAverage(net, 0.9).weights, config, 10)
     a, b, c = (read_image(tmp_path / name / "step-0000010.png") for name in "abc")
     assert np.array_equal(a, b) and not np.array_equal(a, c)
     side = learned.product.shape.window

@@ -29,9 +29,8 @@ from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.seeds import derive, torch_generator
-from flawsmith.models.dual_model import DualModel
 from flawsmith.training.checkpoints import newest_checkpoint
-from flawsmith.training.ema import MovingAverage
+from flawsmith.training.ema import MovingAverage, filled
 from flawsmith.training.episode_pool import EpisodePool
 from flawsmith.training.initial import BASE, NONE, start_from_base
 from flawsmith.training.objective import objective
@@ -130,17 +129,8 @@ def windows(pool: EpisodePool, config: Config, step: int) -> Batch:
 
 def measure(state: State, held: EpisodePool, device: torch.device, precision: str) -> dict[str, float]:
     """Return what the averaged weights make of HELD batches of held episodes, as `seeing.see_through`."""
-    own = {name: p.detach().clone() for name, p in state.model.named_parameters()}
-    _fill(state.model, state.average.weights)
-    found = see_through(state.model, [held.batch(number, WINDOWS[0], 16) for number in range(HELD)], device, precision)
-    _fill(state.model, own)
-    return found
-
-
-@torch.no_grad()
-def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
-    for name, p in model.named_parameters():
-        p.copy_(weights[name])
+    with filled(state.model, state.average.weights):
+        return see_through(state.model, [held.batch(number, WINDOWS[0], 16) for number in range(HELD)], device, precision)
 
 
 @click.command(cls=Command)

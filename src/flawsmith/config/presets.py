@@ -15,6 +15,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {
             "steps": 20000,
             "minutes": 0,
+            "patience": 0,
             "batch": 32,
             "learning_rate": 2e-4,
             "warmup": 500,
@@ -38,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {
             "steps": 3000,
             "minutes": 0,
+            "patience": 0,
             "batch": 4,
             "learning_rate": 2e-4,
             "warmup": 100,
@@ -75,6 +77,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "training": {
             "steps": 5000,
             "minutes": 0,
+            "patience": 0,
             "batch": 4,
             "learning_rate": 2e-5,
             "warmup": 0,

@@ -127,6 +127,11 @@ class TrainingConfig:
     weight_decay: float = key(1e-2, "AdamW", ge=0)
     clip: float = key(1.0, "largest gradient norm; 0 = no limit", ge=0)
     ema: float = key(0.99, "decay of the averaged weights that generation uses", ge=0, lt=1)
+    patience: int = key(
+        100,
+        "steps without a better error on held-out defects after which the fit ends, with the best weights; 0 = none is held out, never",
+        ge=0,
+    )
     latents: int = key(0, "with a backbone: windows that are encoded once and drawn from in all steps; 0 = new ones at every step", ge=0)
     checkpointing: bool = key(False, "compute inner values again for the gradients instead of keeping them: less memory, a third slower")
     optimiser: Literal["adamw", "adamw8bit"] = key("adamw", "adamw, or adamw8bit (bitsandbytes, on a GPU), whose own memory is a quarter")

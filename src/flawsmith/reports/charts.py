@@ -128,8 +128,8 @@ def slice_colour(index: int) -> str:
     return SLICES[min(index, len(SLICES) - 1)]
 
 
-def loss_curve(points: Sequence[tuple[float, float]], width: int = 1100, height: int = 260) -> Markup:
-    """Return an SVG of the loss over the steps, on a logarithmic scale: every row faint, and their running mean."""
+def loss_curve(points: Sequence[tuple[float, float]], name: str = "Loss", width: int = 1100, height: int = 260) -> Markup:
+    """Return an SVG of the loss, or what `name` says, over the steps, on a logarithmic scale: every row faint, and their running mean."""
     steps = [step for step, _ in points]
     values = [max(value, 1e-9) for _, value in points]
     reach = len(values) // 60
@@ -152,7 +152,7 @@ def loss_curve(points: Sequence[tuple[float, float]], width: int = 1100, height:
         ticks.append(f"<text x={left - 6} y={y + 4:.1f} text-anchor=end>{10 ** (low + share * (high - low)):.3g}</text>")
         ticks.append(f"<text x={x:.1f} y={bottom + 18} text-anchor={'start' if share == 0 else 'end' if share == 1 else 'middle'}>")
         ticks.append(f"{round(first + share * span):,}</text>")
-    told = f"Loss over training steps: {values[0]:.3g} at first, {smooth[-1]:.3g} at last"
+    told = f"{name} over training steps: {values[0]:.3g} at first, {smooth[-1]:.3g} at last"
     return Markup(
         f'<svg role=img aria-label="{told}" viewBox="0 0 {width} {height}" width={width}>{"".join(ticks)}'
         f'<polyline class="curve thin" points="{line(values)}" /><polyline class=curve points="{line(smooth)}" /></svg>'

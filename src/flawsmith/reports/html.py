@@ -122,8 +122,11 @@ def _scores(pairs: Sequence[Pair]) -> list[Block]:
 
 def _training(run: Path | None) -> list[Block]:
     log = read_lines(run / "log.jsonl") if run and (run / "log.jsonl").exists() else []
-    points = [(row["step"], row["loss"]) for row in log if isinstance(row.get("loss"), (int, float)) and math.isfinite(row["loss"])]
-    return [Note(_LOSS_NOTE), Wide([Svg(loss_curve(points))])] if points else []
+    blocks: list[Block] = []
+    for key, name, note in (("loss", "Loss", _LOSS_NOTE), ("held_inside", "Error on held-out defects", _HELD_NOTE)):
+        points = [(row["step"], row[key]) for row in log if isinstance(row.get(key), (int, float)) and math.isfinite(row[key])]
+        blocks += [Note(note), Wide([Svg(loss_curve(points, name))])] if points else []
+    return blocks
 
 
 def _plural(number: int, name: str) -> str:
@@ -143,4 +146,5 @@ _STRIPS_NOTE = (
 _SCORES_NOTE = Markup(
     'What the checks measured: <span class="key made"></span> accepted, <span class="key refused"></span> rejected or failed.'
 )
+_HELD_NOTE = "Error of the averaged weights inside labelled defects that are held out; the weights with the least one are kept."
 _LOSS_NOTE = "Loss over training steps, on a logarithmic scale: each logged row, and their running mean."

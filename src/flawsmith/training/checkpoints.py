@@ -1,6 +1,7 @@
 """Everything a training needs to go on as if it had never stopped, in one safetensors file."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,22 @@ from flawsmith.training.ema import MovingAverage
 
 
 def save_checkpoint(
-    folder: Path, step: int, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer, facts: dict[str, Any], keep: int
+    folder: Path,
+    step: int,
+    model: nn.Module,
+    average: MovingAverage,
+    optimiser: torch.optim.Optimizer,
+    facts: dict[str, Any],
+    keep: int,
+    best: Mapping[str, torch.Tensor] | None = None,
 ) -> Path:
-    """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep` (0: none); `facts` are plain values for the header."""
+    """Write FOLDER/step-NNNNNNN.safetensors and delete all but the newest `keep` (0: none).
+
+    facts: plain values for the header; best: the averaged weights that were best so far, by name.
+    """
     tensors = {f"model.{name}": p for name, p in trainable(model).items()}
     tensors |= {f"average.{name}": p for name, p in average.weights.items()}
+    tensors |= {f"best.{name}": w for name, w in (best or {}).items()}
     for index, state in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
     path = folder / f"step-{step:07d}.safetensors"
@@ -36,8 +48,10 @@ def newest_checkpoint(folder: Path) -> Path | None:
     return max(folder.glob("step-*.safetensors"), default=None)
 
 
-def load_checkpoint(path: Path, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer) -> tuple[int, dict[str, Any]]:
-    """Fill model, average and optimiser in place; return the step and the facts it was saved with."""
+def load_checkpoint(
+    path: Path, model: nn.Module, average: MovingAverage, optimiser: torch.optim.Optimizer
+) -> tuple[int, dict[str, Any], dict[str, torch.Tensor]]:
+    """Fill model, average and optimiser in place; return the step, the facts and the best weights it was saved with."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata()
@@ -53,4 +67,5 @@ def load_checkpoint(path: Path, model: nn.Module, average: MovingAverage, optimi
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = t
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
-    return int(metadata["step"]), json.loads(metadata["facts"])
+    best = {name[5:]: t.to(average.weights[name[5:]].device) for name, t in tensors.items() if name.startswith("best.")}
+    return int(metadata["step"]), json.loads(metadata["facts"]), best

@@ -1,5 +1,8 @@
 """The moving average of the weights, which generation uses."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -23,3 +26,24 @@ class MovingAverage:
     def state(self, model: nn.Module) -> dict[str, Tensor]:
         """Return the model's state by name, without what is frozen, with the averaged weights in it."""
         return {**trainable(model), **self.weights}
+
+
+@contextmanager
+def filled(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Have `weights`, by name, in the model, in evaluation mode, during the block; its own are back however it ends."""
+    own = {name: p.detach().clone() for name, p in model.named_parameters() if name in weights}
+    training = model.training
+    try:
+        _fill(model, weights)
+        model.eval()
+        yield
+    finally:
+        _fill(model, own)
+        model.train(training)
+
+
+@torch.no_grad()
+def _fill(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    for name, p in model.named_parameters():
+        if name in weights:
+            p.copy_(weights[name])

@@ -108,6 +108,8 @@ def _fit_run(
     watch = None if watching is None else watching(learned, model, config)
     trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet, watch)
     result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
+    if main and not quiet and (end := result.get("held_out")):
+        say(_end(end, result["steps"]))
     split = {name: round(seconds, 2) for name, seconds in trained.split.items()}
     result |= {"seconds": {**split, "total": round(time.monotonic() - begun, 2)}}
     if main:
@@ -148,6 +150,13 @@ def _with_precision(config: Config, name: Any) -> Config:
     return replace(config, training=training, generation=generation)
 
 
+def _end(held_out: dict[str, Any], steps: int) -> str:
+    """Return what the held-out defects said, for the user."""
+    count = ", ".join(f"{len(pictures)} {name}" for name, pictures in held_out["pictures"].items())
+    why = "; more did not help, so the fit ended" if held_out["settled"] else ""
+    return f"least error on held-out defects ({count}) after step {held_out['best_step']} of {steps}, whose weights are kept{why}."
+
+
 def _told(
     folder: RunFolder, config: Config, learned: TrainingData, model: DualModel, trained: Trained, precision: Precision, needs: Memory | None
 ) -> dict[str, Any]:
@@ -160,9 +169,14 @@ def _told(
         result |= {"device_memory_gb": round(needs.total, 2)}
     if trained.state.init is not None:
         result |= {"init": trained.state.init}
+    if best := trained.state.best:
+        settled = trained.state.settled(training.patience)
+        result |= {"held_out": {"pictures": learned.pool.held_out, "error": best.error, "best_step": best.step, "settled": settled}}
     if step == trained.before:
         limit = f"{training.steps} steps (--max-steps, training.steps)"
         if step < training.steps or not training.steps:
             limit = f"{training.minutes:g} minutes of training (--max-minutes, training.minutes)"
+        if trained.state.settled(training.patience):
+            limit = f"{training.patience} steps without a better error on held-out defects (training.patience)"
         result |= {"note": f"no step was taken: the run already has its {limit}; raise that limit to go on."}
     return result

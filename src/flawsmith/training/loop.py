@@ -15,6 +15,7 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.clock import Clock
 from flawsmith.training.ema import MovingAverage
+from flawsmith.training.held import HeldOut
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import TrainingData
@@ -68,6 +69,7 @@ def train(
 
     # What it learns from, and what is seen of it.
     windows = Windows(learned.pool, model, training, derive(training.seed, rank), device)
+    held = HeldOut(learned.pool, training, device) if main else None
     previews = Previews(folder.previews, learned.pool, training.seed, training.precision) if main and training.preview_every else None
     board = TensorBoard(folder.path / "tensorboard") if training.tensorboard and main else None
     progress = Progress(training, quiet or not main)
@@ -77,9 +79,17 @@ def train(
         if main and not state.torn:
             folder.keep(state, config, learned, clock.seconds)
 
+    def measure(last: bool = False) -> None:
+        if held and (found := held.measure(model, state, last)):
+            row = {"step": state.step, **found, "seconds": round(clock.seconds, 3)}
+            folder.tell(row)
+            if board:
+                board.write(row)
+
     model.train()
     with progress, _kept_when_stopped(keep):
-        while not is_over(training, state.step, clock.seconds, accelerator):
+        measure()
+        while not is_over(training, state.step, clock.seconds, state.settled(training.patience), accelerator):
             with clock.on("data"), accelerator.autocast():
                 batch = windows.batch(state.step)
 
@@ -110,16 +120,18 @@ def train(
                     if board:
                         board.write(row)
                     progress.update(state.step, clock.seconds, row["loss"])
+                measure()
                 if previews and state.step % training.preview_every == 0:
-                    shown = previews.draw(model, state.average, config, state.step)
+                    shown = previews.draw(model, state.kept[1], config, state.step)
                     if watch:
                         watch(state.step, clock.seconds, shown)
                 if state.step % training.checkpoint_every == 0:
                     keep()
+        measure(last=True)
         seconds = clock.seconds
         keep()
     if previews:
-        shown = previews.draw(model, state.average, config, state.step, last=True)
+        shown = previews.draw(model, state.kept[1], config, state.step, last=True)
         if watch:
             watch(state.step, seconds, shown)
     if board:

@@ -44,7 +44,11 @@ class Batch:
         return Batch(*(x[rows] for x in vars(self).values()))
 
 
+Row = tuple[np.ndarray | np.float32 | int, ...]  # a window, in the order of the fields of `Batch`
+
 EXEMPLARS = 3  # shown of a window's kind at most
+ENOUGH = 4  # specimens of a kind, of which some can be held out; fewer are all learned from
+HELD = 5  # of so many specimens one is held out
 SHOWN = 0.75  # share of windows in which what lies under the defect is shown, where it is known
 TOLD = 0.75  # share of windows to which the wanted shape is told
 
@@ -71,6 +75,10 @@ class Pool:
         self._normals = list(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
         self._underneath: dict[str, list[np.ndarray]] = {}
+        holds = self._follows and config.training.patience > 0
+        # the numbers of each kind's samples that are measured with, and of those that are learned from
+        self._held = {name: _held_out(samples, config.training.seed, name) if holds else [] for name, samples in self._defects.items()}
+        self._learned = {name: [i for i in range(len(defects[name])) if i not in self._held[name]] for name in self.names}
 
     def bare(self, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
         """Have `fill` say what lies under each labelled defect; windows show it from then on.
@@ -86,7 +94,27 @@ class Pool:
     def windows(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> Batch:
         """Return a window for each key; it depends on (seed, key) and nothing else."""
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
-        return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+        return _stacked(rows)
+
+    def held(self, seed: int, count: int) -> Batch | None:
+        """Return `count` windows of defects that `batch` never has as a target or an exemplar, of the kinds in turn; None without any.
+
+        Their exemplars are defects that are learned from. The windows depend on `seed` alone.
+        """
+        kinds = [kind for kind, name in enumerate(self.names, 1) if self._held[name]]
+        if not kinds:
+            return None
+        rows = []
+        for i in range(count):
+            turn, kind = divmod(i, len(kinds))
+            numbers = self._held[self.names[kinds[kind] - 1]]
+            rows.append(self._flawed(kinds[kind], numbers[turn % len(numbers)], 0.0, numpy_generator(seed, "held", i)))
+        return _stacked(rows)
+
+    @property
+    def held_out(self) -> dict[str, list[str]]:
+        """The names of the pictures whose defects are held out, by kind."""
+        return {name: [self._defects[name][i].source.name for i in numbers] for name, numbers in self._held.items() if numbers}
 
     def preview(self, index: int, seed: int) -> Task:
         """Return a normal window with the shape of a real defect in it, as a task that depends on (seed, index) alone."""
@@ -108,29 +136,43 @@ class Pool:
         exemplars = self._exemplars(kind + 1, number, lambda x: self._scale.to_model(x, self._colours), lambda x: x, g)
         return replace(task, exemplars=exemplars, shown=True)
 
-    def _row(self, g: np.random.Generator) -> tuple[np.ndarray | np.float32 | int, ...]:
+    def _row(self, g: np.random.Generator) -> Row:
         """Return one window, in the order of the fields of `Batch`."""
-        side, data = self._window, self._config.data
-        under: np.ndarray | None = None
-        kind, number = 0, 0
-        if g.random() < data.good_share:
-            picture = self._normals[g.integers(len(self._normals))]
-            spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
-            top, left = window_around(spot, side, picture.shape[:2], g)
-            image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
-            region = random_region(self._borrowed_shape(g), g)
-        else:
+        side, free = self._window, self._config.diffusion.free_share
+        if g.random() >= self._config.data.good_share:
             kind = int(g.integers(len(self.names))) + 1
-            samples = self._defects[self.names[kind - 1]]
-            number = int(g.integers(len(samples)))
-            sample = samples[number]
-            assert sample.mask is not None
-            top, left = window_around(aim(sample.mask, side, g), side, sample.mask.shape, g)
-            image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
-            region = random_region(mask, g)
-            if self._underneath:
-                under = cut(self._underneath[self.names[kind - 1]][number], top, left, side)
-        if g.random() < self._config.diffusion.free_share:
+            numbers = self._learned[self.names[kind - 1]]
+            return self._flawed(kind, numbers[int(g.integers(len(numbers)))], free, g)
+        picture = self._normals[g.integers(len(self._normals))]
+        spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
+        top, left = window_around(spot, side, picture.shape[:2], g)
+        image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
+        return self._told(image, mask, random_region(self._borrowed_shape(g), g), None, 0, 0, free, g)
+
+    def _flawed(self, kind: int, number: int, free: float, g: np.random.Generator) -> Row:
+        """Return a window of the sample `number` of a kind, from 1; free: how likely it shows no background."""
+        name, side = self.names[kind - 1], self._window
+        sample = self._defects[name][number]
+        assert sample.mask is not None
+        top, left = window_around(aim(sample.mask, side, g), side, sample.mask.shape, g)
+        image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
+        under = cut(self._underneath[name][number], top, left, side) if self._underneath else None
+        return self._told(image, mask, random_region(mask, g), under, kind, number, free, g)
+
+    def _told(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        region: np.ndarray,
+        under: np.ndarray | None,
+        kind: int,
+        number: int,
+        free: float,
+        g: np.random.Generator,
+    ) -> Row:
+        """Return a window (H, W, C) in some light and pose with all that the network is told of it; under: the same without its defect."""
+        data = self._config.data
+        if g.random() < free:
             region = np.ones_like(region)  # no background is shown
         look, pose = self._look(g), random_pose(data.flips, data.rotations, g)
         image, mask, region = look(pose(image)), pose(mask)[None], pose(region).astype(np.float32)[None]
@@ -156,7 +198,7 @@ class Pool:
     def _exemplars(
         self, kind: int, number: int, look: Callable[[np.ndarray], np.ndarray], pose: Pose, g: np.random.Generator
     ) -> np.ndarray:
-        """Return some other defects of a kind than sample `number`, (EXEMPLARS, C + 1, S, S), the last ones empty.
+        """Return some other defects of a kind than sample `number`, of those learned from, (EXEMPLARS, C + 1, S, S), the last ones empty.
 
         Where there is no other, the defect itself in another light and, if it may be turned, another pose. None for normals.
         """
@@ -166,7 +208,7 @@ class Pool:
             return shown
         samples = self._defects[self.names[kind - 1]]
         own = _specimen(samples[number])
-        others = [s for s in samples if _specimen(s) != own]
+        others = [samples[i] for i in self._learned[self.names[kind - 1]] if _specimen(samples[i]) != own]
         if not others:
             others, look, pose = [samples[number]], self._look(g), random_pose(self._config.data.flips, self._config.data.rotations, g)
         count = min(len(others), int(g.integers(1, EXEMPLARS + 1)))
@@ -205,6 +247,20 @@ def random_region(mask: np.ndarray, g: np.random.Generator) -> np.ndarray:
     dx = np.abs(columns - (box.left + (box.width - 1) / 2)) / (box.width / 2 + radius)
     shape = dy**2 + dx**2 <= 2 if g.random() < 0.5 else np.maximum(dy, dx) <= 1
     return shape | grow(mask, 1)
+
+
+def _stacked(rows: Sequence[Row]) -> Batch:
+    return Batch(*(torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)))
+
+
+def _held_out(samples: Sequence[Sample], seed: int, kind: str) -> list[int]:
+    """Return the numbers of the samples of one specimen in HELD, chosen by chance; none where there are fewer than ENOUGH."""
+    specimens = sorted({_specimen(s) for s in samples})
+    if len(specimens) < ENOUGH:
+        return []
+    order = numpy_generator(seed, "held out", kind).permutation(len(specimens))
+    chosen = {specimens[i] for i in order[: max(1, len(specimens) // HELD)]}
+    return [i for i, s in enumerate(samples) if _specimen(s) in chosen]
 
 
 def _specimen(sample: Sample) -> str:

@@ -1,18 +1,17 @@
 """Pictures of fixed seeds while a training runs, so that progress can be seen."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from flawsmith.config.schema import Config
 from flawsmith.images.files import write_image
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn, Task
-from flawsmith.training.ema import MovingAverage
+from flawsmith.training.ema import filled
 from flawsmith.training.pool import Pool
 
 ROWS = 6  # that are shown, and looked at while a training runs
@@ -27,13 +26,15 @@ class Previews:
         self._precision = precision
         self._tasks = [pool.preview(i, seed) for i in range(LAST)]
 
-    def draw(self, model: DualModel, average: MovingAverage, config: Config, step: int, last: bool = False) -> list[tuple[Task, Drawn]]:
-        """Write FOLDER/step-NNNNNNN.png, drawn with the averaged weights, and return what was drawn; the model is left as it was.
+    def draw(
+        self, model: DualModel, weights: Mapping[str, Tensor], config: Config, step: int, last: bool = False
+    ) -> list[tuple[Task, Drawn]]:
+        """Write FOLDER/step-NNNNNNN.png, drawn with `weights`, and return what was drawn; the model is left as it was.
 
         last: LAST are drawn, of which ROWS are shown.
         """
         tasks = self._tasks if last else self._tasks[:ROWS]
-        with _averaged(model, average):
+        with filled(model, weights):
             drawn = draw(model, tasks, config, self._precision)
         rows = []
         for task, d in zip(tasks[:ROWS], drawn, strict=False):
@@ -44,24 +45,3 @@ class Previews:
         pixels = np.clip(np.rint((sheet + 1) * 127.5), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         write_image(self._folder / f"step-{step:07d}.png", pixels)
         return list(zip(tasks, drawn, strict=True))
-
-
-@contextmanager
-def _averaged(model: DualModel, average: MovingAverage) -> Iterator[None]:
-    """Have the averaged weights in the model, in evaluation mode, during the block; its own are back however it ends."""
-    own = {name: p.detach().clone() for name, p in model.named_parameters() if name in average.weights}
-    training = model.training
-    try:
-        _fill(model, average.weights)
-        model.eval()
-        yield
-    finally:
-        _fill(model, own)
-        model.train(training)
-
-
-@torch.no_grad()
-def _fill(model: DualModel, weights: dict[str, torch.Tensor]) -> None:
-    for name, p in model.named_parameters():
-        if name in weights:
-            p.copy_(weights[name])

@@ -21,10 +21,12 @@ def learning_rate(config: TrainingConfig, step: int, seconds: float) -> float:
     return config.learning_rate * min(rise, fall, 1.0)
 
 
-def is_over(config: TrainingConfig, step: int, seconds: float, accelerator: Accelerator) -> bool:
-    """Return whether `step` steps in `seconds` are all that was asked for; several processes agree on it."""
-    over = 0 < config.steps <= step or (config.minutes > 0 and seconds >= 60 * config.minutes)
+def is_over(config: TrainingConfig, step: int, seconds: float, settled: bool, accelerator: Accelerator) -> bool:
+    """Return whether `step` steps in `seconds` are all that was asked for, or more would not help; several processes agree on it."""
+    over = settled or 0 < config.steps <= step or (config.minutes > 0 and seconds >= 60 * config.minutes)
     if accelerator.num_processes == 1:
         return over
-    word = torch.tensor([float(over)], device=accelerator.device)  # clocks differ: all stop on the first one's word
+    word = torch.tensor(
+        [float(over)], device=accelerator.device
+    )  # clocks differ, and the first one judges: all stop on the first one's word
     return bool(broadcast(word).item())

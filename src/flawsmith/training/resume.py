@@ -27,16 +27,17 @@ def go_on_with(own: Config, given: Config, run: object) -> Config:
     given: with what the pictures decide in it, as `prepare_training` returns it; run: the folder, for the message.
     """
     mine, theirs = _flat(to_dict(own)), _flat(to_dict(given))
-    free = {f"training.{name}" for name in FREE}
+    names = (*FREE, "patience") if own.training.patience and given.training.patience else FREE  # with 0 nothing is held out
+    free = {f"training.{name}" for name in names}
     if given.training.memory:
         free |= {"training.optimiser"}  # which that limit decides
     if other := [key for key in mine if key not in free and mine[key] != theirs[key]]:
         told = ", ".join(f"{key} is {mine[key]}, got {theirs[key]}" for key in other)
         raise ConfigError(
             f"{run}: --resume goes on with what the run began with, but {told}. Leave these settings away, or start a new run with them; "
-            f"what may change: {', '.join(f'training.{name}' for name in FREE)}."
+            f"what may change: {', '.join(f'training.{name}' for name in names)}."
         )
-    return replace(own, training=replace(own.training, **{name: getattr(given.training, name) for name in FREE}))
+    return replace(own, training=replace(own.training, **{name: getattr(given.training, name) for name in names}))
 
 
 def _flat(tree: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from flawsmith.core.files import append_line, read_lines, write_json, write_text
 from flawsmith.core.folders import Kind
 from flawsmith.dataset.record import digest_of, read_record
 from flawsmith.models.store import save_model
+from flawsmith.models.trainable import trainable
 from flawsmith.product.exemplars import save_exemplars
 from flawsmith.quality.limits import save_limits
 from flawsmith.training.checkpoints import newest_checkpoint
@@ -75,8 +76,9 @@ class RunFolder:
     def keep(self, state: State, config: Config, learned: TrainingData, seconds: float) -> None:
         """Write what --resume goes on from and what `generate` draws with; seconds: of training so far."""
         state.save(self.checkpoints, seconds, config.training.keep)
-        weights, base = state.average.state(state.model), state.model.base
-        save_model(self.path / "model" / "model.safetensors", weights, config, learned.product, state.step, base, digest_of(learned.record))
+        step, averaged = state.kept
+        weights, base = {**trainable(state.model), **averaged}, state.model.base
+        save_model(self.path / "model" / "model.safetensors", weights, config, learned.product, step, base, digest_of(learned.record))
 
     def tell(self, row: dict[str, Any]) -> None:
         """Append a row to the log."""

@@ -16,8 +16,10 @@ BORDER = 2  # pixels to either side of a mask's outline
 
 
 @torch.no_grad()
-def see_through(model: DualModel, batches: Sequence[Batch], device: torch.device, precision: str) -> dict[str, float]:
-    """Return means over windows with a defect and TIMES; the model is in training mode afterwards if it was before.
+def see_through(
+    model: DualModel, batches: Sequence[Batch], device: torch.device, precision: str, times: Sequence[float] = TIMES
+) -> dict[str, float]:
+    """Return means over windows with a defect and times; the model is in training mode afterwards if it was before.
 
     inside, border: mean square error of the picture ([-1, 1]) in the region and within BORDER of the mask's outline, over the time squared
     as velocity weighting has it; mask_iou: of the predicted mask with the labelled one.
@@ -30,7 +32,7 @@ def see_through(model: DualModel, batches: Sequence[Batch], device: torch.device
         anomaly = batch.image * batch.mask if model.branches == 2 else batch.image
         target = model.encode(batch.image, anomaly, 2 * batch.mask - 1)
         told = None
-        for t in TIMES:
+        for t in times:
             noise = joint_noise(tuple(target.shape), 0.0, torch_generator(0, "seeing", number, str(t))).to(device)
             noisy = mix(target, noise, t) * model.mask_of_state(target)
             with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
