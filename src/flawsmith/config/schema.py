@@ -128,8 +128,9 @@ class TrainingConfig:
     clip: float = key(1.0, "largest gradient norm; 0 = no limit", ge=0)
     ema: float = key(0.99, "decay of the averaged weights that generation uses", ge=0, lt=1)
     patience: int = key(
-        100,
-        "steps without a better error on held-out defects after which the fit ends, with the best weights; 0 = none is held out, never",
+        75,
+        "without a backbone: steps with no better error on defects held out (of kinds with 4 specimens or more) after which the fit ends, and "
+        "the best weights are kept; 0 = never, all are learned from",
         ge=0,
     )
     latents: int = key(0, "with a backbone: windows that are encoded once and drawn from in all steps; 0 = new ones at every step", ge=0)
