@@ -5,8 +5,8 @@
 First a step of every form is timed, in turns, in seconds of the processor, so that other work on the machine counts for none; each form
 gets the steps that it can take in --minutes. Every form and seed is then trained from random weights by
 `python -m flawsmith.base.train` in WORK/FORM-SEED, without a fall of the learning rate. Stopped, it goes on where it was. Prints JSON: by
-form seconds of a step and steps, and means and spreads over the seeds of the last row of held.jsonl: `inside`, `border` and `mask_iou` as
-`flawsmith.training.seeing.see_through` has them; with --probe also on real products (flawsmith.base.probe).
+form seconds of a step and steps, and means and spreads over the seeds of the last row of held.jsonl: `inside`, `border`, `mask_iou` and
+`start` as `flawsmith.training.seeing.see_through` has them; with --probe also on real products (flawsmith.base.probe).
 """
 
 import argparse
@@ -38,7 +38,7 @@ FORMS = {
     "dual-apart": ("model.interaction=none",),
     "dual-rank-16": ("model.saim_rank=16",),
 }
-NAMES = ("inside", "border", "mask_iou")
+NAMES = ("inside", "border", "mask_iou", "start")
 
 
 def settings(form: str, seed: int) -> tuple[str, ...]:

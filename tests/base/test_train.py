@@ -66,7 +66,7 @@ def same_checkpoint(a: Path, b: Path, step: int) -> bool:
 def test_a_training_leaves_its_settings_log_checkpoints_and_what_held_episodes_say(whole: Path) -> None:
     assert [row["step"] for row in rows(whole / "log.jsonl")] == list(range(1, 8))
     assert [row["step"] for row in rows(whole / "held.jsonl")] == [3, 6, 7]
-    assert all({"inside", "border", "mask_iou"} < row.keys() for row in rows(whole / "held.jsonl"))
+    assert all({"inside", "border", "mask_iou", "start"} < row.keys() for row in rows(whole / "held.jsonl"))
     assert [path.stem for path in sorted((whole / "checkpoints").iterdir())] == [f"step-{step:07}" for step in (3, 6, 7)]
     config = yaml.safe_load((whole / "config.yaml").read_text())
     assert (config["model"]["width"], config["model"]["cells"], config["training"]["steps"]) == (32, 16, 7)

@@ -99,8 +99,8 @@ class DiffusionConfig:
 
     prediction: Literal["x", "v", "eps"] = key("x", "what the network predicts: x (clean picture), v (velocity) or eps (noise)")
     rho: float = key(0.0, "correlation of the two branches' noise, 0 (the paper) to 1", ge=0, le=1)
-    time_mean: float = key(0.0, "mean of the logit of the training time (lower = less noise)")
-    time_std: float = key(1.0, "its standard deviation", gt=0)
+    time_mean: float = key(1.2, "mean of the logit of the training time (lower = less noise)")
+    time_std: float = key(1.8, "its standard deviation", gt=0)
     weighting: Literal["velocity", "noise", "min-snr"] = key(
         "velocity", "of times in the loss: velocity (1 / t^2), noise (signal-to-noise ratio), min-snr (that, at most 5)"
     )

@@ -11,7 +11,7 @@ from flawsmith.diffusion.schedules import joint_noise, mix
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.pool import Batch
 
-TIMES = (0.2, 0.4, 0.6, 0.8, 0.95)
+TIMES = (0.2, 0.4, 0.6, 0.8, 0.95, 1.0)
 BORDER = 2  # pixels to either side of a mask's outline
 
 
@@ -22,11 +22,12 @@ def see_through(
     """Return means over windows with a defect and times; the model is in training mode afterwards if it was before.
 
     inside, border: mean square error of the picture ([-1, 1]) in the region and within BORDER of the mask's outline, over the time squared
-    as velocity weighting has it; mask_iou: of the predicted mask with the labelled one.
+    as velocity weighting has it; mask_iou: of the predicted mask with the labelled one; start: inside, of the last of TIMES alone, where
+    there is nothing but noise to be seen, and all must come from the exemplars, the surface and the shape.
     """
     training = model.training
     model.eval()
-    rows: list[Tensor] = []  # (windows, 3)
+    rows: dict[float, list[Tensor]] = {t: [] for t in TIMES}  # (windows, 3)
     for number, on_cpu in enumerate(batches):
         batch = on_cpu.to(device)
         anomaly = batch.image * batch.mask if model.branches == 2 else batch.image
@@ -43,9 +44,11 @@ def see_through(
             error = (image - batch.image).square().mean(1, keepdim=True) / t**2
             both, either = (mask > 0) & (batch.mask > 0), (mask > 0) | (batch.mask > 0)
             iou = both.sum((1, 2, 3)) / either.sum((1, 2, 3)).clamp(min=1)
-            rows.append(torch.stack([_mean(error, batch.region), _mean(error, _outline(batch.mask)), iou], dim=1)[batch.ids > 0].cpu())
+            rows[t].append(torch.stack([_mean(error, batch.region), _mean(error, _outline(batch.mask)), iou], dim=1)[batch.ids > 0].cpu())
     model.train(training)
-    return {name: round(float(value), 5) for name, value in zip(("inside", "border", "mask_iou"), torch.cat(rows).mean(0), strict=True)}
+    means = torch.stack([torch.cat(found).mean(0) for found in rows.values()])  # (TIMES, 3)
+    values = zip(("inside", "border", "mask_iou", "start"), [*means.mean(0), means[-1, 0]], strict=True)
+    return {name: round(float(value), 5) for name, value in values}
 
 
 def _outline(mask: Tensor) -> Tensor:
