@@ -29,6 +29,13 @@ def test_the_band_is_one_on_the_mask_and_falls_to_zero_over_the_feather(feather:
     assert (right[feather + 1 :] == 0).all(), "exactly zero beyond the feather"
 
 
+def test_the_band_is_one_on_the_halo_too_and_falls_beyond_it() -> None:
+    mask = square(9, 15)
+    around = np.ones_like(mask)
+    assert np.allclose(band(mask, around, 3, 2)[12, 16:], band(mask, around, 3)[12, 14:-2])
+    assert (band(mask, around, 3, 2)[12, 9:17] == 1).all()
+
+
 def test_the_band_ends_at_the_region_and_an_empty_mask_has_none() -> None:
     mask, region = square(9, 15), square(8, 16)
     weights = band(mask, region, 3)

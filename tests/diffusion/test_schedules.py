@@ -29,6 +29,11 @@ def test_sampling_times(steps: int, start: float, times: list[float]) -> None:
     assert sampling_times(steps, start)[-1] == 0.0, "the last step must end at the clean picture itself"
 
 
+def test_shifted_sampling_times_keep_their_ends_and_bend_the_rest() -> None:
+    assert sampling_times(4, 1.0, 3.0) == pytest.approx([1.0, 0.9, 0.75, 0.5, 0.0])
+    assert sampling_times(4, 0.8, 1 / 3) == pytest.approx([0.8, 0.4, 0.2, 0.08, 0.0])
+
+
 def test_the_logits_of_training_times_are_normal() -> None:
     t = training_times(20000, -0.4, 1.5, generator()).double()
     logit = (t / (1 - t)).log()

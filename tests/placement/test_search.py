@@ -13,7 +13,7 @@ from placing import FACTOR, HOW, SHAPES, WINDOW, config, disc, example, region_i
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError, NoRoomError
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box
+from flawsmith.dataset.windows import Box, bounding_box, grow
 from flawsmith.placement.canvas import FILL
 from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place, place_cost
@@ -41,6 +41,17 @@ def test_the_region_lies_on_the_canvas_and_in_the_picture(height: int, width: in
             assert 0 <= corner <= length - side, "a canvas shows the picture where it can"
         else:
             assert corner == (length - side) // 2
+
+
+def test_the_region_has_room_for_the_halo() -> None:
+    bare, haloed = (
+        place(
+            surface((200, 300)), [example(disc())], WINDOW, FACTOR, config("uniform"), np.random.default_rng(3), PlacementRequest(halo=by)
+        )
+        for by in (0, 5)
+    )
+    assert np.array_equal(bare.shape, haloed.shape) and (bare.top, bare.left) == (haloed.top, haloed.left)
+    assert (grow(bare.region, 4) & ~haloed.region).sum() == 0 and haloed.region.sum() > bare.region.sum()
 
 
 def test_a_canvas_is_a_window_for_a_small_defect_and_larger_for_a_large_one() -> None:

@@ -95,6 +95,8 @@ def test_outside_is_the_share_of_the_change_beyond_a_pixel() -> None:
     assert outside(np.maximum(change, box(0, 0, 22, 18)), MASK) == pytest.approx(0.5)
     assert outside(np.maximum(change, 0.03), MASK, 0.04) == 0, "what is below the floor is no change"
     assert outside(change * 0, MASK) == 0
+    around = np.maximum(change, box(26, 30, 18, 22))
+    assert outside(around, MASK) > 0.1 and outside(around, MASK, halo=6) == 0, "the halo belongs to the defect"
 
 
 def test_shape_scores_measure_a_mask_whichever_way_it_runs() -> None:

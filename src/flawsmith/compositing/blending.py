@@ -7,9 +7,12 @@ from flawsmith.images.channels import colour_count
 from flawsmith.images.pixel_range import PixelRange
 
 
-def band(mask: np.ndarray, region: np.ndarray, feather: int) -> np.ndarray:
-    """Return the blend weights (H, W) 0 to 1: 1 on the mask, a raised-cosine fall over `feather` pixels, 0 outside the region."""
-    distance = distance_outside(mask)
+def band(mask: np.ndarray, region: np.ndarray, feather: int, halo: int = 0) -> np.ndarray:
+    """Return the blend weights (H, W) 0 to 1: 1 up to `halo` pixels from the mask, then a raised-cosine fall over `feather` pixels.
+
+    0 outside the region.
+    """
+    distance = np.maximum(distance_outside(mask) - halo, 0)
     fall = np.clip(distance / (feather + 1), 0, 1)
     return np.where(region, 0.5 + 0.5 * np.cos(np.pi * fall), 0.0).astype(np.float32)
 

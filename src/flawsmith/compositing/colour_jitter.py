@@ -26,7 +26,7 @@ def choose_tint(config: GenerationConfig, colours: int, seed: int) -> np.ndarray
     return config.tint * deviates
 
 
-def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int, least: int = LEAST) -> Drawn:
+def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int, least: int = LEAST, halo: int = 0) -> Drawn:
     """Return the canvas with the defect's colours shifted by `tint` (C,).
 
     region: (H, W) bool, where was drawn; feather: pixels over which the shift ends beyond the mask; least: as for
@@ -34,5 +34,5 @@ def tinted(drawn: Drawn, region: np.ndarray, tint: np.ndarray, feather: int, lea
     """
     mask = extract(drawn.mask, region, least=least)
     shift = 2 * tint.astype(np.float32)[:, None, None]  # of the range -1 to 1
-    whole = (drawn.image + shift * band(mask, region, feather)).clip(-1, 1)
+    whole = (drawn.image + shift * band(mask, region, feather, halo)).clip(-1, 1)
     return replace(drawn, image=whole, anomaly=np.where(mask, whole, drawn.anomaly))

@@ -16,9 +16,14 @@ def training_times(count: int, mean: float, std: float, generator: torch.Generat
     return torch.sigmoid(mean + std * torch.special.ndtri(u))
 
 
-def sampling_times(steps: int, start: float) -> list[float]:
-    """Return steps + 1 times from `start` down to 0, evenly spaced."""
-    return [start * (1 - i / steps) for i in range(steps)] + [0.0]
+def sampling_times(steps: int, start: float, shift: float = 1.0) -> list[float]:
+    """Return steps + 1 times from `start` down to 0, evenly spaced where shift is 1.
+
+    shift: above 1 more of the steps lie near noise, below 1 near the clean picture (Esser et al. 2024, eq. 23): u becomes
+    shift u / (1 + (shift - 1) u).
+    """
+    even = (1 - i / steps for i in range(steps))
+    return [start * shift * u / (1 + (shift - 1) * u) for u in even] + [0.0]
 
 
 def joint_noise(shape: tuple[int, ...], rho: float, generator: torch.Generator) -> Tensor:

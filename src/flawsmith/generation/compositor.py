@@ -83,7 +83,7 @@ class Compositor:
         height, width = found.region.shape
         normal = self._product.scale.to_model(cut(attempt.image, found.top, found.left, height, width), self._product.shape.colours)
         free = spec.size is None and g.random() < self._config.generation.free_shapes * freedom
-        task = Task(normal, found.region, None if free else found.shape, entry, derive(seed, "draw"), spec.severity)
+        task = Task(normal, found.region, None if free else found.shape, entry, derive(seed, "draw"), spec.severity, halo=request.halo)
         within = None if request.within is None else cut(request.within, found.top, found.left, height, width)
         if not self._model.follows:
             return DefectSite(spec, found, within, task)
@@ -121,7 +121,9 @@ class Compositor:
         near = 0.0 if found is not None and background is not None and not background.fixed else None
         taken = [box for drawn in attempt.drawn if (box := drawn.box())]
         extent = inputs.foregrounds.extent_for(attempt.image, spec.defect) if inputs.foregrounds and region is None else None
-        return PlacementRequest(region, within, likely, near, spec.size, taken, self.levels is not None, extent)
+        return PlacementRequest(
+            region, within, likely, near, spec.size, taken, self.levels is not None, extent, self._product.halo(spec.defect)
+        )
 
     def finish(self, attempt: Attempt, site: DefectSite, drawn: Drawn) -> None:
         """Put what was drawn into the attempt's picture, with both forms of its mask, and verify it; without a normal they are one."""
@@ -164,7 +166,9 @@ class Compositor:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         config, colours = self._config.generation, self._product.shape.colours
         tint = choose_tint(config, colours, task.seed) if self.levels is None else None  # binarised pictures have no other colours
-        return (drawn if tint is None else tinted(drawn, region, tint, config.feather, self._least(spec.defect))), tint
+        if tint is not None:
+            drawn = tinted(drawn, region, tint, config.feather, self._least(spec.defect), self._product.halo(spec.defect))
+        return drawn, tint
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""
@@ -174,7 +178,7 @@ class Compositor:
         change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
         least = self._least(site.spec.defect)
         mask = refine(drawn.mask, change, region, self._config.quality.change, least)
-        blended = blend(normal, image, band(mask, region, self._config.generation.feather), scale)
+        blended = blend(normal, image, band(mask, region, self._config.generation.feather, self._product.halo(site.spec.defect)), scale)
         if self.levels is not None:  # a blend of black and white is a grey that no real border has
             gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask
             blended = np.where(gap[..., None], normal, blended)

@@ -39,7 +39,8 @@ def on_canvas(
 ) -> Placement:
     """Return the placement of a shape (h, w) bool centred at `spot` (row, column) of a picture of `size`.
 
-    margin: by how many of its thicknesses the region is wider than the shape. Raises NoRoomError where other defects leave nothing.
+    margin: by how many of its thicknesses the region is wider than the shape and its halo.
+    Raises NoRoomError where other defects leave nothing.
     """
     centre, extent = spot, shape.shape
     if wish.region is not None and (asked := bounding_box(wish.region)).side <= ALL * window:
@@ -48,7 +49,7 @@ def on_canvas(
     top, left = (_corner(at, n, length) for at, n, length in zip(centre, (height, width), size, strict=True))
     proposed = np.zeros((height, width), bool)
     _stamp(proposed, shape, spot[0] - top, spot[1] - left)
-    region = grow(proposed, 2 + margin * thickness(shape))
+    region = grow(proposed, 2 + wish.halo + margin * thickness(shape))
     visible = inside(top, left, height, width, size)
     region &= visible
     if wish.extent is not None and (region & (there := cut(wish.extent, top, left, height, width))).any():

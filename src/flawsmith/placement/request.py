@@ -21,3 +21,4 @@ class PlacementRequest:
     taken: Sequence[Box] = field(default_factory=list)  # boxes of the picture that other defects have
     binarised: bool = False  # whether pictures have two tones: edges must meet, and a place that does not look like a real one is none
     extent: np.ndarray | None = None  # (H, W) bool: where the defect's pixels may be
+    halo: int = 0  # pixels beyond its mask over which the defect fades

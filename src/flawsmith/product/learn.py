@@ -12,6 +12,7 @@ from flawsmith.product.binarised import find_levels
 from flawsmith.product.direction import has_direction
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.foreground import measure_reaches
+from flawsmith.product.halo import halo
 from flawsmith.product.noise import find_noise
 from flawsmith.product.product import Product
 from flawsmith.product.shape import ModelSpec
@@ -33,16 +34,17 @@ def learn_product(
     scale = find_range([*normals, *(pixels for sample in flawed for pixels in _pixels(sample))])
     exemplars = collect_exemplars(defects, window)
     own = {name: [exemplar for exemplar in exemplars if exemplar.defect == name] for name in defects}
-    background = learn_background(views, scale)
+    background, levels = learn_background(views, scale), find_levels(exemplars, scale, colours)
     product = Product(
         shape=ModelSpec(tuple(defects), colours, window),
         scale=scale,
         noise=find_noise(normals, colours, scale),
         areas={name: _ends([e.area for e in some]) for name, some in own.items() if some},
         sides={name: _ends([max(e.shape.shape) for e in some]) for name, some in own.items() if some},
+        halos={} if levels else {name: halo(some, scale, colours) for name, some in own.items()},  # two tones know no fading
         background=None if background is None else measure_reaches(background, defects, scale),
         directed=has_direction(normals),
-        levels=find_levels(exemplars, scale, colours),
+        levels=levels,
     )
     return product, exemplars
 

@@ -19,9 +19,14 @@ class Product:
     noise: float  # typical difference of neighbouring pixels in normals, as a share of the value range
     areas: dict[str, tuple[int, int]]  # least and largest mask of each defect in pixels
     sides: dict[str, tuple[int, int]] = field(default_factory=dict)  # least and largest longer side of each defect in pixels
+    halos: dict[str, int] = field(default_factory=dict)  # `halo` of each defect
     background: Background | None = None  # what surrounds the object, where the product has one
     directed: bool = False  # whether a quarter turn makes the surface look like none of the product
     levels: BinarisedLevels | None = None  # of a product with binarised pictures, those it has; None for any other
+
+    def halo(self, defect: str) -> int:
+        """Return how many pixels beyond its label a defect still shows."""
+        return self.halos.get(defect, 0)
 
 
 def product_tree(product: Product) -> dict[str, Any]:
@@ -39,6 +44,7 @@ def product_from(tree: Mapping[str, Any]) -> Product:
         noise=tree["noise"],
         areas=_ends(tree["areas"]),
         sides=_ends(tree["sides"]),
+        halos=dict(tree.get("halos", {})),
         background=background_from(tree["background"]),
         directed=tree["directed"],
         levels=levels_from(tree["levels"]),

@@ -135,6 +135,16 @@ class View:
         whole = self.exemplar is not None and self.exemplar.mask is self.mask
         return shape_scores(self.exemplar.shape if whole and self.exemplar is not None else self.mask)
 
+    @property
+    def halo(self) -> int:
+        """Pixels beyond its mask that a defect of this kind shows."""
+        return self.known.product.halo(self.candidate.defect)
+
+    @property
+    def blend(self) -> int:
+        """Pixels from the mask to where the normal must be back."""
+        return self.halo + self.known.feather
+
     @cached_property
     def surrounded(self) -> bool:
         """Whether the mask leaves enough of the picture to say what is around it."""

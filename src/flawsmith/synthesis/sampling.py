@@ -35,7 +35,7 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     groups: dict[object, list[int]] = {}
     for i, task in enumerate(tasks):
         follows = None if task.exemplars is None else task.exemplars.shape
-        alike = (task.normal is None, task.region.shape, follows, *_tiles(model, task))
+        alike = (task.normal is None, task.region.shape, follows, task.halo, *_tiles(model, task))
         groups.setdefault(i if device.type == "cpu" else alike, []).append(i)
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
@@ -74,11 +74,12 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
             clean[-1, :, channels:] = torch.where(given, proposed, clean[-1, :, channels:])
         if levels is not None and t <= config.generation.snap and isinstance(model.codec, Unshuffle):
             clean = torch.cat([levels.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
-        return _anchored(model, clean, background, region if onto else None, t, config.generation.anchor)
+        return _anchored(model, clean, background, region if onto else None, t, config.generation.anchor, tasks[0].halo)
 
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
     begin = background * keep if onto else torch.zeros_like(background)
-    times = (model.schedule.sampling_times if model.schedule else sampling_times)(config.generation.steps, start)
+    own = config.generation
+    times = model.schedule.sampling_times(own.steps, start) if model.schedule else sampling_times(own.steps, start, own.shift)
     image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, begin, times, draw_noise))
     if onto and (severity != 1).any():
         image, anomaly = _with_severity(image, anomaly, mask, model.codec.decode(background[0, :, :channels]), severity)
@@ -147,14 +148,14 @@ def _with_severity(image: Tensor, anomaly: Tensor, mask: Tensor, normal: Tensor,
     return torch.where(plain, image, image + more), torch.where(plain, anomaly, anomaly + more * (mask > 0))
 
 
-def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float) -> Tensor:
+def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tensor | None, t: float, anchor: float, halo: int) -> Tensor:
     """Return the clean state (branches, B, C, h, w) with image, anomaly and mask tied together, below the time `anchor`.
 
     background: (branches, B, C, h, w), the normal; region: (B, 1, H, W), None = from nothing.
-    Where the predicted mask is empty, the image is held to the normal: the solver then spends its steps on a defect that fits this
-    picture, instead of inventing the picture around it anew. Where the mask is sure, image and anomaly are set to their mean, so that the
-    two branches draw one and the same defect and the mask, which lives in the anomaly branch, is the mask of both. A model whose state
-    has no mask is held to the normal outside the region, at every time: it was told of neither.
+    Where the predicted mask is empty, farther from it than its halo, the image is held to the normal: the solver then spends its steps on
+    a defect that fits this picture, instead of inventing the picture around it anew. Where the mask is sure, image and anomaly are set to
+    their mean, so that the two branches draw one and the same defect and the mask, which lives in the anomaly branch, is the mask of both.
+    A model whose state has no mask is held to the normal outside the region, at every time: it was told of neither.
     """
     channels = model.codec.channels
     if not model.has_mask:
@@ -174,7 +175,8 @@ def _anchored(model: DualModel, clean: Tensor, background: Tensor, region: Tenso
         image, anomaly = image + sure * (anomaly - image), anomaly + sure * (image - anomaly)
         clean[1, :, :channels] = anomaly
     if region is not None:
-        near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 5, stride=1, padding=2)  # its border belongs to the defect
+        reach = 2 + halo  # its border belongs to the defect
+        near = torch.nn.functional.max_pool2d(decode_mask(cells, model.factor), 2 * reach + 1, stride=1, padding=reach)
         share = model.codec.spread(torch.nn.functional.pixel_unshuffle((2 * near).clamp(0, 1), model.factor))
         image = share * image + (1 - share) * background[0, :, :channels]
     clean[0, :, :channels] = image

@@ -16,6 +16,7 @@ class Task:
     seed: int
     severity: float = 1.0  # how far the defect is from the normal: 1 as learned, less fainter, more stronger
     exemplars: np.ndarray | None = None  # (K, C + 1, S, S) float32: windows in [-1, 1] and masks of defects to follow; None = of none
+    halo: int = 0  # pixels beyond its mask that the defect may show
     shown: bool = False  # whether the model sees the normal in the region, too
 
 

@@ -64,13 +64,18 @@ class Pool:
         window: int,
         colours: int,
         scale: PixelRange,
+        halos: Mapping[str, int] | None = None,
     ) -> None:
-        """normals: (H, W, C) as stored; defects: samples by name; window: side in pixels; colours: 1 or 3, what the model sees."""
+        """normals: (H, W, C) as stored; defects: samples by name; window: side in pixels; colours: 1 or 3, what the model sees.
+
+        halos: pixels beyond its label that each defect still shows.
+        """
         self.names = tuple(defects)
         self._config = config
         self._window = window
         self._colours = colours
         self._scale = scale
+        self._halos = halos or {}
         self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
         self._normals = list(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
@@ -80,12 +85,15 @@ class Pool:
         self._held = {name: _held_out(samples, config.training.seed, name) if holds else [] for name, samples in self._defects.items()}
         self._learned = {name: [i for i in range(len(defects[name])) if i not in self._held[name]] for name in self.names}
 
-    def bare(self, fill: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> None:
+    def bare(self, fill: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> None:
         """Have `fill` say what lies under each labelled defect; windows show it from then on.
 
-        fill: gets a picture (H, W, C) as stored and its mask (H, W) bool, and returns the picture without the defect.
+        fill: gets a picture (H, W, C) as stored, its mask (H, W) bool and the pixels of its halo; returns the picture without the defect.
         """
-        self._underneath = {name: [fill(s.image, s.mask) for s in samples if s.mask is not None] for name, samples in self._defects.items()}
+        self._underneath = {
+            name: [fill(s.image, s.mask, self._halos.get(name, 0)) for s in samples if s.mask is not None]
+            for name, samples in self._defects.items()
+        }
 
     def batch(self, seed: int, step: int, count: int) -> Batch:
         """Return the windows of one step; they depend on (seed, step) and nothing else."""
@@ -157,7 +165,7 @@ class Pool:
         top, left = window_around(aim(sample.mask, side, g), side, sample.mask.shape, g)
         image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
         under = cut(self._underneath[name][number], top, left, side) if self._underneath else None
-        return self._told(image, mask, random_region(mask, g), under, kind, number, free, g)
+        return self._told(image, mask, random_region(grow(mask, self._halos.get(name, 0)), g), under, kind, number, free, g)
 
     def _told(
         self,

@@ -71,7 +71,7 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
     if config.data.rotations and product.directed:
         config = replace(config, data=replace(config.data, rotations=False))
     limits = calibrate(examples, normals, product, config)
-    pool = Pool(normals, defects, config, window, product.shape.colours, product.scale)
+    pool = Pool(normals, defects, config, window, product.shape.colours, product.scale, product.halos)
     return TrainingData(config, pool, product, examples, limits, data_record(data, chosen, config.data.split))
 
 

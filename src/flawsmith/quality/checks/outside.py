@@ -11,19 +11,19 @@ from flawsmith.quality.view import View
 REACH = 8  # pixels: how far beyond its mask the fault shows the defect
 
 
-def outside(change: np.ndarray, mask: np.ndarray, floor: float = 0.0) -> float:
-    """Return the share of the change (H, W) that lies more than 1 px outside the mask (H, W) bool, 0 to 1.
+def outside(change: np.ndarray, mask: np.ndarray, floor: float = 0.0, halo: int = 0) -> float:
+    """Return the share of the change (H, W) that lies more than 1 px, and the halo's pixels, outside the mask (H, W) bool, 0 to 1.
 
     Changes of up to `floor`, a share of the value range, do not count.
     """
     counted = np.where(change > floor, change, 0)
     total = float(counted.sum())
-    return float(counted[~grow(mask, 1.5)].sum()) / total if total > 0 else 0.0
+    return float(counted[~grow(mask, 1.5 + halo)].sum()) / total if total > 0 else 0.0
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the share of the change outside the exact mask; nothing without a normal."""
-    return {} if view.change is None else {"outside": outside(view.change, view.exact, view.known.config.change)}
+    """Return the share of the change outside the exact mask and its halo; nothing without a normal."""
+    return {} if view.change is None else {"outside": outside(view.change, view.exact, view.known.config.change, view.halo)}
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
@@ -36,7 +36,7 @@ def refuse(view: View, scores: Mapping[str, float]) -> str | None:
 
 def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[tuple[str, View]]:
     """Yield a defect that is wider than its mask: the normal in other tones up to REACH pixels around it."""
-    wide = grow(view.mask, REACH)[..., None]
+    wide = grow(view.mask, view.halo + REACH)[..., None]
     yield "outside", view.showing(np.where(wide, 1 - normal, normal), normal)
 
 

@@ -43,7 +43,7 @@ def seams(picture: np.ndarray, mask: np.ndarray, feather: int, others: np.ndarra
 
 def measure(view: View) -> dict[str, float]:
     """Return `seam` and `halo` of the picture, around the exact mask: that is what was blended in."""
-    return seams(view.picture, view.exact, view.known.feather, view.others)
+    return seams(view.picture, view.exact, view.blend, view.others)
 
 
 def learn(views: Sequence[View]) -> dict[str, list[float]]:
@@ -53,7 +53,7 @@ def learn(views: Sequence[View]) -> dict[str, list[float]]:
 
 def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[tuple[str, View]]:
     """Yield hard borders where each ring lies: the real defect pasted onto a normal, and the picture in another tone up to there."""
-    for name, width in (("seam", view.known.feather + 1), ("halo", view.known.feather - 0.5)):
+    for name, width in (("seam", view.blend + 1), ("halo", view.blend - 0.5)):
         inside = grow(view.mask, width)[..., None]
         for bordered in (np.where(inside, view.picture, normal), view.picture + np.float32(0.1) * inside):
             yield name, view.showing(bordered)
