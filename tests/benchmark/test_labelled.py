@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from flawsmith.benchmark.labelled import accepted_pairs, colours_of, from_sample, learned_pictures, resized, standardise, with_colours
+from flawsmith.benchmark.protocol import GENERATED, form_of, made_of
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Sample
 from flawsmith.formats.reading import read
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.forms import Masks
+from flawsmith.pairs.pair import Pair
 
 
 def test_standardised_pictures_have_mean_zero_and_deviation_one() -> None:
@@ -77,6 +81,17 @@ def test_accepted_pairs_come_in_the_order_of_their_ids(tmp_path: Path) -> None:
     samples = accepted_pairs(write_pairs(tmp_path / "out", ["accepted", "rejected", "accepted"]))
     assert [int(s.image[0, 0, 0]) for s in samples] == [0, 2] and samples[0].group != samples[1].group
     assert samples[0].mask is not None and samples[0].mask.all()
+
+
+def test_a_column_of_labelled_masks_learns_from_the_same_pictures_with_those(tmp_path: Path) -> None:
+    exact, wide = np.zeros((2, 8, 8), bool)
+    exact[4], wide[2:7] = True, True
+    pair = Pair("000000", "dent", "accepted", mask_form="exact")
+    PairFolder(tmp_path / "out").add(pair, np.full((8, 8, 1), 9, np.uint8), Masks(exact, wide))
+    for column, mask in (("real + generated", exact), ("real + generated (labelled)", wide), ("generated (labelled) only", wide)):
+        assert made_of(column) == GENERATED
+        (sample,) = accepted_pairs(tmp_path / "out", form_of(column))
+        assert (sample.image == 9).all() and sample.mask is not None and np.array_equal(sample.mask, mask)
 
 
 @pytest.mark.parametrize("verdicts", [[], ["failed"]])

@@ -27,7 +27,7 @@ def calls(replace: Callable[[str, Any], None]) -> list[dict[str, Any]]:
 def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list[dict[str, Any]]) -> None:
     words = ["--shots", "1,third", "--seeds", 4, "--pairs", 7, "--baselines", "perlin", "--shares", "0.4", "--train-steps", 9]
     more = ["--max-steps", 50, "--max-minutes", 2, "--preset", "small", "--set", "model.saim_rank=8"]
-    more += ["--device", "cpu", "--workers", 3, "--threads", 2, "--seed", 5]
+    more += ["--labelled", "--device", "cpu", "--workers", 3, "--threads", 2, "--seed", 5]
     result = run("benefit", "DATA", "-o", "REPORT", "--overwrite", "--json", *words, *more)
     assert result.exit_code == 0 and json.loads(result.stdout) == {"tables": [], "minutes": 1.0}
     (call,) = calls
@@ -38,6 +38,7 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
         seeds=4,
         seed=5,
         pairs=7,
+        labelled=True,
         baselines=("perlin",),
         shares=(0.4,),
         training=changed(quick.training, steps=9, unwatched_steps=9),

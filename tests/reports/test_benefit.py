@@ -18,7 +18,7 @@ from html_page import Page
 
 from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.jobs import run_jobs
-from flawsmith.benchmark.protocol import GENERATED, NEAREST, REAL, Settings
+from flawsmith.benchmark.protocol import AS_LABELLED, GENERATED, NEAREST, REAL, Settings
 from flawsmith.benchmark.results import collect
 from flawsmith.benchmark.testing import evaluate_column, measure_maps
 from flawsmith.benchmark.training import masks_of, train_chosen, train_column
@@ -209,6 +209,21 @@ def test_the_terminal_shows_a_line_per_column_and_the_reference(done: Done) -> N
     for start in (*(row["column"] for row in done.result["tables"][0]["detection"]), NEAREST):
         assert any(line.startswith(start) for line in lines)
     assert "tested on 12 pictures with a defect and 2 without" in lines[0]
+
+
+def test_which_masks_help_is_told_where_both_were_tried_and_long_names_fit_the_terminal(done: Done) -> None:
+    told = "Exact masks help more than masks drawn as labels are."
+    name = f"{REAL} + {GENERATED}{AS_LABELLED}"
+
+    def both(table: dict[str, Any]) -> None:
+        table["detection"][1]["column"] = name
+        table["masks"] = {"gain": number(-0.1), "sentence": told}
+
+    result = changed(done, both)
+    with redirect_stdout(io.StringIO()) as printed:
+        print_benefit(result)
+    assert told in " ".join(printed.getvalue().split()) and max(map(len, printed.getvalue().splitlines())) <= 80
+    assert told in done.page(**result) and told not in done.page()
 
 
 def test_gains_are_marked_only_where_zero_lies_outside(done: Done) -> None:

@@ -1,5 +1,6 @@
 """The whole experiment on a drawn product: what is read when, what is repeated, what is refused."""
 
+import html
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -42,6 +43,7 @@ SMALL = Settings(
     shots=("2",),
     seeds=2,
     pairs=2,
+    labelled=True,
     baselines=("copy-paste",),
     shares=(0.3, 0.5),
     training=SegmenterConfig(network="small", precision="fp32", steps=4, every=2, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
@@ -135,7 +137,8 @@ def test_every_column_is_measured_with_intervals(finished: dict[str, Any]) -> No
     result = finished["result"]
     assert result == json.loads((finished["root"] / "report.json").read_text())
     (table,) = result["tables"]
-    assert [row["column"] for row in table["detection"]] == [REAL, f"{REAL} + {GENERATED}", f"{REAL} + copy-paste", f"{GENERATED} only"]
+    columns = [REAL, f"{REAL} + {GENERATED}", f"{REAL} + {GENERATED} (labelled)", f"{REAL} + copy-paste", f"{GENERATED} only"]
+    assert [row["column"] for row in table["detection"]] == columns
     for row in table["detection"]:
         for name in ("pixel_ap", "pixel_auroc", "pixel_pro", "pixel_f1_max", "image_auroc", "image_ap"):
             found = row["metrics"][name]
@@ -154,6 +157,19 @@ def test_every_column_is_measured_with_intervals(finished: dict[str, Any]) -> No
     assert (finished["root"] / "report.html").stat().st_size > 10_000
 
 
+def test_the_same_pairs_are_learned_from_with_either_mask_and_said_which_helps(finished: dict[str, Any]) -> None:
+    (table,) = finished["result"]["tables"]
+    exact, labelled = (table["detection"][i]["metrics"]["pixel_ap"]["value"] for i in (1, 2))
+    found = table["masks"]
+    assert found["gain"]["value"] == pytest.approx(labelled - exact) and found["gain"]["low"] <= found["gain"]["high"]
+    assert f"{REAL} + {GENERATED} (labelled) over {REAL} + {GENERATED}: " in found["sentence"]
+    assert table["verdict"]["best_baseline"] == f"{REAL} + copy-paste", "the other form is no baseline"
+    assert found["sentence"] in html.unescape((finished["root"] / "report.html").read_text())
+    work = finished["root"] / "work/shots-2/seed-0"
+    assert {path.name for path in (work / "pairs").iterdir() if path.is_dir()} == {GENERATED, "copy-paste"}, "made once"
+    assert (work / "trained/real+generated-(labelled)-0.3.json").is_file()
+
+
 def test_a_share_is_chosen_by_the_first_seed_s_validation_only_where_that_is_sure(finished: dict[str, Any]) -> None:
     folder = finished["root"] / "work" / "shots-2"
     row = finished["result"]["tables"][0]["detection"][1]
@@ -164,7 +180,7 @@ def test_a_share_is_chosen_by_the_first_seed_s_validation_only_where_that_is_sur
     assert [json.loads((folder / f"seed-{seed}/tested/real+generated.json").read_text())["share"] for seed in (0, 1)] == [
         choice["share"]
     ] * 2
-    assert len(list((folder / "seed-1/trained").glob("real+generated-*.json"))) == 1
+    assert len(list((folder / "seed-1/trained").glob("real+generated-[0-9]*.json"))) == 1
     assert row["validation"]["pictures"] == 4 and 0 <= ap["low"] <= ap["value"] <= ap["high"] <= 1
 
 

@@ -88,15 +88,16 @@ def learned_pictures(items: Iterable[Item], colours: int, reach: int, resize: in
     return pictures
 
 
-def accepted_pairs(out: Path) -> list[Sample]:
+def accepted_pairs(out: Path, form: str = "") -> list[Sample]:
     """Return the accepted pairs of a folder that `generate` or a baseline wrote, in the order of their ids.
 
-    Raises DataError when there are none.
+    form: of the masks (`pairs/forms.py`), "" for the one that is a pair's own. Raises DataError when there are none.
     """
     folder = PairFolder(out)
     # pairs on one normal show one part
     return [
-        Sample(folder.image(pair), folder.mask(pair), pair.defect, f"pair {pair.id}", folder.image_path(pair)) for pair in folder.accepted()
+        Sample(folder.image(pair), folder.mask(pair, form), pair.defect, f"pair {pair.id}", folder.image_path(pair))
+        for pair in folder.accepted()
     ]
 
 

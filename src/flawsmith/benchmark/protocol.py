@@ -4,9 +4,11 @@ from dataclasses import dataclass, field, replace
 
 from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.core.errors import ConfigError
+from flawsmith.pairs.forms import LABELLED
 
 REAL = "real"
 GENERATED = "generated"
+AS_LABELLED = f" ({LABELLED})"  # ends the name of generated pairs that are learned from with their labelled masks
 NEAREST = "normals only"  # the nearest-neighbour detector, which sees no defect at all
 BASELINES = ("copy-paste", "poisson", "perlin", "cutpaste")
 NAMED = (GENERATED, "copy-paste", "poisson")  # pairs whose defects are the product's, so that they can teach a classifier
@@ -32,6 +34,7 @@ class Settings:
     preset: str = "tiny"  # of the fit
     fit_settings: tuple[str, ...] = ()  # `a.b=c` over the preset: training.*, generation.* and so on
     device: str = "cpu"
+    labelled: bool = False  # train on generated pairs a second time, with their labelled masks, and say which form helps more
     only_made: bool = False  # compare models trained on made pairs alone (and normals), as the published protocol does
 
     @property
@@ -42,9 +45,10 @@ class Settings:
     @property
     def columns(self) -> tuple[str, ...]:
         """What detectors are trained on, in the order of the tables."""
-        alone = tuple(f"{name} only" for name in self.made) if self.only_made else (f"{GENERATED} only",)
-        beside = () if self.only_made else tuple(f"{REAL} + {name}" for name in self.made)
-        return (REAL, *beside, *alone)
+        generated = (GENERATED, GENERATED + AS_LABELLED) if self.labelled else (GENERATED,)
+        if self.only_made:
+            return (REAL, *(f"{name} only" for name in (*generated, *self.baselines)))
+        return (REAL, *(f"{REAL} + {name}" for name in (*generated, *self.baselines)), f"{GENERATED} only")
 
     def shares_of(self, column: str) -> tuple[float, ...]:
         """Return the shares of made crops that are tried for a column."""
@@ -58,7 +62,12 @@ def default_share(shares: tuple[float, ...]) -> float:
 
 def made_of(column: str) -> str | None:
     """Return which made pairs a column trains on, None for real defects alone."""
-    return None if column == REAL else column.removeprefix(f"{REAL} + ").removesuffix(" only")
+    return None if column == REAL else column.removeprefix(f"{REAL} + ").removesuffix(" only").removesuffix(AS_LABELLED)
+
+
+def form_of(column: str) -> str:
+    """Return the form of the masks that a column learns from, "" for the one that is a pair's own."""
+    return LABELLED if column.removesuffix(" only").endswith(AS_LABELLED) else ""
 
 
 def protocol(name: str) -> Settings:

@@ -15,7 +15,7 @@ from flawsmith.benchmark.detectors.segment import anomaly_map, train_segmenter
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.labelled import LabelledImage, accepted_pairs, colours_of, from_sample, learned_pictures, resized
 from flawsmith.benchmark.misses import missed
-from flawsmith.benchmark.protocol import REAL, made_of
+from flawsmith.benchmark.protocol import REAL, form_of, made_of
 from flawsmith.benchmark.tallies import save_tally, tally_of
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import use_threads
@@ -47,7 +47,7 @@ def training_set(work: Workspace, column: str) -> TrainingSet:
     side = resize or SIDE
     made = made_of(column)
     own = items if column == REAL or not column.endswith(" only") else []
-    pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(work.pairs(made))]
+    pairs = [] if made is None else [resized(s, resize) for s in accepted_pairs(work.pairs(made), form_of(column))]
     real = learned_pictures([*own, *learn.good], colours, side, resize)
     made_pictures = [from_sample(s, colours, side) for s in pairs if s.mask is not None and s.mask.any()]
     return TrainingSet(real, made_pictures, side, colours, may_turn(learn))

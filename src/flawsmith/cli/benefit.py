@@ -29,6 +29,7 @@ from flawsmith.cli import options
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="S", help="The first repetition's seed.")
 @click.option("--pairs", type=click.IntRange(min=1), metavar="N", help="Made pairs per defect.  [default: 30; 200 full, 1000 paper]")
 @click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
+@click.option("--labelled", is_flag=True, help="Train on generated pairs also with labelled masks, and say which form helps more.")
 @click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.5]")
 @click.option("--train-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every detector's training, at most; 0 = no limit.")
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
@@ -60,6 +61,7 @@ def benefit(
     seed: int,
     pairs: int | None,
     baselines: str | None,
+    labelled: bool,
     shares: str | None,
     train_steps: int | None,
     max_steps: int | None,
@@ -90,7 +92,7 @@ def benefit(
         raise click.UsageError(f"--quick and --protocol {protocol}: give one of them.")
     chosen = s.protocol(protocol or ("quick" if quick or choose_device(device) == "cpu" else "full"))
     given: dict[str, Any] = {"seeds": seeds, "pairs": pairs, "preset": preset}
-    chosen = replace(chosen, seed=seed, **{key: value for key, value in given.items() if value is not None})
+    chosen = replace(chosen, seed=seed, labelled=labelled, **{key: value for key, value in given.items() if value is not None})
     if shots is not None:
         chosen = replace(chosen, shots=s.parse_shots(shots))
     if shares is not None:

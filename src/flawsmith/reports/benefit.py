@@ -90,6 +90,8 @@ def print_benefit(result: dict[str, Any]) -> None:
         verdict = verdict_of(shown)
         style = {"up": "bold green", "down": "bold red"}.get(verdict.way, "bold")
         console.print(Text(f"{MARKS[verdict.way]} {verdict.sentence}", style=style))
+        if shown.get("masks"):
+            console.print(Text(shown["masks"]["sentence"]))
         console.print()
 
 
@@ -126,10 +128,11 @@ def _facts(result: Result) -> dict[str, Any]:
 def _body(shown: Rows, nearest: Mapping[str, Any] | None, works: Sequence[Workspace], result: Result) -> list[Block]:
     """Return all that is said of one number of shots."""
     rows, own, resize = shown["detection"], own_column(shown), bool(result["settings"].get("resize"))
+    masks = [Note(shown["masks"]["sentence"])] if shown.get("masks") else []
     notes = [Note(each) for each in result.get("notes", ())]  # what is not as asked for, such as defects with fewer pictures
     parts: list[tuple[str, Sequence[Block]]] = [
         ("What was learned from and tested", [*comparison.counts_block(shown["counts"]), *notes]),
-        ("Finding defects", [*comparison.alone_note(shown), *comparison.detection_block(rows, nearest, resize)]),
+        ("Finding defects", [*comparison.alone_note(shown), *masks, *comparison.detection_block(rows, nearest, resize)]),
         ("Gain per defect", comparison.defects_block(shown)),
         ("Precision and recall", _precision(shown, works)),
         ("Had the trainings converged?", convergence_block(rows)),
