@@ -60,6 +60,8 @@ def test_one_specimen_in_five_of_a_kind_with_four_is_never_learned_from(tiny: Ti
         assert targets == exemplars == everything - kept
         windows = p.held(3, 12)
         assert windows is not None and (windows.region.flatten(1).mean(1) < 1).all() and set(windows.ids.tolist()) == {1, 3}
+        few = p.held(3, 1)
+        assert few is not None and few.ids.tolist() == [1, 3], "one of each kind at least"
         targets, exemplars = values(windows)
         assert targets == kept and not exemplars & kept
         found |= kept

@@ -128,7 +128,7 @@ class TrainingConfig:
     clip: float = key(1.0, "largest gradient norm; 0 = no limit", ge=0)
     ema: float = key(0.99, "decay of the averaged weights that generation uses", ge=0, lt=1)
     patience: int = key(
-        75,
+        100,
         "without a backbone: steps with no better error on defects held out (of kinds with 4 specimens or more) after which the fit ends; "
         "the best weights are kept; 0 = never, all are learned from",
         ge=0,

@@ -10,8 +10,8 @@ from flawsmith.training.pool import Pool
 from flawsmith.training.seeing import see_through
 from flawsmith.training.state import State
 
-EVERY = 25  # steps between two measurements
-WINDOWS = 8  # in a measurement
+EVERY = 50  # steps between two measurements
+WINDOWS = 6  # in a measurement, or one of each kind
 TIMES = (0.4, 0.8)
 
 

@@ -107,13 +107,14 @@ class Pool:
     def held(self, seed: int, count: int) -> Batch | None:
         """Return `count` windows of defects that `batch` never has as a target or an exemplar, of the kinds in turn; None without any.
 
-        Their exemplars are defects that are learned from. The windows depend on `seed` alone.
+        Kinds of which defects are held out have one window each at least. Their exemplars are defects that are learned from. The windows
+        depend on `seed` alone.
         """
         kinds = [kind for kind, name in enumerate(self.names, 1) if self._held[name]]
         if not kinds:
             return None
         rows = []
-        for i in range(count):
+        for i in range(max(count, len(kinds))):
             turn, kind = divmod(i, len(kinds))
             numbers = self._held[self.names[kinds[kind] - 1]]
             rows.append(self._flawed(kinds[kind], numbers[turn % len(numbers)], 0.0, numpy_generator(seed, "held", i)))
