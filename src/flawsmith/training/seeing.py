@@ -22,12 +22,12 @@ def see_through(
     """Return means over windows with a defect and times; the model is in training mode afterwards if it was before.
 
     inside, border: mean square error of the picture ([-1, 1]) in the region and within BORDER of the mask's outline, over the time squared
-    as velocity weighting has it; mask_iou: of the predicted mask with the labelled one; start: inside, of the last of TIMES alone, where
-    there is nothing but noise to be seen, and all must come from the exemplars, the surface and the shape.
+    as velocity weighting has it; mask_iou: of the predicted mask with the labelled one; start: inside, of the last time alone; of
+    TIMES, where there is nothing but noise to be seen, and all must come from the exemplars, the surface and the shape.
     """
     training = model.training
     model.eval()
-    rows: dict[float, list[Tensor]] = {t: [] for t in TIMES}  # (windows, 3)
+    rows: dict[float, list[Tensor]] = {t: [] for t in times}  # (windows, 3)
     for number, on_cpu in enumerate(batches):
         batch = on_cpu.to(device)
         anomaly = batch.image * batch.mask if model.branches == 2 else batch.image
@@ -46,7 +46,7 @@ def see_through(
             iou = both.sum((1, 2, 3)) / either.sum((1, 2, 3)).clamp(min=1)
             rows[t].append(torch.stack([_mean(error, batch.region), _mean(error, _outline(batch.mask)), iou], dim=1)[batch.ids > 0].cpu())
     model.train(training)
-    means = torch.stack([torch.cat(found).mean(0) for found in rows.values()])  # (TIMES, 3)
+    means = torch.stack([torch.cat(found).mean(0) for found in rows.values()])  # (times, 3)
     values = zip(("inside", "border", "mask_iou", "start"), [*means.mean(0), means[-1, 0]], strict=True)
     return {name: round(float(value), 5) for name, value in values}
 
