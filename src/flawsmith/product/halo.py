@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from flawsmith.compositing.margins import FEW
 from flawsmith.dataset.windows import around, distance_outside
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.product.exemplars import Exemplar
@@ -13,6 +12,7 @@ MOST = 12  # pixels: the farthest that is believed
 BESIDE = 8  # pixels: the ring beyond MOST that shows the surroundings
 FADED = 0.15  # of a defect's contrast: what is left of it is no longer called the defect
 RISE = 0.05  # by how much more of it the next ring may show: farther out it is something else
+FEW = 12  # fewest pixels of the surroundings that say anything
 FAINT = 0.02  # least contrast of a defect that says anything, as a share of the value range
 
 
