@@ -255,3 +255,18 @@ def test_a_state_is_decoded_to_what_it_was_made_of(dual: bool, colours: int) -> 
     drawn, anomaly, mask = model.decode(model.encode(image, image * region, 2 * region - 1))
     assert torch.allclose(drawn, image, atol=1e-6) and torch.allclose(anomaly, image * region, atol=1e-6)
     assert torch.equal(mask, 2 * region - 1)
+
+
+@pytest.mark.parametrize("dual", [True, False])
+def test_at_time_one_the_noise_says_nothing(dual: bool) -> None:
+    model, image, region = make(dual=dual), pictures(2), regions(2)
+    condition = model.condition(image, region, torch.ones(2, dtype=torch.long), known=torch.ones(2), shape=2 * region - 1)
+    clean = model.encode(image, image, 2 * region - 1)
+
+    def drawn(t: float, seed: int) -> Tensor:
+        noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
+        return model(mix(clean, noise, t) * model.mask_of_state(clean), torch.full((2,), t), condition)
+
+    assert torch.equal(drawn(1.0, 5), drawn(1.0, 6)) and not torch.equal(drawn(0.9, 5), drawn(0.9, 6))
+    changes = [float((drawn(t, 5) - drawn(t, 6)).detach().abs().mean()) for t in (0.9, 0.6)]
+    assert changes[0] < changes[1] / 2, "the less it says the less it changes"

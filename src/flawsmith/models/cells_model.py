@@ -14,6 +14,8 @@ from flawsmith.product.shape import ModelSpec
 
 SHOWN = 0.5  # what the region's cells say where the background is the normal; 1 where it is erased
 
+SPREAD = 0.5  # deviation of clean states from what is shown, as far as noise is weighed against it
+
 
 class CellsModel(DualModel):
     """`DualModel` with a network of our own that is shown exemplars, the wanted shape and, where it is known, the normal in the region."""
@@ -34,10 +36,25 @@ class CellsModel(DualModel):
 
     def forward(self, state: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """Return the network's prediction, of the state's shape (branches, B, C, h, w). t: (B,) in [0, 1]."""
-        x = torch.cat([state, condition.cells.expand(self.branches, -1, -1, -1, -1)], dim=2)
+        cells = condition.cells.expand(self.branches, -1, -1, -1, -1)
+        x = torch.cat([self._estimated(state, t, condition.cells), cells], dim=2)
         assert condition.pooled is not None
         y = self.net(x, t, condition.pooled, condition.features)
         return y * self.mask_of_state(y)
+
+    def _estimated(self, state: Tensor, t: Tensor, cells: Tensor) -> Tensor:
+        """Return what a noisy state says by itself of the clean one: its mean, if that lay about what is shown with a deviation of SPREAD.
+
+        What a network is given raw it never ignores quite: noise that says nothing yet would be seen in what it draws. At time 1 this is
+        the background and the wanted shape themselves, at time 0 the state.
+        """
+        background, wanted = cells[:, : self.codec.channels], cells[:, -(self.factor**2) :]
+        without = torch.zeros_like(background), torch.zeros_like(wanted)
+        shown = [(background, wanted)] if self.branches == 1 else [(background, without[1]), (without[0], wanted)]
+        expected = torch.stack([torch.cat(both, dim=1) for both in shown])
+        left = (1 - t)[:, None, None, None]
+        share = left * SPREAD**2 / (left**2 * SPREAD**2 + (1 - left) ** 2)
+        return expected + share * (state - left * expected)
 
     def show(self, background: Tensor, region: Tensor, known: Tensor | None = None, shape: Tensor | None = None) -> Tensor:
         """Return the cells (B, C, h, w): background (3 planes), region and shape; as in `DualModel`.
