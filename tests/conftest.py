@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from drawn_pairs import make_pairs, small
-from generated_pairs import alike, loud, pairs, run_copy
+from generated_pairs import alike, loud, marked, pairs, run_copy
 from small_base import base
 
 from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import Config
 
 # fixtures that several folders of tests use
-__all__ = ["alike", "base", "loud", "make_pairs", "pairs", "run_copy", "small"]
+__all__ = ["alike", "base", "loud", "make_pairs", "marked", "pairs", "run_copy", "small"]
 
 SIZE = (48, 56)  # height and width of the drawn pictures
 WINDOW = 32

@@ -186,6 +186,18 @@ def loud(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give canvases a disc as the mask on which a barely trained network invents none."""
+    draw = module.draw
+
+    def drawn(*args: Any) -> list[Drawn]:
+        canvases = zip(args[1], draw(*args), strict=True)
+        return [found if (found.mask > 0.5).any() else replace(found, mask=disc(task)) for task, found in canvases]
+
+    monkeypatch.setattr(module, "draw", drawn)
+
+
+@pytest.fixture
 def alike(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put a network in the model's place that draws one and the same defect everywhere."""
     monkeypatch.setattr(module, "draw", lambda _model, tasks, *_: list(noisy(tasks, alike=True)))

@@ -144,7 +144,8 @@ def test_a_training_can_begin_with_exported_weights(whole: Path, tmp_path: Path)
     still = ("training.steps=1", "training.learning_rate=1e-12", "training.weight_decay=0", f"training.init={exported}")
     go("-o", tmp_path / "run", settings=(*SMALL, *still))
     go("-o", tmp_path / "run", "--export", tmp_path / "again.safetensors")
-    first, again = (load_weights(path)[0] for path in (exported, tmp_path / "again.safetensors"))
+    (first, _, before), (again, _, facts) = (load_weights(path) for path in (exported, tmp_path / "again.safetensors"))
+    assert facts["begun_with"] == before and facts["training"]["init"] == exported.name, "and says with which, but not where they lay"
     assert all(torch.allclose(first[name], again[name], atol=1e-6) for name in first)
     fresh = base_model(load_weights(exported)[1], 0).state_dict()
     assert not all(torch.allclose(first[name], fresh[name], atol=1e-3) for name in first), "random ones would not pass for them"

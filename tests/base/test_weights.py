@@ -55,8 +55,8 @@ def test_a_fresh_base_depends_on_its_seed_alone() -> None:
         (None, "weights.safetensors: the base model's weights are missing; install flawsmith anew, or use training.init=none"),
         (b"", "cannot be read .*install flawsmith anew"),
         (b"no weights at all, but some bytes", "cannot be read .*install flawsmith anew"),
-        ({}, "got format None, expected flawsmith-base-1; it is not of this version"),
-        ({"format": "flawsmith-base-0", "model": "{}", "facts": "{}"}, "got format 'flawsmith-base-0', expected flawsmith-base-1"),
+        ({}, "got format None, expected flawsmith-base-2; it is not of this version"),
+        ({"format": "flawsmith-base-0", "model": "{}", "facts": "{}"}, "got format 'flawsmith-base-0', expected flawsmith-base-2"),
     ],
 )
 def test_what_is_no_such_file_is_named(content: bytes | dict[str, str] | None, told: str, tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def test_end_to_end_in_16_bit_colour(run16: Path, tmp_path: Path, pairs: Any) ->
     assert all(pairs.plain(tmp_path / "out" / row["image"]).dtype == np.uint16 for row in rows if row["image"])
 
 
+@pytest.mark.usefixtures("marked")
 def test_free_pictures_are_one_window_in_size_and_have_no_normal(run8: Path, tmp_path: Path, pairs: Any) -> None:
     summary = pairs.loose(run8).generate(tmp_path / "out", 4, free=True, quiet=True)
     rows = pairs.check(tmp_path / "out", summary, 0, 4)
@@ -141,6 +142,7 @@ def strict_by_chance(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Verifier, "verify", stricter)
 
 
+@pytest.mark.usefixtures("marked")
 @pytest.mark.parametrize("wishes", [{}, {"free": True}, {"per_image": 2, "mix": True}], ids=["onto", "free", "two defects"])
 def test_picture_17_is_the_same_however_it_is_made(
     wishes: dict[str, Any], run8: Path, tmp_path: Path, pairs: Any, monkeypatch: pytest.MonkeyPatch

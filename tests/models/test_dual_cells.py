@@ -268,5 +268,5 @@ def test_at_time_one_the_noise_says_nothing(dual: bool) -> None:
         return model(mix(clean, noise, t) * model.mask_of_state(clean), torch.full((2,), t), condition)
 
     assert torch.equal(drawn(1.0, 5), drawn(1.0, 6)) and not torch.equal(drawn(0.9, 5), drawn(0.9, 6))
-    changes = [float((drawn(t, 5) - drawn(t, 6)).detach().abs().mean()) for t in (0.9, 0.6)]
+    changes = [float((drawn(t, 5) - drawn(t, 6)).detach().abs().mean()) for t in (0.98, 0.6)]
     assert changes[0] < changes[1] / 2, "the less it says the less it changes"

@@ -38,7 +38,7 @@ def test_a_model_comes_back_as_it_was(stored: Path, tiny: Callable[..., Config])
     found = model.state_dict()
     assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in expected)
     with safe_open(stored, framework="pt") as file:
-        assert file.metadata()["step"] == "7" and file.metadata()["format"] == "flawsmith-4"
+        assert file.metadata()["step"] == "7" and file.metadata()["format"] == "flawsmith-5"
 
 
 @pytest.mark.parametrize("reaches", [{}, {"blob": 0.0, "line": 0.03}])
@@ -54,7 +54,7 @@ def test_another_format_says_fit_again(given: str | None, stored: Path) -> None:
     with safe_open(stored, framework="pt") as file:
         metadata = {key: value for key, value in file.metadata().items() if key != "format"}
     save_file(load_file(stored), stored, metadata | ({"format": given} if given else {}))
-    with pytest.raises(RunError, match=f"got format {given!r}, expected flawsmith-4; fit again with this version"):
+    with pytest.raises(RunError, match=f"got format {given!r}, expected flawsmith-5; fit again with this version"):
         load_model(stored)
 
 

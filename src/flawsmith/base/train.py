@@ -18,7 +18,7 @@ from typing import Any
 import click
 import torch
 
-from flawsmith.base.weights import base_model, save_weights
+from flawsmith.base.weights import base_model, load_weights, save_weights
 from flawsmith.cli import options
 from flawsmith.cli.main import Command
 from flawsmith.config.resolve import dump, override, preset, resolve
@@ -49,7 +49,8 @@ SETTINGS = (  # what differs from the preset tiny
 WINDOWS = (64, 128)  # sides in pixels
 LARGE_EVERY = 4  # every so many steps the larger ones, fewer at a time
 HELD = 8  # batches of episodes that are never learned from
-FOLDER = Kind("base", (r"config\.yaml", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
+BEGUN_WITH = "begun_with.json"  # the facts of the weights that a training began with
+FOLDER = Kind("base", (r"config\.yaml", r"begun_with\.json", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
 
 
 def base_config(settings: Sequence[str]) -> Config:
@@ -64,7 +65,10 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     pool, held = EpisodePool(config.training.seed), EpisodePool(derive(config.training.seed, "held"))
     model = base_model(config.model, config.training.seed)
     if (init := config.training.init) != NONE:
-        start_from_base(model, config.model, None if init == BASE else Path(init))
+        path = None if init == BASE else Path(init)
+        start_from_base(model, config.model, path)
+        if not resume:
+            write_text(run / BEGUN_WITH, json.dumps(load_weights(path)[2]))
     precision: Any = training_precision(model, lambda count: pool.batch(0, WINDOWS[0], count), config, str(where)).name
     config = replace(config, training=replace(config.training, precision=precision))
     write_text(run / "config.yaml", dump(config))  # a timing may come out otherwise when the training goes on
@@ -170,7 +174,10 @@ def export_weights(run: Path, config: Config, path: Path) -> None:
         raise RunError(f"{run}: has no checkpoint yet; train first.")
     state.load(newest)
     facts: dict[str, Any] = {"steps": state.step, "hours": round(state.spent / 3600, 2), "seed": config.training.seed}
-    save_weights(path, state.average.weights, config.model, facts | {"training": asdict(config.training)})
+    facts |= {"training": asdict(config.training) | {"init": Path(config.training.init).name}, "diffusion": asdict(config.diffusion)}
+    if (begun := run / BEGUN_WITH).is_file():
+        facts["begun_with"] = json.loads(begun.read_text())
+    save_weights(path, state.average.weights, config.model, facts)
 
 
 if __name__ == "__main__":

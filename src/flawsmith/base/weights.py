@@ -19,7 +19,7 @@ from flawsmith.product.shape import ModelSpec
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 DEFECT = "defect"  # the one kind that the base knows: it takes the rest from exemplars
-FORMAT = "flawsmith-base-1"
+FORMAT = "flawsmith-base-2"
 FORM = ("width", "depth", "head_dim", "pixels", "tokens", "token_dim", "dual", "interaction", "saim_rank")  # of model.*: what must be alike
 WINDOW, COLOURS = 64, 3  # of the model as it is trained; the weights depend on neither
 

@@ -163,7 +163,9 @@ class GenerationConfig:
     """How pairs are made."""
 
     steps: int = key(5, "solver steps", ge=1)
-    shift: float = key(0.3, "times of the steps, without a backbone: 1 = even, less = larger steps at first and smaller at last", gt=0)
+    shift: float = key(
+        0.3, "times of the steps, without a backbone and where a shape is told: 1 = even, less = larger steps at first", gt=0
+    )
     sampler: str = key("dpmpp", "of diffusion/samplers: dpmpp (second order), ddim (first), pndm (the paper's), renoise (new noise)")
     guidance: float = key(1.0, "classifier-free guidance scale; 1 = off", ge=0)
     batch: int = key(4, "pairs at a time", ge=1)

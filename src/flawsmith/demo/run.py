@@ -29,7 +29,6 @@ DEMO_SETTINGS: dict[str, Any] = {
 # Over DEMO_SETTINGS, for --quick: enough to see that everything works, not enough for good pictures.
 QUICK_SETTINGS: dict[str, Any] = {
     "training.minutes": 1.0,
-    "generation.steps": 8,
     "generation.attempts": 2,
 }
 COUNT = 24  # pairs, shared equally by the DEFECTS

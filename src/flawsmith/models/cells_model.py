@@ -54,7 +54,7 @@ class CellsModel(DualModel):
         expected = torch.stack([torch.cat(both, dim=1) for both in shown])
         left = (1 - t)[:, None, None, None]
         share = left * SPREAD**2 / (left**2 * SPREAD**2 + (1 - left) ** 2)
-        return expected + share * (state - left * expected)
+        return expected + share.sqrt() * (state - left * expected)
 
     def show(self, background: Tensor, region: Tensor, known: Tensor | None = None, shape: Tensor | None = None) -> Tensor:
         """Return the cells (B, C, h, w): background (3 planes), region and shape; as in `DualModel`.

@@ -18,7 +18,7 @@ from flawsmith.models.trainable import load_trainable
 from flawsmith.product.product import Product, product_from, product_tree
 from flawsmith.version import __version__
 
-FORMAT = "flawsmith-4"
+FORMAT = "flawsmith-5"
 
 
 def save_model(path: Path, weights: dict[str, Tensor], config: Config, product: Product, step: int, base: str = "", data: str = "") -> None:

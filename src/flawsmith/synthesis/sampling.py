@@ -35,7 +35,7 @@ def draw(model: DualModel, tasks: Sequence[Task], config: Config, precision: str
     groups: dict[object, list[int]] = {}
     for i, task in enumerate(tasks):
         follows = None if task.exemplars is None else task.exemplars.shape
-        alike = (task.normal is None, task.region.shape, follows, task.halo, *_tiles(model, task))
+        alike = (task.normal is None, task.region.shape, follows, task.halo, task.shape is None, *_tiles(model, task))
         groups.setdefault(i if device.type == "cpu" else alike, []).append(i)
     drawn: dict[int, Drawn] = {}
     for group in groups.values():
@@ -79,7 +79,8 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
     begin = background * keep if onto else torch.zeros_like(background)
     own = config.generation
-    times = model.schedule.sampling_times(own.steps, start) if model.schedule else sampling_times(own.steps, start, own.shift)
+    shift = own.shift if given.all() else 1.0  # a shape that is not told takes form near noise
+    times = model.schedule.sampling_times(own.steps, start) if model.schedule else sampling_times(own.steps, start, shift)
     image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, begin, times, draw_noise))
     if onto and (severity != 1).any():
         image, anomaly = _with_severity(image, anomaly, mask, model.codec.decode(background[0, :, :channels]), severity)
