@@ -49,7 +49,6 @@ ROWS: dict[str, tuple[str, tuple[str, ...]]] = {
     "invented-shapes": ("all shapes invented by the model", ("generation.free_shapes=1",)),
     "no-tones": ("tones that real pictures lack are kept", ("generation.snap=0",)),
     "no-detail": ("fine structure as the model draws it", ("generation.detail=0",)),
-    "no-tint": ("defects keep the colours they were drawn in", ("generation.tinted=0",)),
     "no-anchor": ("the surroundings of the mask are not held to the normal", ("generation.anchor=0",)),
     "no-guidance": ("without guidance", ("generation.guidance=1",)),
     "uniform-places": ("placed anywhere", ("generation.placement=uniform",)),

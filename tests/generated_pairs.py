@@ -25,7 +25,7 @@ KEYS |= {"region", "model", "settings", "mask_form", "other_mask"}
 FILES = ("image", "mask", "other_mask")
 KEYS |= {"size", "severity", "defects"}
 LENIENT = ("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.duplicate=1")
-PART = {"defect", "region", "box", "area", "shape", "source", "severity", "tint", "scores", "reasons", "follows"}
+PART = {"defect", "region", "box", "area", "shape", "source", "severity", "scores", "reasons", "follows"}
 
 
 class Pairs:

@@ -40,7 +40,7 @@ def test_pairs_that_all_fail_are_an_error_that_says_why(data8: Path, tmp_path: P
     monkeypatch.setattr(making, "load_generator", load_generator)
     with pytest.raises(RunError, match=r"none of 6 wanted pairs passed the checks; most frequent reasons: visible \(9\), seam \(2\)"):
         making.make_generated(workspace(tmp_path, data8, pairs=3, fit_settings=("training.steps=1", "generation.detail=0")))
-    assert settings == ["generation.tinted=0", "generation.detail=0"]  # detectors tint every column alike
+    assert settings == ["generation.detail=0"]
 
 
 def test_columns_have_files_of_their_own(data8: Path, tmp_path: Path) -> None:

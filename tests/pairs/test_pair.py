@@ -28,9 +28,7 @@ FULL = Pair(
     size=(64, 80),
     region=Box(1, 2, 3, 4),
     severity=1.5,
-    defects=(
-        PlacedDefect("crack", Box(1, 2, 3, 4), 9, Box(0, 0, 9, 9), "free", "7.png", 1.5, (0.1, -0.2), {"area": 9.0}, (Reason("a", "b"),)),
-    ),
+    defects=(PlacedDefect("crack", Box(1, 2, 3, 4), 9, Box(0, 0, 9, 9), "free", "7.png", 1.5, {"area": 9.0}, (Reason("a", "b"),)),),
     more={"later": [1, {"a": None}]},
 )
 
@@ -48,7 +46,6 @@ placed = st.builds(
     st.sampled_from(["given", "free"]),
     texts,
     st.floats(0.1, 4),
-    st.none() | st.tuples(st.floats(-1, 1)),
     scores,
     reasons,
 )

@@ -22,7 +22,7 @@ from flawsmith.synthesis.task import Drawn, Task
 
 LENIENT = [
     *("quality.visible=0", "quality.change=0.001", "quality.consistency=0", "quality.outside=1", "quality.margin=1000"),
-    *("generation.precision=fp32", "generation.steps=2", "generation.attempts=1", "generation.detail=0", "generation.tinted=0"),
+    *("generation.precision=fp32", "generation.steps=2", "generation.attempts=1", "generation.detail=0"),
 ]
 SET = [word for setting in LENIENT for word in ("--set", setting)]
 WINDOW = 32

@@ -28,13 +28,12 @@ def fit_generator(work: Workspace) -> dict[str, Any]:
 def make_generated(work: Workspace) -> dict[str, Any]:
     """Generate pairs with the fitted model and return their counts by verdict; an interrupted folder is completed.
 
-    Colours are left as drawn: detectors jitter the colours of every column alike (`detectors.crops`).
     Raises RunError where none was accepted.
     """
     out = work.pairs(GENERATED)
     count = work.settings.pairs * len(work.parts.learn.defects)
     keys = [s for s in work.settings.fit_settings if s.startswith(("generation.", "quality."))]
-    generator = load_generator(work.run, device=work.settings.device, threads=work.threads, settings=["generation.tinted=0", *keys])
+    generator = load_generator(work.run, device=work.settings.device, threads=work.threads, settings=keys)
     summary = generator.generate(out, Request(count, seed=work.seed), resume=PairFolder(out).begun, quiet=True)
     if not any(pair.accepted for pair in PairFolder(out).read()):
         why = ", ".join(f"{name} ({times})" for name, times in sorted(summary.reasons.items(), key=lambda x: -x[1])[:3])

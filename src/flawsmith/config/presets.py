@@ -87,7 +87,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "checkpoint_every": 500,
             "preview_every": 500,
         },
-        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "detail": 0.0, "tinted": 0.0},
+        "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "detail": 0.0},
     },
 }
 PRESETS["sd15-inpaint"] = {  # the same on the checkpoint that was trained to fill regions

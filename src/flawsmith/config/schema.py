@@ -189,10 +189,6 @@ class GenerationConfig:
     detail: float = key(
         0.17, "what is finer than this share of a real defect's side is that of real ones; 0 = as the model drew it", ge=0, le=1
     )
-    tint: float = key(0.06, "standard deviation of the shift of a tinted defect's colours, as a share of the value range", ge=0, le=0.5)
-    tinted: float = key(
-        0.5, "share of defects in other colours than the few learned ones; grey and binarised pictures have none", ge=0, le=1
-    )
     free_shapes: float = key(
         0.0, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1
     )

@@ -35,7 +35,6 @@ class DrawnDefect:
     masks: Masks  # (h, w) of the placement's window
     verdict: Verdict
     crop: Crop | None  # None when nothing was drawn
-    tint: np.ndarray | None = None  # (C,) by how much its colours were shifted, in shares of the value range
 
     def box(self, form: str = LABELLED) -> Box | None:
         """Return the box of a form of its mask in pixels of the picture; None when nothing was drawn."""
@@ -55,7 +54,6 @@ class DrawnDefect:
             "free" if site.task.shape is None else "given",
             site.placement.source,
             site.spec.severity,
-            None if self.tint is None else tuple(round(float(value), 4) for value in self.tint),
             self.verdict.scores,
             tuple(self.verdict.reasons),
             site.follows,

@@ -9,7 +9,6 @@ import numpy as np
 
 from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.colour_jitter import choose_tint, tinted
 from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.mask_refinement import labelled, refine
 from flawsmith.compositing.noise_matching import match_grain
@@ -129,7 +128,7 @@ class Compositor:
         """Put what was drawn into the attempt's picture, with both forms of its mask, and verify it; without a normal they are one."""
         spec, placement = site.spec, site.placement
         normal = None if attempt.image is None else cut(attempt.image, placement.top, placement.left, *placement.region.shape)
-        drawn, tint = self._toned(site, drawn, normal)
+        drawn = self._toned(site, drawn, normal)
         if normal is None:
             mask = extract(drawn.mask, placement.region, least=self._least(spec.defect))
             attempt.image = self._product.scale.to_pixels(drawn.image, self._product.shape.colours)
@@ -145,15 +144,15 @@ class Compositor:
             )
             paste(attempt.image, image, placement.top, placement.left)
         verdict = self._verifier.verify(candidate)
-        attempt.drawn.append(DrawnDefect(site, masks, verdict, self._verifier.crop(candidate) if masks.exact.any() else None, tint))
+        attempt.drawn.append(DrawnDefect(site, masks, verdict, self._verifier.crop(candidate) if masks.exact.any() else None))
         attempt.reasons += verdict.reasons
 
     def _least(self, defect: str) -> int:
         """Return the pixels of the smallest component that is no speck, for defects as small as the real ones are."""
         return least_size(self._product.areas[defect][0])
 
-    def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> tuple[Drawn, np.ndarray | None]:
-        """Return what was drawn with grain, fine structure and colours as real defects have them, and its shift of colours (C,).
+    def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> Drawn:
+        """Return what was drawn with grain and fine structure as real defects have them.
 
         normal: (h, w, C) as stored, the window it is drawn into; None for a picture from noise.
         """
@@ -164,11 +163,7 @@ class Compositor:
             drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect))
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
-        config, colours = self._config.generation, self._product.shape.colours
-        tint = choose_tint(config, colours, task.seed) if self.levels is None else None  # binarised pictures have no other colours
-        if tint is not None:
-            drawn = tinted(drawn, region, tint, config.feather, self._least(spec.defect), self._product.halo(spec.defect))
-        return drawn, tint
+        return drawn
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""

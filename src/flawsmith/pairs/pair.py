@@ -22,7 +22,6 @@ class PlacedDefect:
     shape: str = "given"  # "given": of a real defect; "free": left to the model
     source: str = ""  # the real defect that its shape is from
     severity: float = 1.0  # as asked; 1 as learned
-    tint: tuple[float, ...] | None = None  # (C,) by how much its colours were shifted, shares of the value range
     scores: Mapping[str, float] = field(default_factory=dict)  # by name
     reasons: tuple[Reason, ...] = ()  # why it does not count
     follows: tuple[str, ...] = ()  # the defects it follows: names of pictures learned from, and whole paths of others (`--like`)
@@ -169,7 +168,6 @@ _PLACED: Mapping[str, Callable[[Any], Any]] = {
     "shape": _TEXT,
     "source": _TEXT,
     "severity": _NUMBER,
-    "tint": _or_none(_tuple_of(_NUMBER)),
     "scores": _of(dict),
     "reasons": _REASONS,
     "follows": _tuple_of(_TEXT),

@@ -197,7 +197,7 @@ def step_commands(work: Workspace) -> list[str]:
     settings, out = work.settings, work.pairs(GENERATED)
     on = ["--device", settings.device, "--threads", str(work.threads)]
     sets = [word for key in settings.fit_settings for word in ("--set", key)]
-    keys = ["generation.tinted=0", *(key for key in settings.fit_settings if key.startswith(("generation.", "quality.")))]
+    keys = [key for key in settings.fit_settings if key.startswith(("generation.", "quality."))]
     later = [word for key in keys for word in ("--set", key)]
     try:
         count = settings.pairs * len(work.parts.learn.defects)
