@@ -43,12 +43,12 @@ class CellsModel(DualModel):
         return y * self.mask_of_state(y)
 
     def _estimated(self, state: Tensor, t: Tensor, cells: Tensor) -> Tensor:
-        """Return what a noisy state says by itself of the clean one: what is shown, and of the difference to it the less the more noise there is.
+        """Return what a noisy state says by itself: what is shown, and of the difference to it the less the more noise there is.
 
-        A network that is given raw noise never ignores it quite, even where it says nothing: it is seen in what is drawn. Were clean states
-        about what is shown with a deviation of SPREAD, the share of the difference that belongs to their mean would be that of Wiener's filter. Its
-        root is given, for the share itself hides at times of 0.5 to 0.9 what many pixels say together. At time 1 this is the background and the
-        wanted shape themselves, at time 0 the state.
+        A network that is given raw noise never ignores it quite, even where it says nothing: it is seen in what is drawn. Were clean
+        states about what is shown with a deviation of SPREAD, Wiener's filter would say which share of the difference belongs to their
+        mean. Its root is given, for the share itself hides at times of 0.5 to 0.9 what many pixels say together. At time 1 this is the
+        background and the wanted shape themselves, at time 0 the state.
         """
         background, wanted = cells[:, : self.codec.channels], cells[:, -(self.factor**2) :]
         without = torch.zeros_like(background), torch.zeros_like(wanted)
