@@ -104,7 +104,9 @@ def _fit_run(
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
     if model.follows and config.training.init == BASE:
-        _bare(learned, config, precision, place)
+        bared = _bare(learned, config, precision, place)
+        if main and not quiet:
+            say(f"what lies under labelled defects is filled when they are first shown: {bared}.")
     watch = None if watching is None else watching(learned, model, config)
     trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet, watch)
     result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
@@ -117,11 +119,12 @@ def _fit_run(
     return result
 
 
-def _bare(learned: TrainingData, config: Config, precision: Precision, device: torch.device) -> None:
-    """Have the base, as it ships, say what lies under the labelled defects: the same when a run begins and when it goes on."""
+def _bare(learned: TrainingData, config: Config, precision: Precision, device: torch.device) -> str:
+    """Have the base, as it ships, say what lies under labelled defects, the same when a run begins and when it goes on; return of which."""
     base = build_model(config.model, learned.product.shape, seed=0).to(device).eval()
     initialise(base, BASE, config.model)
-    learned.pool.bare(filler(base, config, precision.name, learned.product.scale))
+    bared = learned.pool.bare(filler(base, config, precision.name, learned.product.scale))
+    return ", ".join(f"{count} of {of} {name}" for name, (count, of) in bared.items())
 
 
 def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualModel, Precision]:

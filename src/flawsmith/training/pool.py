@@ -14,6 +14,7 @@ from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import EXEMPLAR, Box, aim, bounding_box, cut, grow, thickness, window_around
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.synthesis.task import Task
+from flawsmith.training.underneath import Fill, Part
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ ENOUGH = 4  # specimens of a kind, of which some can be held out; fewer are all 
 HELD = 5  # of so many specimens one is held out
 SHOWN = 0.75  # share of windows in which what lies under the defect is shown, where it is known
 TOLD = 0.75  # share of windows to which the wanted shape is told
+LARGE = 0.25  # share of a window; of a defect that covers more only a window's part is ever bared
+BARED = 200_000  # pixels of all kinds together that are bared at most, but of one specimen of each: half a minute of one core
+CALL = 1000  # pixels that baring a specimen costs however small it is
 
 
 class Pool:
@@ -79,21 +83,35 @@ class Pool:
         self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
         self._normals = list(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
-        self._underneath: dict[str, list[np.ndarray]] = {}
+        self._fill: Fill | None = None
+        self._underneath: dict[tuple[str, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         holds = self._follows and config.training.patience > 0
         # the numbers of each kind's samples that are measured with, and of those that are learned from
         self._held = {name: _held_out(samples, config.training.seed, name) if holds else [] for name, samples in self._defects.items()}
         self._learned = {name: [i for i in range(len(defects[name])) if i not in self._held[name]] for name in self.names}
+        self._bared = self._learned
 
-    def bare(self, fill: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> None:
-        """Have `fill` say what lies under each labelled defect; windows show it from then on.
+    def bare(self, fill: Fill, budget: int = BARED) -> dict[str, tuple[int, int]]:
+        """Have `fill` say what lies under labelled defects; windows show it from then on. Return how many of each kind, of how many.
 
-        fill: gets a picture (H, W, C) as stored, its mask (H, W) bool and the pixels of its halo; returns the picture without the defect.
+        Each is bared when a window first shows it. Of each kind, as many specimens by chance as `budget` allows, in pixels of all kinds;
+        windows of the others have their regions erased.
         """
-        self._underneath = {
-            name: [fill(s.image, s.mask, self._halos.get(name, 0)) for s in samples if s.mask is not None]
-            for name, samples in self._defects.items()
-        }
+        self._fill = fill
+        self._bared = {name: self._affordable(name, budget // len(self.names)) for name in self.names}
+        return {name: (len(numbers), len(self._learned[name])) for name, numbers in self._bared.items()}
+
+    def _affordable(self, name: str, budget: int) -> list[int]:
+        """Return the numbers of the samples of a kind that may be bared: one at least, and no more when `budget` pixels are spent."""
+        order = numpy_generator(self._config.training.seed, "bare", name).permutation(self._learned[name])
+        costs = np.cumsum([max(CALL, min(self._area(name, int(i)), self._window**2)) for i in order])
+        return sorted(int(i) for i in order[: 1 + int(np.searchsorted(costs[:-1], budget))])
+
+    def _area(self, name: str, number: int) -> int:
+        """Return the pixels that a defect may show on, with its halo."""
+        mask = self._defects[name][number].mask
+        assert mask is not None
+        return int(grow(mask, self._halos.get(name, 0)).sum())
 
     def batch(self, seed: int, step: int, count: int) -> Batch:
         """Return the windows of one step; they depend on (seed, step) and nothing else."""
@@ -117,7 +135,8 @@ class Pool:
         for i in range(max(count, len(kinds))):
             turn, kind = divmod(i, len(kinds))
             numbers = self._held[self.names[kinds[kind] - 1]]
-            rows.append(self._flawed(kinds[kind], numbers[turn % len(numbers)], 0.0, numpy_generator(seed, "held", i)))
+            g = numpy_generator(seed, "held", i)
+            rows.append(self._flawed(kinds[kind], numbers[turn % len(numbers)], self._shows(g), 0.0, g))
         return _stacked(rows)
 
     @property
@@ -150,23 +169,53 @@ class Pool:
         side, free = self._window, self._config.diffusion.free_share
         if g.random() >= self._config.data.good_share:
             kind = int(g.integers(len(self.names))) + 1
-            numbers = self._learned[self.names[kind - 1]]
-            return self._flawed(kind, numbers[int(g.integers(len(numbers)))], free, g)
+            shown = self._shows(g)
+            numbers = (self._bared if shown else self._learned)[self.names[kind - 1]]
+            return self._flawed(kind, numbers[int(g.integers(len(numbers)))], shown, free, g)
         picture = self._normals[g.integers(len(self._normals))]
         spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
         top, left = window_around(spot, side, picture.shape[:2], g)
         image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
         return self._told(image, mask, random_region(self._borrowed_shape(g), g), None, 0, 0, free, g)
 
-    def _flawed(self, kind: int, number: int, free: float, g: np.random.Generator) -> Row:
-        """Return a window of the sample `number` of a kind, from 1; free: how likely it shows no background."""
+    def _shows(self, g: np.random.Generator) -> bool:
+        """Return whether a window of a defect shows what lies under it."""
+        return self._fill is not None and bool(g.random() < SHOWN)
+
+    def _flawed(self, kind: int, number: int, shown: bool, free: float, g: np.random.Generator) -> Row:
+        """Return a window of the sample `number` of a kind, from 1.
+
+        shown: whether it shows what lies below; free: how likely it shows no background at all.
+        """
         name, side = self.names[kind - 1], self._window
         sample = self._defects[name][number]
         assert sample.mask is not None
-        top, left = window_around(aim(sample.mask, side, g), side, sample.mask.shape, g)
-        image, mask = cut(sample.image, top, left, side), cut(sample.mask, top, left, side)
-        under = cut(self._underneath[name][number], top, left, side) if self._underneath else None
+        image, mask, under = self._bare_one(name, number) if shown else (sample.image, sample.mask, None)
+        top, left = window_around(aim(mask, side, g), side, mask.shape, g)
+        image, mask = cut(image, top, left, side), cut(mask, top, left, side)
+        under = None if under is None else cut(under, top, left, side)
         return self._told(image, mask, random_region(grow(mask, self._halos.get(name, 0)), g), under, kind, number, free, g)
+
+    def _bare_one(self, name: str, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the part (`_part`) of a sample's picture (H, W, C), its mask (H, W) and the picture without the defect."""
+        if (name, number) not in self._underneath:
+            assert self._fill is not None
+            sample = self._defects[name][number]
+            assert sample.mask is not None
+            part = self._part(name, number)
+            bare = self._fill(sample.image, sample.mask, self._halos.get(name, 0), part)
+            self._underneath[name, number] = sample.image[part], sample.mask[part], bare
+        return self._underneath[name, number]
+
+    def _part(self, name: str, number: int) -> Part:
+        """Return what of a sample is bared: all of its picture, or of a large defect a window somewhere on it."""
+        mask, side = self._defects[name][number].mask, self._window
+        assert mask is not None
+        if self._area(name, number) <= LARGE * side**2:
+            return slice(None), slice(None)
+        g = numpy_generator(self._config.training.seed, "part", name, number)
+        top, left = (max(0, corner) for corner in window_around(aim(mask, side, g), side, mask.shape, g))
+        return slice(top, top + side), slice(left, left + side)
 
     def _told(
         self,
@@ -188,11 +237,10 @@ class Pool:
         if not self._follows:
             exemplars = np.zeros((0, self._colours + 1, 1, 1), np.float32)
             return image, mask.astype(np.float32), region, kind, image * (1 - region), np.float32(0), np.zeros_like(region), exemplars
-        known = under is not None and bool(g.random() < SHOWN)
-        background = look(pose(under)) if known and under is not None else image * (1 - region)
+        background = image * (1 - region) if under is None else look(pose(under))
         wanted = np.where(mask, 1, -1).astype(np.float32) * np.float32(kind > 0 and g.random() < TOLD)
         exemplars = self._exemplars(kind, number, look, pose, g)
-        return image, mask.astype(np.float32), region, kind, background, np.float32(known), wanted, exemplars
+        return image, mask.astype(np.float32), region, kind, background, np.float32(under is not None), wanted, exemplars
 
     @property
     def _follows(self) -> bool:
