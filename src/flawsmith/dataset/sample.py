@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from flawsmith.core.errors import FileError
+from flawsmith.core.errors import DataError, FileError
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import orientation, read_image, read_mask
 
 GOOD = "good"  # the name of a picture without a defect
+NO_NORMALS = "holds no pictures of the product without a defect; expected some. Add them, or name their folder: --normals DIR."
+NO_DEFECTS = "holds no picture of a defect with its mask."
 EMPTY_MASK = "is an empty mask: no pixel is marked. Mark the defect, or move the picture to the normals."
 
 
@@ -38,12 +40,13 @@ class Item:
     mask: Path | None  # the file with the label; None for a normal
     defect: str  # the defect's name, or "good"
     group: str | None = None  # the physical specimen it shows, where known
+    rule: str = "auto"  # which values of a mask picture mark the defect, see images.mask_values
     draw: Callable[[], np.ndarray] | None = None  # returns the mask (H, W) bool where the file is no picture of it, but annotations
 
     def read_mask(self) -> np.ndarray:
         """Return the mask (H, W) bool of a labelled item. Raises FileError for a file that cannot be used."""
         assert self.mask is not None
-        return read_mask(self.mask) if self.draw is None else self.draw()
+        return read_mask(self.mask, self.rule) if self.draw is None else self.draw()
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,13 @@ class Dataset:
     def held_out_normals(self) -> tuple[Path, ...]:
         """The pictures without a defect that are never learned from."""
         return tuple(item.image for item in self.held_out)
+
+    def require(self) -> None:
+        """Raise DataError where there is nothing to learn from: no normals, or no labelled defects."""
+        if not self.good:
+            raise DataError(f"{self.root}: {NO_NORMALS}")
+        if not self.defects:
+            raise DataError(f"{self.root}: {NO_DEFECTS} `flawsmith check {self.root}` says what was understood of it.")
 
     def samples(self) -> Iterator[Sample]:
         """Yield one sample per labelled defect class of a picture, decoded when it is its turn, by defect name and path."""

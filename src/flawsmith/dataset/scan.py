@@ -33,6 +33,8 @@ class Scan:
     problems: list[Problem] = field(default_factory=list)  # these keep the data from being read
     stale_rows: list[Problem] = field(default_factory=list)  # rows of groups.csv that name no picture; they do no harm
     warnings: list[Problem] = field(default_factory=list)
+    format: str = ""  # what it was read as, and by what that was recognised
+    notes: list[str] = field(default_factory=list)  # what was decided about odd things, in sentences
 
     def name(self, path: Path) -> str:
         """Return `path` relative to the root, with "/"."""

@@ -8,6 +8,7 @@ from flawsmith.core.paths import entries
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import Item
 from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.options import ReadOptions
 from flawsmith.images.files import READABLE, SUFFIXES, type_of
 
 STEM = "{stem}"  # in the pattern of a mask's name: its picture's name without the suffix
@@ -33,20 +34,17 @@ class Folders:
     defects: dict[str, DefectFolders]
 
 
-def scan_folders(folders: Folders) -> Scan:
-    """Return what lies in the folders."""
+def scan_folders(folders: Folders, options: ReadOptions) -> Scan:
+    """Return what lies in the folders; kinds of defect are named as the options say."""
     found = Scan(folders.root)
-    found.normals = _pictures(folders.normals, found)
+    found.normals = pictures_in(folders.normals, found)
     if folders.held_out_normals:
-        found.held_out_normals = _pictures(folders.held_out_normals, found)
-    _pair(folders, found)
-    if not found.normals:
-        message = f"holds no pictures ({READABLE}); expected pictures of the product without a defect. Add some."
-        found.problems.append(Problem(found.name(folders.normals), message))
+        found.held_out_normals = pictures_in(folders.held_out_normals, found)
+    _pair(folders, found, options)
     return found
 
 
-def _pictures(folder: Path, found: Scan) -> list[Path]:
+def pictures_in(folder: Path, found: Scan) -> list[Path]:
     """Return the files in a folder that have a picture's suffix; what else lies there goes to the problems and warnings."""
     pictures = []
     for entry in entries(folder):
@@ -65,14 +63,14 @@ def _pictures(folder: Path, found: Scan) -> list[Path]:
     return pictures
 
 
-def _pair(folders: Folders, found: Scan) -> None:
+def _pair(folders: Folders, found: Scan, options: ReadOptions) -> None:
     """Fill in the pairs, and what is left over."""
     masks: dict[Path, list[Path]] = {}  # several defects may share a folder of masks
     used: set[Path] = set()
     for name, defect in folders.defects.items():
-        pictures = _pictures(defect.images, found)
+        pictures = pictures_in(defect.images, found)
         if defect.masks not in masks:
-            masks[defect.masks] = pictures if defect.masks == defect.images else _pictures(defect.masks, found)
+            masks[defect.masks] = pictures if defect.masks == defect.images else pictures_in(defect.masks, found)
         if defect.masks == defect.images:
             own = [p for p in pictures if any(_looks_like_mask(p, pattern) for pattern in defect.patterns)]
             masks[defect.masks] = own
@@ -80,8 +78,12 @@ def _pair(folders: Folders, found: Scan) -> None:
         if not pictures and not masks[defect.masks]:
             found.warnings.append(Problem(found.name(defect.images), "holds no pictures; the defect is left out."))
         pairs = _match(pictures, masks[defect.masks], defect, found, used)
-        if pairs:
-            found.defects[name] = [Item(image, mask, name) for image, mask in pairs]
+        target = options.defect_of(name)
+        if target is None and pairs:
+            found.notes.append(f"class {name}: left out ({len(pairs)} pictures).")
+        elif pairs and target is not None:
+            read = [Item(image, mask, target, rule=options.mask_values) for image, mask in pairs]
+            found.defects[target] = sorted([*found.defects.get(target, ()), *read], key=lambda item: item.image)
     for lone in sorted({mask for folder in masks.values() for mask in folder} - used):
         found.lone_masks.append(lone)
         found.problems.append(Problem(found.name(lone), "is a mask without a picture. Add its picture, or remove it."))

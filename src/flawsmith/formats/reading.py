@@ -1,73 +1,114 @@
 """From a path to what it holds, in whatever label format it is."""
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from flawsmith.core.errors import DataError
+from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.paths import entries, stored, subfolders
+from flawsmith.core.text import normal_form
 from flawsmith.dataset.check import Report, examine
-from flawsmith.dataset.sample import GOOD, Dataset, Item
+from flawsmith.dataset.sample import GOOD, NO_DEFECTS, NO_NORMALS, Dataset, Item
 from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.files import Files
+from flawsmith.formats.folders import pictures_in
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
-from flawsmith.formats.registry import formats
+from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.registry import Format, formats
 
 
-def read(path: Path | str) -> Dataset:
-    """Return what a data folder holds; the pictures themselves are not decoded.
+def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> Dataset:
+    """Return what a data folder or label file holds; the pictures themselves are not decoded.
 
-    path: a folder or file in a format that `formats.registry.formats` lists. Raises DataError when there is no such folder, no
-    normals or no defects, and when pictures and masks do not pair up.
+    path: a folder or file in a format that `formats.registry.formats` lists; options: how labels are to be read, or `said`: the fields of
+    ReadOptions by name. A data set may have no normals, or no defects. Raises DataError when there is no such folder, when no label in it has
+    a mask, and when pictures and labels do not pair up; ConfigError for options that cannot be used.
     """
-    found = scan(path)
+    found = scan(path, options or ReadOptions(**said))
     if found.problems:
         raise DataError(_complaint(found, path))
 
-    def grouped(items: list[Item]) -> tuple[Item, ...]:
+    def grouped(items: Iterable[Item]) -> tuple[Item, ...]:
         return tuple(replace(item, group=found.groups.get(item.image)) for item in items)
 
     return Dataset(
         root=found.root,
-        good=grouped([Item(image, None, GOOD) for image in found.normals]),
-        held_out=grouped([Item(image, None, GOOD) for image in found.held_out_normals]),
+        good=grouped(Item(image, None, GOOD) for image in found.normals),
+        held_out=grouped(Item(image, None, GOOD) for image in found.held_out_normals),
         defects={name: grouped(items) for name, items in found.defects.items()},
     )
 
 
-def check(path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True) -> Report:
+def check(
+    path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True, options: ReadOptions | None = None, **said: Any
+) -> Report:
     """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
 
     window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
-    quiet: no bar on a terminal. Raises DataError only where nothing can be looked at: no such folder, no known layout.
+    quiet: no bar on a terminal; options or said: as `read` takes them. Raises DataError only where nothing can be looked at: no such folder,
+    no known layout.
     """
-    return examine(scan(path), window, cells, quiet)
+    found = scan(path, options or ReadOptions(**said))
+    if not found.problems:
+        found.problems += lacking(found)
+    return examine(found, window, cells, quiet)
 
 
-def scan(path: Path | str) -> Scan:
+def scan(path: Path | str, options: ReadOptions) -> Scan:
     """Return what lies at a path. Raises DataError when nothing does, when no format recognises it, and as the format's `read` does."""
     path = stored(Path(path))
     if not path.exists():
         raise DataError(f"{path}: there is no such folder or file. Check the path; relative paths start at {Path.cwd()}.")
-    chosen = next((one for one in formats() if one.recognise(path)), None)
-    if chosen is None:
-        raise DataError(_unknown(path))
-    found = chosen.read(path)
-    if not found.normals and not found.problems:
-        found.problems.append(Problem(".", "holds no pictures of the product without a defect; expected some. Add them."))
-    if not any(found.defects.values()) and not found.problems:
-        found.problems.append(Problem(".", f"holds no picture of a defect with its mask; {_expected()}"))
+    files = Files(path)
+    chosen, why = _choose(files, options)
+    found = chosen.read(files, options)
+    found.format = f"{chosen.title}: {why}"
+    if options.normals:
+        own = pictures_in(Path(options.normals), found)
+        found.normals = sorted({*found.normals, *own})
     if not found.groups and (listed := found.root / GROUPS_NAME).is_file():
         read_groups(listed, found)
+    for picture in found.pictures():
+        if picture not in found.groups and (group := options.group_of(found.name(picture))):
+            found.groups[picture] = normal_form(group)
     return found
 
 
+def lacking(found: Scan) -> list[Problem]:
+    """Return what there is too little of to learn from."""
+    problems = [Problem(".", NO_NORMALS)] if not found.normals else []
+    return problems + ([Problem(".", f"{NO_DEFECTS} {_expected()}")] if not any(found.defects.values()) else [])
+
+
+def _choose(files: Files, options: ReadOptions) -> tuple[Format, str]:
+    """Return the format of the files, and by what it is recognised."""
+    if options.format:
+        known = {one.name: one for one in formats()}
+        if options.format not in known:
+            near = difflib.get_close_matches(options.format, known, n=1, cutoff=0.0)[0]
+            raise ConfigError(f"format: there is no {options.format!r}; did you mean {near}? Formats: {', '.join(sorted(known))}.")
+        chosen = known[options.format]
+        return chosen, f"as was asked for ({chosen.recognise(files) or 'it would not have been recognised'})"
+    found = [(one, why) for one in formats() if (why := one.recognise(files))]
+    if not found:
+        raise DataError(_unknown(files.path))
+    (chosen, why), others = found[0], [one.name for one, _ in found[1:]]
+    return chosen, f"{why}{'; --format ' + ' or '.join(others) + ' would fit, too' if others else ''}"
+
+
 def _expected() -> str:
-    return "expected " + "\nor ".join(one.expected for one in reversed(formats()))
+    """Return the layouts that need no labelling tool in full, and the names of all others."""
+    shown = [one.expected for one in reversed(formats()) if one.expected]
+    others = [f"{one.title} ({one.name})" for one in formats() if not one.expected]
+    return "expected " + "\nor ".join([*shown, f"what one of these tools or data sets writes: {', '.join(others)}"])
 
 
 def _unknown(path: Path) -> str:
     """Return that no format was recognised, what was expected, and what is there."""
     if not path.is_dir():
-        return f"{path}: is a file; expected a data folder, or a YAML file that names folders."
+        return f"{path}: is no label file of a known format; {_expected()}"
     inside = [d.name for d in subfolders(path) if (d / "train" / GOOD).is_dir()]
     hint = f"\nThese folders inside it are in that layout, so name one of them: {', '.join(inside)}." if inside else ""
     return f"{path}: no layout was recognised; {_expected()}\nfound\n{_tree(path)}{hint}"

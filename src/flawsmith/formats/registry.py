@@ -1,31 +1,56 @@
 """The label formats there are: what one consists of, and where to add another.
 
-A format is one module of this package with a constant FORMAT. A package of one's own adds formats without touching this one: by
+A format is one module of `formats.readers` with a constant FORMAT. A package of one's own adds formats without touching this one: by
 `register(format)` before data are read, or by an entry point of the group "flawsmith.formats" that names a Format.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from flawsmith import formats as package
 from flawsmith.dataset.scan import Scan
+from flawsmith.formats import readers as package
+from flawsmith.formats.assemble import assemble
+from flawsmith.formats.files import Files
+from flawsmith.formats.labelled import Labelled
+from flawsmith.formats.options import ReadOptions
 
 GROUP = "flawsmith.formats"  # of entry points
 
 
 @dataclass(frozen=True)
 class Format:
-    """A way in which labelled pictures lie on disk: a pair of pure functions."""
+    """A way in which labelled pictures lie on disk."""
 
     name: str
-    recognise: Callable[[Path], bool]  # whether an existing file or folder is in this format; opens no picture
-    read: Callable[[Path], Scan]  # what it holds, without groups; raises DataError for what cannot be used at all
-    expected: str  # what a user would have to have, in lines, for the error when nothing was recognised
+    title: str  # as people call it
+    recognise: Callable[[Files], str | None]  # by what files are seen to be in this format, in words; None: they are not; opens no picture
+    read: Callable[[Files, ReadOptions], Scan]  # what they hold; raises DataError for what cannot be used at all
+    expected: str = ""  # where no tool writes it: what a user would have to have, in lines
+    rank: int = 50  # of several formats that recognise the same files the one of the least rank is taken
+
+
+def of_label_files(
+    name: str,
+    title: str,
+    recognise: Callable[[Files], str | None],
+    labelled: Callable[[Files, ReadOptions], Iterable[Labelled]],
+    rank: int = 50,
+    unlisted: str = "left out",
+) -> Format:
+    """Return a format whose labels stand in files beside the pictures: `labelled` yields what they say, picture by picture.
+
+    unlisted: what pictures are that no label file names, "normals" or "left out".
+    """
+
+    def read(files: Files, options: ReadOptions) -> Scan:
+        return assemble(files, options, labelled(files, options), unlisted)
+
+    return Format(name, title, recognise, read, rank=rank)
 
 
 _ADDED: dict[str, Format] = {}
@@ -38,14 +63,15 @@ def register(format: Format) -> Format:
 
 
 def formats() -> tuple[Format, ...]:
-    """Return all formats in the order in which they are asked: those added, then by name, the MVTec AD layout last."""
+    """Return all formats in the order in which they are asked: those added, then by rank and name."""
     own = {name: one for name, one in _own().items() if name not in _ADDED}
-    return (*_ADDED.values(), *sorted(own.values(), key=lambda one: (one.name == "mvtec", one.name)))
+    return (*_ADDED.values(), *sorted(own.values(), key=lambda one: (one.rank, one.name)))
 
 
 def recognised(path: Path) -> bool:
     """Return whether an existing file or folder is in a format that there is."""
-    return any(one.recognise(path) for one in formats())
+    files = Files(path)
+    return any(one.recognise(files) for one in formats())
 
 
 @cache

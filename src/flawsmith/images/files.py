@@ -34,6 +34,7 @@ from flawsmith.images.headers import (
     tiff_depth,
     type_of,
 )
+from flawsmith.images.mask_values import marking
 from flawsmith.images.pitch import Pitch, pitch_chunks, read_pitch
 
 __all__ = [  # what there is to know and to do with picture files, from one place
@@ -99,22 +100,24 @@ def read_image(path: Path | str) -> np.ndarray:
     return image
 
 
-def read_mask(path: Path | str) -> np.ndarray:
+def read_mask(path: Path | str, rule: str = "auto") -> np.ndarray:
     """Return a mask as (H, W) bool, true where the defect is.
 
-    The file holds 0 and 255, 0 and 1, or in 16 bits 0 and 65535, in any mode that `read_image` reads; alpha is ignored.
-    Raises FileError for other values, naming them, and for everything that `read_image` refuses.
+    rule: which values mark it, as `mask_values.marking` says. Of a picture in colours everything that is not black, where it has one other
+    colour; alpha is ignored. Raises FileError for values that do not tell, and for everything that `read_image` refuses.
     """
     path = Path(path)
-    values: set[int] = set()
     with _open(path) as stored:
-        mask, view = stored.empty(dtype=bool)
-        _fill(view, _marked(path, stored.strips, values))
-    if not any(values <= allowed for allowed in ({0, 1}, {0, 255}, {0, 65535})):
+        values, view = stored.empty(dtype=stored.dtype)
+        _fill(view, _greys(path, stored.strips))
+    counts = np.bincount(values.ravel(), minlength=256 if stored.dtype == np.uint8 else 65536)
+    least = marking(counts, rule)
+    if least is None:
         blurred = " JPEG changes the values of masks, so save it as PNG." if path.suffix.lower() in (".jpg", ".jpeg") else ""
-        count = f" ({len(values)} in all)" if len(values) > _SHOWN else ""
-        raise FileError(path, f"is a mask with the values {_some(sorted(values))}{count}; {_MASK_VALUES}{blurred}")
-    return mask
+        found = np.flatnonzero(counts).tolist()
+        count = f" ({len(found)} in all)" if len(found) > _SHOWN else ""
+        raise FileError(path, f"is a mask with the values {_some(found)}{count}; {_MASK_VALUES}{blurred}")
+    return values >= least
 
 
 def write_image(path: Path | str, array: np.ndarray, pitch: Pitch | None = None) -> None:
@@ -145,7 +148,10 @@ def _write(path: Path, values: np.ndarray, pitch: Pitch | None) -> None:
 
 _CONVERT = "Convert it to a 16-bit PNG."
 _SHOWN = 8  # values named in an error
-_MASK_VALUES = "a mask holds only 0 and 255 (or 0 and 1). Make every defect pixel 255 and every other pixel 0."
+_MASK_VALUES = (
+    "expected 0 and one other value, small numbers of classes, or black and white with few greys between. Make every defect pixel 255 and every "
+    "other pixel 0, or say which values mark the defect: --mask-values nonzero, or high (above the middle)."
+)
 
 
 @contextmanager
@@ -229,16 +235,18 @@ def _fill(view: np.ndarray, strips: Iterable[np.ndarray]) -> None:
         top += len(strip)
 
 
-def _marked(path: Path, strips: Iterable[np.ndarray], values: set[int]) -> Iterator[np.ndarray]:
-    """Yield where a mask's strips (h, W, C) are not 0, (h, W) bool, and add their values to `values`; raises FileError for colours."""
+def _greys(path: Path, strips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Yield a mask's strips (h, W, C) as one value a pixel, (h, W); raises FileError for more colours than black and another."""
+    known: set[tuple[int, ...]] = set()
     for strip in strips:
         colours = without_alpha(strip)
         grey = np.ascontiguousarray(colours[..., 0])
         if colours.shape[2] == 3 and not (colours == grey[..., None]).all():
-            found = [tuple(colour) for colour in np.unique(colours.reshape(-1, 3), axis=0).tolist()]
-            raise FileError(path, f"is a mask with the colours {_some(found)}; {_MASK_VALUES}")
-        values.update(np.flatnonzero(np.bincount(grey.ravel())).tolist())
-        yield grey > 0
+            known.update(map(tuple, np.unique(colours.reshape(-1, 3), axis=0).tolist()))
+            if len(known - {(0, 0, 0)}) > 1:
+                raise FileError(path, f"is a mask with the colours {_some(sorted(known))}; {_MASK_VALUES}")
+            grey = colours.max(2)
+        yield grey
 
 
 def _some(values: list) -> str:

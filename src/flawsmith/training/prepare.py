@@ -41,6 +41,7 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
 
     Raises DataError when a defect has no example to learn from or a file is bad.
     """
+    data.require()
     chosen = _asked(data, strict_third(data)[0] if config.data.split == "third" else data.defects, config.data.defects)
     for name, items in chosen.items():
         if not items:
@@ -48,8 +49,6 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
                 f"{data.root}: defect {name!r} has {len(data.defects[name])} pictures, too few for data.split=third (a third, rounded "
                 "down, by group). Add pictures, or use --set data.split=all."
             )
-    if not chosen:
-        raise DataError(f"{data.root}: no labelled defects; put at least one picture under test/<defect> with its mask.")
     defects = {name: [load_sample(item) for item in items] for name, items in chosen.items()}
     flawed = [s for samples in defects.values() for s in samples]
     sides = [bounding_box(s.mask).side for s in flawed if s.mask is not None]

@@ -12,8 +12,10 @@ from flawsmith.core.paths import stored
 from flawsmith.core.text import normal_form, read_text
 from flawsmith.dataset.sample import GOOD
 from flawsmith.dataset.scan import Scan
+from flawsmith.formats.files import Files
 from flawsmith.formats.folders import DEFAULT_PATTERNS, STEM, DefectFolders, Folders, scan_folders
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import Format
 
 YAML_NAME = "flawsmith.yaml"
@@ -22,15 +24,17 @@ _KEYS = ("normals", "held_out_normals", "defects", "mask_pattern", "groups")
 _DEFECT_KEYS = ("images", "masks", "mask_pattern")
 
 
-def recognise(path: Path) -> bool:
+def recognise(files: Files) -> str | None:
     """Return whether a path is a YAML file, or a folder with one of the name YAML_NAME."""
-    return (path / YAML_NAME).is_file() if path.is_dir() else path.suffix.lower() in (".yaml", ".yml")
+    if files.only:
+        return "it is a YAML file" if files.only.suffix.lower() in (".yaml", ".yml") else None
+    return f"there is a file {YAML_NAME}" if (files.root / YAML_NAME).is_file() else None
 
 
-def read(path: Path) -> Scan:
+def read(files: Files, options: ReadOptions) -> Scan:
     """Return what lies in the folders that a YAML file names. Raises DataError for one that cannot be used."""
-    folders, groups = _folders(path / YAML_NAME if path.is_dir() else path)
-    found = scan_folders(folders)
+    folders, groups = _folders(files.only or files.root / YAML_NAME)
+    found = scan_folders(folders, options)
     if groups.is_file():
         read_groups(groups, found)
     return found
@@ -115,6 +119,7 @@ def _pattern(path: Path, key: str, value: Any) -> tuple[str, ...]:
 
 FORMAT = Format(
     "yaml",
+    "folders named in a YAML file",
     recognise,
     read,
     f"""\
@@ -122,4 +127,5 @@ a file {YAML_NAME} that names the folders you have:
   normals: path/to/normals
   defects:
     scratch: {{images: path/to/pictures, masks: path/to/masks}}""",
+    rank=10,
 )

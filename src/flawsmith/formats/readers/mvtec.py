@@ -6,20 +6,27 @@ from flawsmith.core.paths import entries, relative, subfolders
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import GOOD
 from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.files import Files
 from flawsmith.formats.folders import DEFAULT_PATTERNS, DefectFolders, Folders, scan_folders
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import Format
 
 
-def recognise(path: Path) -> bool:
+def recognise(files: Files) -> str | None:
     """Return whether a folder has normals in train/good, or folders of defects in test or ground_truth."""
-    return path.is_dir() and ((path / "train" / GOOD).is_dir() or bool(_names(path)))
+    if files.only:
+        return None
+    if (files.root / "train" / GOOD).is_dir():
+        return f"there is a folder train/{GOOD}"
+    return f"there are folders of defects in test or ground_truth ({', '.join(names[:3])})" if (names := _names(files.root)) else None
 
 
-def read(root: Path) -> Scan:
+def read(files: Files, options: ReadOptions) -> Scan:
     """Return what lies in a folder in this layout."""
+    root = files.root
     normals, test, truth = root / "train" / GOOD, root / "test", root / "ground_truth"
     held_out = test / GOOD if (test / GOOD).is_dir() else None
-    found = scan_folders(Folders(root, normals, held_out, {name: _folders(root, name) for name in _names(root)}))
+    found = scan_folders(Folders(root, normals, held_out, {name: _folders(root, name) for name in _names(root)}), options)
     found.warnings[:0] = [
         Problem(relative(entry, root), "is ignored: only train/good and the folders in test are looked into.")
         for folder in (root / "train", test, truth)
@@ -52,6 +59,7 @@ def _folders(root: Path, name: str) -> DefectFolders:
 
 FORMAT = Format(
     "mvtec",
+    "the MVTec AD layout",
     recognise,
     read,
     """\
@@ -60,4 +68,5 @@ the MVTec AD layout
   test/good/*.png                         more of them, never learned from (optional)
   test/<defect>/<name>.png                pictures of a defect
   ground_truth/<defect>/<name>_mask.png   their masks: 255 where the defect is, else 0""",
+    rank=90,
 )

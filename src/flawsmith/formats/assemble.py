@@ -1,0 +1,187 @@
+"""From what label files say to what lies in a data folder: pictures found, classes named, and what became of every odd thing."""
+
+import base64
+import binascii
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from flawsmith.core.cache import kept_file
+from flawsmith.core.errors import DataError
+from flawsmith.core.text import normal_form
+from flawsmith.dataset.sample import GOOD, Item
+from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.drawing import Mark, drawn_mask
+from flawsmith.formats.files import Files
+from flawsmith.formats.labelled import NAMELESS, Labelled
+from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.pictures import Finder
+from flawsmith.formats.shapes import Unmarked
+from flawsmith.images.files import content_type, image_size
+
+HELD_OUT = {"test", "val", "valid", "validation", "testing", "test_public"}  # subsets whose normals are never learned from
+_NO_FOLDER = re.compile(r'[/\\:*?"<>|\x00-\x1f]')  # characters that no folder's name may have everywhere
+_ROBOFLOW = re.compile(r"^(?P<stem>.+)\.rf\.[0-9A-Za-z]{8,}$")  # what Roboflow calls a copy of a picture
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif"}
+
+
+@dataclass
+class _Known:
+    """What is labelled in one picture, over all label files that name it."""
+
+    source: Path
+    part: str | None
+    group: str | None
+    drawn: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))  # by defect
+    unused: int = 0  # labels that mark nothing
+
+
+def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], unlisted: str = "left out") -> Scan:
+    """Return what lies in a data folder of which label files say `labelled`.
+
+    unlisted: what pictures are that no label file names: "normals" or "left out". Pictures that are not there, labels that cannot be used
+    and the like go to the scan's problems; what was decided about odd things goes to its notes.
+    """
+    found, finder = Scan(files.root), Finder(files)
+    pictures: dict[Path, _Known] = {}
+    counts: Counter[str] = Counter()
+    classes: dict[str, Counter[str]] = defaultdict(Counter)
+    scaled: list[str] = []
+    for entry in labelled:
+        picture = _picture(entry, finder, found)
+        if picture is None:
+            continue
+        known = pictures.setdefault(picture, _Known(entry.source, entry.part, entry.group))
+        if entry.size and _differs(picture, entry.size):
+            scaled.append(found.name(picture))
+        for one in entry.objects:
+            name = options.defect_of(one.name) if one.name.strip() else options.defect_of(NAMELESS)
+            if name == GOOD:
+                continue
+            if name is None:
+                known.unused += 1
+                counts[f"labels of the class {one.name!r}: left out"] += 1
+            elif isinstance(one.shape, Unmarked):
+                known.unused += 1
+                counts[f"labels that are a {one.shape.what} without a mask: left out, as nothing says which pixels are the defect"] += 1
+            else:
+                folder = _NO_FOLDER.sub("_", name).strip(". ") or NAMELESS
+                classes[folder][one.name] += 1
+                known.drawn[folder].append(Mark(one.shape, entry.source, entry.size, entry.units))
+    _sort_out(pictures, found)
+    _tell(found, counts, classes, scaled)
+    if unlisted == "normals":
+        others = [p for p in files.pictures if p not in pictures]
+        found.normals = sorted({*found.normals, *others})
+        if others:
+            found.notes.append(f"pictures without a label file: {len(others)}, taken as normals.")
+    else:
+        others = [p for p in files.pictures if p not in pictures]
+        if others:
+            found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
+    _group(found, pictures, options)
+    if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
+        found.problems.append(Problem(".", no_masks(counts)))
+    return found
+
+
+def no_masks(counts: Iterable[str]) -> str:
+    """Return what to do with labels that mark no pixels; counts: what they are."""
+    kinds = sorted({match.group(1) for text in counts if (match := re.match(r"labels that are a (.+) without a mask", text))})
+    what = f"holds labels without masks ({', '.join(kinds)})" if kinds else "holds labels that are all left out"
+    return (
+        f"{what}, and a mask is not invented from them. Draw masks with a labelling tool (or give lines and points a width with --line-width); "
+        "a box may be given to `flawsmith generate` as --region, to draw a defect there."
+    )
+
+
+def _picture(entry: Labelled, finder: Finder, found: Scan) -> Path | None:
+    """Return the picture of an entry, None where there is none; a picture inside the label file is kept as a file of its own."""
+    try:
+        return finder.find(entry.picture, entry.source.parent, entry.part)
+    except DataError as error:
+        if entry.data is None:
+            found.problems.append(Problem(found.name(entry.source), str(error)))
+            return None
+    try:
+        content = base64.b64decode(entry.data, validate=False)
+    except (binascii.Error, ValueError):
+        content = b""
+    suffix = _SUFFIXES.get(content_type(content[:16]) or "")
+    if suffix is None:
+        message = f"the picture {entry.picture!r} is not there, and the one inside the label file cannot be read. Add it."
+        found.problems.append(Problem(found.name(entry.source), message))
+        return None
+    stem = Path(entry.source.name).stem
+    return kept_file(content, f"{stem}{suffix}")
+
+
+def _differs(picture: Path, size: tuple[int, int]) -> bool:
+    try:
+        return image_size(picture) != size
+    except DataError:
+        return False  # told when the picture is decoded
+
+
+def _sort_out(pictures: dict[Path, _Known], found: Scan) -> None:
+    """Fill in normals and defects."""
+    normals: dict[bool, list[Path]] = {True: [], False: []}
+    left = 0
+    for picture, known in sorted(pictures.items()):
+        for name, drawn in sorted(known.drawn.items()):
+            item = Item(picture, drawn[0].source, name, draw=partial(drawn_mask, picture, tuple(drawn)))
+            found.defects.setdefault(name, []).append(item)
+        if known.drawn:
+            continue
+        if known.unused:
+            left += 1
+            found.lone_images.append(picture)
+        else:
+            normals[(known.part or "").casefold() in HELD_OUT].append(picture)
+    found.defects = dict(sorted(found.defects.items()))
+    found.normals, found.held_out_normals = normals[False] or normals[True], normals[True] if normals[False] else []
+    if left:
+        found.notes.append(f"pictures all of whose labels are left out: {left}; they are neither normals nor defects.")
+
+
+def _tell(found: Scan, counts: Counter[str], classes: dict[str, Counter[str]], scaled: list[str]) -> None:
+    """Say how classes were named and what became of labels."""
+    for folder, written in sorted(classes.items()):
+        others = [repr(name) if name else "without a class" for name in sorted(written) if normal_form(name.strip()) != folder]
+        if others:
+            found.notes.append(f"defect {folder}: labels {', '.join(others)}.")
+    found.notes += [f"{what[:1].upper()}{what[1:]} ({number})." for what, number in sorted(counts.items())]
+    if scaled:
+        shown = ", ".join(scaled[:3]) + (", ..." if len(scaled) > 3 else "")
+        found.warnings.append(
+            Problem(".", f"pictures of another size than their label file says: {len(scaled)} ({shown}); their labels are scaled with them.")
+        )
+
+
+def _group(found: Scan, pictures: dict[Path, _Known], options: ReadOptions) -> None:
+    """Fill in the specimens: as the pattern says, as the label files say, or as Roboflow names copies of one picture."""
+    copies: dict[str, list[Path]] = defaultdict(list)
+    for picture in found.pictures():
+        known = pictures.get(picture)
+        group = options.group_of(found.name(picture)) or (known.group if known else None)
+        if group is None and (match := _ROBOFLOW.match(picture.stem)):
+            group = match["stem"]
+            copies[group].append(picture)
+        if group is not None:
+            found.groups[picture] = normal_form(group)
+    if not copies:
+        return
+    split = [stem for stem, same in copies.items() if len({(pictures[p].part if p in pictures else None) for p in same}) > 1]
+    several = sum(len(same) > 1 for same in copies.values())
+    found.notes.append(f"Roboflow's names: {len(copies)} pictures before it made copies, {several} of them in several copies; copies stay together.")
+    if split:
+        found.warnings.append(
+            Problem(".", f"pictures with copies in several subsets: {len(split)} ({', '.join(split[:3])}); a score on such a split is too good.")
+        )
+
+
+def _some(found: Scan, paths: list[Path]) -> str:
+    return ", ".join(found.name(p) for p in paths[:3]) + (", ..." if len(paths) > 3 else "")

@@ -1,0 +1,52 @@
+"""From labels to a mask of the picture as it is on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flawsmith.core.errors import FileError
+from flawsmith.formats.shapes import Shape, Size
+from flawsmith.images.files import image_size, orientation
+
+ASPECT = 0.02  # how much the sides' ratio may differ where a picture was scaled after labelling
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A shape, and what its label file says of the picture that it was drawn on."""
+
+    shape: Shape
+    source: Path  # the label file
+    size: tuple[int, int] | None = None  # the picture's (H, W) there
+    units: Size | None = None  # what coordinates count in; None: pixels of `size`, or of the picture
+
+
+def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
+    """Return what marks mark of a picture, (H, W) bool, upright.
+
+    A picture that was scaled after it was labelled takes its labels along; one that is stored turned (EXIF), and was labelled as it is
+    stored, has them turned. Raises FileError for labels that cannot be drawn and for a picture of another shape than was labelled.
+    """
+    upright, turned = image_size(picture), orientation(picture)
+    stored = upright[::-1] if turned >= 5 else upright
+    whole = np.zeros(upright, bool)
+    for mark in marks:
+        as_stored = mark.size == stored != upright
+        size = stored if as_stored else upright
+        if mark.size and abs((mark.size[1] * size[0]) / (mark.size[0] * size[1]) - 1) > ASPECT:
+            sizes = f"labelled at {mark.size[1]}x{mark.size[0]}, and is {size[1]}x{size[0]}"
+            raise FileError(mark.source, f"{picture.name} was {sizes}: another shape. Use the picture that was labelled, or label this one.")
+        try:
+            drawn = mark.shape.mask(size, mark.units or mark.size or size)
+        except ValueError as error:
+            raise FileError(mark.source, f"{picture.name}: {error}. Correct the label, or remove it.") from error
+        whole |= _turned(drawn, turned) if as_stored else drawn
+    return whole
+
+
+def _turned(mask: np.ndarray, orientation: int) -> np.ndarray:
+    """Return a mask as stored made upright, as EXIF's orientation 5 to 8 says."""
+    turn = {5: lambda m: m.T, 6: lambda m: np.rot90(m, -1), 7: lambda m: np.rot90(m, 2).T, 8: np.rot90}
+    return np.ascontiguousarray(turn[orientation](mask))

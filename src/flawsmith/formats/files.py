@@ -1,0 +1,98 @@
+"""What lies at a path, listed once: what formats are recognised by, and where label files and pictures are looked for."""
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.paths import relative
+from flawsmith.core.text import read_text
+from flawsmith.images.files import SUFFIXES
+
+MOST = 2_000_000  # files below one folder
+LARGEST = 1 << 30  # bytes of a label file
+LOOKED_INTO = 20  # files of one suffix that are opened to recognise a format by
+_IGNORED_FILES = {"thumbs.db", "desktop.ini"}
+_IGNORED_FOLDERS = {"__macosx"}
+
+
+class Files:
+    """The files below a folder, or a single file and what lies beside and below it; hidden ones left out, links to folders not followed.
+
+    Nothing is opened until it is asked for. Raises DataError for more than MOST files.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path  # as the user gave it
+        self.only = None if path.is_dir() else path  # the one label file that counts
+        self.root = path if path.is_dir() else path.parent
+        self._parsed: dict[Path, Any] = {}
+
+    @cached_property
+    def all(self) -> tuple[Path, ...]:
+        """Every file, the shallowest first, then by path."""
+        found: list[Path] = []
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
+            found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
+            if len(found) > MOST:
+                raise DataError(f"{self.root}: holds more than {MOST} files; name the folder of one data set in it.")
+        return tuple(sorted(found, key=lambda p: (len(p.parts), p.as_posix())))
+
+    @cached_property
+    def pictures(self) -> tuple[Path, ...]:
+        """Every file with the suffix of a picture."""
+        return tuple(p for p in self.all if p.suffix.lower() in SUFFIXES)
+
+    def of(self, *suffixes: str) -> tuple[Path, ...]:
+        """Return the files with one of the suffixes, such as ".json", in small letters; of a single file at most itself."""
+        candidates = self.all if self.only is None else (self.only,)
+        return tuple(p for p in candidates if p.suffix.lower() in suffixes)
+
+    def looked_into(self, *suffixes: str) -> Iterator[Path]:
+        """Yield the few files with one of the suffixes that a format may be recognised by."""
+        yield from self.of(*suffixes)[:LOOKED_INTO]
+
+    def json(self, path: Path) -> Any:
+        """Return what a JSON file holds. Raises FileError for one that cannot be read; the last few are kept."""
+        if path not in self._parsed:
+            while len(self._parsed) >= LOOKED_INTO:
+                del self._parsed[next(iter(self._parsed))]
+            self._parsed[path] = read_json(path)
+        return self._parsed[path]
+
+    def glance(self, path: Path) -> Any:
+        """Return what a JSON file holds, None where it cannot be read."""
+        try:
+            return self.json(path)
+        except FileError:
+            return None
+
+    def name(self, path: Path) -> str:
+        """Return `path` relative to the root, with "/"."""
+        return relative(path, self.root)
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds. Raises FileError for what is no JSON, nested too deeply or larger than LARGEST."""
+    try:
+        return json.loads(read_label_text(path))
+    except RecursionError:
+        raise FileError(path, "is JSON that is nested too deeply for a label file; expected the export of a labelling tool.") from None
+    except ValueError as error:
+        raise FileError(path, f"is not JSON ({error}). Export it again, or remove it.") from error
+
+
+def read_label_text(path: Path) -> str:
+    """Return a label file's text. Raises FileError for what is missing, larger than LARGEST or no text."""
+    try:
+        if (size := path.stat().st_size) > LARGEST:
+            raise FileError(path, f"has {size >> 20} MiB; expected a label file of at most {LARGEST >> 20} MiB. Split the export.")
+        return read_text(path)
+    except UnicodeDecodeError as error:
+        raise FileError(path, f"is no text in UTF-8 ({error}); save it as UTF-8.") from error
+    except OSError as error:
+        raise FileError(path, f"cannot be read ({error.strerror}). Check that it is there and readable.") from error

@@ -1,0 +1,73 @@
+"""How label files are to be read, where they do not say it themselves."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flawsmith.core.errors import ConfigError
+from flawsmith.core.text import normal_form
+from flawsmith.images.mask_values import RULES
+
+IGNORE = "ignore"  # what --classes calls the classes that are left out
+LEFT_OUT = ("__ignore__", "_background_")  # labels of LabelMe that are no class
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What a user says about labels. Raises ConfigError for what cannot be understood."""
+
+    format: str = ""  # the label format's name; empty = recognised
+    classes: str = ""  # "scratch=kratzer,Scratch; ignore=dust": names of defects and the classes that they stand for
+    normals: str = ""  # a folder of pictures without a defect, beside those that the labels name
+    line_width: float = 0.0  # pixels: how wide labelled lines and points are; 0 = they have no area and are left out
+    mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero or high (above 127)
+    group_pattern: str = ""  # a regular expression with one group, which in a picture's path names its physical specimen
+    renamed: dict[str, str] = field(init=False, repr=False, compare=False)  # the defect's name by class
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "renamed", _renamed(self.classes))
+        if self.mask_values not in RULES:
+            raise ConfigError(f"mask values: got {self.mask_values!r}, expected one of {', '.join(RULES)}.")
+        if not 0 <= self.line_width < 10_000:
+            raise ConfigError(f"line width: got {self.line_width:g}, expected pixels from 0 to 10000.")
+        if self.normals and not Path(self.normals).is_dir():
+            raise ConfigError(f"normals: there is no folder {self.normals}; expected one of pictures without a defect.")
+        _compiled(self.group_pattern)
+
+    def defect_of(self, name: str) -> str | None:
+        """Return the defect that a class is read as, or None when it is left out."""
+        name = normal_form(name.strip())
+        found = self.renamed.get(name, IGNORE if name in LEFT_OUT else name)
+        return None if found == IGNORE else found
+
+    def group_of(self, name: str) -> str | None:
+        """Return the specimen that a picture's path, as seen from the root, names."""
+        if not self.group_pattern:
+            return None
+        found = _compiled(self.group_pattern).search(name)
+        return found.group(1) if found and found.group(1) else None
+
+
+def _renamed(text: str) -> dict[str, str]:
+    """Return the defect's name by class, from "scratch=kratzer,Scratch; ignore=dust"."""
+    names: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        target, equals, sources = part.partition("=")
+        target = normal_form(target.strip())
+        given = [normal_form(s.strip()) for s in sources.split(",") if s.strip()]
+        if not equals or not target or not given:
+            raise ConfigError(f"classes: got {part!r}, expected NAME=CLASS,CLASS with semicolons between, such as scratch=kratzer,Scratch.")
+        for source in given:
+            if names.setdefault(source, target) != target:
+                raise ConfigError(f"classes: {source!r} is named as {names[source]} and as {target}. Name it once.")
+    return names
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"group pattern: {pattern!r} is no regular expression ({error}).") from error
+    if pattern and compiled.groups != 1:
+        raise ConfigError(f"group pattern: got {pattern!r}, expected a regular expression with one group, such as 'part(\\d+)_'.")
+    return compiled

@@ -1,0 +1,84 @@
+"""Which picture a label file means: tools write names with folders of another machine, other slashes, prefixes or no suffix."""
+
+import re
+from collections import defaultdict
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
+
+from flawsmith.core.errors import DataError
+from flawsmith.core.text import normal_form
+from flawsmith.formats.files import Files
+from flawsmith.images.files import SUFFIXES
+
+_LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded picture's name
+
+
+class Finder:
+    """The pictures of a data folder by what label files call them. A name never leads out of the folder."""
+
+    def __init__(self, files: Files) -> None:
+        self._root = files.root
+        self._by_name: dict[str, list[Path]] = defaultdict(list)
+        self._by_stem: dict[str, list[Path]] = defaultdict(list)
+        for picture in files.pictures:
+            self._by_name[_key(picture.name)].append(picture)
+            self._by_stem[_key(picture.stem)].append(picture)
+
+    def find(self, written: str, near: Path, part: str | None = None) -> Path:
+        """Return the picture that a label file in the folder `near` calls `written`.
+
+        part: the subset that it is in, such as "train", which one of its folders may be called. Raises DataError where no picture
+        has that name, and where several have it and nothing tells which is meant.
+        """
+        parts = plain_parts(written)
+        if not parts:
+            raise DataError(f"a picture without a name ({written!r}); expected the name of a file")
+        candidates = self._candidates(parts[-1])
+        if len(candidates) > 1:
+            candidates = _nearest(candidates, parts, near, part)
+        if not candidates:
+            raise DataError(f"the picture {written!r} is not there. Add it, or remove its labels.")
+        if len(candidates) > 1:
+            names = ", ".join(c.relative_to(self._root).as_posix() for c in candidates[:4])
+            raise DataError(f"the picture {written!r} may be any of {names}. Rename them, or keep one.")
+        return candidates[0]
+
+    def _candidates(self, name: str) -> list[Path]:
+        key = _key(name)
+        if found := self._by_name.get(key):
+            return found
+        shorter = _LABEL_STUDIO.sub("", key)
+        if found := self._by_name.get(shorter):
+            return found
+        suffix = PurePosixPath(key).suffix
+        stem = key if suffix not in SUFFIXES else PurePosixPath(key).stem
+        return self._by_stem.get(stem, []) if suffix in SUFFIXES or suffix == "" or key in self._by_stem else []
+
+
+def plain_parts(written: str) -> tuple[str, ...]:
+    """Return the folders and the name in a path as any tool writes it: slashes of Windows, URLs, a drive; without ".." and "."."""
+    text = written.strip().replace("\\", "/")
+    if "://" in text:
+        text = unquote(text.split("://", 1)[1].split("?", 1)[0])
+    parts = [p for p in text.split("/") if p not in ("", ".", "..") and not re.fullmatch(r"[A-Za-z]:", p)]
+    return tuple(p for p in parts if "\0" not in p)
+
+
+def _nearest(candidates: list[Path], parts: tuple[str, ...], near: Path, part: str | None) -> list[Path]:
+    """Return those of the pictures of one name that fit best: the path as written, the folder of the subset, the label file's own folder."""
+    wanted = [_key(p) for p in reversed(parts)]
+
+    def fit(path: Path) -> tuple[int, bool, int]:
+        own = [_key(p) for p in reversed(path.parts)]
+        same = next((i for i, (a, b) in enumerate(zip(own, wanted, strict=False)) if a != b), len(wanted))
+        folders = {_key(p) for p in path.parts[:-1]}
+        shared = next((i for i, (a, b) in enumerate(zip(path.parts, near.parts, strict=False)) if a != b), len(near.parts))
+        return same, part is not None and _key(part) in folders, shared
+
+    fits = {path: fit(path) for path in candidates}
+    best = max(fits.values())
+    return [path for path in candidates if fits[path] == best]
+
+
+def _key(name: str) -> str:
+    return normal_form(name).casefold()

@@ -1,0 +1,99 @@
+"""COCO: one JSON file of pictures, classes and annotations; also as Roboflow, CVAT, Geti, Label Studio and labelme2coco write it, and result lists.
+
+Polygons of one annotation are parts of one object, run lengths are compressed or not, and "iscrowd" says nothing about whether a mask is
+usable: CVAT and Datumaro set it for every mask that was painted.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flawsmith.core.errors import DataError, FileError
+from flawsmith.formats.files import Files
+from flawsmith.formats.labelled import Labelled, Object, stated_size
+from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.registry import of_label_files
+from flawsmith.formats.runs import checked_size
+from flawsmith.formats.shapes import Polygon, Runs, Shape, Unmarked, coordinates
+
+_SUBSET = "instances_"  # annotations/instances_train.json: its pictures lie in images/train
+
+
+def recognise(files: Files) -> str | None:
+    """Return which JSON file holds what COCO's hold."""
+    return next((f"{files.name(p)} has images, annotations and categories" for p in _label_files(files)), None) or next(
+        (f"{files.name(p)} is a list of COCO results" for p in files.looked_into(".json") if _is_results(files.glance(p))), None
+    )
+
+
+def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
+    """Yield the pictures of every COCO file. Raises DataError for a list of results, which names no pictures."""
+    several = list(_label_files(files))
+    if not several:
+        (results, *_) = (p for p in files.looked_into(".json") if _is_results(files.glance(p)))
+        message = "is a list of COCO results, which names no pictures. Put its entries under `annotations` of the data set's own file, with `images`."
+        raise DataError(f"{results}: {message}")
+    for path in several:
+        yield from _read(path, files.json(path))
+
+
+def _read(path: Path, tree: dict[str, Any]) -> Iterator[Labelled]:
+    names = {_id(row.get("id")): str(row.get("name", "")) for row in _rows(path, tree, "categories")}
+    objects: dict[str, list[Object]] = defaultdict(list)
+    for row in _rows(path, tree, "annotations"):
+        name = names.get(_id(row.get("category_id")), f"category {row.get('category_id')}")
+        objects[_id(row.get("image_id"))] += [Object(name, shape) for shape in _shapes(path, row)]
+    part = path.stem.removeprefix(_SUBSET) if path.stem.startswith(_SUBSET) else path.parent.name
+    for row in _rows(path, tree, "images"):
+        size = stated_size(row.get("height"), row.get("width"))
+        yield Labelled(str(row.get("file_name", "")), path, tuple(objects.get(_id(row.get("id")), ())), size, part=part)
+
+
+def _shapes(path: Path, row: dict[str, Any]) -> list[Shape | Unmarked]:
+    """Return what an annotation marks; several polygons are parts of one thing. Raises FileError for what is no segmentation."""
+    found = row.get("segmentation")
+    try:
+        if isinstance(found, dict):
+            return [Runs(found.get("counts"), checked_size(found.get("size")))]
+        if isinstance(found, list) and found:
+            rings = map(coordinates, found if isinstance(found[0], list) else [found])
+            if parts := [Polygon((ring,)) for ring in rings if len(ring) >= 3]:
+                return list(parts)
+    except ValueError as error:
+        raise FileError(path, f"annotation {row.get('id')}: {error}. Correct or remove it.") from error
+    return [Unmarked("keypoint" if row.get("keypoints") else "box")]
+
+
+def _label_files(files: Files) -> Iterator[Path]:
+    """Yield the JSON files that hold a COCO data set."""
+    return (p for p in files.looked_into(".json") if _is_data_set(files.glance(p)))
+
+
+def _is_data_set(tree: Any) -> bool:
+    return isinstance(tree, dict) and all(isinstance(tree.get(key), list) for key in ("images", "annotations", "categories"))
+
+
+def _is_results(tree: Any) -> bool:
+    return isinstance(tree, list) and bool(tree) and isinstance(tree[0], dict) and {"image_id", "category_id"} <= set(tree[0])
+
+
+def _rows(path: Path, tree: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = tree[key]
+    odd = next((row for row in rows if not isinstance(row, dict)), None)
+    if odd is not None:
+        raise FileError(path, f"{key} holds {str(odd)[:40]!r}; expected objects, as COCO has them.")
+    return rows
+
+
+def _id(value: Any) -> str:
+    """Return an id as it is compared: some tools write numbers in one place and text in another."""
+    return str(value)
+
+
+FORMAT = of_label_files(
+    "coco",
+    "COCO",
+    recognise,
+    labelled,
+)

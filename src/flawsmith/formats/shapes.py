@@ -1,0 +1,268 @@
+"""The shapes that people label with, and the pixels that they mark.
+
+Coordinates are in pixels from the picture's upper left corner: the centre of the first pixel is at (0.5, 0.5). `units` is the size (H, W) that
+they count in, where it is not the picture's own: (1, 1) for shares, (100, 100) for percent, or the size of a picture that was scaled since.
+A shape marks the pixels whose centre it holds; one that holds none marks those that its outline touches, so that nothing small is lost.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from flawsmith.formats import runs
+from flawsmith.images.files import read_mask
+
+Size = tuple[float, float]  # height, width
+MOST_CROSSINGS = 10_000_000  # of a polygon's sides with rows of pixels
+FAR = 1e7  # pixels: no coordinate is farther away
+
+
+class Shape(Protocol):
+    """What marks an area."""
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """Return what it marks of a picture of `size`, (H, W) bool. Raises ValueError for what cannot be drawn."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Polygon:
+    """Rings of corners; a pixel that lies in an odd number of them is marked."""
+
+    rings: tuple[np.ndarray, ...]  # each (N, 2) x, y
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        rings = [_scaled(ring, size, units) for ring in self.rings]
+        inside = _inside(rings, size)
+        return inside if inside.any() else _outline(rings, size, closed=True)
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """An upright rectangle between two corners, as somebody drew it to mark all that is in it."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        (x0, y0), (x1, y1) = _scaled([[self.left, self.top], [self.right, self.bottom]], size, units)
+        corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+        return Polygon((corners,)).mask(size, size)
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An ellipse, perhaps turned; a circle has two equal radii."""
+
+    x: float
+    y: float
+    radius_x: float
+    radius_y: float
+    degrees: float = 0.0  # clockwise
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        turn = np.linspace(0, 2 * np.pi, 256, endpoint=False)
+        x, y = self.radius_x * np.cos(turn), self.radius_y * np.sin(turn)
+        # the radii are shares of the picture's sides in some tools, so what is turned is what is seen
+        ring = _scaled(np.stack([x, y], 1), size, units)
+        angle = np.radians(self.degrees)
+        turned = ring @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        return Polygon((turned + _scaled([[self.x, self.y]], size, units),)).mask(size, size)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A line through points, or points alone, of a width that is asked for: the tool stores none."""
+
+    points: np.ndarray  # (N, 2) x, y
+    width: float  # pixels of the picture
+    joined: bool = True  # false: each point stands for itself
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        points = _scaled(self.points, size, units)
+        ends = list(zip(points[:-1], points[1:], strict=True)) if self.joined and len(points) > 1 else [(p, p) for p in points]
+        found = np.zeros(size, bool)
+        for start, end in ends:
+            _add_stroke(found, start, end, max(self.width, 1.0) / 2)
+        return found
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Run lengths of the whole picture, or of a part of it."""
+
+    counts: Any  # numbers, or COCO's compressed text
+    size: tuple[int, int]  # of what they fill, (H, W)
+    kind: str = "coco"  # coco, rows (numbers, row by row) or spans (pairs of start and length)
+    corner: tuple[int, int] | None = None  # top, left of the part; None: they fill the picture
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        if self.kind == "coco":
+            mask = runs.from_coco(self.counts, self.size)
+        elif self.kind == "rows":
+            mask = runs.from_runs(self.counts, self.size, "C")
+        else:
+            mask = runs.from_spans(self.counts, self.size)
+        return _resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """A picture inside a label file, in base64, in which what is not 0 (or, where it has alpha, not transparent) is marked."""
+
+    data: str
+    corner: tuple[int, int] | None = None  # top, left; None: it fills the picture
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape."""
+        mask = _decoded(self.data)
+        return _resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """A mask picture beside the label file."""
+
+    path: Path
+    values: str = "auto"  # see images.mask_values
+
+    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+        """See Shape. Raises FileError for a file that cannot be used."""
+        return _resized(read_mask(self.path, self.values), size)
+
+
+@dataclass(frozen=True)
+class Unmarked:
+    """What was labelled without an area: a box around a defect, a point, a line whose width nobody said, the whole picture."""
+
+    what: str  # box, point, line, whole picture, ...
+
+
+def polygon(points: Any) -> Polygon:
+    """Return a polygon of one ring of x, y pairs or of a flat list. Raises ValueError for less than three corners or for no numbers."""
+    corners = coordinates(points)
+    if len(corners) < 3:
+        raise ValueError(f"a polygon of {len(corners)} points, expected three or more")
+    return Polygon((corners,))
+
+
+def coordinates(points: Any) -> np.ndarray:
+    """Return points as (N, 2) float64 x, y, from pairs or a flat list. Raises ValueError for what is no number, or too far away."""
+    try:
+        array = np.asarray(points, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError("coordinates that are no numbers") from None
+    if array.size % 2 or array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 2):
+        raise ValueError("coordinates that are no pairs of x and y")
+    if not np.isfinite(array).all() or (np.abs(array) > FAR).any():
+        raise ValueError("coordinates that are not finite")
+    return array.reshape(-1, 2)
+
+
+def number(value: Any) -> float:
+    """Return a finite number. Raises ValueError for what is none."""
+    return float(coordinates([value, 0])[0, 0])
+
+
+def _scaled(points: Any, size: tuple[int, int], units: Size) -> np.ndarray:
+    scaled: np.ndarray = np.asarray(points, np.float64) * (size[1] / units[1], size[0] / units[0])
+    if not np.isfinite(scaled).all() or (np.abs(scaled) > 100 * FAR).any():
+        raise ValueError("coordinates that are not finite")
+    return scaled
+
+
+def _inside(rings: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Return the pixels (H, W) bool whose centres lie in an odd number of rings, each (N, 2) x, y.
+
+    Every side flips, in each row whose middle it crosses, all pixels to the right of where it does.
+    """
+    corners = np.concatenate(rings)
+    left, top = (int(np.clip(np.floor(v), 0, side)) for v, side in zip(corners.min(0), size[::-1], strict=True))
+    right, bottom = (int(np.clip(np.ceil(v), 0, side)) for v, side in zip(corners.max(0), size[::-1], strict=True))
+    inside = np.zeros(size, bool)
+    if left >= right or top >= bottom:
+        return inside
+    flips = np.zeros((bottom - top, right - left + 1), np.int32)
+    crossings = 0
+    for ring in rings:
+        start, end = ring, np.roll(ring, -1, 0)
+        start, end = (np.where((start[:, 1] <= end[:, 1])[:, None], a, b) for a, b in ((start, end), (end, start)))
+        first, last = (np.clip(np.ceil(side[:, 1] - 0.5), top, bottom).astype(np.int64) for side in (start, end))
+        counts = last - first
+        crossings += int(counts.sum())
+        if crossings > MOST_CROSSINGS:
+            raise ValueError(f"polygons of more than {MOST_CROSSINGS} crossings with rows of pixels")
+        side = np.repeat(np.arange(len(ring)), counts)
+        row = np.arange(len(side)) - np.repeat(np.cumsum(counts) - counts, counts) + first[side]
+        a, b = start[side], end[side]
+        x = a[:, 0] + (row + 0.5 - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1])
+        np.add.at(flips, (row - top, np.clip(np.ceil(x - 0.5), left, right).astype(np.int64) - left), 1)
+    inside[top:bottom, left:right] = np.cumsum(flips[:, :-1], axis=1) % 2 == 1
+    return inside
+
+
+def _outline(rings: Sequence[np.ndarray], size: tuple[int, int], closed: bool) -> np.ndarray:
+    drawn = np.zeros(size, np.uint8)
+    limit = 4 * max(size)
+    points = [np.clip(np.floor(ring), -limit, limit).astype(np.int32) for ring in rings]
+    cv2.polylines(drawn, points, closed, 1)
+    return drawn > 0
+
+
+def _add_stroke(found: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+    """Mark the pixels whose centre is at most `radius` from the line between two points (x, y)."""
+    height, width = found.shape
+    (x0, y0), (x1, y1) = np.minimum(start, end) - radius, np.maximum(start, end) + radius
+    left, right = (int(np.clip(v, 0, width)) for v in (np.floor(x0), np.ceil(x1)))
+    top, bottom = (int(np.clip(v, 0, height)) for v in (np.floor(y0), np.ceil(y1)))
+    if left >= right or top >= bottom:
+        return
+    y, x = np.mgrid[top:bottom, left:right] + 0.5
+    along = end - start
+    length = float(along @ along)
+    share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length, 0, 1) if length else 0.0
+    near = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) <= radius
+    found[top:bottom, left:right] |= near
+
+
+def _placed(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int], units: Size) -> np.ndarray:
+    """Return a part of a picture of size `units` laid at its corner, in a picture of `size`."""
+    whole = np.zeros(runs.checked_size(units), bool)
+    top, left = corner
+    bottom, right = min(top + mask.shape[0], whole.shape[0]), min(left + mask.shape[1], whole.shape[1])
+    if top < bottom and left < right and bottom > 0 and right > 0:
+        whole[max(top, 0) : bottom, max(left, 0) : right] = mask[max(-top, 0) : bottom - top, max(-left, 0) : right - left]
+    return _resized(whole, size)
+
+
+def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if mask.shape == size:
+        return mask
+    return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0
+
+
+def _decoded(data: str) -> np.ndarray:
+    """Return what a picture in base64 marks, (H, W) bool."""
+    try:
+        content = base64.b64decode(data.partition(",")[2] if data.startswith("data:") else data, validate=False)
+        with Image.open(io.BytesIO(content), formats=["PNG", "JPEG", "BMP"]) as image:
+            runs.checked_size((image.height, image.width))
+            band = image.getchannel("A") if "A" in image.getbands() else image
+            values = np.asarray(band)
+    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"a mask that cannot be decoded ({error})") from error
+    return values > 0 if values.ndim == 2 else (values > 0).any(2)
