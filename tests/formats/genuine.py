@@ -56,10 +56,14 @@ def differences(data: Dataset, expected: dict[str, Any]) -> list[str]:
         low = max(r[0] for r in ranges) if len(ranges) > 1 else ranges[0][0]  # labels of one class may overlap
         if not low - slack <= found[key] <= sum(r[1] for r in ranges) + slack:
             wrong.append(f"{key}: {found[key]:.0f} px, expected {low} to {sum(r[1] for r in ranges)}")
-    normals = {p.name for p in (*data.normals, *data.held_out_normals)}
-    wrong += [f"{row['file']}: is no normal" for row in expected["images"] if row.get("is_normal") and _name(row["file"]) not in normals]
-    labelled = {_name(row["file"]) for row in expected["images"] if row["annotations"]}
-    return wrong + [f"{name}: is taken as a normal" for name in normals & labelled]
+    normals = [p.relative_to(data.root).as_posix() for p in (*data.normals, *data.held_out_normals)]
+    for row in (row for row in expected["images"] if row["file"]):
+        taken = any(f"/{name}".endswith("/" + row["file"].lstrip("/")) for name in normals)
+        if taken and row["annotations"]:
+            wrong.append(f"{row['file']}: is taken as a normal")
+        elif row.get("is_normal") and not taken:
+            wrong.append(f"{row['file']}: is no normal")
+    return wrong
 
 
 def _scale(expected: dict[str, Any], name: str, shape: tuple[int, ...]) -> float:
