@@ -28,10 +28,12 @@ from flawsmith.diffusion.samplers.registry import sampler
 def sample_odd(denoise, x, times, draw_noise, callback):
     return denoise(x, times[0])
 """,
-    "formats/odd.py": """
+    "formats/readers/odd.py": """
 from flawsmith.dataset.scan import Scan
 from flawsmith.formats.registry import Format
-FORMAT = Format("odd", lambda path: (path / "odd.txt").is_file(), lambda path: Scan(path), "a file odd.txt")
+FORMAT = Format(
+    "odd", "Odd", lambda files: "odd.txt" if (files.root / "odd.txt").is_file() else None, lambda files, options: Scan(files.root)
+)
 """,
     "models/backbones/odd.py": """
 from dataclasses import replace

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import flawsmith
-from flawsmith.core.devices import cores
+from flawsmith.core.processors import cores
 
 CODE = """
 import json, sys

@@ -68,7 +68,7 @@ def differences(data: Dataset, expected: dict[str, Any]) -> list[str]:
 
 def _scale(expected: dict[str, Any], name: str, shape: tuple[int, ...]) -> float:
     """Return how much larger a picture is than its label file says."""
-    row = next((r for r in expected["images"] if _name(r["file"]) == name), {})
+    row: dict[str, Any] = next((r for r in expected["images"] if _name(r["file"]) == name), {})
     return shape[0] * shape[1] / (row["height"] * row["width"]) if row.get("height") else 1.0
 
 

@@ -13,37 +13,22 @@ from flawsmith.core.errors import DataError
 from flawsmith.formats import registry
 
 BOXES = '''
-"""Pictures beside text files: a line "name top left height width" for each box."""
-from functools import partial
-import numpy as np
-from PIL import Image
-from flawsmith.dataset.sample import Item
-from flawsmith.dataset.scan import Scan
-from flawsmith.formats.registry import Format, register
+"""Pictures beside text files: a line "name top left height width" for each box that somebody drew to mark all that is in it."""
+from flawsmith.formats.labelled import Labelled, Object
+from flawsmith.formats.registry import of_label_files, register
+from flawsmith.formats.shapes import Rectangle
 
-def recognise(path):
-    return (path / "boxes").is_dir()
+def recognise(files):
+    return "there is a folder boxes" if (files.root / "boxes").is_dir() else None
 
-def mask(picture, label, name):
-    with Image.open(picture) as image:
-        found = np.zeros(image.size[::-1], bool)
-    for kind, *box in (line.split() for line in label.read_text().splitlines()):
-        top, left, height, width = map(int, box)
-        found[top : top + height, left : left + width] |= kind == name
-    return found
+def labelled(files, options):
+    for label in files.of(".txt"):
+        rows = [line.split() for line in label.read_text().splitlines()]
+        boxes = [(name, *map(int, box)) for name, *box in rows]
+        shapes = [Object(name, Rectangle(left, top, left + width, top + height)) for name, top, left, height, width in boxes]
+        yield Labelled(f"{label.stem}.png", label, tuple(shapes))
 
-def read(path):
-    found = Scan(path)
-    for picture in sorted(path.glob("*.png")):
-        label = path / "boxes" / f"{picture.stem}.txt"
-        names = sorted({line.split()[0] for line in label.read_text().splitlines()}) if label.is_file() else []
-        for name in names:
-            found.defects.setdefault(name, []).append(Item(picture, label, name, draw=partial(mask, picture, label, name)))
-        if not names:
-            found.normals.append(picture)
-    return found
-
-register(Format("boxes", recognise, read, "pictures, and a folder boxes with a text file for each"))
+register(of_label_files("boxes", "Boxes in text files", recognise, labelled, unlisted="normals"))
 '''
 
 
@@ -74,14 +59,14 @@ def test_it_is_checked_like_any_other(boxes: Path) -> None:
     assert not fs.check(boxes).bad
     (boxes / "boxes/2.txt").write_text("dent 90 90 2 2\n")  # outside the picture
     report = fs.check(boxes)
-    assert [(p.path, p.message[:16]) for p in report.problems] == [("boxes/2.txt", "is an empty mask")]
+    assert [(p.path, p.message[:16]) for p in report.problems] == [("boxes/2.txt", "2.png: is an emp")]
 
 
 def test_what_no_format_recognises_is_told_what_all_expect(boxes: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with pytest.raises(DataError) as caught:
         fs.read(tmp_path / "other")
-    for text in ("a folder boxes with a text file", "the MVTec AD layout", "a file flawsmith.yaml"):
+    for text in ("Boxes in text files (boxes)", "the MVTec AD layout", "a file flawsmith.yaml"):
         assert text in str(caught.value)
 
 

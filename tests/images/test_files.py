@@ -12,7 +12,7 @@ from PIL import Image
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.images import files as image_files
 from flawsmith.images import png
-from flawsmith.images.files import image_size, orientation, read_image, read_mask, type_of
+from flawsmith.images.files import image_size, orientation, read_image, read_mask, type_of, write_image
 
 Make = Callable[..., bytes]
 Noise = Callable[..., np.ndarray]
@@ -218,20 +218,49 @@ def test_masks_are_turned_as_their_pictures(tmp_path: Path, way: str, png: Make,
     assert (read_mask(tmp_path / "m.png") == np.rot90(MASK, -1)).all()
 
 
-def test_masks_with_other_values_are_refused_by_name(tmp_path: Path, way: str) -> None:
+def test_masks_whose_values_do_not_tell_are_refused_by_name(tmp_path: Path, way: str) -> None:
     path = tmp_path / "m.png"
-    Image.fromarray(BYTES * 128).save(path)
-    with pytest.raises(FileError, match=r"m\.png: is a mask with the values 0, 128; a mask holds only 0 and 255"):
-        read_mask(path)
     Image.fromarray(BYTES + np.uint8(254)).save(path)
-    with pytest.raises(FileError, match="254, 255"):
+    with pytest.raises(FileError, match=r"m\.png: is a mask with the values 254, 255; expected 0 and one other value"):
         read_mask(path)
-    Image.fromarray(np.dstack([BYTES, BYTES * 0, BYTES * 0]) * np.uint8(255)).save(path)
-    with pytest.raises(FileError, match=r"\(0, 0, 0\), \(255, 0, 0\)"):
+    Image.fromarray(np.dstack([BYTES, BYTES * 0, 1 - BYTES]) * np.uint8(255)).save(path)
+    with pytest.raises(FileError, match=r"colours \(0, 0, 255\), \(255, 0, 0\)"):
         read_mask(path)
     Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).save(path)
-    with pytest.raises(FileError, match=r"0, 1, 2, 3, 4, 5, 6, 7, \.\.\. \(256 in all\)"):
+    with pytest.raises(FileError, match=r"0, 1, 2, 3, 4, 5, 6, 7, \.\.\. \(256 in all\)(.|\n)*--mask-values"):
         read_mask(path)
-    Image.fromarray(cv2.GaussianBlur(BYTES * 255, (3, 3), 0)).save(tmp_path / "m.jpg")
+    Image.fromarray(np.tile(np.linspace(0, 120, 16, dtype=np.uint8), (16, 1))).save(tmp_path / "m.jpg")
     with pytest.raises(DataError, match="JPEG changes the values"):
         read_mask(tmp_path / "m.jpg")
+
+
+@pytest.mark.parametrize("values", [(0, 128), (0, 1), (0, 236), (0, 3)])
+def test_of_two_values_the_one_that_is_not_0_marks(tmp_path: Path, way: str, values: tuple[int, int]) -> None:
+    Image.fromarray(np.where(MASK, values[1], values[0]).astype(np.uint8)).save(tmp_path / "m.png")
+    assert (read_mask(tmp_path / "m.png") == MASK).all()
+
+
+def test_one_colour_on_black_marks(tmp_path: Path, way: str) -> None:
+    Image.fromarray(np.dstack([BYTES * 128, BYTES * 0, BYTES * 7])).save(tmp_path / "m.png")
+    assert (read_mask(tmp_path / "m.png") == MASK).all()
+
+
+def test_class_numbers_mark_and_blurred_borders_count_from_the_middle(tmp_path: Path, way: str) -> None:
+    classes = np.zeros((40, 40), np.uint8)
+    classes[5:10, 5:10], classes[20:30, 20:30] = 1, 4
+    Image.fromarray(classes).save(tmp_path / "m.png")
+    assert (read_mask(tmp_path / "m.png") == (classes > 0)).all()
+    sharp = np.zeros((40, 40), np.uint8)
+    sharp[10:30, 10:30] = 255
+    blurred = cv2.GaussianBlur(sharp, (3, 3), 0)
+    Image.fromarray(blurred).save(tmp_path / "b.png")
+    assert (read_mask(tmp_path / "b.png") == (blurred > 127)).all()
+    assert read_mask(tmp_path / "b.png", "nonzero").sum() == 22 * 22 > read_mask(tmp_path / "b.png").sum()
+
+
+def test_a_rule_settles_what_values_do_not_tell(tmp_path: Path, way: str) -> None:
+    greys = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(greys).save(tmp_path / "m.png")
+    assert (read_mask(tmp_path / "m.png", "high") == (greys > 127)).all() and read_mask(tmp_path / "m.png", "nonzero").sum() == 255
+    write_image(tmp_path / "deep.png", greys[..., None].astype(np.uint16) * np.uint16(257))
+    assert (read_mask(tmp_path / "deep.png", "high") == (greys > 127)).all()

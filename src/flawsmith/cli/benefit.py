@@ -51,6 +51,7 @@ from flawsmith.cli import options
 )
 @options.quiet
 @options.as_json
+@options.labels
 def benefit(
     data: Path,
     report: Path,
@@ -75,6 +76,7 @@ def benefit(
     threads: int,
     quiet: bool,
     as_json: bool,
+    labels: dict[str, Any],
 ) -> None:
     """Say whether made pairs help a detector find real defects of DATA that nothing here has seen.
 
@@ -103,7 +105,7 @@ def benefit(
         fixed = train_steps or chosen.training.unwatched_steps  # without a validation curve there is nothing else that ends a training
         chosen = replace(chosen, training=replace(chosen.training, steps=train_steps, unwatched_steps=fixed))
     limits = {"training.steps": max_steps, "training.minutes": max_minutes}
-    extra = tuple(f"{key}={value}" for key, value in limits.items() if value is not None)
+    extra = (*options.label_settings(labels), *(f"{key}={value}" for key, value in limits.items() if value is not None))
     chosen = replace(chosen, fit_settings=(*chosen.fit_settings, *settings, *extra))
     resolve(chosen.preset, None, chosen.fit_settings)  # a misspelt key is said now, not after the first job
     typed = click.get_current_context().meta.get("flawsmith.args", [])

@@ -1,6 +1,7 @@
 """`flawsmith evaluate REAL OUT [-o REPORT]`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,6 +33,7 @@ from flawsmith.cli import options
 @options.threads
 @options.quiet
 @options.as_json
+@options.labels
 def evaluate(
     real: Path,
     out: Path,
@@ -45,12 +47,15 @@ def evaluate(
     threads: int,
     quiet: bool,
     as_json: bool,
+    labels: dict[str, Any],
 ) -> None:
     """Say how good the pairs in OUT are by themselves, beside the labelled defects of the data folder REAL.
 
     OUT is a folder that `flawsmith generate` wrote, or one with test/DEFECT and ground_truth/DEFECT. Without -o only tables are printed.
     The real defects include those a model has learned from; `flawsmith benefit` compares with unseen ones.
     """
+    from flawsmith.formats.options import ReadOptions
+
     with options.resumable(lambda: False):
         result = fs.evaluate(
             real,
@@ -64,6 +69,7 @@ def evaluate(
             threads=threads,
             judge=judge,
             judge_steps=judge_steps,
+            labels=ReadOptions(**labels),
         )
     if as_json:
         options.print_json(result)

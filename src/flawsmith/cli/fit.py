@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,6 +30,7 @@ from flawsmith.config.presets import PRESETS
 @options.threads
 @options.quiet
 @options.as_json
+@options.labels
 def fit(
     data: Path,
     run: Path,
@@ -46,6 +48,7 @@ def fit(
     threads: int,
     quiet: bool,
     as_json: bool,
+    labels: dict[str, Any],
 ) -> None:
     """Learn the product in DATA and its defects; write the model to RUN.
 
@@ -61,7 +64,7 @@ def fit(
     named: dict[str, object] = {"training.steps": max_steps, "training.minutes": max_minutes, "training.seed": seed}
     named |= {"training.memory": memory, "training.init": init}
     chosen = [f"{key}={json.dumps(value)}" for key, value in named.items() if value is not None]
-    resolved = resolve(preset, file, [*settings, *chosen])
+    resolved = resolve(preset, file, [*settings, *options.label_settings(labels), *chosen])
     with options.resumable(lambda: (run / "config.yaml").exists()):
         result = fs.fit(
             data, run, config=resolved, resume=resume, overwrite=overwrite, device=device, threads=threads, quiet=quiet or as_json

@@ -1,6 +1,7 @@
 """`flawsmith generate RUN|DATA -o OUT --count N`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -48,6 +49,7 @@ from flawsmith.cli import options
 @options.threads
 @options.quiet
 @options.as_json
+@options.labels
 def generate(
     run: Path,
     out: Path,
@@ -78,6 +80,7 @@ def generate(
     threads: int,
     quiet: bool,
     as_json: bool,
+    labels: dict[str, Any],
 ) -> None:
     """Make N new (picture, mask) pairs with the model in RUN, or for the labelled pictures in DATA with nothing fitted; write them to OUT.
 
@@ -88,6 +91,7 @@ def generate(
     from flawsmith.config.schema import Config
     from flawsmith.workflows.terminal import settable
 
+    settings = (*settings, *options.label_settings(labels))
     if resume and overwrite:
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if free and onto:

@@ -5,6 +5,7 @@ import json
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,38 @@ path = click.Path(path_type=Path)
 def settings(what: str) -> Decorator:
     """Return the `--set KEY=VALUE` option, which may be given several times."""
     return click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help=f"Change {what}; may be repeated.")
+
+
+_LABELS = (
+    click.option("--format", metavar="NAME", help="Label format of DATA, as `flawsmith check` names it.  [default: recognised]"),
+    click.option("--classes", metavar="MAP", help="Classes by defect: 'scratch=kratzer,Scratch; ignore=dust'."),
+    click.option("--normals", type=path, metavar="DIR", help="Pictures without a defect, beside those in DATA."),
+    click.option(
+        "--line-width", type=click.FloatRange(min=0), metavar="PX", help="Width of labelled lines and points.  [default: left out]"
+    ),
+    click.option("--mask-values", metavar="RULE", help="What marks the defect in mask pictures: auto, nonzero or high.  [default: auto]"),
+    click.option("--group-pattern", metavar="REGEX", help="Its group names a picture's physical specimen, such as '(part\\d+)_'."),
+)
+
+
+def labels(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say how labels are read; the command gets those that were given as `labels`, by ReadOptions' names."""
+    names = ("format", "classes", "normals", "line_width", "mask_values", "group_pattern")
+
+    @wraps(command)
+    def called(**given: Any) -> Any:
+        found = {name: given.pop(name) for name in names}
+        said = {name: str(value) if name == "normals" else value for name, value in found.items() if value is not None}
+        return command(**given, labels=said)
+
+    for option in reversed(_LABELS):
+        called = option(called)
+    return called
+
+
+def label_settings(labels: dict[str, Any]) -> list[str]:
+    """Return `labels` as settings of the configuration."""
+    return [f"data.{name}={json.dumps(value)}" for name, value in labels.items()]
 
 
 def plain(value: Any) -> Any:

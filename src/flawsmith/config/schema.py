@@ -33,6 +33,14 @@ def _window(side: int) -> int:
 class DataConfig:
     """What is learned from, and how it is cut."""
 
+    format: str = key("", "label format, as `flawsmith check` names it; empty = recognised")
+    classes: str = key("", "names of defects and the classes that they stand for: scratch=kratzer,Scratch; ignore=dust")
+    normals: str = key("", "a folder of pictures without a defect, beside those that the labels name")
+    line_width: float = key(0.0, "width in pixels of labelled lines and points; 0 = they have none and are left out", ge=0, lt=10_000)
+    mask_values: Literal["auto", "nonzero", "high"] = key(
+        "auto", "values of mask pictures that mark the defect: auto, nonzero, or high (above the middle of the range)"
+    )
+    group_pattern: str = key("", "regular expression with one group that in a picture's path names its physical specimen")
     defects: str = key("", "names of the defects to learn, separated by commas; empty = all")
     split: Literal["all", "third"] = key(
         "all", "labelled defects to learn from: all, or third (the strict first third; the rest stays unseen)"

@@ -7,6 +7,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.processors import cores
 
 
 def choose_device(name: str) -> str:
@@ -35,11 +36,6 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(limit)
     cv2.setNumThreads(limit)
     threadpool_limits(limits=limit)
-
-
-def cores() -> int:
-    """Return how many processor cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # what OpenMP and the BLAS libraries read when they are loaded

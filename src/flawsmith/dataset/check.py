@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import FileError
+from flawsmith.core.processors import cores
 from flawsmith.core.progress import Advance, progress
-from flawsmith.dataset.sample import EMPTY_MASK, mask_trouble
+from flawsmith.dataset.sample import EMPTY_MASK, Item, mask_trouble
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.dataset.splits import duplicates
 from flawsmith.dataset.windows import bounding_box, choose_grid
@@ -50,6 +52,8 @@ class Report:
     """What `check` found."""
 
     root: Path
+    format: str  # what it was read as, and by what that was recognised
+    notes: tuple[str, ...]  # what was decided about odd things, in sentences
     normals: int
     held_out_normals: int
     groups: int  # physical specimens that groups.csv names
@@ -122,6 +126,8 @@ def examine(found: Scan, window: int = 0, cells: int = 0, quiet: bool = True) ->
     heights, widths = ([shape[axis] for shape in seen.shapes.values()] for axis in (0, 1))
     return Report(
         root=found.root,
+        format=found.format,
+        notes=tuple(found.notes),
         normals=len(found.normals),
         held_out_normals=len(found.held_out_normals),
         groups=len(set(found.groups.values())),
@@ -148,40 +154,57 @@ def fills_a_cell(mask: np.ndarray, height: float, width: float) -> bool:
 
 
 def _look(found: Scan, advance: Advance) -> _Seen:
-    """Decode every file, each counted by `advance`, and return what came up."""
+    """Decode every file, several side by side and each counted by `advance`, and return what came up."""
     seen = _Seen()
-    for picture in found.pictures():
-        image = _decode(read_image, picture, found, seen)
-        if image is not None:
-            seen.shapes[picture] = image.shape
-            seen.depths[picture] = 8 * image.itemsize
-        advance()
-    for name, items in found.defects.items():
-        for item in items:
-            picture, path = item.image, item.mask
-            assert path is not None
-            mask = _decode(lambda _: item.read_mask(), path, found, seen, drawn=item.draw is not None)  # noqa: B023 (called here)
+    labelled = [(name, item) for name, items in found.defects.items() for item in items]
+    with ThreadPoolExecutor(cores()) as pool:
+        pictures = list(found.pictures())
+        for picture, (shape, depth, problems) in zip(pictures, pool.map(_picture, pictures), strict=True):
+            seen.problems += [Problem(found.name(picture), what) for what in problems]
+            if shape:
+                seen.shapes[picture], seen.depths[picture] = shape, depth
             advance()
-            shape = seen.shapes.get(picture)
-            if mask is None:
-                continue
-            trouble = mask_trouble(mask.shape, picture, shape) if shape else None
-            if not mask.any():
-                trouble = EMPTY_MASK
-            elif mask.all():
-                message = "marks every pixel of the picture. Check that the defect is marked and not everything."
-                seen.warnings.append(Problem(found.name(path), message))
-            elif looks_inverted(mask):
-                message = f"marks {mask.mean():.0%} of the picture and nearly all of its border, as a mask does that is inverted."
-                seen.warnings.append(Problem(found.name(path), f"{message} Make the defect 255 and everything else 0."))
-            if trouble:
-                seen.problems.append(Problem(found.name(path), trouble))
-            elif shape:
-                seen.marks.setdefault(name, []).append(_measure(picture, mask))
+        shapes = [seen.shapes.get(item.image) for _, item in labelled]
+        for (name, item), (mark, problems, warnings) in zip(
+            labelled, pool.map(_label, (item for _, item in labelled), shapes), strict=True
+        ):
+            assert item.mask is not None
+            own = f"{item.image.name}: " if item.draw else ""  # many pictures may be labelled in one file
+            seen.problems += [Problem(found.name(item.mask), own + what) for what in problems]
+            seen.warnings += [Problem(found.name(item.mask), own + what) for what in warnings]
+            if mark:
+                seen.marks.setdefault(name, []).append(mark)
+            advance()
     for path in found.lone_masks:
-        _decode(read_mask, path, found, seen)
+        _, problems = _decode(read_mask, path)
+        seen.problems += [Problem(found.name(path), what) for what in problems]
         advance()
     return seen
+
+
+def _picture(path: Path) -> tuple[tuple[int, ...], int, list[str]]:
+    """Return a picture's shape (H, W, C), its bits a channel, and what is wrong with it; the shape is empty where it cannot be read."""
+    image, problems = _decode(read_image, path)
+    return (image.shape, 8 * image.itemsize, problems) if image is not None else ((), 0, problems)
+
+
+def _label(item: Item, shape: tuple[int, ...] | None) -> tuple[_Mark | None, list[str], list[str]]:
+    """Return what a label marks, what is wrong with it, and what should be looked at; shape: of its picture, None for one that is bad."""
+    assert item.mask is not None
+    mask, problems = _decode(lambda _: item.read_mask(), item.mask, item.draw is not None)
+    warnings: list[str] = []
+    if mask is None:
+        return None, problems, warnings
+    trouble = mask_trouble(mask.shape, item.image, shape) if shape else None
+    if not mask.any():
+        trouble = EMPTY_MASK
+    elif mask.all():
+        warnings.append("marks every pixel of the picture. Check that the defect is marked and not everything.")
+    elif looks_inverted(mask):
+        message = f"marks {mask.mean():.0%} of the picture and nearly all of its border, as a mask does that is inverted."
+        warnings.append(f"{message} Make the defect 255 and everything else 0.")
+    problems += [trouble] if trouble else []
+    return (_measure(item.image, mask) if shape and not trouble else None), problems, warnings
 
 
 def looks_inverted(mask: np.ndarray) -> bool:
@@ -190,21 +213,17 @@ def looks_inverted(mask: np.ndarray) -> bool:
     return bool(mask.mean() > MOSTLY and border.mean() >= ALL_AROUND)
 
 
-def _decode(read: Callable[[Path], np.ndarray], path: Path, found: Scan, seen: _Seen, drawn: bool = False) -> np.ndarray | None:
-    """Return what `read` returns, or None when the file cannot be used; what is wrong goes to the problems.
-
-    drawn: the file holds annotations and is no picture.
-    """
+def _decode(read: Callable[[Path], np.ndarray], path: Path, drawn: bool = False) -> tuple[np.ndarray | None, list[str]]:
+    """Return what `read` returns, or None when the file cannot be used, and what is wrong; drawn: the file is no picture."""
+    problems = []
     kind, suffix = type_of(path), path.suffix
     if not drawn and kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
         right = next(s for s, k in SUFFIXES.items() if k == kind)
-        message = f"has the wrong suffix: it is a {kind}, not a {SUFFIXES[suffix.lower()]}. Rename it {path.stem}{right}."
-        seen.problems.append(Problem(found.name(path), message))
+        problems.append(f"has the wrong suffix: it is a {kind}, not a {SUFFIXES[suffix.lower()]}. Rename it {path.stem}{right}.")
     try:
-        return read(path)
+        return read(path), problems
     except FileError as error:
-        seen.problems.append(Problem(found.name(path), error.what))
-        return None
+        return None, [*problems, error.what]
 
 
 def _measure(picture: Path, mask: np.ndarray) -> _Mark:

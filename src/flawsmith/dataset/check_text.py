@@ -5,7 +5,7 @@ from flawsmith.dataset.check import ENCODED, SHRUNK, Report, Spread
 
 def report_lines(report: Report) -> list[str]:
     """Return the report as plain text, problems last."""
-    text = [f"{report.root}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
+    text = [f"{report.root}", f"  read as   {report.format}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
     if report.heights and report.widths:
         size = f"{_range(report.heights)} x {_range(report.widths)} px (height x width)"
         depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
@@ -15,6 +15,8 @@ def report_lines(report: Report) -> list[str]:
     if report.summary:
         text.append(f"  window    {report.window} px, {report.factor:g} px to a latent cell")
         text += ["", *(f"  {row}".rstrip() for row in _table(report)), "  Numbers are least / median / largest over pictures."]
+    if report.notes:
+        text += ["", "Notes", *(f"  {note}" for note in report.notes)]
     for title, rows in (("Warnings", report.warnings), ("Problems", report.problems)):
         if rows:
             text += ["", f"{title} ({len(rows)})", *(f"  {row}" for row in rows)]

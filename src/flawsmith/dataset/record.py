@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def read_record(run: Path) -> dict[str, Any]:
 
 def _rows(items: tuple[Item, ...], root: Path) -> list[dict[str, str]]:
     rows = []
+    hash_of = cache(content_hash)  # many pictures may be labelled in one file
     for item in items:
         row = {"image": relative(item.image, root), "sha256": content_hash(item.image)}
         if item.mask is not None:
-            row |= {"mask": relative(item.mask, root), "mask_sha256": content_hash(item.mask)}
+            row |= {"mask": relative(item.mask, root), "mask_sha256": hash_of(item.mask)}
         rows.append(row)
     return rows

@@ -93,8 +93,8 @@ def no_masks(counts: Iterable[str]) -> str:
     kinds = sorted({match.group(1) for text in counts if (match := re.match(r"labels that are a (.+) without a mask", text))})
     what = f"holds labels without masks ({', '.join(kinds)})" if kinds else "holds labels that are all left out"
     return (
-        f"{what}, and a mask is not invented from them. Draw masks with a labelling tool (or give lines and points a width with --line-width); "
-        "a box may be given to `flawsmith generate` as --region, to draw a defect there."
+        f"{what}, and a mask is not invented from them. Draw masks with a labelling tool (or give lines and points a width with "
+        "--line-width); a box may be given to `flawsmith generate` as --region, to draw a defect there."
     )
 
 
@@ -157,7 +157,9 @@ def _tell(found: Scan, counts: Counter[str], classes: dict[str, Counter[str]], s
     if scaled:
         shown = ", ".join(scaled[:3]) + (", ..." if len(scaled) > 3 else "")
         found.warnings.append(
-            Problem(".", f"pictures of another size than their label file says: {len(scaled)} ({shown}); their labels are scaled with them.")
+            Problem(
+                ".", f"pictures of another size than their label file says: {len(scaled)} ({shown}); their labels are scaled with them."
+            )
         )
 
 
@@ -176,10 +178,14 @@ def _group(found: Scan, pictures: dict[Path, _Known], options: ReadOptions) -> N
         return
     split = [stem for stem, same in copies.items() if len({(pictures[p].part if p in pictures else None) for p in same}) > 1]
     several = sum(len(same) > 1 for same in copies.values())
-    found.notes.append(f"Roboflow's names: {len(copies)} pictures before it made copies, {several} of them in several copies; copies stay together.")
+    found.notes.append(
+        f"Roboflow's names: {len(copies)} pictures before it made copies, {several} of them in several copies; copies stay together."
+    )
     if split:
         found.warnings.append(
-            Problem(".", f"pictures with copies in several subsets: {len(split)} ({', '.join(split[:3])}); a score on such a split is too good.")
+            Problem(
+                ".", f"pictures with copies in several subsets: {len(split)} ({', '.join(split[:3])}); a score on such a split is too good."
+            )
         )
 
 

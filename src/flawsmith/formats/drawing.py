@@ -37,7 +37,9 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
         size = stored if as_stored else upright
         if mark.size and abs((mark.size[1] * size[0]) / (mark.size[0] * size[1]) - 1) > ASPECT:
             sizes = f"labelled at {mark.size[1]}x{mark.size[0]}, and is {size[1]}x{size[0]}"
-            raise FileError(mark.source, f"{picture.name} was {sizes}: another shape. Use the picture that was labelled, or label this one.")
+            raise FileError(
+                mark.source, f"{picture.name} was {sizes}: another shape. Use the picture that was labelled, or label this one."
+            )
         try:
             drawn = mark.shape.mask(size, mark.units or mark.size or size)
         except ValueError as error:
@@ -48,5 +50,5 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
 
 def _turned(mask: np.ndarray, orientation: int) -> np.ndarray:
     """Return a mask as stored made upright, as EXIF's orientation 5 to 8 says."""
-    turn = {5: lambda m: m.T, 6: lambda m: np.rot90(m, -1), 7: lambda m: np.rot90(m, 2).T, 8: np.rot90}
-    return np.ascontiguousarray(turn[orientation](mask))
+    turned = {5: mask.T, 6: np.rot90(mask, -1), 7: np.rot90(mask, 2).T, 8: np.rot90(mask)}
+    return np.ascontiguousarray(turned[orientation])

@@ -22,10 +22,11 @@ _IGNORED_FOLDERS = {"__macosx"}
 class Files:
     """The files below a folder, or a single file and what lies beside and below it; hidden ones left out, links to folders not followed.
 
-    Nothing is opened until it is asked for. Raises DataError for more than MOST files.
+    Nothing is opened until it is asked for. Raises DataError for more than `most` files.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, most: int = MOST) -> None:
+        self._most = most
         self.path = path  # as the user gave it
         self.only = None if path.is_dir() else path  # the one label file that counts
         self.root = path if path.is_dir() else path.parent
@@ -38,8 +39,8 @@ class Files:
         for folder, folders, names in os.walk(self.root):
             folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
             found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
-            if len(found) > MOST:
-                raise DataError(f"{self.root}: holds more than {MOST} files; name the folder of one data set in it.")
+            if len(found) > self._most:
+                raise DataError(f"{self.root}: holds more than {self._most} files; name the folder of one data set in it.")
         return tuple(sorted(found, key=lambda p: (len(p.parts), p.as_posix())))
 
     @cached_property

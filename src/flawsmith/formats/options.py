@@ -1,9 +1,10 @@
 """How label files are to be read, where they do not say it themselves."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+from flawsmith.config.schema import DataConfig
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.text import normal_form
 from flawsmith.images.mask_values import RULES
@@ -23,6 +24,11 @@ class ReadOptions:
     mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero or high (above 127)
     group_pattern: str = ""  # a regular expression with one group, which in a picture's path names its physical specimen
     renamed: dict[str, str] = field(init=False, repr=False, compare=False)  # the defect's name by class
+
+    @classmethod
+    def of(cls, config: DataConfig) -> "ReadOptions":
+        """Return what a configuration says of labels."""
+        return cls(**{one.name: getattr(config, one.name) for one in fields(cls) if one.init})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renamed", _renamed(self.classes))

@@ -65,7 +65,7 @@ def plain_parts(written: str) -> tuple[str, ...]:
 
 
 def _nearest(candidates: list[Path], parts: tuple[str, ...], near: Path, part: str | None) -> list[Path]:
-    """Return those of the pictures of one name that fit best: the path as written, the folder of the subset, the label file's own folder."""
+    """Return those of the pictures of one name that fit best: by the path, the subset's folder, the label file's own."""
     wanted = [_key(p) for p in reversed(parts)]
 
     def fit(path: Path) -> tuple[int, bool, int]:

@@ -23,8 +23,8 @@ def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> D
     """Return what a data folder or label file holds; the pictures themselves are not decoded.
 
     path: a folder or file in a format that `formats.registry.formats` lists; options: how labels are to be read, or `said`: the fields of
-    ReadOptions by name. A data set may have no normals, or no defects. Raises DataError when there is no such folder, when no label in it has
-    a mask, and when pictures and labels do not pair up; ConfigError for options that cannot be used.
+    ReadOptions by name. A data set may have no normals, or no defects. Raises DataError when there is no such folder, when no label in
+    it has a mask, and when pictures and labels do not pair up; ConfigError for options that cannot be used.
     """
     found = scan(path, options or ReadOptions(**said))
     if found.problems:
@@ -41,14 +41,12 @@ def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> D
     )
 
 
-def check(
-    path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True, options: ReadOptions | None = None, **said: Any
-) -> Report:
+def check(path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True, options: ReadOptions | None = None, **said: Any) -> Report:
     """Return what a data folder holds and everything that is wrong with it; every file is decoded once.
 
     window: side in pixels of the windows for training, cells: side of their latent grid; 0 = the one that training would choose.
-    quiet: no bar on a terminal; options or said: as `read` takes them. Raises DataError only where nothing can be looked at: no such folder,
-    no known layout.
+    quiet: no bar on a terminal; options or said: as `read` takes them. Raises DataError only where nothing can be looked at: no such
+    folder, no known layout.
     """
     found = scan(path, options or ReadOptions(**said))
     if not found.problems:

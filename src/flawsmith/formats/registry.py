@@ -12,10 +12,11 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from flawsmith.core.errors import DataError
 from flawsmith.dataset.scan import Scan
 from flawsmith.formats import readers as package
 from flawsmith.formats.assemble import assemble
-from flawsmith.formats.files import Files
+from flawsmith.formats.files import MOST, Files
 from flawsmith.formats.labelled import Labelled
 from flawsmith.formats.options import ReadOptions
 
@@ -68,10 +69,13 @@ def formats() -> tuple[Format, ...]:
     return (*_ADDED.values(), *sorted(own.values(), key=lambda one: (one.rank, one.name)))
 
 
-def recognised(path: Path) -> bool:
-    """Return whether an existing file or folder is in a format that there is."""
-    files = Files(path)
-    return any(one.recognise(files) for one in formats())
+def recognised(path: Path, most: int = MOST) -> bool:
+    """Return whether an existing file or folder is in a format that there is; one with more than `most` files is not."""
+    files = Files(path, most)
+    try:
+        return any(one.recognise(files) for one in formats())
+    except DataError:
+        return False
 
 
 @cache

@@ -72,14 +72,13 @@ def whole_numbers(values: Any) -> np.ndarray:
     """Return numbers as (N,) int64. Raises ValueError for what is not a list of whole numbers."""
     try:
         array = np.asarray(values)
-        whole = array.astype(np.int64)
-    except (ValueError, TypeError, OverflowError):
-        raise ValueError("run lengths are no whole numbers") from None
-    if array.ndim != 1 or array.dtype.kind not in "iuf" or (array.size and not (whole == array).all()):
-        if array.size == 0 and array.ndim == 1:
-            return np.zeros(0, np.int64)
+    except ValueError:  # lists of several lengths
+        array = np.asarray(None)
+    if array.ndim != 1 or array.dtype.kind not in "iuf":
         raise ValueError("run lengths are no whole numbers")
-    return whole
+    if not (np.isfinite(array) & (array == np.floor(array)) & (np.abs(array) < 2**53)).all():
+        raise ValueError("run lengths are no whole numbers")
+    return array.astype(np.int64)
 
 
 def checked_size(size: Any) -> tuple[int, int]:

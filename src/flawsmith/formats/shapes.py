@@ -1,8 +1,9 @@
 """The shapes that people label with, and the pixels that they mark.
 
-Coordinates are in pixels from the picture's upper left corner: the centre of the first pixel is at (0.5, 0.5). `units` is the size (H, W) that
-they count in, where it is not the picture's own: (1, 1) for shares, (100, 100) for percent, or the size of a picture that was scaled since.
-A shape marks the pixels whose centre it holds; one that holds none marks those that its outline touches, so that nothing small is lost.
+Coordinates are in pixels from the picture's upper left corner: the centre of the first pixel is at (0.5, 0.5). `units` is the size (H, W)
+that they count in, where it is not the picture's own: (1, 1) for shares, (100, 100) for percent, or the size of a picture that was scaled
+since. A shape marks the pixels whose centre it holds; one that holds none marks those that its outline touches, so that nothing small is
+lost.
 """
 
 import base64
@@ -265,4 +266,4 @@ def _decoded(data: str) -> np.ndarray:
             values = np.asarray(band)
     except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"a mask that cannot be decoded ({error})") from error
-    return values > 0 if values.ndim == 2 else (values > 0).any(2)
+    return np.asarray(values > 0) if values.ndim == 2 else np.asarray((values > 0).any(2))

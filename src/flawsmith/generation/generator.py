@@ -21,6 +21,7 @@ from flawsmith.core.precision import NAMES, Precision
 from flawsmith.core.progress import progress, say, working
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
+from flawsmith.formats.options import ReadOptions
 from flawsmith.generation.attempt import Attempt
 from flawsmith.generation.compositor import Compositor
 from flawsmith.generation.fingerprint import Fingerprint
@@ -214,7 +215,9 @@ class Generator:
         root = Path(record["root"])
         own = [root / row["image"] for rows in (record["normals"], *record["defects"].values()) for row in rows]
         colours = {self.product.shape.colours, *(colour_count(e.image.shape[2]) for e in self._library)}
-        return read_liked(pictures, root, self.product, colours, [*normals, *(path for path in own if path.is_file())])
+        return read_liked(
+            pictures, root, ReadOptions.of(self.config.data), self.product, colours, [*normals, *(path for path in own if path.is_file())]
+        )
 
     def _own_normals(self) -> list[Path]:
         record = read_record(self.run)

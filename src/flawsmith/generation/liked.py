@@ -9,6 +9,8 @@ from pathlib import Path
 from flawsmith.core.errors import DataError
 from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Item, Sample, load_sample
+from flawsmith.formats.files import MOST
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import scan
 from flawsmith.formats.registry import recognised
 from flawsmith.generation.plan import list_pictures
@@ -21,6 +23,7 @@ from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.product import Product
 
 LISTS = (".txt", ".jsonl")  # of files that name pictures, one in a line
+AROUND = 100_000  # files below a folder around a picture: one with more is no data folder
 SHOWN = 5  # sizes that are named in an error
 Name = str | Path
 
@@ -37,14 +40,16 @@ def named_pictures(named: Name | Sequence[Name]) -> list[Path]:
     return list(dict.fromkeys(pictures))
 
 
-def read_liked(pictures: Sequence[Path], root: Path, product: Product, colours: Collection[int], sizes: Iterable[Path]) -> list[Exemplar]:
+def read_liked(
+    pictures: Sequence[Path], root: Path, options: ReadOptions, product: Product, colours: Collection[int], sizes: Iterable[Path]
+) -> list[Exemplar]:
     """Return the defects in pictures of pairs and of data folders as exemplars; their sources are the pictures' whole paths.
 
-    root: the data folder that was learned from, which is looked into first; colours: channels without alpha that pictures of the product
-    have; sizes: pictures of the product, whose sizes others may have. Raises DataError for a picture without a mask, and for one that
-    cannot be the product's.
+    root: the data folder that was learned from, which is looked into first, and options how its labels are read; colours: channels without
+    alpha that pictures of the product have; sizes: pictures of the product, whose sizes others may have. Raises DataError for a picture
+    without a mask, and for one that cannot be the product's.
     """
-    labels = Labels(root)
+    labels = Labels(root, options)
     known = {image_size(path) for path in sizes}
     found: list[Exemplar] = []
     for picture in pictures:
@@ -68,9 +73,10 @@ def read_liked(pictures: Sequence[Path], root: Path, product: Product, colours: 
 class Labels:
     """Where the masks of pictures are found; a folder is looked into once."""
 
-    def __init__(self, root: Path | None = None) -> None:
-        """root: a folder that is looked into before those around a picture."""
+    def __init__(self, root: Path | None = None, options: ReadOptions | None = None) -> None:
+        """root: a folder that is looked into before those around a picture; options: how its labels are read."""
         self._first = () if root is None else (root,)
+        self._options = options or ReadOptions()
         self._seen: dict[Path, dict[Path, Callable[[], list[Sample]]]] = {}
 
     def samples(self, picture: Path) -> list[Sample]:
@@ -78,13 +84,24 @@ class Labels:
         own = picture.resolve()
         for folder in (*self._first, *own.parents):
             if folder not in self._seen:
-                self._seen[folder] = _pairs_in(folder) or _labelled_in(folder)
+                self._seen[folder] = _pairs_in(folder) or self._labelled_in(folder)
             if own in self._seen[folder]:
                 return self._seen[folder][own]()
         raise DataError(
             f"--like {picture}: no mask was found for it; expected the picture of an accepted pair, in an OUT folder with its "
             "pairs.jsonl, or one that a data folder around it labels."
         )
+
+    def _labelled_in(self, folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
+        """Return how the labelled pictures of a data folder are read, by picture; nothing of any other folder."""
+        first = folder in self._first
+        if not (folder.exists() and recognised(folder, MOST if first else AROUND)):
+            return {}
+        found = scan(folder, self._options if first else ReadOptions())
+        by_picture: dict[Path, list[Item]] = {}
+        for item in (item for items in found.defects.values() for item in items):
+            by_picture.setdefault(item.image.resolve(), []).append(replace(item, group=found.groups.get(item.image)))
+        return {picture: partial(_item_samples, items) for picture, items in by_picture.items()}
 
 
 def _pairs_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
@@ -100,17 +117,6 @@ def _pairs_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
 def _pair_samples(pairs: PairFolder, pair: Pair) -> list[Sample]:
     image, path = pairs.image(pair), pairs.image_path(pair)
     return [Sample(image, mask, kind, None, path) for kind, mask in masks_by_kind(pair, pairs.mask(pair, LABELLED))]
-
-
-def _labelled_in(folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
-    """Return how the labelled pictures of a data folder are read, by picture; nothing of any other folder."""
-    if not (folder.exists() and recognised(folder)):
-        return {}
-    found = scan(folder)
-    by_picture: dict[Path, list[Item]] = {}
-    for item in (item for items in found.defects.values() for item in items):
-        by_picture.setdefault(item.image.resolve(), []).append(replace(item, group=found.groups.get(item.image)))
-    return {picture: partial(_item_samples, items) for picture, items in by_picture.items()}
 
 
 def _item_samples(items: Sequence[Item]) -> list[Sample]:
@@ -135,7 +141,7 @@ def _pictures_of(path: Path) -> list[Path]:
         pairs = PairFolder(path)
         if pairs.begun:
             return [pairs.image_path(pair) for pair in pairs.accepted()]
-        labelled = [item.image for items in scan(path).defects.values() for item in items] if recognised(path) else []
+        labelled = [item.image for items in scan(path, ReadOptions()).defects.values() for item in items] if recognised(path) else []
         return labelled or list_pictures(path, "--like", "of defects")
     if path.suffix.lower() not in LISTS:
         if type_of(path) is None:

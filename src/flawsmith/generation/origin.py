@@ -1,15 +1,18 @@
 """What pairs are made with: a RUN, which was fitted, or labelled pictures that the base follows."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.folders import read_marker
 from flawsmith.core.paths import stored
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import recognised
 
 MODEL = Path("model", "model.safetensors")  # in a RUN
 FITTED = ("generation", "quality")  # groups and keys of the configuration that --set may change
-UNFITTED = (*FITTED, "data.split")
+LABELS = tuple(f"data.{one.name}" for one in fields(ReadOptions) if one.init)  # keys that say how labels are read
+UNFITTED = (*FITTED, "data.split", *LABELS)
 
 
 def is_fitted(path: Path) -> bool:

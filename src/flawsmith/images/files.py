@@ -108,16 +108,17 @@ def read_mask(path: Path | str, rule: str = "auto") -> np.ndarray:
     """
     path = Path(path)
     with _open(path) as stored:
-        values, view = stored.empty(dtype=stored.dtype)
-        _fill(view, _greys(path, stored.strips))
-    counts = np.bincount(values.ravel(), minlength=256 if stored.dtype == np.uint8 else 65536)
+        levels, view = stored.empty(dtype=np.uint8)
+        counts = np.zeros(np.iinfo(stored.dtype).max + 1, np.int64)
+        _fill(view, _levels(path, stored.strips, counts))
     least = marking(counts, rule)
     if least is None:
         blurred = " JPEG changes the values of masks, so save it as PNG." if path.suffix.lower() in (".jpg", ".jpeg") else ""
         found = np.flatnonzero(counts).tolist()
         count = f" ({len(found)} in all)" if len(found) > _SHOWN else ""
         raise FileError(path, f"is a mask with the values {_some(found)}{count}; {_MASK_VALUES}{blurred}")
-    return values >= least
+    mask: np.ndarray = levels.view(bool)
+    return np.greater(levels, int(least > 1), out=mask)  # in place
 
 
 def write_image(path: Path | str, array: np.ndarray, pitch: Pitch | None = None) -> None:
@@ -149,8 +150,8 @@ def _write(path: Path, values: np.ndarray, pitch: Pitch | None) -> None:
 _CONVERT = "Convert it to a 16-bit PNG."
 _SHOWN = 8  # values named in an error
 _MASK_VALUES = (
-    "expected 0 and one other value, small numbers of classes, or black and white with few greys between. Make every defect pixel 255 and every "
-    "other pixel 0, or say which values mark the defect: --mask-values nonzero, or high (above the middle)."
+    "expected 0 and one other value, small numbers of classes, or black and white with few greys between. Make every defect pixel 255 and "
+    "every other pixel 0, or say which values mark the defect: --mask-values nonzero, or high (above the middle)."
 )
 
 
@@ -235,8 +236,11 @@ def _fill(view: np.ndarray, strips: Iterable[np.ndarray]) -> None:
         top += len(strip)
 
 
-def _greys(path: Path, strips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield a mask's strips (h, W, C) as one value a pixel, (h, W); raises FileError for more colours than black and another."""
+def _levels(path: Path, strips: Iterable[np.ndarray], counts: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield where a mask's strips (h, W, C) are 0, more, or in the upper half of the range, as 0, 1 and 2, (h, W) uint8.
+
+    counts: by value; the pixels are added to it. Raises FileError for more colours than black and another.
+    """
     known: set[tuple[int, ...]] = set()
     for strip in strips:
         colours = without_alpha(strip)
@@ -246,7 +250,8 @@ def _greys(path: Path, strips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             if len(known - {(0, 0, 0)}) > 1:
                 raise FileError(path, f"is a mask with the colours {_some(sorted(known))}; {_MASK_VALUES}")
             grey = colours.max(2)
-        yield grey
+        counts += np.bincount(grey.ravel(), minlength=len(counts))
+        yield (grey > 0).astype(np.uint8) + (grey >= len(counts) // 2)
 
 
 def _some(values: list) -> str:

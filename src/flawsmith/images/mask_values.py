@@ -11,8 +11,8 @@ DARK, BRIGHT = 32, 223  # of 255: as good as black, as good as white
 def marking(counts: np.ndarray, rule: str = "auto") -> int | None:
     """Return the least value that marks the defect, or None when the values do not tell.
 
-    counts: pixels by value, (256,) or (65536,). rule: "nonzero", "high" (more than half of the range), or "auto": of two values the one that is
-    not 0; few small whole numbers are classes, of which 0 is none; many greys that gather at black and white are a blurred border
+    counts: pixels by value, (256,) or (65536,). rule: "nonzero", "high" (above the middle of the range), or "auto": of two values the one
+    that is not 0; few small whole numbers are classes, of which 0 is none; many greys that gather at black and white are a blurred border
     between the two, and what is above the middle of the range counts.
     """
     middle = len(counts) // 2

@@ -11,6 +11,7 @@ from flawsmith.core.folders import prepare_output
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.record import digest_of
 from flawsmith.dataset.sample import Dataset
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
@@ -30,7 +31,7 @@ def prepare_unfitted(data: str | Path | Dataset, run: Path, config: Config) -> N
 
     Raises ConfigError for settings whose network begins with random weights.
     """
-    learned = prepare_training(data if isinstance(data, Dataset) else read(data), config)
+    learned = prepare_training(data if isinstance(data, Dataset) else read(data, ReadOptions.of(config.data)), config)
     config = replace(learned.config, training=replace(learned.config.training, precision="fp32"))
     model = build_model(config.model, learned.product.shape, derive(config.training.seed, "weights"))
     if initialise(model, config.training.init, config.model) is None:

@@ -22,18 +22,21 @@ from flawsmith.benchmark.results import collect
 from flawsmith.benchmark.testing import classified_kinds, classify, evaluate_column, evaluate_nearest
 from flawsmith.benchmark.training import train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
-from flawsmith.core.devices import choose_device, cores, use_threads
+from flawsmith.config.resolve import resolve
+from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_json, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.paths import relative
 from flawsmith.core.precision import NAMES
+from flawsmith.core.processors import cores
 from flawsmith.core.progress import working
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.splits import Splits, few_shot
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
@@ -77,7 +80,8 @@ def benefit(
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
     with working(f"reading {data}", quiet):
-        dataset = read(data)
+        dataset = read(data, ReadOptions.of(resolve(settings.preset, None, settings.fit_settings).data))
+        dataset.require()
         parts, notes = distinct_parts(dataset, settings)  # before anything is written: what cannot be tested is said now, not after an hour
     settings = replace(settings, shots=tuple(parts))
     load_extractor()  # what is not installed, or not at hand, is said now, too

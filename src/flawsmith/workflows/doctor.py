@@ -12,8 +12,8 @@ import torch
 
 from flawsmith.config.presets import PRESETS
 from flawsmith.config.resolve import preset
-from flawsmith.core.devices import cores
 from flawsmith.core.precision import supports_bf16
+from flawsmith.core.processors import cores
 from flawsmith.metrics.paper import inception_trouble, lpips_trouble
 from flawsmith.models.backbones.family import Checkpoint, Family
 from flawsmith.models.backbones.registry import family_of, known_checkpoints

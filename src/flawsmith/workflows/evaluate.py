@@ -13,6 +13,7 @@ from flawsmith.core.folders import Kind, check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import progress, working
 from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
 from flawsmith.metrics.features import check_kind
 from flawsmith.metrics.looking import look
@@ -37,19 +38,21 @@ def evaluate(
     threads: int = 0,
     judge: str | Path | None = None,
     judge_steps: int = STEPS,
+    labels: ReadOptions | None = None,
 ) -> dict[str, Any]:
     """Return how good the pairs in `out` are beside the labelled defects of the data folder `real`; write REPORT/report.json and .html.
 
     The result is `metrics.measure.numbers_of`'s, with the two folders and a row per pair. Without `report` nothing is written. judge: the
     RUN that the pairs come from; an independent segmenter is then trained, for `judge_steps` steps, on the defects in `real` that this RUN
-    has not learned from, and says what it finds in the pairs. Raises FlawsmithError for unusable input, for an extractor that is not
-    there, for a `judge` that left too few defects unseen, and for a `report` that is not empty.
+    has not learned from, and says what it finds in the pairs. labels: how those of `real` are to be read.
+    Raises FlawsmithError for unusable input, for an extractor that is not there, for a `judge` that left too few defects unseen, and for a
+    `report` that is not empty.
     """
     real, out = Path(real), Path(out)
     folder = None if report is None else Path(report)
     check_kind(extractor)
     with working(f"reading {real}", quiet):
-        dataset = read(real)
+        dataset = read(real, labels)
     accepted = PairFolder(out).accepted()  # raises before the long work where there are none
     unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
     if folder is not None:

@@ -1,4 +1,4 @@
-"""COCO: one JSON file of pictures, classes and annotations; also as Roboflow, CVAT, Geti, Label Studio and labelme2coco write it, and result lists.
+"""COCO: one JSON file of pictures, classes and annotations; also as Roboflow, CVAT, Geti, Label Studio and labelme2coco write it.
 
 Polygons of one annotation are parts of one object, run lengths are compressed or not, and "iscrowd" says nothing about whether a mask is
 usable: CVAT and Datumaro set it for every mask that was painted.
@@ -32,7 +32,7 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
     several = list(_label_files(files))
     if not several:
         (results, *_) = (p for p in files.looked_into(".json") if _is_results(files.glance(p)))
-        message = "is a list of COCO results, which names no pictures. Put its entries under `annotations` of the data set's own file, with `images`."
+        message = "is a list of COCO results, which names no pictures. Put its entries into `annotations` of the data set's file."
         raise DataError(f"{results}: {message}")
     for path in several:
         yield from _read(path, files.json(path))
@@ -80,9 +80,9 @@ def _is_results(tree: Any) -> bool:
 
 def _rows(path: Path, tree: dict[str, Any], key: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = tree[key]
-    odd = next((row for row in rows if not isinstance(row, dict)), None)
-    if odd is not None:
-        raise FileError(path, f"{key} holds {str(odd)[:40]!r}; expected objects, as COCO has them.")
+    for row in rows:
+        if not isinstance(row, dict):
+            raise FileError(path, f"{key} holds {str(row)[:40]!r}; expected objects, as COCO has them.")
     return rows
 
 
