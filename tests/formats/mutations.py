@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         True,

@@ -64,9 +64,9 @@ def test_every_form_of_a_mask(tmp_path: Path) -> None:
     data = fs.read(write(tmp_path, tree()))
     assert list(data.defects) == ["scratch"], "a class without annotations is none"
     assert [p.name for p in data.normals] == ["4.png"]
-    masks = [s.mask for s in data.samples()]
-    assert [int(m.sum()) for m in masks if m is not None] == [50, MASK.sum(), MASK.sum(), 25]
-    assert (masks[1] == MASK).all() and (masks[2] == MASK).all()
+    masks = [np.asarray(s.mask) for s in data.samples()]
+    assert [int(m.sum()) for m in masks] == [50, MASK.sum(), MASK.sum(), 25]
+    assert np.array_equal(masks[1], MASK) and np.array_equal(masks[2], MASK)
 
 
 def test_labels_are_scaled_with_their_picture_and_it_is_said(tmp_path: Path) -> None:
