@@ -53,3 +53,21 @@ def test_a_missing_folder_exits_with_1_and_is_named(run: Callable[..., Any], tmp
     result = run("check", tmp_path / "nowhere")
     assert result.exit_code == 1
     assert result.stderr.startswith("flawsmith: ") and "nowhere" in result.stderr and result.stderr.count("\n") == 1
+
+
+def test_labels_are_read_as_asked(run: Callable[..., Any], data: Path) -> None:
+    result = run("check", data, "--classes", "kratzer=scratch", "--group-pattern", r"scratch/(\d)\.png")
+    assert result.exit_code == 0 and "kratzer" in result.stdout and "3 specimens" in result.stdout
+    assert "read as   the MVTec AD layout: there is a folder train/good" in result.stdout
+    result = run("check", data, "--format", "cocoo")
+    assert result.exit_code == 2 and "did you mean coco?" in result.stderr
+    result = run("check", data, "--classes", "nonsense")
+    assert result.exit_code == 2 and "expected NAME=CLASS" in result.stderr
+
+
+def test_normals_may_lie_elsewhere(run: Callable[..., Any], data: Path, tmp_path: Path) -> None:
+    (data / "train" / "good").rename(tmp_path / "elsewhere")
+    result = run("check", data)
+    assert result.exit_code == 1 and "--normals" in result.stdout
+    result = run("check", data, "--normals", tmp_path / "elsewhere")
+    assert result.exit_code == 0 and "normals   3" in result.stdout

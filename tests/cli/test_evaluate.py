@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flawsmith.core.errors import DataError
+from flawsmith.formats.options import ReadOptions
 
 
 @pytest.fixture
@@ -26,10 +27,10 @@ def asked(replace: Callable[[str, Any], None]) -> dict[str, Any]:
 
 def test_the_words_arrive(run: Callable, asked: dict[str, Any]) -> None:
     words = ("--extractor", "offline", "--seed", "7", "--overwrite", "--device", "cpu", "--threads", "1")
-    result = run("evaluate", "data", "pairs", "-o", "report", *words, "--judge", "run", "--judge-steps", "5")
+    result = run("evaluate", "data", "pairs", "-o", "report", *words, "--judge", "run", "--judge-steps", "5", "--classes", "a=b")
     assert result.exit_code == 0
     expected = {"extractor": "offline", "seed": 7, "overwrite": True, "device": "cpu", "threads": 1, "quiet": False}
-    expected |= {"judge": Path("run"), "judge_steps": 5}
+    expected |= {"judge": Path("run"), "judge_steps": 5, "labels": ReadOptions(classes="a=b")}
     assert asked == {"real": Path("data"), "out": Path("pairs"), "report": Path("report"), **expected}
     assert "Defect windows, Net 0123" in result.stdout and str(Path("report") / "report.html") in result.stdout
 

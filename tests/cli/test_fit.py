@@ -30,12 +30,14 @@ def test_what_is_typed_reaches_fit(run: Callable[..., Any], calls: list[dict[str
     file.write_text("training: {batch: 5, warmup: 3, steps: 11}\n")
     words = ["--preset", "small", "--config", file, "--set", "training.batch=6", "--set", "training.steps=12"]
     more = ["--max-steps", 13, "--max-minutes", 1.5, "--seed", 7, "--init", "OTHER"]
+    more += ["--format", "coco", "--classes", "a=b; ignore=c", "--line-width", 3, "--normals", tmp_path]
     more += ["--device", "cpu", "--threads", 1, "--overwrite", "--quiet"]
     result = run("fit", "DATA", "-o", "RUN", *words, *more)
     assert (result.exit_code, result.output) == (0, "")
     (call,) = calls
     settings = ["training.batch=6", "training.steps=13", "training.minutes=1.5", "training.seed=7"]
-    settings += ["training.warmup=3", "training.init=OTHER"]
+    settings += ["training.warmup=3", "training.init=OTHER", "data.format=coco", "data.classes=a=b; ignore=c", "data.line_width=3.0"]
+    settings += [f"data.normals={tmp_path}"]
     assert call.pop("config") == resolve("small", None, settings)
     assert call == {
         "data": Path("DATA"),
