@@ -1,4 +1,4 @@
-"""Adding a check, a metric, a sampler, a label format or a backbone is one file, laid beside the others; nothing else is edited.
+"""Adding a check, a metric, a sampler, a label format, a format to export to or a backbone is one file, beside the others.
 
 What each of them then does is tested beside its registry. Here the package is copied, one file of each kind is added, and everything that
 a user chooses from must know it.
@@ -35,6 +35,10 @@ FORMAT = Format(
     "odd", "Odd", lambda files: "odd.txt" if (files.root / "odd.txt").is_file() else None, lambda files, options: Scan(files.root)
 )
 """,
+    "formats/writers/odd.py": """
+from flawsmith.formats.writers.registry import Writer, nothing_more
+WRITER = Writer("odd", "an odd one", exact=True, write=lambda rows, place: iter(()), finish=nothing_more, use="nobody")
+""",
     "models/backbones/odd.py": """
 from dataclasses import replace
 from flawsmith.models.backbones import own
@@ -47,6 +51,7 @@ import json
 import torch
 from flawsmith.diffusion.samplers import sample
 from flawsmith.formats.registry import formats
+from flawsmith.formats.writers.registry import writers
 from flawsmith.metrics.registry import metrics
 from flawsmith.models.backbones.registry import family_of
 from flawsmith.quality.registry import checks
@@ -54,7 +59,8 @@ from flawsmith.reports.verdicts import meanings
 drawn = sample("odd", lambda x, t: torch.zeros_like(x), torch.ones(1, 1, 2, 2), [1.0, 0.0], lambda: torch.ones(1, 1, 2, 2))
 print(json.dumps({
     "check": [check.name for check in checks()], "question": list(meanings()), "metric": [metric.name for metric in metrics()],
-    "format": [one.name for one in formats()], "backbone": [family_of("odd/odd").name], "sampler": [float(drawn.sum())],
+    "format": [one.name for one in formats()],
+    "writer": [one.name for one in writers()], "backbone": [family_of("odd/odd").name], "sampler": [float(drawn.sum())],
 }))
 """
 

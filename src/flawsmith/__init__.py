@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from flawsmith.formats.reading import check, read
     from flawsmith.workflows.benefit import benefit
     from flawsmith.workflows.evaluate import evaluate
+    from flawsmith.workflows.export import export
     from flawsmith.workflows.fit import fit
     from flawsmith.workflows.generate import load
 
-__all__ = ["Config", "__version__", "benefit", "check", "evaluate", "fit", "load", "preset", "read", "resolve"]
+__all__ = ["Config", "__version__", "benefit", "check", "evaluate", "export", "fit", "load", "preset", "read", "resolve"]
 
 # Imported on first use, so that `import flawsmith` and `flawsmith --help` cost nothing.
 _HOMES = {
@@ -28,6 +29,7 @@ _HOMES = {
     "benefit": "flawsmith.workflows.benefit",
     "check": "flawsmith.formats.reading",
     "evaluate": "flawsmith.workflows.evaluate",
+    "export": "flawsmith.workflows.export",
     "fit": "flawsmith.workflows.fit",
     "load": "flawsmith.workflows.generate",
     "preset": "flawsmith.config.resolve",

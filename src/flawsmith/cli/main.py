@@ -19,6 +19,7 @@ COMMANDS = {
     "generate": ("flawsmith.cli.generate", "generate", "Make new pictures of defects with their masks."),
     "evaluate": ("flawsmith.cli.evaluate", "evaluate", "Say how good made pairs are by themselves, beside real defects."),
     "benefit": ("flawsmith.cli.benefit", "benefit", "Say whether made pairs help a detector on real defects it has not seen."),
+    "export": ("flawsmith.cli.export", "export", "Write made pairs, and real ones, in the format you train with."),
     "doctor": ("flawsmith.cli.doctor", "doctor", "Say what this machine can run, and which pretrained weights are here."),
     "demo": ("flawsmith.cli.demo", "demo", "All of it on real solar cells, without arguments."),
 }

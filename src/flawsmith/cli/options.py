@@ -87,14 +87,15 @@ def command_line(*words: str | Path) -> str:
 def resumable(started: Callable[[], bool], add: str = "--resume", how: str = "To go on") -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into a line that says how to go on, and into the exit statuses 130 and 143.
 
-    `started` tells whether there is anything to go on from; then the line is the command as typed with `add` in place of --overwrite.
+    `started` tells whether there is anything to go on from; then the line is the command as typed with `add`, if anything, in place of
+    --overwrite.
     """
     try:
         yield
     except KeyboardInterrupt as stop:
         args = [a for a in click.get_current_context().meta.get("flawsmith.args", []) if a not in ("--overwrite", add)]
         if args and started():
-            click.echo(f"\nflawsmith: stopped. {how}: {command_line(args[0], add, *args[1:])}", err=True)
+            click.echo(f"\nflawsmith: stopped. {how}: {command_line(*filter(None, (args[0], add, *args[1:])))}", err=True)
         else:
             click.echo("\nflawsmith: stopped; nothing was written.", err=True)
         raise click.exceptions.Exit(exit_status(stop)) from None

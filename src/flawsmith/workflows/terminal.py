@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import DataError
+from flawsmith.formats.writers.journal import LINES
+from flawsmith.formats.writers.registry import writers
 from flawsmith.generation.origin import settable as settable  # for the command line, which imports no deeper layer
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED
@@ -43,6 +45,29 @@ def show_evaluation(result: dict[str, Any], report: Path | None) -> None:
     print_tables(result)
     if report is not None:
         print(f"Look at {report / 'report.html'}")
+
+
+def has_export(folder: Path) -> bool:
+    """Return whether `export` has begun to write into a folder, so that it can go on."""
+    return (folder / LINES).is_file()
+
+
+def export_formats() -> str:
+    """Return the formats that an export can be in, a line each."""
+    width = max(len(one.name) for one in writers())
+    return "\n".join(f"{one.name:<{width}}  {one.description}" for one in writers())
+
+
+def show_export(result: dict[str, Any]) -> None:
+    """Print what `export` returned: what was written, what went otherwise than asked, and how to open it."""
+    for split, kinds in result["pictures"].items():
+        if kinds:
+            print(f"{split}: {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
+    if result["already_there"]:
+        print(f"{result['already_there']:,} pictures were there already and are as they were.")
+    for what, count in result["told"].items():
+        print(f"{count:,} {what}.")
+    print(f"{result['added']:,} pictures added to {result['folder']} ({result['to']}). To open it:\n{result['use']}")
 
 
 def show_benefit(result: dict[str, Any], report: Path) -> None:

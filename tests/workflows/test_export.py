@@ -1,0 +1,247 @@
+"""Every format gives the masks back, appending changes nothing that is there, and specimens stay together."""
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn_files import mvtec  # noqa: F401
+from exported import DECODERS, ONE_CLASS, Masks, files_of, hard_masks, names_of, same, union, write_out
+from PIL import Image
+
+import flawsmith as fs
+from flawsmith.core.errors import ConfigError, DataError, OutputExistsError
+from flawsmith.formats.writers.registry import writers
+from flawsmith.images.files import read_image
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.pair import Pair
+
+EXACT = [one.name for one in writers() if one.exact]
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of pairs with hard masks. Read only."""
+    return write_out(tmp_path_factory.mktemp("pairs") / "out", hard_masks())
+
+
+def test_every_writer_has_its_decoder_here() -> None:
+    assert {one.name for one in writers()} == set(DECODERS)
+
+
+@pytest.mark.parametrize("to", EXACT)
+def test_masks_come_back_to_the_pixel(to: str, out: Path, tmp_path: Path) -> None:
+    result = fs.export(out, tmp_path / "to", to, quiet=True)
+    found = DECODERS[to](tmp_path / "to")
+    for name, masks in zip(names_of(tmp_path / "to"), hard_masks(), strict=True):
+        expected: Masks = masks if to not in ONE_CLASS else {next(iter(masks)) if len(masks) == 1 else "combined": union(masks)}
+        assert same(found.pop(name), expected), f"{to}: {sorted(masks)}"
+    assert len(found) == 2 and not any(found.values()), "the normals, without a defect"
+    assert result["added"] == 8 and result["exact"] and result["pictures"]["train"] == {"normal": 2, "synthetic": 6}
+
+
+def test_outlines_come_back_as_ultralytics_fills_them(out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "to", "yolo", quiet=True)
+    found = DECODERS["yolo"](tmp_path / "to")
+    for name, masks in zip(names_of(tmp_path / "to"), hard_masks(), strict=True):
+        for label, mask in masks.items():
+            iou = (found[name][label] & mask).sum() / (found[name][label] | mask).sum()
+            assert iou > 0.97, "a seam to a hole may cross another"
+    assert sum(not masks for masks in found.values()) == 2, "normals have an empty file"
+
+
+def test_coco_polygons_are_exact_and_holes_stay_run_lengths(out: Path, tmp_path: Path) -> None:
+    result = fs.export(out, tmp_path / "to", "coco", polygons=True, quiet=True)
+    found = DECODERS["coco"](tmp_path / "to")
+    for name, masks in zip(names_of(tmp_path / "to"), hard_masks(), strict=True):
+        assert same(found[name], masks)
+    said = json.loads((tmp_path / "to/annotations/instances_train.json").read_text())
+    kinds = [type(one["segmentation"]) for one in said["annotations"]]
+    assert kinds.count(dict) == 2 and kinds.count(list) == len(kinds) - 2 > 2, "the ring, and the dent with a hole"
+    assert result["told"] == {"instances with holes kept as run lengths, as polygons have none": 2}
+
+
+@pytest.mark.parametrize("to", DECODERS)
+def test_a_second_export_appends_and_changes_no_picture_or_number(to: str, out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "to", to, quiet=True)
+    before, masks = dict(files_of(tmp_path / "to")), DECODERS[to](tmp_path / "to")
+    again = fs.export(out, tmp_path / "to", to, quiet=True)
+    assert again["added"] == 0 and again["already_there"] == 8 and dict(files_of(tmp_path / "to")) == before
+    crack = np.zeros((40, 56), bool)
+    crack[3:5, 7:20] = True
+    more = write_out(tmp_path / "more", [{"crack": crack}, {"dent": crack}], seed=7)
+    result = fs.export(more, tmp_path / "to", to, quiet=True)
+    assert result["added"] == 4 and result["classes"] == ["dent", "scratch", "crack"], "what is new comes last"
+    after, now = dict(files_of(tmp_path / "to")), DECODERS[to](tmp_path / "to")
+    index = {name for name in before if name not in after or before[name] != after[name]}
+    assert not [name for name in index if name.endswith((".png", ".tar"))], "pictures and masks are as they were"
+    assert all(same(now[name], found) for name, found in masks.items()) and len(now) == 12
+    rows = [json.loads(line) for line in (tmp_path / "to/pairs.jsonl").read_text().splitlines()]
+    assert len(rows) == 8 and all(row["verdict"] == "accepted" and row["model"] == "0123456789abcdef" for row in rows)
+
+
+def test_coco_numbers_stay(out: Path, tmp_path: Path) -> None:
+    def numbers() -> dict[str, list[int]]:
+        said = json.loads((tmp_path / "to/annotations/instances_train.json").read_text())
+        found: dict[str, list[int]] = {image["file_name"]: [image["id"]] for image in said["images"]}
+        names = {image["id"]: image["file_name"] for image in said["images"]}
+        for one in said["annotations"]:
+            found[names[one["image_id"]]] += [one["id"], one["category_id"]]
+        return found
+
+    fs.export(out, tmp_path / "to", "coco", quiet=True)
+    before = numbers()
+    fs.export(write_out(tmp_path / "more", hard_masks()[:2], seed=3), tmp_path / "to", "coco", quiet=True)
+    assert before.items() <= numbers().items()
+
+
+def test_nothing_else_is_written_over(out: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    with pytest.raises(OutputExistsError, match="holds no export of flawsmith"):
+        fs.export(out, tmp_path / "mine", "coco", quiet=True)
+    fs.export(out, tmp_path / "to", "coco", quiet=True)
+    with pytest.raises(OutputExistsError, match="holds an export to coco"):
+        fs.export(out, tmp_path / "to", "yolo", quiet=True)
+    with pytest.raises(OutputExistsError, match="holds an export to coco"):
+        fs.export(out, tmp_path / "to", "coco", polygons=True, quiet=True)
+    label = tmp_path / "to/annotations/instances_train.json"
+    label.write_text(label.read_text() + " ")
+    before = dict(files_of(tmp_path / "to"))
+    with pytest.raises(OutputExistsError, match="instances_train.json: was changed since it was exported"):
+        fs.export(out, tmp_path / "to", "coco", quiet=True)
+    assert dict(files_of(tmp_path / "to")) == before
+    with pytest.raises(OutputExistsError, match="name a folder beside it"):
+        fs.export(out, out / "coco", "coco", quiet=True)
+
+
+def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fs.export(out, tmp_path / "whole", "coco", quiet=True)
+    monkeypatch.setattr("flawsmith.workflows.export.CHUNK", 3)
+    monkeypatch.setattr("flawsmith.formats.writers.coco.counts", _stops_after(4))
+    with pytest.raises(KeyboardInterrupt):
+        fs.export(out, tmp_path / "to", "coco", quiet=True)
+    assert 0 < len((tmp_path / "to/export.jsonl").read_text().splitlines()) < 8
+    with (tmp_path / "to/export.jsonl").open("a") as stream:
+        stream.write('{"name": "torn')
+    monkeypatch.undo()
+    fs.export(out, tmp_path / "to", "coco", quiet=True)
+    assert dict(files_of(tmp_path / "to")) == dict(files_of(tmp_path / "whole"))
+
+
+def _stops_after(count: int) -> object:
+    from flawsmith.formats.writers.coco import counts
+
+    left = iter(range(count))
+
+    def stopping(*args: object) -> list[int]:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return counts(*args)  # type: ignore[arg-type]
+
+    return stopping
+
+
+def parts(folder: Path) -> dict[str, str]:
+    """Return the part of each picture in an export."""
+    lines = [json.loads(line) for line in (folder / "export.jsonl").read_text().splitlines()]
+    return {line["name"]: line["split"] for line in lines}
+
+
+def test_what_was_made_on_one_normal_stays_together_and_moves_never(tmp_path: Path) -> None:
+    masks = [hard_masks()[1]] * 60
+    small = write_out(tmp_path / "a", masks[:30], normals=12)
+    fs.export(small, tmp_path / "first", "coco", split="60,20,20", quiet=True)
+    large = write_out(tmp_path / "b", masks, normals=30, seed=5)
+    first = parts(tmp_path / "first")
+    fs.export(large, tmp_path / "first", "coco", split="60,20,20", quiet=True)
+    fs.export(large, tmp_path / "second", "coco", split="60,20,20", quiet=True)
+    fs.export(small, tmp_path / "second", "coco", split="60,20,20", quiet=True)
+    both = parts(tmp_path / "first")
+    assert first.items() <= both.items() and both == parts(tmp_path / "second"), "by name, not by order"
+    assert set(both.values()) == {"train", "val", "test"}
+    together = defaultdict(set)
+    for line in map(json.loads, (tmp_path / "first/export.jsonl").read_text().splitlines()):
+        together[line["group"]].add(line["split"])
+    assert len(together) == 42 and all(len(splits) == 1 for splits in together.values())
+
+
+def test_real_pictures_come_along_and_are_told_apart(
+    mvtec: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    normal = mvtec / "train/good/001.png"
+    (mvtec / "groups.csv").write_text("path,group\ntrain/good/001.png,board 7\ntest/crack/000.png,board 7\n")
+    pixel = np.zeros((48, 64), bool)
+    pixel[5:9, 6:9] = True
+    folder = PairFolder(tmp_path / "out")
+    folder.begin()
+    folder.add(Pair("000000", "crack", "accepted", image="-", mask="-", normal=str(normal)), read_image(normal) // 2, pixel)
+    result = fs.export(tmp_path / "out", tmp_path / "to", "coco", real=mvtec, split="70,30", quiet=True)
+    lines = [json.loads(line) for line in (tmp_path / "to/export.jsonl").read_text().splitlines()]
+    assert result["added"] == len(lines) == 13 and len({line["name"] for line in lines}) == 13
+    assert [line["synthetic"] for line in lines].count(True) == 1
+    assert len({line["split"] for line in lines if line["group"] == "board 7"}) == 1
+    assert sum(line["group"] == "board 7" for line in lines) == 3, "the normal, the real defect on it and the one drawn onto it"
+    assert {line["split"] for line in lines if line["image"].startswith("images/test/")} == {"test"}
+    assert result["pictures"]["test"] == {"normal": 2}, "what the data hold out, whatever the shares"
+    said = json.loads((tmp_path / "to/annotations/instances_train.json").read_text())
+    assert all(isinstance(image["synthetic"], bool) for image in said["images"])
+
+
+def test_synthetic_pictures_say_so_and_keep_their_pixels(out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "marked", "mvtec", quiet=True)
+    fs.export(out, tmp_path / "plain", "mvtec", marker=False, quiet=True)
+    for row in map(json.loads, (tmp_path / "marked/pairs.jsonl").read_text().splitlines()):
+        path = tmp_path / "marked" / row["image"]
+        source = next(out.glob(f"test/*/{row['id']}.png"))
+        with Image.open(path) as image:
+            text = dict(image.info)
+        assert text["Description"].startswith("Synthetic") and "compositeWithTrainedAlgorithmicMedia" in text["XML:com.adobe.xmp"]
+        assert np.array_equal(read_image(path), read_image(source))
+        assert (tmp_path / "plain" / row["image"]).read_bytes() == source.read_bytes()
+    for path in (tmp_path / "marked/train/good").iterdir():
+        with Image.open(path) as image:
+            assert not image.info, "a real picture is copied as it is"
+
+
+def test_linked_pictures_take_no_room_and_get_no_marker(out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "to", "coco", link=True, quiet=True)
+    assert all(path.stat().st_nlink == 2 for path in (tmp_path / "to/images/train").iterdir())
+    fs.export(out, tmp_path / "to", "coco", link=True, quiet=True)
+
+
+def test_pictures_are_copied_where_nothing_can_be_linked(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    result = fs.export(out, tmp_path / "to", "coco", link=True, quiet=True)
+    assert result["told"] == {"pictures copied, as this file system makes no hard links to them": 8}
+
+
+@pytest.mark.parametrize(
+    ("split", "to", "polygons", "message"),
+    [
+        ("0.8", "coco", False, "--split 0.8: expected shares"),
+        ("0.8,0.8", "coco", False, "expected shares"),
+        ("a,b", "coco", False, "expected shares"),
+        ("2,-1", "coco", False, "expected shares"),
+        ("", "cocoo", False, "Did you mean coco?"),
+        ("", "yolo", True, "holds outlines anyway"),
+        ("", "voc", True, "holds exact masks"),
+    ],
+)
+def test_what_cannot_be_is_said_before_anything_is_written(
+    split: str, to: str, polygons: bool, message: str, out: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        fs.export(out, tmp_path / "to", to, split=split, quiet=True, polygons=polygons)
+    assert not (tmp_path / "to").exists()
+
+
+def test_a_folder_without_accepted_pairs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such folder"):
+        fs.export(tmp_path / "out", tmp_path / "to", "coco", quiet=True)
