@@ -12,11 +12,13 @@ import pytest
 import flawsmith.benchmark.making as making
 from flawsmith.benchmark.protocol import Settings
 from flawsmith.benchmark.tallies import load_tally, of_defect, save_tally
-from flawsmith.benchmark.workspace import Workspace, slug
+from flawsmith.benchmark.workspace import Workspace, defects_of, of_one_kind, slug
 from flawsmith.core.errors import RunError
+from flawsmith.dataset.sample import Dataset, Item, load_sample
 from flawsmith.dataset.splits import few_shot
 from flawsmith.formats.reading import read
 from flawsmith.generation.request import Request
+from flawsmith.images.files import write_image, write_mask
 
 
 def workspace(tmp_path: Path, data: Path, **settings: Any) -> Workspace:
@@ -68,3 +70,19 @@ def test_a_tally_comes_back_from_disk_and_is_cut_to_a_defect(tmp_path: Path) -> 
     cracks = of_defect(after, "crack", {"pixel_ap": 0.5})
     assert cracks.names == ("crack", "good", "crack", "good") and cracks.counts.defect.sum() == 18
     assert set(bootstrap([cracks], resamples=20)) == {"pixel_ap"}
+
+
+def test_a_picture_with_two_kinds_is_one_picture_with_all_that_is_marked(tmp_path: Path) -> None:
+    marks = np.zeros((2, 20, 20), bool)
+    marks[0, 2:5, 2:5] = marks[1, 10:14, 10:14] = True
+    for number in range(2):
+        write_image(tmp_path / f"{number}.png", np.full((20, 20, 1), 90 + number, np.uint8))
+    for number, mark in enumerate(marks):
+        write_mask(tmp_path / f"mask{number}.png", mark)
+    pictures, masks = [[tmp_path / f"{name}{number}.png" for number in range(2)] for name in ("", "mask")]
+    dents = (Item(pictures[0], masks[0], "dent"), Item(pictures[1], masks[0], "dent"))
+    part = Dataset(tmp_path, (), (), {"dent": dents, "scratch": (Item(pictures[0], masks[1], "scratch"),)})
+    both, alone = defects_of(part)
+    assert (both.defect, both.image, alone) == ("dent+scratch", pictures[0], dents[1])
+    assert (np.asarray(load_sample(both).mask) == marks.any(0)).all()
+    assert of_one_kind(part) == [dents[1]]

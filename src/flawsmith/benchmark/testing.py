@@ -12,7 +12,7 @@ from flawsmith.benchmark.labelled import accepted_pairs, resized
 from flawsmith.benchmark.protocol import NAMED, NEAREST, REAL
 from flawsmith.benchmark.tallies import save_tally, tally_of
 from flawsmith.benchmark.training import load_column, masks_of, may_turn
-from flawsmith.benchmark.workspace import Workspace, defects_of
+from flawsmith.benchmark.workspace import Workspace, of_one_kind
 from flawsmith.core.devices import use_threads
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import GOOD, Item, load_sample
@@ -56,7 +56,7 @@ def measure_maps(
     found = tally_of(items, maps, masks, scores)
     save_tally(work.tested(column).with_suffix(".npz"), found)
     per_defect = {}
-    for name in work.parts.test.defects:
+    for name in dict.fromkeys(item.defect for item in of_one_kind(work.parts.test)):
         own = [i for i, item in enumerate(items) if item.defect in (name, GOOD)]
         pixels = pixel_metrics([maps[i] for i in own], [masks[i] for i in own])
         per_defect[name] = {"pixel_ap": pixels.ap, "pixel_auroc": pixels.auroc, "pixel_pro": pixels.pro}
@@ -89,11 +89,11 @@ def classify(work: Workspace, made: str | None) -> dict[str, Any]:
     """Train a classifier of defects on real ones, with or without made pairs; return its answers on the test part."""
     use_threads(work.threads)
     settings, parts = work.settings, work.parts
-    real = [load_sample(item) for item in defects_of(parts.learn)]
+    real = [load_sample(item) for item in of_one_kind(parts.learn)]
     pairs = [] if made is None else accepted_pairs(work.pairs(made))
     if settings.only_made and made is not None:
         real = []
-    items = defects_of(parts.test)
+    items = of_one_kind(parts.test)
     classifier = train_classifier(
         real,
         pairs,

@@ -1,7 +1,11 @@
 """Where one repetition of an experiment works: its parts of the data and the paths of everything it leaves."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from flawsmith.benchmark.protocol import REAL, Settings
 from flawsmith.dataset.sample import Dataset, Item
@@ -80,5 +84,25 @@ def slug(column: str) -> str:
 
 
 def defects_of(part: Dataset) -> list[Item]:
-    """Return the labelled defects of a part in one list, by defect and path."""
-    return [item for items in part.defects.values() for item in items]
+    """Return the labelled pictures of a part in one list, by defect and path.
+
+    A picture with several kinds of defect is there once, with all that is marked in it, under the names of its kinds ("dent+scratch").
+    """
+    by_picture: dict[Path, list[Item]] = {}
+    for item in (item for items in part.defects.values() for item in items):
+        by_picture.setdefault(item.image, []).append(item)
+    return [items[0] if len(items) == 1 else _together(items) for items in by_picture.values()]
+
+
+def of_one_kind(part: Dataset) -> list[Item]:
+    """Return the labelled pictures of a part that show one kind of defect."""
+    return [item for item in defects_of(part) if item.defect in part.defects]
+
+
+def _together(items: Sequence[Item]) -> Item:
+    return replace(items[0], defect="+".join(item.defect for item in items), draw=partial(_union, tuple(items)))
+
+
+def _union(items: Sequence[Item]) -> np.ndarray:
+    """Return what any of the items marks, (H, W) bool."""
+    return np.logical_or.reduce([item.read_mask() for item in items])
