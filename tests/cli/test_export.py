@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from exported import DECODERS, hard_masks, write_out
 
+from flawsmith.formats.options import ReadOptions
+
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -19,6 +21,7 @@ def test_it_says_what_was_written_and_how_to_open_it(run: Callable, out: Path, t
     result = run("export", out, "--to", "coco", "-o", tmp_path / "coco", "--polygons")
     assert result.exit_code == 0, result.stderr
     assert "train: 2 normal, 6 synthetic" in result.stdout and "2 instances with holes kept as run lengths" in result.stdout
+    assert "Read again: 8 of 8 pictures with exactly the same masks." in result.stdout
     assert f'COCO("{tmp_path / "coco"}/annotations/instances_train.json")' in result.stdout
     assert "8 pictures were there already" in run("export", out, "--to", "coco", "-o", tmp_path / "coco", "--polygons").stdout
     assert run("export", out, "--to", "coco", "-o", tmp_path / "coco", "--polygons", "--quiet").stdout == ""
@@ -36,6 +39,7 @@ def test_the_words_arrive(run: Callable, replace: Callable[[str, Any], None]) ->
     result = run("export", "pairs", "--to", "yolo", "-o", "dir", *words)
     assert json.loads(result.stdout) == {"added": 0}
     expected = {"real": Path("real"), "split": "80,20", "polygons": True, "link": True, "marker": False, "normals": False, "quiet": True}
+    expected |= {"labels": ReadOptions()}
     assert asked == {"given": (Path("pairs"), Path("dir"), "yolo"), **expected}
 
 

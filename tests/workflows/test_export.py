@@ -4,6 +4,7 @@ import json
 import os
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
 
+READ_AGAIN = ("mvtec", "anomalib", "anomalib-tabular", "coco", "webdataset")
 EXACT = [one.name for one in writers() if one.exact]
 
 
@@ -39,7 +41,9 @@ def test_masks_come_back_to_the_pixel(to: str, out: Path, tmp_path: Path) -> Non
         expected: Masks = masks if to not in ONE_CLASS else {next(iter(masks)) if len(masks) == 1 else "combined": union(masks)}
         assert same(found.pop(name), expected), f"{to}: {sorted(masks)}"
     assert len(found) == 2 and not any(found.values()), "the normals, without a defect"
-    assert result["added"] == 8 and result["exact"] and result["pictures"]["train"] == {"normal": 2, "synthetic": 6}
+    assert result["added"] == 8 and result["pictures"]["train"] == {"normal": 2, "synthetic": 6}
+    if to in READ_AGAIN:
+        assert result["round_trip"] == {"compared": 8, "different": {}, "poor": {}}, "and our own reader says so, too"
 
 
 def test_outlines_come_back_as_ultralytics_fills_them(out: Path, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_nothing_else_is_written_over(out: Path, tmp_path: Path) -> None:
 
 
 def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fs.export(out, tmp_path / "whole", "coco", quiet=True)
+    fs.export(out, tmp_path / "whole/to", "coco", quiet=True)
     monkeypatch.setattr("flawsmith.workflows.export.CHUNK", 3)
     monkeypatch.setattr("flawsmith.formats.writers.coco.counts", _stops_after(4))
     with pytest.raises(KeyboardInterrupt):
@@ -128,7 +132,7 @@ def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: p
         stream.write('{"name": "torn')
     monkeypatch.undo()
     fs.export(out, tmp_path / "to", "coco", quiet=True)
-    assert dict(files_of(tmp_path / "to")) == dict(files_of(tmp_path / "whole"))
+    assert dict(files_of(tmp_path / "to")) == dict(files_of(tmp_path / "whole/to"))
 
 
 def _stops_after(count: int) -> object:
@@ -245,3 +249,48 @@ def test_what_cannot_be_is_said_before_anything_is_written(
 def test_a_folder_without_accepted_pairs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no such folder"):
         fs.export(tmp_path / "out", tmp_path / "to", "coco", quiet=True)
+
+
+def test_a_mask_that_comes_back_otherwise_is_listed(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flawsmith.formats.writers.coco.counts", lambda shape, size: [size[0] * size[1] - 1, 1])
+    result = fs.export(out, tmp_path / "to", "coco", quiet=True)
+    back = result["round_trip"]
+    assert back["compared"] == 8 and len(back["different"]) == 6 == len(back["poor"]), "normals are alike"
+    assert all(0 <= iou < 0.1 for iou in back["different"].values())
+
+
+def test_the_card_says_what_is_synthetic_and_what_it_is_made_from(out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "to", "coco", quiet=True)
+    card = json.loads((tmp_path / "to/datacard.json").read_text())
+    assert card["pictures"] == {"train": {"normal": 2, "synthetic": 6}}
+    assert card["classes"] == {"dent": {"number": 1, "synthetic": 3}, "scratch": {"number": 2, "synthetic": 4}}
+    (source,) = card["sources"]
+    assert (source["attempts"], source["accepted"], source["made"]) == (7, 6, None)
+    text = (tmp_path / "to/DATACARD.md").read_text()
+    assert "They are not real" in text and "| train | 6 | 0 | 2 |" in text and "14% of 7 attempts were refused" in text
+
+
+@pytest.mark.usefixtures("loud")
+def test_pairs_that_were_generated_say_what_they_are_made_with(run8: Path, data8: Path, tmp_path: Path, pairs: Any) -> None:
+    pairs.loose(run8).generate(tmp_path / "out", 6, seed=5, quiet=True)
+    fs.export(tmp_path / "out", tmp_path / "to", "mvtec", real=data8, split="50,25,25", quiet=True)
+    card = json.loads((tmp_path / "to/datacard.json").read_text())
+    made = card["sources"][0]["made"]
+    assert (
+        made["request"]["seed"] == 5 and made["fitted"] and made["base"] == {"name": "none: the weights began at random", "licence": "none"}
+    )
+    assert {name: len(files) for name, files in made["learned_from"]["defects"].items()} == {"blob": 6, "line": 6}
+    assert str(tmp_path) not in json.dumps(made) and str(data8) not in json.dumps(made), "no path of this machine"
+    lines = [json.loads(line) for line in (tmp_path / "to/export.jsonl").read_text().splitlines()]
+    assert {line["split"] for line in lines if line["classes"] and not line["synthetic"]} == {"train"}, "it has seen them all"
+    assert "6 of blob, 6 of line" in (tmp_path / "to/DATACARD.md").read_text()
+
+
+def test_a_second_folder_of_pairs_is_a_second_source(out: Path, tmp_path: Path) -> None:
+    more = write_out(tmp_path / "more", hard_masks()[:2], seed=3)
+    rows = (more / "pairs.jsonl").read_text().replace("0123456789abcdef", "fedcba9876543210")
+    (more / "pairs.jsonl").write_text(rows)
+    for folder in (out, more, out):
+        fs.export(folder, tmp_path / "to", "coco", quiet=True)
+    sources = json.loads((tmp_path / "to/datacard.json").read_text())["sources"]
+    assert [source["models"] for source in sources] == [["fedcba9876543210"], ["0123456789abcdef"]]

@@ -1,6 +1,7 @@
 """`flawsmith export OUT --to FORMAT -o DIR`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -18,6 +19,7 @@ from flawsmith.cli import options
 @click.option("--link", is_flag=True, help="Hard-link pictures where the file system can; these get no marker.")
 @click.option("--no-marker", is_flag=True, help="Do not write into synthetic pictures that they are.")
 @click.option("--no-normals", is_flag=True, help="Leave the pictures out that pairs were made on.")
+@options.labels
 @options.quiet
 @options.as_json
 def export(
@@ -30,6 +32,7 @@ def export(
     link: bool,
     no_marker: bool,
     no_normals: bool,
+    labels: dict[str, Any],
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -38,6 +41,7 @@ def export(
     Pictures of one specimen, and what was made on one normal, stay in one part, and keep it in later exports; so do class numbers. Every
     export is read again and compared. DIR/DATACARD.md says what is in it and how to open it.
     """
+    from flawsmith.formats.options import ReadOptions
     from flawsmith.workflows.terminal import export_formats, has_export, show_export
 
     if to == "list":
@@ -56,6 +60,7 @@ def export(
             link=link,
             marker=not no_marker,
             normals=not no_normals,
+            labels=ReadOptions(**labels),
             quiet=quiet or as_json,
         )
     if as_json:

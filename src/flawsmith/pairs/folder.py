@@ -21,6 +21,7 @@ PAIRS = Kind(
     "pairs",
     (
         r"(pairs|plan)\.jsonl",
+        r"made\.json",
         r"(plan|sheet)\.png",
         r"report\.html",
         r"test/[^/]+/\d{6,}\.png",

@@ -1,20 +1,51 @@
 """Pairs, and the normals they were made on, as rows for the writers of other formats."""
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash
-from flawsmith.dataset.sample import mask_trouble
+from flawsmith.dataset.sample import GOOD, Dataset, Item, mask_trouble
 from flawsmith.formats.writers.names import picture_name
-from flawsmith.formats.writers.row import Row
+from flawsmith.formats.writers.real import specimen
+from flawsmith.formats.writers.row import TEST, TRAIN, Row
 from flawsmith.images.files import image_size
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
+
+
+class Specimens:
+    """Which physical specimen a normal shows, as a labelled data set says, or as its content does."""
+
+    def __init__(self, data: Dataset | None, learned: Collection[str] = ()) -> None:
+        """data: where normals may have groups; learned: SHA-256 of pictures of defects that the model has learned from."""
+        held_out = [] if data is None else [specimen(item.image, item.group) for item in data.held_out]
+        labelled = [] if data is None or not learned else [item for items in data.defects.values() for item in items]
+        seen = [specimen(item.image, item.group) for item in labelled if content_hash(item.image) in learned]
+        self._pinned = dict.fromkeys(held_out, TEST) | dict.fromkeys(seen, TRAIN)
+        self._groups = {} if data is None else {content_hash(item.image): item.group for item in (*data.good, *data.held_out)}
+        self._known: dict[Path, str] = {}
+
+    def of(self, normal: Path) -> str:
+        """Return the name of the specimen that a normal shows."""
+        if normal not in self._known:
+            self._known[normal] = specimen(normal, self._groups.get(content_hash(normal)))
+        return self._known[normal]
+
+    def pinned(self) -> dict[str, str]:
+        """Return the part that some specimens have whatever the shares.
+
+        Normals that are held out are for tests; no test would be one that shows what the model has learned from.
+        """
+        return self._pinned
+
+    def normals(self, folder: PairFolder, pairs: Iterable[Pair]) -> list[Item]:
+        """Return the normals that pairs were made on and that are still there, each once."""
+        paths = dict.fromkeys(path for pair in pairs if (path := folder.normal_path(pair)) is not None)
+        return [Item(path, None, GOOD, self._groups.get(content_hash(path))) for path in paths]
 
 
 def classes_of(pair: Pair) -> tuple[str, ...]:
@@ -22,26 +53,19 @@ def classes_of(pair: Pair) -> tuple[str, ...]:
     return tuple(sorted({defect.defect for defect in pair.placed()} or {pair.defect}))
 
 
-def pair_rows(folder: PairFolder, pairs: Iterable[Pair], specimen: Callable[[Path], str], split: Callable[[str], str]) -> Iterator[Row]:
+def pair_rows(folder: PairFolder, pairs: Iterable[Pair], specimen_of: Callable[[Path], str], split: Callable[[str], str]) -> Iterator[Row]:
     """Yield the row of each accepted pair. It goes where the specimen of its normal goes, if there is one.
 
-    specimen: returns the name of the specimen that a normal shows; split: the part that a specimen goes to.
+    specimen_of: returns the name of the specimen that a normal shows; split: the part that a specimen goes to.
     """
-    known = cache(specimen)
     for pair in pairs:
         path = folder.image_path(pair)
         digest = content_hash(path)
         name = picture_name(path.stem, digest, synthetic=True)
         normal = folder.normal_path(pair)
-        group = known(normal) if normal else pair.normal or name
+        group = specimen_of(normal) if normal else pair.normal or name
         size = image_size(path)
         yield Row(name, path, digest, size, classes_of(pair), split(group), group, True, _reader(folder, pair, size), pair.to_row())
-
-
-def normals_of(folder: PairFolder, pairs: Iterable[Pair]) -> list[Path]:
-    """Return the normals that pairs were made on and that are still there, each once."""
-    found = (folder.normal_path(pair) for pair in pairs)
-    return list(dict.fromkeys(path for path in found if path is not None))
 
 
 def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:

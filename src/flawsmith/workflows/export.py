@@ -1,31 +1,34 @@
 """Pairs, alone or with real data, in the format that somebody trains with."""
 
-import hashlib
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from flawsmith.core.errors import ConfigError, OutputExistsError
-from flawsmith.core.files import content_hash, write_pieces
+from flawsmith.core.files import write_json, write_pieces, write_text
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, working
-from flawsmith.dataset.sample import GOOD, Dataset, Item
+from flawsmith.dataset.sample import Dataset
+from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
+from flawsmith.formats.runs import to_coco
 from flawsmith.formats.writers.journal import Journal
-from flawsmith.formats.writers.real import all_items, real_rows, specimen
+from flawsmith.formats.writers.real import all_items, real_rows
 from flawsmith.formats.writers.registry import Writer, find_writer
-from flawsmith.formats.writers.row import SPLITS, TEST, Line, Options, Place, Row
+from flawsmith.formats.writers.row import SPLITS, Line, Options, Place, Row
 from flawsmith.formats.writers.splitting import Splitter, parse_shares
+from flawsmith.generation.made import read_made
 from flawsmith.pairs.folder import ROWS, PairFolder
 from flawsmith.pairs.pair import Pair
-from flawsmith.pairs.rows import classes_of, normals_of, pair_rows
+from flawsmith.pairs.rows import Specimens, classes_of, pair_rows
+from flawsmith.reports.datacard import card, card_text, kind_of, source_of
+from flawsmith.workflows.round_trip import compare
 
+CARD = "datacard"
 CHUNK = 1000  # rows that are noted together: what was written since the last note is written anew after an interruption
 
 
@@ -39,6 +42,7 @@ def export(
     link: bool = False,
     marker: bool = True,
     normals: bool = True,
+    labels: ReadOptions | None = None,
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Write the accepted pairs of the folder `out` into the folder `into` in the format `to`, and return what was written.
@@ -47,48 +51,55 @@ def export(
     for "", but for normals that the data set holds out, which are test. What shows one specimen, or was made on one normal, stays
     together, and moves in no later export. polygons: outlines where the format could hold exact masks; link: pictures become hard links
     where the file system can; marker: synthetic pictures say in their file that they are; normals: those that pairs were made on come
-    along. Pictures that are in `into` already are left as they are. Raises FlawsmithError for unusable input, and for an `into` that
-    holds anything but an export to the same format.
+    along; labels: how those of `real` are read. Pictures that are in `into` already are left as they are. Raises FlawsmithError for
+    unusable input, and for an `into` that holds anything but an export to the same format.
     """
     out, into = Path(out), Path(into)
     writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker)
     _check(writer, options, into, out)
     folder = PairFolder(out)
     with working(f"reading {out}", quiet):
-        pairs = folder.accepted()
-    data = real if real is None or isinstance(real, Dataset) else read(real)
+        pairs, made = folder.accepted(), read_made(out)
+        data = real if real is None or isinstance(real, Dataset) else read(real, labels)
     with hold(into):
         journal = Journal(into, writer.name, options)
         with working("looking for specimens", quiet):
-            groups = {} if data is None else {content_hash(item.image): item.group for item in (*data.good, *data.held_out)}
-            pinned = {} if data is None else {specimen(item.image, item.group): TEST for item in data.held_out}
-        splitter = Splitter(shares, journal.splits, pinned)
-
-        def specimen_of(normal: Path) -> str:
-            return specimen(normal, groups.get(content_hash(normal)))
-
-        bare = [Item(path, None, GOOD, groups.get(content_hash(path))) for path in normals_of(folder, pairs)] if normals else []
-        items = [*([] if data is None else all_items(data)), *bare]
-        found = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimen_of, splitter.of))
+            specimens = Specimens(data, learned_from(made))
+            splitter = Splitter(shares, journal.splits, specimens.pinned())
+            items = [*([] if data is None else all_items(data)), *(specimens.normals(folder, pairs) if normals else [])]
+        rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of))
         journal.begin(_classes(pairs, data))
         place = Place(into, journal.classes, journal.lines, options)
         with progress("export", len(pairs) + len({item.image for item in items}), quiet, "pictures") as advance:
-            counts, skipped = _write(writer, found, place, journal, advance)
+            added = _write(writer, rows, place, journal, advance)
         with working("writing what is about all pictures", quiet):
             files = writer.finish(place)
             write_pieces(into / ROWS, _pair_rows(journal.lines()))
             journal.end([*files, ROWS])
+            _write_card(place, writer, source_of(folder.read() if folder.begun else pairs, made))
+        with working("reading it again", quiet):
+            back = compare(writer, place, added.pictures)
     return {
         "to": writer.name,
         "folder": str(into),
-        "exact": writer.exact and not polygons,
-        "added": sum(counts.values()),
-        "already_there": skipped,
-        "pictures": {split: {kind: n for (s, kind), n in sorted(counts.items()) if s == split} for split in SPLITS},
+        "added": len(added.pictures),
+        "already_there": added.skipped,
+        "pictures": {part: {kind: n for (s, kind), n in sorted(added.counts.items()) if s == part} for part in SPLITS},
         "classes": list(place.classes),
         "told": dict(place.told),
+        "round_trip": None if back is None else {"compared": len(back.iou), "different": back.different, "poor": back.poor},
+        "outlines": {} if back is None or writer.exact else back.iou,
         "use": writer.use.format(folder=into, parent=into.parent, name=into.name),
     }
+
+
+@dataclass
+class Added:
+    """What an export wrote."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # pictures by part and kind
+    pictures: set[str] = field(default_factory=set)  # their paths in the folder
+    skipped: int = 0  # pictures that were there
 
 
 def _check(writer: Writer, options: Options, into: Path, out: Path) -> None:
@@ -105,50 +116,57 @@ def _classes(pairs: Iterable[Pair], data: Dataset | None) -> set[str]:
     return names if data is None else names | set(data.defects)
 
 
-def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, advance: Advance) -> tuple[Counter[tuple[str, str]], int]:
-    """Write the rows that are not there yet; return how many by (part, kind), and how many were there."""
-    counts: Counter[tuple[str, str]] = Counter()
-    there, skipped = frozenset(journal.digests), 0
+def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, advance: Advance) -> Added:
+    """Write the rows that are not there yet, and note them CHUNK by CHUNK."""
+    added, there = Added(), frozenset(journal.digests)
     written: deque[Row] = deque()
 
     def fresh() -> Iterator[Row]:
-        nonlocal skipped
         for row in rows:
             advance()
-            skipped += row.digest in there
+            added.skipped += row.digest in there
             if row.digest not in journal.digests:
                 journal.digests.add(row.digest)
+                written.append(row)
                 yield row
-
-    def noted(chunk: Iterable[Row]) -> Iterator[Row]:
-        for row in chunk:
-            written.append(row)
-            yield row
 
     source = fresh()
     while True:
-        lines = [_line(written.popleft(), image, dict(entry)) for image, entry in writer.write(noted(islice(source, CHUNK)), place)]
-        journal.add(lines)
-        counts.update((line.split, _kind(line)) for line in lines)
+        lines = [_line(written.popleft(), image, dict(entry)) for image, entry in writer.write(islice(source, CHUNK), place)]
         if not lines:
-            return counts, skipped
+            return added
+        journal.add(lines)
+        added.counts.update((line.split, kind_of(line)) for line in lines)
+        added.pictures.update(line.image for line in lines)
 
 
 def _line(row: Row, image: str, entry: dict[str, Any]) -> Line:
     """Return what the journal says of a row that was written."""
-    masks = {name: mask_digest(mask) for name, mask in row.masks.items() if mask.any()}
+    masks = {name: to_coco(mask)["counts"] for name, mask in row.masks.items() if mask.any()}
     return Line(row.name, image, row.digest, row.size, row.split, row.classes, row.group, row.synthetic, masks, entry, row.pair)
 
 
-def mask_digest(mask: np.ndarray) -> str:
-    """Return 32 hex digits that tell a mask (H, W) bool from every other."""
-    return hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16).hexdigest()
+def learned_from(made: Mapping[str, Any] | None) -> set[str]:
+    """Return the SHA-256 of the pictures of defects that pairs were learned from, as far as their folder says."""
+    return set() if made is None else {digest for digests in made["learned_from"]["defects"].values() for digest in digests}
 
 
-def _kind(line: Line) -> str:
-    if not line.classes:
-        return "normal"
-    return "synthetic" if line.synthetic else "real"
+def _write_card(place: Place, writer: Writer, source: dict[str, Any]) -> None:
+    """Write the data card, with what it said of the sources of earlier exports."""
+    path = place.folder / f"{CARD}.json"
+    before = json.loads(path.read_text(encoding="utf-8"))["sources"] if path.is_file() else []
+    others = [one for one in before if _known_by(one) != _known_by(source)]
+    name = place.folder.resolve().name
+    use = writer.use.format(folder=name, parent=".", name=name)  # as seen from beside it, wherever it is
+    found = card(place.lines(), place.classes, writer.name, use, [*others, source])
+    write_json(path, found)
+    write_text(place.folder / f"{CARD.upper()}.md", card_text(found))
+
+
+def _known_by(source: Mapping[str, Any]) -> Any:
+    """Return what stays the same of a folder of pairs when more are made in it."""
+    made = source["made"]
+    return source["models"], made and {**made, "request": {**made["request"], "count": None}}
 
 
 def _pair_rows(lines: Iterator[Line]) -> Iterator[bytes]:

@@ -12,12 +12,13 @@ from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import use_threads
 from flawsmith.core.errors import ConfigError
-from flawsmith.core.files import append_line, write_bytes, write_text
+from flawsmith.core.files import append_line, write_bytes, write_json, write_text
 from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, say, working
 from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.generator import Generator, Summary, load_generator
+from flawsmith.generation.made import MADE, what_made
 from flawsmith.generation.origin import UNFITTED, is_fitted
 from flawsmith.generation.plan import plan_row
 from flawsmith.generation.request import PreparedRequest, Request
@@ -129,6 +130,7 @@ class LoadedRun:
                 self._write_plan(job, out, quiet)
             return Summary(0, 0, 0, {})
         summary = self.generator.generate(out, request, overwrite, resume, quiet)
+        write_json(out / MADE, what_made(self.generator, request, self._unfitted is None))
         start = time.monotonic()
         name = str(self.generator.run) if self._unfitted is None else "the base, nothing fitted"
         facts: dict[str, Any] = {"Model": f"{name} ({self.generator.hash})"}

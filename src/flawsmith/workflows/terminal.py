@@ -67,7 +67,23 @@ def show_export(result: dict[str, Any]) -> None:
         print(f"{result['already_there']:,} pictures were there already and are as they were.")
     for what, count in result["told"].items():
         print(f"{count:,} {what}.")
+    for image, iou in result["outlines"].items():
+        print(f"{image}: IoU {iou:.4f} with the mask, read again")
+    print(_round_trip(result))
     print(f"{result['added']:,} pictures added to {result['folder']} ({result['to']}). To open it:\n{result['use']}")
+
+
+def _round_trip(result: dict[str, Any]) -> str:
+    """Return what came of reading an export again."""
+    back = result["round_trip"]
+    if back is None:
+        return "It was not read again: there is no reader of this format."
+    what = f"Read again: {back['compared'] - len(back['different']):,} of {back['compared']:,} pictures with exactly the same masks"
+    listed = back["poor"] if result["outlines"] else back["different"]
+    if not listed:
+        return f"{what}{'; no IoU below 0.95' if back['different'] else ''}."
+    least = "IoU below 0.95" if result["outlines"] else "other masks"
+    return f"{what}. With {least}:\n" + "\n".join(f"  {image} {iou:.4f}" for image, iou in listed.items())
 
 
 def show_benefit(result: dict[str, Any], report: Path) -> None:

@@ -11,7 +11,6 @@ from pycocotools import mask as rle
 
 from flawsmith.dataset.components import Component, components, whole
 from flawsmith.formats.writers.coco import counts
-from flawsmith.formats.writers.cvat import run_lengths
 from flawsmith.formats.writers.labelstudio import brush_rle
 from flawsmith.formats.writers.outlines import centre_outline, corner_outlines
 
@@ -29,13 +28,6 @@ def test_coco_run_lengths_are_those_of_pycocotools(mask: np.ndarray) -> None:
     assert np.array_equal(decode({"size": list(mask.shape), "counts": found}, mask.shape), mask)
     packed = rle.frPyObjects({"size": list(mask.shape), "counts": found}, *mask.shape)
     assert packed["counts"] == rle.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"], "and no run is cut in two"
-
-
-@given(MASKS)
-def test_cvat_run_lengths_alternate_and_begin_outside(mask: np.ndarray) -> None:
-    found = run_lengths(mask)
-    values = [number % 2 == 1 for number, length in enumerate(found) for _ in range(length)]
-    assert values == mask.ravel().tolist() and all(found[1:])
 
 
 @given(MASKS)

@@ -1,12 +1,15 @@
 """anomalib's Folder: normal, normal_test and abnormal, with masks that lie and sort as their pictures do."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+import numpy as np
+
+from flawsmith.core.paths import entries, relative
 from flawsmith.formats.writers.names import folder_names
 from flawsmith.formats.writers.pictures import PNG, put_picture
 from flawsmith.formats.writers.registry import Writer, nothing_more
 from flawsmith.formats.writers.row import SEVERAL, TRAIN, Entry, Place, Row
-from flawsmith.images.files import write_mask
+from flawsmith.images.files import read_mask, write_mask
 
 
 def write(rows: Iterable[Row], place: Place) -> Iterator[tuple[str, Entry]]:
@@ -25,6 +28,15 @@ def write(rows: Iterable[Row], place: Place) -> Iterator[tuple[str, Entry]]:
         yield image, {"mask": mask}
 
 
+def read(place: Place) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+    """Yield pictures with the masks that anomalib gives them: by their place in the sorted lists."""
+    for folder in ("normal", "normal_test"):
+        yield from ((f"{folder}/{path.name}", {}) for path in entries(place.folder / folder))
+    pictures, masks = (sorted(path for path in (place.folder / part).glob("*/*") if path.is_file()) for part in ("abnormal", "mask"))
+    for picture, mask in zip(pictures, masks, strict=True):
+        yield relative(picture, place.folder), {picture.parent.name: read_mask(mask)}
+
+
 WRITER = Writer(
     "anomalib",
     "anomalib's Folder: normal, normal_test, abnormal, mask",
@@ -32,6 +44,7 @@ WRITER = Writer(
     write=write,
     finish=nothing_more,
     classes=False,
+    read=read,
     use="""\
 from anomalib.data import Folder
 data = Folder(

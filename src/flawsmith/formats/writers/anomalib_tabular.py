@@ -2,13 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
 
 from flawsmith.core.files import write_pieces
 from flawsmith.formats.writers.pictures import PNG, put_picture
 from flawsmith.formats.writers.registry import Writer
 from flawsmith.formats.writers.row import NORMAL, SEVERAL, TEST, TRAIN, Entry, Line, Place, Row
-from flawsmith.images.files import write_mask
+from flawsmith.images.files import read_mask, write_mask
 
 TABLE = "samples.csv"
 # anomalib reads the first four; it allows no empty field, and in "split" no val and no defect in train
@@ -47,6 +49,14 @@ def _text(values: Iterable[object]) -> bytes:
     return text.getvalue().encode()
 
 
+def read(place: Place) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+    """Yield what the table says of each picture."""
+    with (place.folder / TABLE).open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            masks = {row["defect"]: read_mask(place.folder / row["mask_path"])} if row["mask_path"] else {}
+            yield row["image_path"], masks
+
+
 WRITER = Writer(
     "anomalib-tabular",
     "anomalib's Tabular: samples.csv, which also says what is real",
@@ -54,6 +64,7 @@ WRITER = Writer(
     write=write,
     finish=finish,
     classes=False,
+    read=read,
     use="""\
 from anomalib.data import Tabular
 data = Tabular.from_file(name="{name}", file_path="{folder}/samples.csv", root="{folder}")""",

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
-import numpy as np
-
 from flawsmith.core.files import write_pieces
+from flawsmith.formats.runs import to_runs
 from flawsmith.formats.writers.colours import colour
 from flawsmith.formats.writers.pictures import put_picture
 from flawsmith.formats.writers.registry import Writer
@@ -19,7 +18,7 @@ def write(rows: Iterable[Row], place: Place) -> Iterator[tuple[str, Entry]]:
     for row in rows:
         image = put_picture(row, place, f"images/{row.split}")
         found = [(one.label, one.shape.shape, one.shape.box) for one in row.instances()]
-        masks = [[label, run_lengths(shape), box.left, box.top, box.width, box.height] for label, shape, box in found]
+        masks = [[label, to_runs(shape, "C"), box.left, box.top, box.width, box.height] for label, shape, box in found]
         yield image, {"masks": masks}
 
 
@@ -27,13 +26,6 @@ def finish(place: Place) -> list[str]:
     """Write the XML file, pictures numbered in the order they came."""
     write_pieces(place.folder / FILE, (piece.encode() for piece in _xml(place)))
     return [FILE]
-
-
-def run_lengths(shape: np.ndarray) -> list[int]:
-    """Return CVAT's run lengths of a mask (h, w) bool, row by row, the first of what is outside it (0 where it begins inside)."""
-    flat = shape.ravel()
-    turns = np.flatnonzero(np.diff(flat, prepend=False))
-    return np.diff(turns, prepend=0, append=flat.size).tolist()
 
 
 def _xml(place: Place) -> Iterator[str]:

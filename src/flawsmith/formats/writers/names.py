@@ -23,7 +23,7 @@ def folder_names(classes: Iterable[str], taken: Iterable[str] = ()) -> dict[str,
     found: dict[str, str] = {}
     used = {name: f"the name {name!r}, which means something else there" for name in taken}
     for name in dict.fromkeys(classes):
-        folder = re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "_", name).strip(". ") or "_"
+        folder = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip(". ") or "_"
         if folder.lower() in used:
             raise DataError(f"the class {name!r} would share its folder with {used[folder.lower()]}. Rename one of them.")
         used[folder.lower()] = f"the class {name!r}"

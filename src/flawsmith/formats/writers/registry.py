@@ -7,10 +7,12 @@ A target is one module of this package with a constant WRITER. A package of one'
 import difflib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+
+import numpy as np
 
 from flawsmith.core.errors import ConfigError
 from flawsmith.formats import writers as package
@@ -31,6 +33,8 @@ class Writer:
     use: str  # how the one who trains opens it, in a few lines; {folder} stands for the folder
     classes: bool = True  # whether each class of a picture with several keeps its own mask
     polygons: bool = False  # whether there are outlines instead of exact masks for those who ask
+    # yields Line.image and the masks of what lies in the folder, by class; None: `formats.reading.read` does it
+    read: Callable[[Place], Iterator[tuple[str, Mapping[str, np.ndarray]]]] | None = None
 
 
 _ADDED: dict[str, Writer] = {}

@@ -78,7 +78,7 @@ class Line:
     classes: tuple[str, ...]
     group: str
     synthetic: bool
-    masks: Mapping[str, str]  # a digest of the mask of each class
+    masks: Mapping[str, str]  # COCO's compressed run lengths of the mask of each class
     entry: Entry
     pair: Mapping[str, Any] | None = None  # its row of pairs.jsonl
 

@@ -4,10 +4,13 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from PIL import Image
 
 from flawsmith.formats.writers.colours import palette_png
 from flawsmith.formats.writers.indexes import class_indexes
@@ -58,12 +61,34 @@ def _picture(row: Row, place: Place) -> tuple[str, bytes]:
     return row.picture.suffix.lower().removeprefix("."), content(row, place)
 
 
+def read(place: Place) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
+    """Yield what the samples of all shards hold."""
+    for path in sorted(place.folder.glob("*-*.tar")):
+        with tarfile.open(path) as shard:
+            names: dict[str, str] = {}
+            values: dict[str, np.ndarray] = {}
+            for info in shard:  # picture, mask and JSON of a sample, one after the other
+                name, kind = info.name.split(".", 1)
+                stream = shard.extractfile(info)
+                assert stream is not None
+                if kind == "mask.png":
+                    with Image.open(stream) as image:
+                        values[name] = np.asarray(image)
+                elif kind == "json":
+                    said, numbers = json.load(stream), values.pop(name)
+                    found = {label: numbers == number for number, label in enumerate(said["names"], start=1)}
+                    yield f"{path.name}/{names.pop(name)}", {label: mask for label, mask in found.items() if mask.any()}
+                else:
+                    names[name] = info.name
+
+
 WRITER = Writer(
     "webdataset",
     "WebDataset: SPLIT-NUMBER.tar with picture, mask and JSON of each sample",
     exact=True,
     write=write,
     finish=nothing_more,
+    read=read,
     use="""\
 import webdataset
 data = webdataset.WebDataset("{folder}/train-000000.tar", shardshuffle=False).decode("pil")

@@ -1,0 +1,73 @@
+"""OUT/made.json: what pairs were made with, so that whoever gets them later can say where they come from."""
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from flawsmith.config.resolve import to_dict
+from flawsmith.config.schema import Config
+from flawsmith.core.text import read_text
+from flawsmith.dataset.record import digest_of, read_record
+from flawsmith.generation.generator import Generator
+from flawsmith.generation.request import Request
+from flawsmith.models.backbones.registry import known_checkpoints
+from flawsmith.version import __version__
+
+MADE = "made.json"
+OWN = "the base that comes with flawsmith"
+
+
+def what_made(generator: Generator, request: Request, fitted: bool) -> dict[str, Any]:
+    """Return what pairs are made with: model, what it learned from, settings and wishes. No absolute path of this machine is in it.
+
+    fitted: whether the model was fitted, and does not only follow examples.
+    """
+    record = read_record(generator.run)
+    learned: dict[str, list[dict[str, str]]] = record["defects"]
+    return {
+        "flawsmith": __version__,
+        "model": generator.hash,
+        "fitted": fitted,
+        "base": base_of(generator.config),
+        "learned_from": {
+            "name": Path(record["root"]).name,
+            "digest": digest_of(record),
+            "split": record["split"],
+            "normals": len(record["normals"]),
+            "defects": {name: [row["sha256"] for row in rows] for name, rows in learned.items()},
+        },
+        "settings": {group: to_dict(generator.config)[group] for group in ("generation", "quality")},
+        "request": {field.name: _plain(getattr(request, field.name)) for field in fields(request)},
+    }
+
+
+def base_of(config: Config) -> dict[str, str]:
+    """Return the name and the licence of the weights that a fit with this configuration begins with."""
+    if config.model.backbone:
+        found = next((one for _, one in known_checkpoints() if one.name == config.model.backbone), None)
+        told = {} if found is None else {key: asdict(found)[key] for key in ("licence", "commercial")}
+        return {"name": Path(config.model.backbone).name if found is None else found.name, "licence": "not known", **told}
+    if config.training.init == "base":
+        return {"name": OWN, "licence": "Apache-2.0"}
+    if config.training.init == "none":
+        return {"name": "none: the weights began at random", "licence": "none"}
+    return {"name": f"another product's run, {Path(config.training.init).name}", "licence": "as of that run's base"}
+
+
+def read_made(out: Path) -> dict[str, Any] | None:
+    """Return what OUT/made.json says; None where there is none, as in folders of earlier versions and of other programs."""
+    try:
+        said = json.loads(read_text(out / MADE))
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _plain(value: Any) -> Any:
+    """Return a wish as what JSON holds; of a file or folder its name."""
+    if isinstance(value, Path):
+        return value.name
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value
