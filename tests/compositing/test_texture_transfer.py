@@ -109,6 +109,20 @@ def test_a_fainter_defect_has_a_fainter_structure_and_at_nothing_it_is_the_surfa
     assert np.corrcoef(half - surface / 2, full)[0, 1] > 0.97 and (half - surface / 2).std() == pytest.approx(full.std() / 2, rel=0.1)
 
 
+def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_does() -> None:
+    speckle = np.random.default_rng(0).normal(0, 10, (SIDE, SIDE))
+    bar = np.where(abs(np.arange(SIDE) - 20) < 2, -60.0, 0.0)[:, None] * np.ones(SIDE)  # lies across the defect
+    normal = ((128 + bar) / 127.5 - 1)[None].astype(np.float32)
+    flat = detail(example(np.full((SIDE, SIDE), 80.0)))
+    goes_on, ends = (flat.give(drawn(80 + own + speckle), EVERYWHERE, normal, 1.0, 0).image[0] for own in (bar, 0))
+    for picture, depth in ((goes_on, 60), (ends, 0)):
+        inside = picture[:, 16:32].mean(1) * 127.5
+        assert inside[26:30].mean() - inside[19:22].mean() == pytest.approx(depth, abs=8)
+        assert abs(np.diff(picture[26:34, 16:32] * 127.5)).mean() < 2, "the speckle does not"
+    striped = detail(example(80 + STRIPES * np.ones(SIDE)))
+    assert fine(striped.give(drawn(80 + bar), EVERYWHERE, normal, 1.0, 0).image)[26:34, 16:32].std() > 20, "where nothing is to go on"
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:
     noise = np.random.default_rng(0).normal(80, 20, (SIDE, SIDE))
     own, again = detail(example(noise)), detail(example(noise))

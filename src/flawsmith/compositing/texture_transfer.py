@@ -24,15 +24,17 @@ ALIKE = 0.5  # of sigma: the blur through which blocks are compared
 NEAREST = 20  # blocks that are tried where one is needed
 MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
 COMPONENTS = 48  # numbers by which blocks are compared
+WIDE = 2.0  # of sigma: over so much around a pixel is asked whether the surface goes on
+FAINT = 0.03  # in [-1, 1]: of a surface with less structure nobody can say
 
 
 class Detail:
     """The fine structure of the real defects of one kind, in blocks, to be laid onto what the model drew.
 
     Image quilting with a target (Efros and Freeman 2001, "Image quilting for texture synthesis and transfer"): the drawn defect keeps
-    everything coarser than a Gaussian of `sigma` pixels. What is finer comes from blocks of real defects that look alike, through half
-    that blur and in their mask, and fit the blocks beside them where they overlap. Blocks are a few pixels larger than 2 sigma and
-    smaller than a defect, so that the whole is new; the check for copies sees the result.
+    everything coarser than a Gaussian of `sigma` pixels, and what it lets go on of the surface. Else what is finer comes from blocks of
+    real defects that look alike, through half that blur and in their mask, and fit the blocks beside them where they overlap. Blocks are
+    a few pixels larger than 2 sigma and smaller than a defect, so that the whole is new; the check for copies sees the result.
     """
 
     def __init__(
@@ -66,16 +68,18 @@ class Detail:
             return drawn
         whole = np.ascontiguousarray(drawn.image.transpose(1, 2, 0))
         coarse = blurred(whole, self.sigma)
-        fine = self._quilt(blurred(whole, ALIKE * self.sigma), mask, seed)
-        if severity != 1:
-            own = np.zeros_like(fine)
-            if normal is not None:
-                surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
-                own = surface - blurred(surface, self.sigma)
-            fine = own + severity * (fine - own)
+        surface, share = np.zeros_like(whole), np.zeros((*mask.shape, 1), np.float32)  # finer than sigma; how much of it goes on
+        if normal is not None:
+            surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
+            surface = surface - blurred(surface, self.sigma)
+            share = going_on(whole - coarse, surface, mask, WIDE * self.sigma)
+        quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
+        shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
+        fine = share * surface + (1 - share * shown / (shown + FAINT**2)) * quilted
+        fine = surface + severity * (fine - surface)
         inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-        share = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
-        new = (whole + share * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
+        weight = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
+        new = (whole + weight * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
         new = np.where(mask, new, drawn.image).astype(np.float32)
         return replace(drawn, image=new, anomaly=np.where(mask, new, drawn.anomaly))
 
@@ -148,6 +152,16 @@ class Detail:
             indexes = np.argpartition(distances, count - 1, axis=1)[:, :count]
             found += [(own, row[own]) for own, row in zip(indexes, distances, strict=True)]
         return found
+
+
+def going_on(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Return how much of a surface's fine structure (H, W, C) is found again in what was drawn over it, (H, W, 1), 0 to 1.
+
+    It is the slope of the one over the other in the mask (H, W), through a Gaussian of `sigma` pixels.
+    """
+    inside = mask[..., None]
+    both, own = (blurred((inside * x * surface).mean(2, keepdims=True), sigma) for x in (drawn, surface))
+    return (both / (own + FAINT**2 * blurred(inside.astype(np.float32), sigma) + 1e-12)).clip(0, 1)
 
 
 def choose_sigma(examples: Sequence[Exemplar], share: float, factor: int) -> float:

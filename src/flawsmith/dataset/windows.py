@@ -10,6 +10,7 @@ STEP = 32  # pixels that a window's side is a multiple of, where the configurati
 MAX_FACTOR = 4  # pixels per side of a latent cell, beyond which thin defects fall between cells; and where the grid is open just so many
 MOST = 64  # cells a side of a grid that is chosen: larger windows have larger cells
 EXEMPLAR = 64  # pixels: side of the window in which a network that follows exemplars is shown one, at most
+FITS = 0.9  # of a window's side: a longer defect does not fit into it
 ROOM = 1.5  # the window's side as a multiple of the defect's
 
 
@@ -137,8 +138,23 @@ def around(mask: np.ndarray, room: int) -> tuple[slice, slice]:
 def aim(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
     """Return what a window should hold of a mask (H, W): the whole defect if it fits, else a random pixel of it."""
     box = bounding_box(mask)
-    if box.side <= side * 0.9:
-        return box
-    pixels = np.flatnonzero(mask)
-    row, column = divmod(int(pixels[g.integers(len(pixels))]), mask.shape[1])
-    return Box(row, column, 1, 1)
+    return box if box.side <= side * FITS else _one_of(mask, g)
+
+
+def aim_at_border(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
+    """Return what a window should show of a defect (H, W): all of it if it fits, else a random pixel of its border.
+
+    There both the defect and what is around it are seen. The picture's own border is none of the defect's.
+    """
+    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
+    border = mask & ~inner
+    if not border.any() or bounding_box(mask).side <= side * FITS:
+        return aim(mask, side, g)
+    return _one_of(border, g)
+
+
+def _one_of(pixels: np.ndarray, g: np.random.Generator) -> Box:
+    """Return one of the true pixels (H, W)."""
+    rows, columns = np.nonzero(pixels)
+    i = int(g.integers(len(rows)))
+    return Box(int(rows[i]), int(columns[i]), 1, 1)
