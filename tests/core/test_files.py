@@ -1,16 +1,16 @@
 """Writing: a file is the old one or the whole new one, and nothing is lost unasked."""
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors import safe_open
-from safetensors.numpy import save
 
 from flawsmith.core import files
+from flawsmith.core.errors import DiskFullError
 
 
 def names(folder: Path) -> list[str]:
@@ -124,17 +124,52 @@ def test_pieces_that_fail_leave_the_old_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old" and names(tmp_path) == ["a.bin"]
 
 
-def test_the_same_tensors_are_the_same_bytes_whatever_order_their_header_came_in(tmp_path: Path) -> None:
-    tensors: dict[str, np.ndarray] = {"b": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.ones(3, np.uint8)}
-    metadata = {str(i): "x" * i for i in range(9)}
-    contents = {save(tensors, metadata=metadata) for _ in range(9)}
-    assert len(contents) > 1, "else there is nothing to set right"
-    path = tmp_path / "a.safetensors"
-    written = set()
-    for content in contents:
-        files.write_safetensors(path, content)
-        written.add(path.read_bytes())
-        with safe_open(path, framework="np") as file:
-            assert file.metadata() == metadata
-            assert all(np.array_equal(file.get_tensor(name), value) for name, value in tensors.items())
-    assert len(written) == 1
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="names of open files are Linux's")
+def test_the_name_is_on_the_disk_too_when_a_write_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle)))
+    files.write_text(tmp_path / "new" / "folder" / "a.txt", "x")
+    assert synced[0].endswith(".tmp") and synced[1:] == [str(tmp_path / "new/folder"), str(tmp_path / "new"), str(tmp_path)]
+
+
+def test_a_folder_that_cannot_be_synced_is_none_the_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fsync = os.fsync
+
+    def refuse(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    files.write_text(tmp_path / "a.txt", "x")
+    assert (tmp_path / "a.txt").read_text() == "x"
+
+
+def test_a_full_disk_is_told_with_numbers_and_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFullError, match=r"a\.txt: could not be written, as the disk is full: [\d.]+ [GM]B of [\d.]+ [GM]B are free"):
+        files.write_text(path, "new")
+    assert path.read_text() == "old" and names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is Linux's")
+def test_a_line_for_which_there_is_no_room_is_told(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(DiskFullError, match=r"log\.jsonl: could not be written, as the disk is full"):
+        files.append_line(tmp_path / "log.jsonl", "{}")
+
+
+def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".hidden", "a.tmp", ".a.tmp", ".notes.00000000.tmp.txt"]
+    for name in [*kept, ".a.png.0123abcd.tmp", "inner/.b.0123abcd.tmp"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert files.remove_temporaries(tmp_path) == 2
+    assert names(tmp_path) == sorted([*kept, "inner"]) and names(tmp_path / "inner") == []

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from unsigned import unsigned
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError, OutputExistsError, RunError
 from flawsmith.core.precision import Precision
@@ -318,7 +319,7 @@ def test_a_missing_file_of_a_run_is_named(name: str, run_copy: Path) -> None:
 def test_a_model_of_another_format_is_refused(given: str | None, run_copy: Path) -> None:
     path = run_copy / "model/model.safetensors"
     with safe_open(path, framework="pt") as file:
-        metadata = {key: value for key, value in file.metadata().items() if key != "format"}
+        metadata = {key: value for key, value in unsigned(file.metadata()).items() if key != "format"}
     save_file(load_file(path), path, metadata | ({"format": given} if given else {}))
     with pytest.raises(RunError, match=f"got format {given!r}, expected {FORMAT}; fit again"):
         load(run_copy, threads=1)

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from unsigned import unsigned
 
 from flawsmith.core.errors import DataError, FolderBusyError, OutputExistsError
 from flawsmith.core.locks import hold
@@ -70,7 +71,7 @@ def test_pairs_made_in_another_way_are_not_resumed(other: str, run_copy: Path, d
     if other == "model":
         path = run_copy / "model/model.safetensors"
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
+            metadata = unsigned(file.metadata())
         save_file({name: weight * 2 for name, weight in load_file(path).items()}, path, metadata)
     changed: dict[str, Any] = {"seed": 99, "defect": "line", "onto": data8 / "test/good", "free": True}
     options = {name: value for name, value in changed.items() if name == other}

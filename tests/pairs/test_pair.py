@@ -108,6 +108,9 @@ def test_older_rows_are_read() -> None:
         (LEAST | {"defects": [{"box": None}]}, "defects: one of them has no defect"),
         (LEAST | {"defects": [{"defect": "crack", "area": "9"}]}, "defects: area: got '9', expected int"),
         (LEAST | {"scores": [1]}, "scores: got"),
+        (LEAST | {"image": "../0.png"}, "image: got '../0.png', expected a path inside the folder"),
+        (LEAST | {"mask": "/etc/passwd"}, "mask: got '/etc/passwd', expected a path inside the folder"),
+        (LEAST | {"other_mask": "a\\\\..\\\\b.png"}, "other_mask: got .*, expected a path inside the folder"),
     ],
 )
 def test_what_is_no_row_is_refused_by_its_key(row: Any, told: str) -> None:

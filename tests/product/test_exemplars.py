@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
+from unsigned import unsigned
 
 from flawsmith.core.errors import RunError
 from flawsmith.dataset.sample import Sample
@@ -128,7 +129,7 @@ def test_a_library_of_before_has_no_other_defects(tmp_path: Path) -> None:
     path = tmp_path / "exemplars.safetensors"
     save_exemplars(path, collect_exemplars({"dent": [sample(marked((slice(5, 9), slice(5, 9))))]}, WINDOW))
     with safe_open(path, framework="np") as file:
-        metadata = file.metadata()
+        metadata = unsigned(file.metadata())
     save_file({name: array for name, array in load_file(path).items() if name != "0.others"}, path, metadata)
     (example,) = load_exemplars(path)
     assert example.others is not None and example.others.shape == (WINDOW, WINDOW) and not example.others.any()
@@ -139,7 +140,7 @@ def test_a_library_that_lacks_a_part_of_an_example_says_what_to_do(gone: str, tm
     path = tmp_path / "exemplars.safetensors"
     save_exemplars(path, collect_exemplars({"dent": [sample(marked((slice(5, 9), slice(5, 9))))]}, WINDOW))
     with safe_open(path, framework="np") as file:
-        metadata = file.metadata()
+        metadata = unsigned(file.metadata())
     save_file({name: array for name, array in load_file(path).items() if name != f"0.{gone}"}, path, metadata)
     with pytest.raises(RunError, match=rf"exemplars\.safetensors: cannot be read.*0\.{gone}.*fit again"):
         load_exemplars(path)

@@ -1,5 +1,7 @@
 """Checkpoints: everything comes back bit for bit, only the newest stay, a spoiled one is named."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from flawsmith.core.errors import RunError
+from flawsmith.core.errors import DiskFullError, RunError
 from flawsmith.training.checkpoints import load_checkpoint, newest_checkpoint, save_checkpoint
 from flawsmith.training.ema import MovingAverage
 
@@ -77,11 +79,11 @@ def test_the_best_weights_stand_beside_the_average(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [1, 2, 3, 0])
 def test_only_the_newest_stay_and_all_without_a_limit(keep: int, tmp_path: Path) -> None:
     everything = parts(0)
-    for step in (5, 90, 100, 2000, 2001):
+    for step in (5, 90, 100, 2000, 12_345_678):
         newest = save_checkpoint(tmp_path / "checkpoints", step, *everything, {}, keep)
         assert newest_checkpoint(tmp_path / "checkpoints") == newest
-    steps = [int(path.stem.split("-")[1]) for path in sorted((tmp_path / "checkpoints").iterdir())]
-    assert steps == [5, 90, 100, 2000, 2001][-keep:]
+    steps = sorted(int(path.stem.split("-")[1]) for path in (tmp_path / "checkpoints").iterdir())
+    assert steps == [5, 90, 100, 2000, 12_345_678][-keep:]
 
 
 def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
@@ -101,5 +103,34 @@ def test_a_spoiled_checkpoint_is_named_with_the_way_out(tmp_path: Path) -> None:
     content = path.read_bytes()
     for spoiled in (b"", content[: len(content) // 2]):
         path.write_bytes(spoiled)
-        with pytest.raises(RunError, match=r"step-0000005\.safetensors: cannot be read.*delete it"):
+        with pytest.raises(RunError, match=r"step-0000005\.safetensors: cannot be read.*no whole one before it.*rm "):
             load_checkpoint(path, *everything)
+
+
+def test_the_one_before_a_spoiled_checkpoint_is_offered_if_it_is_whole(tmp_path: Path) -> None:
+    everything = parts(0)
+    paths = [save_checkpoint(tmp_path, step, *everything, {}, keep=0) for step in (3, 4, 5, 6)]
+    for path in paths[2:]:
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+    said = r"step-0000006\.safetensors: .*not those that were written.*step-0000004\.safetensors, the one before it, is whole: .*rm .*06\."
+    with pytest.raises(RunError, match=said):
+        load_checkpoint(paths[3], *everything)
+    assert load_checkpoint(paths[1], *everything)[0] == 4
+
+
+def test_the_old_one_goes_when_the_new_one_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = parts(0)
+    old = save_checkpoint(tmp_path, 5, *everything, {}, keep=1)
+    (tmp_path / ".step-0000004.safetensors.0123abcd.tmp").touch()  # of a process that was killed
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(DiskFullError, match="as the disk is full"):
+        patch.setattr(os, "fsync", full)
+        save_checkpoint(tmp_path, 6, *everything, {}, keep=1)
+    assert newest_checkpoint(tmp_path) == old and load_checkpoint(old, *everything)[0] == 5
+    new = save_checkpoint(tmp_path, 6, *everything, {}, keep=1)
+    assert list(tmp_path.iterdir()) == [new]

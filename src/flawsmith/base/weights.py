@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import WeightsError
-from flawsmith.core.files import write_safetensors
+from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
@@ -43,15 +42,14 @@ def load_weights(path: Path | None = None) -> tuple[dict[str, Tensor], ModelConf
     """
     path = path or WEIGHTS
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 (not a dictionary)
+        kept, metadata = read_safetensors(path)
     except FileNotFoundError:
         raise WeightsError(f"{path}: the base model's weights are missing; install flawsmith anew, or use training.init=none.") from None
-    except Exception as error:
+    except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: cannot be read ({error}); install flawsmith anew.") from error
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; it is not of this version of flawsmith.")
     told = json.loads(metadata["model"])
     model = {key: told[key] for key in ("cells", *FORM)}  # and nothing else that another version may have written
+    weights = {name: w.float() for name, w in kept.items()}
     return weights, from_dict({"model": model}).model, json.loads(metadata["facts"])

@@ -35,7 +35,10 @@ class Job:
         """Whether the result is there, has this job's stamp, and what it needs is still what it was made from."""
         if not self.result.is_file() or not all(path.is_file() for path in self.needs):
             return False
-        found = read_result(self.result)
+        try:
+            found = read_result(self.result)
+        except ValueError:  # a file that somebody damaged
+            return False
         return found.get("stamp", "") == self.stamp and found.get("needs", {}) == self._digests()
 
     def _digests(self) -> dict[str, str]:

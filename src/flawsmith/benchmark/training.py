@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from flawsmith.benchmark.choosing import choose_share
@@ -19,8 +19,10 @@ from flawsmith.benchmark.protocol import REAL, form_of, made_of
 from flawsmith.benchmark.tallies import save_tally, tally_of
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.core.devices import use_threads
-from flawsmith.core.files import write_bytes, write_json
+from flawsmith.core.errors import RunError
+from flawsmith.core.files import write_json
 from flawsmith.core.seeds import derive
+from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.dataset.sample import Dataset, Sample, load_sample
 from flawsmith.metrics.detection import pixel_metrics
 from flawsmith.product.direction import has_direction
@@ -85,7 +87,8 @@ def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
         save_tally(path.with_suffix(".npz"), tally_of(items, found, masks))
         overlooked = missed(work.parts.validation.root, items, found, masks)
     state = {name: w.cpu().contiguous() for name, w in trained.model.state_dict().items()}
-    write_bytes(path.with_suffix(".safetensors"), save(state, metadata={"network": training.network, "colours": str(learned.colours)}))
+    metadata = {"network": training.network, "colours": str(learned.colours)}
+    write_safetensors(path.with_suffix(".safetensors"), save(state, metadata=metadata))
     facts = {"column": column, "share": share, "colours": learned.colours, "crop": learned.side, "pairs": len(learned.made)}
     facts |= {"precision": trained.precision, "missed": overlooked}
     return {**facts, "curve": trained.curve, "stopped": trained.stopped, "step": trained.step}
@@ -100,11 +103,18 @@ def train_chosen(work: Workspace, column: str) -> dict[str, Any]:
 
 
 def load_column(work: Workspace, column: str) -> tuple[nn.Module, dict[str, Any]]:
-    """Return a column's trained segmenter, with the share of made pairs that was chosen, and what its training said of it."""
+    """Return a column's trained segmenter, with the share of made pairs that was chosen, and what its training said of it.
+
+    Raises RunError for weights that are not as they were written.
+    """
     path = work.trained(column, choose_share(work, column).share)
     facts = read_result(path)
     model = build_network(work.settings.training.network, facts["colours"], 0)
-    model.load_state_dict(load_file(path.with_suffix(".safetensors")))
+    weights = path.with_suffix(".safetensors")
+    try:
+        model.load_state_dict(read_safetensors(weights)[0])
+    except (OSError, ValueError) as error:
+        raise RunError(f"{weights}: cannot be read ({error}). Delete {path} to have it trained anew, and go on with --resume.") from error
     return model.to(work.settings.device).eval(), facts
 
 

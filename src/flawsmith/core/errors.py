@@ -45,6 +45,10 @@ class FolderBusyError(FlawsmithError):
     """A folder that another process is writing to."""
 
 
+class DiskFullError(FlawsmithError):
+    """A disk without room for what is to be written; the message has the numbers."""
+
+
 class RunError(FlawsmithError):
     """A RUN folder or model file that cannot be loaded."""
 

@@ -1,14 +1,22 @@
-"""Writing without loss: temporary file, fsync, `os.replace`."""
+"""Writing without loss: temporary file, fsync, `os.replace`, fsync of the folder."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from flawsmith.core.disk import full_disk_told
 from flawsmith.core.text import read_text
+
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR)  # of folders, on some file systems
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -17,30 +25,47 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
-    """Write the pieces one after the other as `write_bytes` writes its content; one at a time is held."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = _temporary(path)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            for piece in pieces:
-                stream.write(piece)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    """Write the pieces one after the other as `write_bytes` writes its content; one at a time is held.
 
-
-def write_safetensors(path: Path, content: bytes) -> None:
-    """Write a safetensors file's `content` with the keys of its header sorted.
-
-    The library writes them in another order in every process, so that the same tensors would have another hash.
+    Raises DiskFullError, with nothing left of the new file, where there is no room for it.
     """
-    start = 8 + int.from_bytes(content[:8], "little")
-    header = json.dumps(json.loads(content[8:start]), sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # tensors are aligned to 8 bytes
-    write_pieces(path, [len(header).to_bytes(8, "little"), header, memoryview(content)[start:]])
+    with full_disk_told(path):
+        made = list(takewhile(lambda folder: not folder.exists(), path.parents))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = _temporary(path)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                for piece in pieces:
+                    stream.write(piece)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        for folder in (path.parent, *(new.parent for new in made)):
+            settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Have the names in `folder` on the disk, so that a file that was put there is there after a loss of power."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+
+
+def remove_temporaries(folder: Path) -> int:
+    """Remove what writes into `folder` that were killed left there and in its folders; return how many files that were."""
+    left = [Path(root, name) for root, _, names in os.walk(folder) for name in names if _TEMPORARY.fullmatch(name)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def write_text(path: Path, content: str) -> None:
@@ -54,10 +79,20 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line to a log and flush it; an interrupted write can spoil only the last line."""
-    with path.open("a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
-        stream.flush()
+    """Append one line to a log and flush it; a process that is killed meanwhile can spoil only the last line.
+
+    Raises DiskFullError, with nothing of the line in the file, where there is no room for it.
+    """
+    left = memoryview((line + "\n").encode("utf-8"))
+    with full_disk_told(path), path.open("ab", buffering=0) as stream:
+        end = stream.seek(0, os.SEEK_END)
+        try:
+            while left:
+                left = left[stream.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                stream.truncate(end)
+            raise
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Names and paths as people give them."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from flawsmith.core.text import normal_form
 
@@ -14,6 +14,12 @@ def relative(path: Path, root: Path) -> str:
         return Path(os.path.relpath(path, root)).as_posix()
     except ValueError:  # on another drive
         return path.as_posix()
+
+
+def leads_out(text: str) -> bool:
+    """Return whether a path that a file names may lie outside the folder it is seen from, on any system."""
+    posix, windows = PurePosixPath(text), PureWindowsPath(text)
+    return posix.is_absolute() or bool(windows.anchor) or ".." in (*posix.parts, *windows.parts) or "\0" in text
 
 
 def entries(folder: Path) -> list[Path]:

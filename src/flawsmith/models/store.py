@@ -4,14 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from flawsmith.config.resolve import from_dict, to_dict
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_safetensors
+from flawsmith.core.paths import leads_out
+from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import load_trainable
@@ -48,19 +48,22 @@ def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Produ
     belongs to another network, and WeightsError where that is not there.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+        weights, metadata = read_safetensors(path)
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; is this a RUN folder that `flawsmith fit` finished or saved a checkpoint in?") from None
-    except Exception as error:
-        raise RunError(f"{path}: cannot be read ({error}); copy the RUN folder anew, or fit again.") from error
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: cannot be read ({error}). Copy the RUN folder anew, or have `flawsmith fit DATA -o {path.parents[1]} --resume` write "
+            "this file again from its newest checkpoint."
+        ) from error
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; fit again with this version of flawsmith.")
     config = from_dict(json.loads(metadata["config"]))
     if backbone and config.model.backbone:
         config = replace(config, model=replace(config.model, backbone=backbone))
     product = product_from(json.loads(metadata["product"]))
+    if outside := next(filter(leads_out, product.shape.defects), None):
+        raise RunError(f"{path}: calls a defect {outside!r}, which as a folder's name would lead out of OUT; nothing was made with it.")
     model = build_model(config.model, product.shape, seed=0)
     if model.base != metadata.get("base", ""):
         raise RunError(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 
+from flawsmith.core.paths import leads_out
 from flawsmith.dataset.windows import Box
 from flawsmith.pairs.reason import Reason
 
@@ -137,6 +138,14 @@ def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else read(value)
 
 
+def _path(value: Any) -> str:
+    """Return a path in OUT; raises ValueError for one that leads out of it."""
+    text: str = _TEXT(value)
+    if leads_out(text):
+        raise ValueError(f"got {value!r}, expected a path inside the folder, with forward slashes")
+    return text
+
+
 def _box(value: Any) -> Box:
     values = _tuple_of(_of(int))(value)
     if len(values) != 4:
@@ -177,10 +186,10 @@ _PAIR: Mapping[str, Callable[[Any], Any]] = {
     "defect": _TEXT,
     "verdict": _TEXT,
     "attempt": _WHOLE,
-    "image": _or_none(_TEXT),
-    "mask": _or_none(_TEXT),
+    "image": _or_none(_path),
+    "mask": _or_none(_path),
     "mask_form": _TEXT,
-    "other_mask": _or_none(_TEXT),
+    "other_mask": _or_none(_path),
     "reasons": _REASONS,
     "scores": _of(dict),
     "seed": _WHOLE,

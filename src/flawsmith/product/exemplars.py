@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
 from safetensors.torch import save
 
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_safetensors
+from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.dataset.components import Component, centre, separate
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import Box, cut, inside
@@ -101,9 +100,8 @@ def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
 def load_exemplars(path: Path) -> list[Exemplar]:
     """Return the examples of a file that `save_library` wrote; raises RunError when it is missing or spoiled."""
     try:
-        with safe_open(path, framework="np") as file:
-            rows = json.loads(file.metadata()["examples"])
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dictionary)
+        arrays, metadata = read_safetensors(path, "np")
+        rows = json.loads(metadata["examples"])
         return [_example(arrays, i, row) for i, row in enumerate(rows)]
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None

@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import save
 
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import write_safetensors
+from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.patch_novelty import Bank
 from flawsmith.quality.registry import Rule, rules
@@ -99,11 +98,9 @@ def save_limits(path: Path, limits: Limits) -> None:
 def load_limits(path: Path) -> Limits:
     """Return the limits of a file that `save_limits` wrote; raises RunError when it is missing or spoiled."""
     try:
-        with safe_open(path, framework="np") as file:
-            rows, units = (json.loads(file.metadata()[name]) for name in ("limits", "units"))
-            references = {
-                name: Bank(unit=unit, **{part: file.get_tensor(f"{name}.{part}") for part in BANK}) for name, unit in units.items()
-            }
+        tensors, metadata = read_safetensors(path, "np")
+        rows, units = (json.loads(metadata[name]) for name in ("limits", "units"))
+        references = {name: Bank(unit=unit, **{part: tensors[f"{name}.{part}"] for part in BANK}) for name, unit in units.items()}
         return Limits({defect: {name: Limit(**row) for name, row in own.items()} for defect, own in rows.items()}, references)
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None

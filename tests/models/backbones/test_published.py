@@ -119,9 +119,13 @@ def test_the_whole_adapted_network_is_the_paper_s(checkpoint: Path, tmp_path: Pa
 
 def test_the_text_encoder_s_adapters_are_those_merged_into_it(checkpoint: Path, tmp_path: Path) -> None:
     weights = published(checkpoint)
-    torch.save(weights, tmp_path / "pytorch_lora_weights.bin")
+    file = tmp_path / "pytorch_lora_weights.safetensors"
+    torch.save(weights, file)
+    with pytest.raises(RunError, match="it is a pickle, which could run any program.*safetensors.torch.save_file"):
+        load_published(make(checkpoint), file)
+    save_file(weights, file)
     model = make(checkpoint)
-    load_published(model, tmp_path / "pytorch_lora_weights.bin")
+    load_published(model, file)
     backbone = load_backbone(str(checkpoint))
     for i, layer in enumerate(backbone.text.encoder.layers):
         for part, linear in {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out": "out_proj"}.items():

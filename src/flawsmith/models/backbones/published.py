@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from flawsmith.core.errors import RunError
+from flawsmith.core.tensors import read_safetensors
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import trainable
 
@@ -27,9 +27,12 @@ def load_published(model: DualModel, path: Path) -> int:
     its text encoder was trained.
     """
     try:
-        tensors = load_file(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise RunError(f"{path}: cannot be read ({error}); expected pytorch_lora_weights.safetensors of the public code.") from error
+        tensors, _ = read_safetensors(path)
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"{path}: cannot be read ({error}); expected pytorch_lora_weights.safetensors of the public code. A .bin file of "
+            "yours can be written as one with safetensors.torch.save_file."
+        ) from error
     found = rename(tensors, path)
     own = trainable(model)
     wanted = {name for name in own if name.startswith(("net.lora.", "net.exchange.", "tokens.lora."))}
