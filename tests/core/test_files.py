@@ -128,7 +128,12 @@ def test_pieces_that_fail_leave_the_old_file(tmp_path: Path) -> None:
 def test_the_name_is_on_the_disk_too_when_a_write_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), fsync(handle)))
+
+    def watch(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watch)
     files.write_text(tmp_path / "new" / "folder" / "a.txt", "x")
     assert synced[0].endswith(".tmp") and synced[1:] == [str(tmp_path / "new/folder"), str(tmp_path / "new"), str(tmp_path)]
 
