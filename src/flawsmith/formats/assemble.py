@@ -42,8 +42,8 @@ class _Known:
 def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], unlisted: str = "left out") -> Scan:
     """Return what lies in a data folder of which label files say `labelled`.
 
-    unlisted: what pictures are that no label file names: "normals" or "left out". Pictures that are not there, labels that cannot be used
-    and the like go to the scan's problems; what was decided about odd things goes to its notes.
+    unlisted: what pictures are that no label file names: "normals", "left out", or "masks", of which nothing is said. Pictures that are not
+    there, labels that cannot be used and the like go to the scan's problems; what was decided about odd things goes to its notes.
     """
     found, finder = Scan(files.root), Finder(files)
     pictures: dict[Path, _Known] = {}
@@ -78,7 +78,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], u
         found.normals = sorted({*found.normals, *others})
         if others:
             found.notes.append(f"pictures without a label file: {len(others)}, taken as normals.")
-    else:
+    elif unlisted == "left out":
         others = [p for p in files.pictures if p not in pictures]
         if others:
             found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
@@ -100,6 +100,8 @@ def no_masks(counts: Iterable[str]) -> str:
 
 def _picture(entry: Labelled, finder: Finder, found: Scan) -> Path | None:
     """Return the picture of an entry, None where there is none; a picture inside the label file is kept as a file of its own."""
+    if entry.path:
+        return entry.path
     try:
         return finder.find(entry.picture, entry.source.parent, entry.part)
     except DataError as error:

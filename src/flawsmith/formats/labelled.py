@@ -29,6 +29,7 @@ class Labelled:
     units: Size | None = None  # what coordinates count in; None: pixels of `size`, or of the picture
     part: str | None = None  # the subset, such as "train"
     group: str | None = None  # the physical specimen
+    path: Path | None = None  # the picture, where its name need not be looked for
     data: str | None = None  # the picture itself in base64, for when the file is not there
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from flawsmith.formats import runs
+from flawsmith.images.codes import read_codes
 from flawsmith.images.files import read_mask
 
 Size = tuple[float, float]  # height, width
@@ -136,14 +137,20 @@ class Bitmap:
 
 @dataclass(frozen=True)
 class MaskFile:
-    """A mask picture beside the label file."""
+    """A mask picture of the picture's own size."""
 
     path: Path
-    values: str = "auto"  # see images.mask_values
+    values: str = "auto"  # which values mark the defect, see images.mask_values
+    code: int | None = None  # the one value that does
+    colours: bool = False  # it is a colour 0xRRGGBB
 
     def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
         """See Shape. Raises FileError for a file that cannot be used."""
-        return _resized(read_mask(self.path, self.values), size)
+        found = read_mask(self.path, self.values) if self.code is None else read_codes(self.path, self.colours).values == self.code
+        if found.shape != size:
+            sizes = f"mask is {found.shape[1]}x{found.shape[0]} but the picture is {size[1]}x{size[0]}"
+            raise ValueError(f"{sizes}; masks must match their picture")
+        return found
 
 
 @dataclass(frozen=True)
