@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from flawsmith.core.paths import entries
+from flawsmith.core.errors import DataError
+from flawsmith.core.paths import entries, subfolders
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import Item
 from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.files import Files
 from flawsmith.formats.options import ReadOptions
 from flawsmith.images.files import READABLE, SUFFIXES, type_of
 
@@ -30,7 +32,7 @@ class Folders:
 
     root: Path
     normals: Path
-    held_out_normals: Path | None
+    held_out_normals: tuple[Path, ...]
     defects: dict[str, DefectFolders]
 
 
@@ -38,10 +40,27 @@ def scan_folders(folders: Folders, options: ReadOptions) -> Scan:
     """Return what lies in the folders; kinds of defect are named as the options say."""
     found = Scan(folders.root)
     found.normals = pictures_in(folders.normals, found)
-    if folders.held_out_normals:
-        found.held_out_normals = pictures_in(folders.held_out_normals, found)
+    found.held_out_normals = sorted(picture for folder in folders.held_out_normals for picture in pictures_in(folder, found))
     _pair(folders, found, options)
     return found
+
+
+def holds_product(files: Files, is_one: Callable[[Path], bool]) -> str | None:
+    """Return which folder is that of a product: the root itself, or the first in it that is; None where there is none."""
+    if files.only:
+        return None
+    return next((found.name or str(found) for found in (files.root, *subfolders(files.root)) if is_one(found)), None)
+
+
+def product(files: Files, is_one: Callable[[Path], bool]) -> Files:
+    """Return the files of the one product that a folder holds. Raises DataError for several: each is learned for itself."""
+    if is_one(files.root):
+        return files
+    inside = [folder for folder in subfolders(files.root) if is_one(folder)]
+    if len(inside) == 1:
+        return Files(inside[0])
+    names = ", ".join(folder.name for folder in inside)
+    raise DataError(f"{files.root}: holds {len(inside)} products ({names}), and each is learned for itself. Name the folder of one.")
 
 
 def pictures_in(folder: Path, found: Scan) -> list[Path]:

@@ -25,8 +25,7 @@ def read(files: Files, options: ReadOptions) -> Scan:
     """Return what lies in a folder in this layout."""
     root = files.root
     normals, test, truth = root / "train" / GOOD, root / "test", root / "ground_truth"
-    held_out = test / GOOD if (test / GOOD).is_dir() else None
-    found = scan_folders(Folders(root, normals, held_out, {name: _folders(root, name) for name in _names(root)}), options)
+    found = scan_folders(Folders(root, normals, (test / GOOD,), {name: _folders(root, name) for name in _names(root)}), options)
     found.warnings[:0] = [
         Problem(relative(entry, root), "is ignored: only train/good and the folders in test are looked into.")
         for folder in (root / "train", test, truth)

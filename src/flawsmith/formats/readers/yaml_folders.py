@@ -66,12 +66,13 @@ def _folders(path: Path) -> tuple[Folders, Path]:
             raise DataError(f"{path}: defects: the name {name!r} is there twice, in other Unicode characters that look alike. Rename one.")
         defects[normal_form(str(name))] = DefectFolders(images, masks, patterns)
     normals = _path(path, "normals", tree["normals"])
-    held_out = _path(path, "held_out_normals", tree["held_out_normals"]) if tree.get("held_out_normals") else None
+    held_out = (_path(path, "held_out_normals", tree["held_out_normals"]),) if tree.get("held_out_normals") else ()
     groups = _path(path, "groups", tree["groups"], folder=False) if tree.get("groups") else root / GROUPS_NAME
     used: dict[str, str] = {}
-    roles = [("normals", normals), ("held_out_normals", held_out), *((f"defects.{n}.images", d.images) for n, d in defects.items())]
+    roles = [("normals", normals), *(("held_out_normals", folder) for folder in held_out)]
+    roles += [(f"defects.{name}.images", defect.images) for name, defect in defects.items()]
     for role, folder in roles:
-        if folder is not None and (other := used.setdefault(os.path.realpath(folder), role)) != role:
+        if (other := used.setdefault(os.path.realpath(folder), role)) != role:
             raise DataError(f"{path}: {other} and {role} are the same folder, {folder}. Each needs a folder of its own.")
     return Folders(root, normals, held_out, defects), groups
 
