@@ -16,6 +16,7 @@ from PIL import Image, TiffImagePlugin
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import write_pieces
 from flawsmith.images import png
+from flawsmith.images.bmp import black_and_white
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.headers import (
     MAY_HOLD_EXIF,
@@ -191,6 +192,8 @@ def _open_whole(stream: BinaryIO, kind: str, image: Image.Image) -> _Stored:
         white_is_zero = deep and image.tag_v2.get(_TIFF_PHOTOMETRIC) == 0  # Pillow sees to it in 8 bits
     if deep and image.mode not in _GREY_16:
         return _decode_deep(stream, kind, 1)  # OpenCV turns a TIFF upright
+    if kind == "BMP" and image.mode == "1" and (greys := black_and_white(stream)) is not None:
+        return _Stored(image.height, image.width, 1, np.uint8, 1, iter([greys]), whole=True)
     turned = loaded_orientation(image)
     mode = image.mode if deep else _plain_mode(image)
     strips = _crop(image, mode)
