@@ -42,7 +42,7 @@ def mutated(tree: Any, draw: Callable[[st.SearchStrategy], Any], most: int = 3) 
         holder, key = draw(st.sampled_from(places))
         how = draw(st.sampled_from(["replace", "replace", "remove", "double"]))
         if how == "replace":
-            holder[key] = draw(ODD)
+            holder[key] = copy.deepcopy(draw(ODD))
         elif how == "remove":
             del holder[key]
         elif isinstance(holder, list):
