@@ -35,7 +35,7 @@ _LABELS = (
     click.option(
         "--line-width", type=click.FloatRange(min=0), metavar="PX", help="Width of labelled lines and points.  [default: left out]"
     ),
-    click.option("--mask-values", metavar="RULE", help="What marks the defect in mask pictures: auto, nonzero or high.  [default: auto]"),
+    click.option("--mask-values", metavar="RULE", help="What marks the defect in masks: auto, nonzero, high or classes.  [default: auto]"),
     click.option("--group-pattern", metavar="REGEX", help="Its group names a picture's physical specimen, such as '(part\\d+)_'."),
 )
 

@@ -37,8 +37,9 @@ class DataConfig:
     classes: str = key("", "names of defects and the classes that they stand for: scratch=kratzer,Scratch; ignore=dust")
     normals: str = key("", "a folder of pictures without a defect, beside those that the labels name")
     line_width: float = key(0.0, "width in pixels of labelled lines and points; 0 = they have none and are left out", ge=0, lt=10_000)
-    mask_values: Literal["auto", "nonzero", "high"] = key(
-        "auto", "values of mask pictures that mark the defect: auto, nonzero, or high (above the middle of the range)"
+    mask_values: Literal["auto", "nonzero", "high", "classes"] = key(
+        "auto",
+        "values of mask pictures that mark the defect: auto, nonzero, high (above the middle), or classes (each its own)",
     )
     group_pattern: str = key("", "regular expression with one group that in a picture's path names its physical specimen")
     defects: str = key("", "names of the defects to learn, separated by commas; empty = all")

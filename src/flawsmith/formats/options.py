@@ -21,7 +21,7 @@ class ReadOptions:
     classes: str = ""  # "scratch=kratzer,Scratch; ignore=dust": names of defects and the classes that they stand for
     normals: str = ""  # a folder of pictures without a defect, beside those that the labels name
     line_width: float = 0.0  # pixels: how wide labelled lines and points are; 0 = they have no area and are left out
-    mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero or high (above 127)
+    mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero, high (above 127) or classes (each its own)
     group_pattern: str = ""  # a regular expression with one group, which in a picture's path names its physical specimen
     renamed: dict[str, str] = field(init=False, repr=False, compare=False)  # the defect's name by class
 
