@@ -25,6 +25,10 @@ def completed(case: str, target: Path) -> tuple[Path, dict[str, Any]]:
     """Copy a case, draw the pictures that it lacks in the size that is expected, and return the folder and what is expected of it."""
     expected = json.loads((PLACE / case / "EXPECT.json").read_text(encoding="utf-8"))
     shutil.copytree(PLACE / case, target, ignore=shutil.ignore_patterns("EXPECT.json", "SOURCE.txt"))
+    if meta := expected.get("dataset_meta"):  # the reference names classes by their colours alone
+        names = {str(colour): meta["label_map"][str(number)] for number, colour in enumerate(meta["segmentation_colors"])}
+        for label in (label for row in expected["images"] for label in row["annotations"]):
+            label["class"] = names[label["class"]]
     generator = np.random.default_rng(0)
     for row in expected["images"]:
         if not row.get("file") or not row.get("width"):

@@ -59,6 +59,8 @@ def product(files: Files, is_one: Callable[[Path], bool]) -> Files:
     inside = [folder for folder in subfolders(files.root) if is_one(folder)]
     if len(inside) == 1:
         return Files(inside[0])
+    if not inside:
+        raise DataError(f"{files.root}: holds no product in this layout. `flawsmith check` without --format says what it recognises.")
     names = ", ".join(folder.name for folder in inside)
     raise DataError(f"{files.root}: holds {len(inside)} products ({names}), and each is learned for itself. Name the folder of one.")
 

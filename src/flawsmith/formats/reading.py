@@ -16,7 +16,9 @@ from flawsmith.formats.files import Files
 from flawsmith.formats.folders import pictures_in
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.registry import Format, formats
+from flawsmith.formats.registry import COMMON, Format, formats, recognised
+
+FOLDERS = 100  # in a folder of no layout that are looked into
 
 
 def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> Dataset:
@@ -92,7 +94,7 @@ def _choose(files: Files, options: ReadOptions) -> tuple[Format, str]:
     found = [(one, why) for one in formats() if (why := one.recognise(files))]
     if not found:
         raise DataError(_unknown(files.path))
-    (chosen, why), others = found[0], [one.name for one, _ in found[1:]]
+    (chosen, why), others = found[0], [one.name for one, _ in found[1:] if one.rank < COMMON]
     return chosen, f"{why}{'; --format ' + ' or '.join(others) + ' would fit, too' if others else ''}"
 
 
@@ -107,8 +109,8 @@ def _unknown(path: Path) -> str:
     """Return that no format was recognised, what was expected, and what is there."""
     if not path.is_dir():
         return f"{path}: is no label file of a known format; {_expected()}"
-    inside = [d.name for d in subfolders(path) if (d / "train" / GOOD).is_dir()]
-    hint = f"\nThese folders inside it are in that layout, so name one of them: {', '.join(inside)}." if inside else ""
+    inside = [d.name for d in subfolders(path)[:FOLDERS] if recognised(d)]
+    hint = f"\nThese folders inside it are in a known layout, so name one of them: {', '.join(inside)}." if inside else ""
     return f"{path}: no layout was recognised; {_expected()}\nfound\n{_tree(path)}{hint}"
 
 

@@ -21,6 +21,7 @@ from flawsmith.formats.labelled import Labelled
 from flawsmith.formats.options import ReadOptions
 
 GROUP = "flawsmith.formats"  # of entry points
+COMMON = 90  # the least rank of formats that nearly all data look like
 
 
 @dataclass(frozen=True)

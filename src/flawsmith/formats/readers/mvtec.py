@@ -9,16 +9,19 @@ from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.files import Files
 from flawsmith.formats.folders import DEFAULT_PATTERNS, DefectFolders, Folders, scan_folders
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.registry import Format
+from flawsmith.formats.registry import COMMON, Format
+from flawsmith.formats.words import is_normal
 
 
 def recognise(files: Files) -> str | None:
-    """Return whether a folder has normals in train/good, or folders of defects in test or ground_truth."""
+    """Return whether a folder has normals in train/good, or folders of defects in ground_truth; not where the folders have other names."""
     if files.only:
         return None
-    if (files.root / "train" / GOOD).is_dir():
-        return f"there is a folder train/{GOOD}"
-    return f"there are folders of defects in test or ground_truth ({', '.join(names[:3])})" if (names := _names(files.root)) else None
+    root, names = files.root, _names(files.root)
+    truth, others = subfolders(root / "ground_truth"), any(is_normal(d.name) for d in subfolders(root / "train") if d.name != GOOD)
+    if (root / "train" / GOOD).is_dir():
+        return f"there is a folder train/{GOOD}" if truth or not names else None
+    return f"there are folders of defects in ground_truth ({', '.join(names[:3])})" if truth and not others else None
 
 
 def read(files: Files, options: ReadOptions) -> Scan:
@@ -67,5 +70,5 @@ the MVTec AD layout
   test/good/*.png                         more of them, never learned from (optional)
   test/<defect>/<name>.png                pictures of a defect
   ground_truth/<defect>/<name>_mask.png   their masks: 255 where the defect is, else 0""",
-    rank=90,
+    rank=COMMON,
 )
