@@ -38,8 +38,8 @@ def drawn(values: np.ndarray | float = 80.0, mask: np.ndarray = DISC, colours: i
     return Drawn(whole, whole * mask, mask.astype(np.float32))
 
 
-def detail(*examples: Exemplar, turns: list[tuple[int, bool]] = AS_IT_IS, colours: int = 1) -> Detail:
-    return Detail(examples, SIGMA, turns, SCALE, colours)
+def detail(*examples: Exemplar, turns: list[tuple[int, bool]] = AS_IT_IS, colours: int = 1, goes_on: bool = False) -> Detail:
+    return Detail(examples, SIGMA, turns, SCALE, colours, goes_on)
 
 
 def fine(picture: np.ndarray) -> np.ndarray:
@@ -113,14 +113,17 @@ def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_doe
     speckle = np.random.default_rng(0).normal(0, 10, (SIDE, SIDE))
     bar = np.where(abs(np.arange(SIDE) - 20) < 2, -60.0, 0.0)[:, None] * np.ones(SIDE)  # lies across the defect
     normal = ((128 + bar) / 127.5 - 1)[None].astype(np.float32)
-    flat = detail(example(np.full((SIDE, SIDE), 80.0)))
+    flat = detail(example(np.full((SIDE, SIDE), 80.0)), goes_on=True)
     goes_on, ends = (flat.give(drawn(80 + own + speckle), EVERYWHERE, normal, 1.0, 0).image[0] for own in (bar, 0))
     for picture, depth in ((goes_on, 60), (ends, 0)):
         inside = picture[:, 16:32].mean(1) * 127.5
         assert inside[26:30].mean() - inside[19:22].mean() == pytest.approx(depth, abs=8)
         assert abs(np.diff(picture[26:34, 16:32] * 127.5)).mean() < 2, "the speckle does not"
-    striped = detail(example(80 + STRIPES * np.ones(SIDE)))
+    striped = detail(example(80 + STRIPES * np.ones(SIDE)), goes_on=True)
     assert fine(striped.give(drawn(80 + bar), EVERYWHERE, normal, 1.0, 0).image)[26:34, 16:32].std() > 20, "where nothing is to go on"
+    covers = detail(example(np.full((SIDE, SIDE), 80.0))).give(drawn(80 + bar), EVERYWHERE, normal, 1.0, 0)
+    kept = [abs(fine(picture)[19:22, 20:28]).mean() for picture in (normal, goes_on[None], covers.image)]
+    assert kept[1] > 0.8 * kept[0] and kept[2] < 0.4 * kept[0], "a kind that covers what is below"
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:

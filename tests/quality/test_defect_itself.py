@@ -18,7 +18,7 @@ from flawsmith.quality.calibrate import calibrate
 from flawsmith.quality.checks.contrast import contrasts
 from flawsmith.quality.checks.edge import softness
 from flawsmith.quality.checks.profile import profile
-from flawsmith.quality.checks.structure import continuation
+from flawsmith.quality.checks.structure import continuation, goes_on
 from flawsmith.quality.checks.texture import distances, patches_inside
 from flawsmith.quality.joint import Measured, joint_limits, joint_width, ranges
 from flawsmith.quality.registry import joint_rule
@@ -182,6 +182,10 @@ def test_structure_goes_on_or_ends() -> None:
     assert on["continues"] == pytest.approx(np.log2(0.6), abs=0.1) and off["continues"] < -3
     assert off["along"] < -2 < on["along"]
     assert continuation(lines_across(np.full((SIDE, SIDE, 1), 0.5, np.float32), area, None)) == {}, "there is nothing to go on"
+
+
+def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it(verifier: Verifier) -> None:
+    assert goes_on(verifier.known, "shade") and not goes_on(verifier.known, "spot")
 
 
 def test_what_runs_along_the_border_is_no_structure_that_could_go_on() -> None:

@@ -32,16 +32,26 @@ class Detail:
     """The fine structure of the real defects of one kind, in blocks, to be laid onto what the model drew.
 
     Image quilting with a target (Efros and Freeman 2001, "Image quilting for texture synthesis and transfer"): the drawn defect keeps
-    everything coarser than a Gaussian of `sigma` pixels, and what it lets go on of the surface. Else what is finer comes from blocks of
-    real defects that look alike, through half that blur and in their mask, and fit the blocks beside them where they overlap. Blocks are
-    a few pixels larger than 2 sigma and smaller than a defect, so that the whole is new; the check for copies sees the result.
+    everything coarser than a Gaussian of `sigma` pixels, and of kinds in which the surface goes on what it shows of that. Else what is
+    finer comes from blocks of real defects that look alike, through half that blur and in their mask, and fit the blocks beside them
+    where they overlap. Blocks are a few pixels larger than 2 sigma and smaller than a defect, so that the whole is new; the check for
+    copies sees the result.
     """
 
     def __init__(
-        self, examples: Sequence[Exemplar], sigma: float, turns: Sequence[tuple[int, bool]], scale: PixelRange, colours: int
+        self,
+        examples: Sequence[Exemplar],
+        sigma: float,
+        turns: Sequence[tuple[int, bool]],
+        scale: PixelRange,
+        colours: int,
+        goes_on: bool = False,
     ) -> None:
-        """examples: of one kind; sigma: pixels; turns: quarter turns and whether mirrored, as in `generation.turns`."""
-        self.sigma = sigma
+        """examples: of one kind; sigma: pixels; turns: quarter turns and whether mirrored, as in `generation.turns`.
+
+        goes_on: whether the surface goes on under real defects of the kind.
+        """
+        self.sigma, self._goes_on = sigma, goes_on
         self._half = round(sigma) + 2
         self._overlap = max(2, self._side // 3 - 1)
         ramp = np.clip((np.minimum(np.arange(self._side), np.arange(self._side)[::-1]) + 1) / (self._overlap + 1), 0, 1)
@@ -72,7 +82,8 @@ class Detail:
         if normal is not None:
             surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
             surface = surface - blurred(surface, self.sigma)
-            share = going_on(whole - coarse, surface, mask, WIDE * self.sigma)
+            if self._goes_on:
+                share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
         quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
         fine = share * surface + (1 - share * shown / (shown + FAINT**2)) * quilted
@@ -154,7 +165,7 @@ class Detail:
         return found
 
 
-def going_on(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+def found_again(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """Return how much of a surface's fine structure (H, W, C) is found again in what was drawn over it, (H, W, 1), 0 to 1.
 
     It is the slope of the one over the other in the mask (H, W), through a Gaussian of `sigma` pixels.

@@ -35,6 +35,7 @@ from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
+from flawsmith.quality.checks.structure import goes_on
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.quality.view import Candidate
 from flawsmith.synthesis.task import Drawn, Task
@@ -199,7 +200,10 @@ class Compositor:
         if share == 0:
             return {}
         scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
-        return {name: Detail(own, choose_sigma(own, share, factor), poses, scale, colours) for name, own in self._exemplars.items()}
+        return {
+            name: Detail(own, choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._verifier.known, name))
+            for name, own in self._exemplars.items()
+        }
 
     @cached_property
     def _grains(self) -> dict[str, list[float]]:

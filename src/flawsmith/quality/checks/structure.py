@@ -8,12 +8,13 @@ import numpy as np
 from flawsmith.compositing.margins import FEW
 from flawsmith.quality.border import Lines
 from flawsmith.quality.registry import Check, joint_rule
-from flawsmith.quality.view import View
+from flawsmith.quality.view import Known, View
 
 OUTSIDE, INSIDE = (3, 5), (-4, -2)  # pixels from the border where lines are compared
 SHOWN = 0.03  # deviation along the border, in shares of the value range: with less there is nothing that could go on
 FAINT = 0.005  # added to deviations, in shares of the value range
 LEAST = 0.03  # of the share that goes on: what is less, or goes on inverted, counts as this
+HALF = -1.0  # log2 of the share that goes on in kinds in which the surface is said to go on
 SOFT = 2.0  # sigma in pixels of the fault's border
 
 
@@ -38,6 +39,13 @@ def continuation(lines: Lines) -> dict[str, float]:
         "continues": float(np.log2(max(slope, LEAST))),
         "along": float(np.log2((deviations[1] + FAINT) / (deviations[0] + FAINT))),
     }
+
+
+def goes_on(known: Known, defect: str) -> bool:
+    """Return whether in real defects of a kind, in the median, at least half of what reaches their border is seen inside."""
+    scores = [continuation(View.of_real(example, known).lines) for example in known.some(defect)]
+    found = [score["continues"] for score in scores if score]
+    return bool(found) and float(np.median(found)) >= HALF
 
 
 def measure(view: View) -> dict[str, float]:
