@@ -23,7 +23,7 @@ from flawsmith.quality.checks.texture import distances, patches_inside
 from flawsmith.quality.joint import Measured, joint_limits, joint_width, ranges
 from flawsmith.quality.registry import joint_rule
 from flawsmith.quality.verify import Verifier
-from flawsmith.quality.view import Candidate
+from flawsmith.quality.view import Candidate, Known
 
 SIDE = 64
 PRODUCT = Product(ModelSpec(("shade", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.004, {"shade": (1, 2), "spot": (1, 2)})
@@ -184,8 +184,21 @@ def test_structure_goes_on_or_ends() -> None:
     assert continuation(lines_across(np.full((SIDE, SIDE, 1), 0.5, np.float32), area, None)) == {}, "there is nothing to go on"
 
 
-def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it(verifier: Verifier) -> None:
-    assert goes_on(verifier.known, "shade") and not goes_on(verifier.known, "spot")
+def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
+    bars = 130 + 50 * np.sign(np.sin(np.arange(SIDE) / 3))[:, None].repeat(SIDE, 1)
+    area = np.zeros((SIDE, SIDE), bool)
+    area[:, 20:44] = True
+
+    def real(kind: str, share: float, surface: np.ndarray) -> Exemplar:
+        image = np.where(area, 80 + share * (surface - 130), surface).astype(np.uint8)[..., None]
+        return Exemplar(kind, image, area, area, (0.5, 0.5), int(area.sum()), f"{kind}{share}.png")
+
+    def known(*shares: float, surface: np.ndarray = bars) -> Known:
+        return Known(PRODUCT, {"shade": [real("shade", share, surface) for share in shares]}, QualityConfig(), 3, {})
+
+    assert goes_on(known(0.6, 0.7, 0.1), "shade"), "in the median"
+    assert not goes_on(known(0.1, 0.7, 0.2), "shade")
+    assert not goes_on(known(0.6, surface=np.full((SIDE, SIDE), 130.0)), "shade"), "nothing says so"
 
 
 def test_what_runs_along_the_border_is_no_structure_that_could_go_on() -> None:
