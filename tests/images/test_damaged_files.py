@@ -29,7 +29,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(png, "STRIP", 100)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "tif", "webp"])
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.9, -1])
 def test_truncated(tmp_path: Path, suffix: str, part: float, noise: Noise) -> None:
     path = tmp_path / f"part07.{suffix}"
@@ -129,14 +129,16 @@ def test_missing_empty_folder_and_foreign(tmp_path: Path, tiff: Make, noise: Noi
     (tmp_path / "folder.png").mkdir()
     Image.new("L", (4, 4)).save(tmp_path / "moving.gif")
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "float.tif")
+    Image.new("L", (4, 4)).save(tmp_path / "film.webp", save_all=True, append_images=[Image.new("L", (4, 4), 9)])
     Image.new("L", (4, 4)).save(tmp_path / "pages.tif", save_all=True, append_images=[Image.new("L", (4, 4))])
     expected = {
         "gone.png": "there is no such file",
         "zero.png": "zero bytes; expected a picture",
-        "note.png": "no picture .*expected PNG, JPEG, BMP or TIFF",
+        "note.png": "no picture .*expected PNG, JPEG, BMP, TIFF or WebP",
         "folder.png": "cannot be read",
         "moving.gif": "is a GIF file; expected PNG",
         "float.tif": "mode F; expected 8 or 16 bits",
+        "film.webp": "is a film of 2 pictures; expected one",
         "pages.tif": "has 2 pages; expected one",
     }
     for name, message in expected.items():
@@ -150,7 +152,7 @@ def test_missing_empty_folder_and_foreign(tmp_path: Path, tiff: Make, noise: Noi
         read_image(tmp_path / "signed.tif")
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "WebP"])
 def test_too_large(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, noise: Noise) -> None:
     Image.fromarray(noise((30, 30))).save(tmp_path / "x", kind)
     monkeypatch.setattr(headers, "MAX_PIXELS", 900)

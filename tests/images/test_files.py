@@ -94,6 +94,16 @@ def test_jpeg(tmp_path: Path, mode: str, way: str) -> None:
     assert np.abs(read.astype(int) - expected).max() <= 3
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_webp_without_loss_is_exact_and_turned_upright(tmp_path: Path, channels: int, noise: Noise) -> None:
+    array = noise((9, 5, channels))
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    Image.fromarray(array).save(tmp_path / "x.webp", lossless=True, exact=True, exif=tags)
+    assert (read_image(tmp_path / "x.webp") == np.rot90(array, -1)).all() and image_size(tmp_path / "x.webp") == (5, 9)
+    assert type_of(tmp_path / "x.webp") == "WebP"
+
+
 def test_one_bit_becomes_black_and_white(tmp_path: Path, way: str, noise: Noise) -> None:
     bits = noise((7, 9)) > 127
     for name in ("x.png", "x.bmp", "x.tif"):

@@ -96,7 +96,7 @@ def test_orientation_of_a_png_without_its_pixels(
     assert orientation(tmp_path / "plain.png") == 1
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "GIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "GIF", "WebP"])
 def test_types_are_told_by_content(tmp_path: Path, kind: str) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "x.dat", kind)
     assert type_of(tmp_path / "x.dat") == content_type((tmp_path / "x.dat").read_bytes()) == kind

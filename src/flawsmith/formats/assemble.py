@@ -25,7 +25,7 @@ from flawsmith.images.files import content_type, image_size
 HELD_OUT = {"test", "val", "valid", "validation", "testing", "test_public"}  # subsets whose normals are never learned from
 _NO_FOLDER = re.compile(r'[/\\:*?"<>|\x00-\x1f]')  # characters that no folder's name may have everywhere
 _ROBOFLOW = re.compile(r"^(?P<stem>.+)\.rf\.[0-9A-Za-z]{8,}$")  # what Roboflow calls a copy of a picture
-_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif"}
+_SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif", "WebP": ".webp"}
 
 
 @dataclass

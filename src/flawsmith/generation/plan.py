@@ -11,7 +11,7 @@ from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
 from flawsmith.core.paths import entries
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.core.text import normal_form, read_text
-from flawsmith.images.files import type_of
+from flawsmith.images.files import READABLE, type_of
 from flawsmith.placement.regions import Regions, parse_box
 from flawsmith.placement.shapes import Size, parse_size
 
@@ -171,7 +171,7 @@ def list_pictures(folder: Path, option: str = "--onto", what: str = "of good par
         raise DataError(f"{option} {folder}: there is no such folder; expected one with pictures {what}.")
     files = [path for path in entries(folder) if path.is_file() and type_of(path) is not None]
     if not files:
-        raise DataError(f"{option} {folder}: there are no pictures in it (PNG, JPEG, BMP or TIFF).")
+        raise DataError(f"{option} {folder}: there are no pictures in it ({READABLE}).")
     return files
 
 

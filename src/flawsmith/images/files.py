@@ -1,6 +1,6 @@
 """Pictures and masks on disk: 8 and 16 bit, exact, upright, and decoded to the last byte or refused.
 
-Reading holds the picture once and a strip of it, as far as the formats allow: Pillow decodes JPEG, BMP, TIFF and PNGs that are
+Reading holds the picture once and a strip of it, as far as the formats allow: Pillow decodes JPEG, BMP, TIFF, WebP and PNGs that are
 interlaced or have a palette as a whole, in a copy of its own (RGB with four bytes a pixel).
 """
 
@@ -185,6 +185,8 @@ def _open_png(stream: BinaryIO) -> _Stored | None:
 def _open_whole(stream: BinaryIO, kind: str, image: Image.Image) -> _Stored:
     """Return a picture that Pillow has opened, decoded as a whole."""
     deep, white_is_zero = False, False
+    if kind == "WebP" and (frames := getattr(image, "n_frames", 1)) > 1:
+        raise png.Unreadable(f"is a film of {frames} pictures; expected one picture.", "Save each as a file of its own.")
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         if image.n_frames > 1:
             raise png.Unreadable(f"has {image.n_frames} pages; expected one picture.", "Save each page as a file of its own.")

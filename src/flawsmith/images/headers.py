@@ -13,8 +13,8 @@ from flawsmith.core.errors import DataError, FileError
 from flawsmith.images import png
 from flawsmith.images.png import Unreadable
 
-SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}
-READABLE = "PNG, JPEG, BMP or TIFF"
+SUFFIXES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WebP"}
+READABLE = "PNG, JPEG, BMP, TIFF or WebP"
 MAY_HOLD_EXIF = (b"eXIf", b"iTXt", b"zTXt", b"tEXt")  # chunks of a PNG
 MAX_PIXELS = 178_956_970  # where Pillow refuses, too
 
@@ -51,7 +51,7 @@ def type_of(path: Path | str) -> str | None:
 
 
 def readable_type(stream: BinaryIO) -> str:
-    """Return "PNG", "JPEG", "BMP" or "TIFF". Raises Unreadable for a file of another type."""
+    """Return one of the types in SUFFIXES. Raises Unreadable for a file of another type."""
     head = _head(stream)
     kind = content_type(head)
     if kind not in SUFFIXES.values() or kind is None:
