@@ -12,6 +12,7 @@ from flawsmith.core.text import normal_form
 from flawsmith.dataset.check import Report, examine
 from flawsmith.dataset.sample import GOOD, NO_DEFECTS, NO_NORMALS, Dataset, Item
 from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.formats.archives import is_archive, unpacked
 from flawsmith.formats.files import Files
 from flawsmith.formats.folders import pictures_in
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
@@ -24,9 +25,9 @@ FOLDERS = 100  # in a folder of no layout that are looked into
 def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> Dataset:
     """Return what a data folder or label file holds; the pictures themselves are not decoded.
 
-    path: a folder or file in a format that `formats.registry.formats` lists; options: how labels are to be read, or `said`: the fields of
-    ReadOptions by name. A data set may have no normals, or no defects. Raises DataError when there is no such folder, when no label in
-    it has a mask, and when pictures and labels do not pair up; ConfigError for options that cannot be used.
+    path: a folder, zip file or label file in a format that `formats.registry.formats` lists; options: how labels are to be read, or `said`:
+    the fields of ReadOptions by name. A data set may have no normals, or no defects. Raises DataError when there is no such folder, when
+    no label in it has a mask, and when pictures and labels do not pair up; ConfigError for options that cannot be used.
     """
     found = scan(path, options or ReadOptions(**said))
     if found.problems:
@@ -61,10 +62,13 @@ def scan(path: Path | str, options: ReadOptions) -> Scan:
     path = stored(Path(path))
     if not path.exists():
         raise DataError(f"{path}: there is no such folder or file. Check the path; relative paths start at {Path.cwd()}.")
-    files = Files(path)
+    folder = unpacked(path) if is_archive(path) else path
+    files = Files(folder)
     chosen, why = _choose(files, options)
     found = chosen.read(files, options)
     found.format = f"{chosen.title}: {why}"
+    if folder != path:
+        found.notes.insert(0, f"{path.name} is unpacked in {folder}.")
     if options.normals:
         own = pictures_in(Path(options.normals), found)
         found.normals = sorted({*found.normals, *own})
