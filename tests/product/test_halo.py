@@ -10,18 +10,23 @@ from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
-from flawsmith.product.halo import MOST, halo
+from flawsmith.product.halo import INSIDE, MOST, halo, rim
 
 SIDE = 96
 EIGHT = PixelRange(0, 255, "uint8")
 
 
-def defect(fade: float, seed: int, radius: int = 12, contrast: float = -80, colours: int = 1) -> Exemplar:
-    """Return a disc on a rough surface, labelled up to `radius`, whose contrast falls to nothing over `fade` pixels beyond."""
+def defect(fade: float, seed: int, radius: int = 12, contrast: float = -80, colours: int = 1, soft: float = 0) -> Exemplar:
+    """Return a disc on a rough surface, labelled up to `radius`, whose contrast falls to nothing over `fade` pixels beyond.
+
+    soft: pixels inside the label over which it rises from half of the contrast to all of it.
+    """
     g = np.random.default_rng(seed)
     rows, columns = np.ogrid[:SIDE, :SIDE]
     mask = (rows - SIDE // 2) ** 2 + (columns - SIDE // 2) ** 2 <= radius**2
     left = np.clip(1 - distance_outside(mask) / (fade + 1), 0, 1)[..., None]
+    if soft:
+        left *= np.where(mask, np.clip(0.5 + 0.5 * distance_outside(~mask) / soft, 0, 1), 1)[..., None]
     surface = 150 + g.normal(0, 5, (SIDE, SIDE, colours))
     surface[:, 30:34] -= 60  # a line that runs by
     image = np.clip(surface + contrast * left, 0, 255).astype(np.uint8)
@@ -51,3 +56,20 @@ def test_what_cannot_be_said_is_no_halo() -> None:
     assert halo([defect(6, 0, contrast=0)], EIGHT, 1) == 0, "no contrast"
     assert halo([defect(6, 0, radius=60)], EIGHT, 1) == 0, "no surroundings"
     assert halo([defect(60, 0)], EIGHT, 1) <= MOST
+
+
+@pytest.mark.parametrize("contrast", [-80, 60])
+def test_the_rim_says_where_inside_a_defect_has_its_contrast(contrast: float) -> None:
+    soft = rim([defect(0, seed, 20, contrast, soft=8) for seed in range(3)], EIGHT, 1)
+    expected = np.clip(0.5 + 0.5 * (np.arange(INSIDE) + 0.75) / 8, 0, 1)
+    assert np.abs(soft - expected).max() < 0.1
+    hard = rim([defect(0, seed, 20, contrast) for seed in range(3)], EIGHT, 1)
+    assert hard.min() > 0.93
+
+
+def test_thin_defects_and_those_without_a_tone_of_their_own_have_no_rim() -> None:
+    assert (rim([], EIGHT, 1) == 1).all() and (rim([defect(0, 0, radius=4, soft=8)], EIGHT, 1) == 1).all()
+    ring = defect(0, 0, 24)
+    image = ring.image.copy()
+    image[(distance_outside(~ring.mask) > 0) & (distance_outside(~ring.mask) < 11)] = 152  # the outer part is as what surrounds it
+    assert (rim([replace(ring, image=image)], EIGHT, 1) == 1).all()

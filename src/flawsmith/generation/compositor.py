@@ -10,6 +10,7 @@ import numpy as np
 from flawsmith.compositing.blending import band, blend
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.extract import extract, least_size
+from flawsmith.compositing.fading import Fading, soften
 from flawsmith.compositing.mask_refinement import labelled, refine
 from flawsmith.compositing.noise_matching import match_grain
 from flawsmith.compositing.roughness import grain
@@ -34,6 +35,7 @@ from flawsmith.placement.regions import possible_places
 from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place
 from flawsmith.product.exemplars import Exemplar
+from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
 from flawsmith.quality.checks.structure import goes_on
 from flawsmith.quality.verify import Verdict, Verifier
@@ -164,7 +166,10 @@ class Compositor:
             drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect))
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
-        return drawn
+        if task.normal is None or self.levels is not None:  # two tones know no fading
+            return drawn
+        mask = extract(drawn.mask, region, least=self._least(spec.defect))
+        return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""
@@ -204,6 +209,12 @@ class Compositor:
             name: Detail(own, choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._verifier.known, name))
             for name, own in self._exemplars.items()
         }
+
+    @cached_property
+    def _fadings(self) -> dict[str, Fading]:
+        """How the real defects of each kind fade across the border of their labels."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in self._exemplars.items()}
 
     @cached_property
     def _grains(self) -> dict[str, list[float]]:

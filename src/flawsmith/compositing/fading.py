@@ -1,0 +1,51 @@
+"""A drawn defect that fades across the border of its mask as real ones fade across the border of their labels."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from flawsmith.dataset.windows import distance_outside
+from flawsmith.product.halo import FAINT, INSIDE, THICK, rings
+
+MOST_GAIN = 2.0  # how much stronger the change near the border may become
+TAIL = 4.0  # pixels beyond the last ring until nothing is left outside, and nothing is changed inside
+SPREAD = 5.0  # pixels: sigma over which the change inside is carried outwards
+
+
+@dataclass(frozen=True)
+class Fading:
+    """How real defects of a kind fade: shares of their contrast in rings of 1 px."""
+
+    rim: np.ndarray  # (INSIDE,) from the border of the label inwards, `product.halo.rim`
+    beyond: np.ndarray  # (rings that count,) outwards, `product.halo.beyond`
+
+
+def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fading) -> np.ndarray:
+    """Return a drawn canvas (C, h, w) whose change fades across the border of its mask as real defects do.
+
+    normal: (C, h, w), what it was drawn into, both in [-1, 1]; mask: (h, w) bool. The change deep inside is carried to the border and
+    beyond. Everything stays as it was drawn where the defect is thin or has no contrast, and for kinds that end at their labels.
+    """
+    within, reach = distance_outside(~mask), len(fading.beyond)
+    if not reach or within.max() < THICK:
+        return drawn
+    change = (drawn - normal).transpose(1, 2, 0)  # (h, w, C)
+    deep = within >= 0.5 * within.max()
+    contrast = np.median(change[deep], axis=0)
+    if float(contrast @ contrast) < (2 * FAINT) ** 2:  # two units are the whole range
+        return drawn
+    outside, inside = distance_outside(mask), np.arange(INSIDE) + 1.0  # most pixels of a ring lie at its far end
+    own = np.nan_to_num(rings(change, mask, within, contrast, INSIDE), nan=1.0)
+    gain = np.minimum(fading.rim / np.maximum(own, 1e-3), MOST_GAIN)
+    inner = change * np.interp(within, [*inside, INSIDE + TAIL], [*gain, 1.0])[..., None]
+    share = np.interp(outside, [*np.arange(reach) + 1.0, reach + TAIL], [*fading.beyond, 0.0])
+    outer = np.where((outside < reach + TAIL)[..., None], _carried(change, deep) * share[..., None], change)
+    return (normal + np.where(mask[..., None], inner, outer).transpose(2, 0, 1)).astype(drawn.dtype)
+
+
+def _carried(change: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the change (h, w, C) of the pixels `inside` (h, w) bool, carried to all others near them."""
+    weights = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), SPREAD)
+    sums = cv2.GaussianBlur(change * inside[..., None], (0, 0), SPREAD).reshape(change.shape)
+    return sums / np.maximum(weights, 1e-6)[..., None]

@@ -1,0 +1,46 @@
+"""A drawn defect that fades as real ones do."""
+
+import numpy as np
+
+from flawsmith.compositing.fading import TAIL, Fading, soften
+from flawsmith.dataset.windows import distance_outside
+from flawsmith.product.halo import INSIDE, MOST, rings
+
+RIM, BEYOND = np.clip(0.5 + 0.06 * np.arange(INSIDE), 0, 1), np.array([0.4, 0.35, 0.3, 0.2])
+FADING = Fading(RIM, BEYOND)
+
+
+def drawn(radius: int = 24, contrast: float = -0.8, first: float = 1.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a canvas with a disc, whose outermost ring has `first` of its contrast, the rough normal below it, and the disc's mask."""
+    rows, columns = np.ogrid[:96, :96]
+    mask = (rows - 48) ** 2 + (columns - 48) ** 2 <= radius**2
+    normal = np.random.default_rng(0).normal(0.3, 0.05, (1, 96, 96)).astype(np.float32)
+    strength = np.where(distance_outside(~mask) <= 1, first, 1.0)
+    return (normal + contrast * strength * mask).astype(np.float32), normal, mask
+
+
+def shares(canvas: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the shares of the contrast in rings inside and outside."""
+    change, everywhere, contrast = (canvas - normal).transpose(1, 2, 0), np.ones_like(mask), np.array([-0.8])
+    return (
+        rings(change, everywhere, distance_outside(~mask), contrast, INSIDE),
+        rings(change, everywhere, distance_outside(mask), contrast, MOST),
+    )
+
+
+def test_a_drawn_border_fades_as_real_ones_do_on_both_sides() -> None:
+    for first in (1.0, 0.3):
+        canvas, normal, mask = drawn(first=first)
+        soft = soften(canvas, normal, mask, FADING)
+        inside, outside = shares(soft, normal, mask)
+        assert np.abs(inside - RIM).max() < 0.08
+        assert np.abs(outside[:4] - BEYOND).max() < 0.06 and (np.diff(outside) < 0.02).all() and outside[8:].max() < 0.01
+        far = (distance_outside(mask) >= len(BEYOND) + TAIL) | (distance_outside(~mask) >= INSIDE + TAIL)
+        assert far.sum() > 1000 and np.allclose(soft[:, far], canvas[:, far], atol=1e-6)
+
+
+def test_what_says_nothing_stays_as_it_was_drawn() -> None:
+    for canvas, normal, mask in (drawn(radius=4), drawn(contrast=0.01)):
+        assert np.array_equal(soften(canvas, normal, mask, FADING), canvas)
+    canvas, normal, mask = drawn()
+    assert np.array_equal(soften(canvas, normal, mask, Fading(RIM, np.zeros(0))), canvas), "a kind that ends at its labels"
