@@ -46,5 +46,5 @@ $(VENV)/.installed-demo: $(VENV)/.installed-torch pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed-torch pyproject.toml
-	$(INSTALL) -e '.[demo,dev,metrics,sd,tensorboard]'
+	$(INSTALL) -e '.[demo,dev,metrics,sd,tensorboard,consumers]'
 	touch $@ $(VENV)/.installed-demo

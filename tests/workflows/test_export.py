@@ -15,6 +15,7 @@ from PIL import Image
 import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, OutputExistsError
 from flawsmith.formats.writers.registry import writers
+from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
@@ -124,7 +125,7 @@ def test_nothing_else_is_written_over(out: Path, tmp_path: Path) -> None:
 def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fs.export(out, tmp_path / "whole/to", "coco", quiet=True)
     monkeypatch.setattr("flawsmith.workflows.export.CHUNK", 3)
-    monkeypatch.setattr("flawsmith.formats.writers.coco.counts", _stops_after(4))
+    monkeypatch.setattr("flawsmith.formats.writers.coco.coco_runs", _stops_after(4))
     with pytest.raises(KeyboardInterrupt):
         fs.export(out, tmp_path / "to", "coco", quiet=True)
     assert 0 < len((tmp_path / "to/export.jsonl").read_text().splitlines()) < 8
@@ -136,14 +137,14 @@ def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: p
 
 
 def _stops_after(count: int) -> object:
-    from flawsmith.formats.writers.coco import counts
+    from flawsmith.formats.writers.coco import coco_runs
 
     left = iter(range(count))
 
-    def stopping(*args: object) -> list[int]:
+    def stopping(*args: object) -> dict[str, Any]:
         if next(left, None) is None:
             raise KeyboardInterrupt
-        return counts(*args)  # type: ignore[arg-type]
+        return coco_runs(*args)  # type: ignore[arg-type]
 
     return stopping
 
@@ -252,7 +253,10 @@ def test_a_folder_without_accepted_pairs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_mask_that_comes_back_otherwise_is_listed(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flawsmith.formats.writers.coco.counts", lambda shape, size: [size[0] * size[1] - 1, 1])
+    corner = np.zeros((40, 56), bool)
+    corner[-1, -1] = True
+    wrong = mask_runs(corner)
+    monkeypatch.setattr("flawsmith.formats.writers.coco.coco_runs", lambda shape, size: wrong)
     result = fs.export(out, tmp_path / "to", "coco", quiet=True)
     back = result["round_trip"]
     assert back["compared"] == 8 and len(back["different"]) == 6 == len(back["poor"]), "normals are alike"

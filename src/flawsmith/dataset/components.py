@@ -41,11 +41,15 @@ def whole(mask: np.ndarray) -> Component:
 
 def components(mask: np.ndarray) -> list[Component]:
     """Return the 8-connected components of a mask (H, W) bool, the largest first; none of an empty one."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if not mask.any():
+        return []
+    around = whole(mask)  # what is farther away costs time and is nothing
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(around.shape.astype(np.uint8), connectivity=8)
     found = []
     for i in sorted(range(1, count), key=lambda i: -int(stats[i, cv2.CC_STAT_AREA])):
         left, top, width, height = (int(stats[i, key]) for key in _BOX)
-        found.append(Component(Box(top, left, height, width), labels[top : top + height, left : left + width] == i))
+        box = Box(around.box.top + top, around.box.left + left, height, width)
+        found.append(Component(box, labels[top : top + height, left : left + width] == i))
     return found
 
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from flawsmith.core.progress import Advance, progress, working
 from flawsmith.dataset.sample import Dataset
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
-from flawsmith.formats.runs import to_coco
 from flawsmith.formats.writers.journal import Journal
 from flawsmith.formats.writers.real import all_items, real_rows
 from flawsmith.formats.writers.registry import Writer, find_writer
 from flawsmith.formats.writers.row import SPLITS, Line, Options, Place, Row
+from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.formats.writers.splitting import Splitter, parse_shares
 from flawsmith.generation.made import read_made
 from flawsmith.pairs.folder import ROWS, PairFolder
 from flawsmith.pairs.pair import Pair
 from flawsmith.pairs.rows import Specimens, classes_of, pair_rows
 from flawsmith.reports.datacard import card, card_text, kind_of, source_of
+from flawsmith.workflows.background import Background
 from flawsmith.workflows.round_trip import compare
 
 CARD = "datacard"
@@ -69,9 +70,9 @@ def export(
             items = [*([] if data is None else all_items(data)), *(specimens.normals(folder, pairs) if normals else [])]
         rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of))
         journal.begin(_classes(pairs, data))
-        place = Place(into, journal.classes, journal.lines, options)
-        with progress("export", len(pairs) + len({item.image for item in items}), quiet, "pictures") as advance:
-            added = _write(writer, rows, place, journal, advance)
+        with Background() as work, progress("export", len(pairs) + len({i.image for i in items}), quiet, "pictures") as advance:
+            place = Place(into, journal.classes, journal.lines, options, work.later)
+            added = _write(writer, rows, place, journal, work, advance)
         with working("writing what is about all pictures", quiet):
             files = writer.finish(place)
             write_pieces(into / ROWS, _pair_rows(journal.lines()))
@@ -116,7 +117,7 @@ def _classes(pairs: Iterable[Pair], data: Dataset | None) -> set[str]:
     return names if data is None else names | set(data.defects)
 
 
-def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, advance: Advance) -> Added:
+def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, work: Background, advance: Advance) -> Added:
     """Write the rows that are not there yet, and note them CHUNK by CHUNK."""
     added, there = Added(), frozenset(journal.digests)
     written: deque[Row] = deque()
@@ -130,9 +131,10 @@ def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, 
                 written.append(row)
                 yield row
 
-    source = fresh()
+    source = work.ahead(fresh())
     while True:
         lines = [_line(written.popleft(), image, dict(entry)) for image, entry in writer.write(islice(source, CHUNK), place)]
+        work.settle()
         if not lines:
             return added
         journal.add(lines)
@@ -142,7 +144,7 @@ def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, 
 
 def _line(row: Row, image: str, entry: dict[str, Any]) -> Line:
     """Return what the journal says of a row that was written."""
-    masks = {name: to_coco(mask)["counts"] for name, mask in row.masks.items() if mask.any()}
+    masks = {name: mask_runs(mask)["counts"] for name, mask in row.masks.items() if mask.any()}
     return Line(row.name, image, row.digest, row.size, row.split, row.classes, row.group, row.synthetic, masks, entry, row.pair)
 
 
@@ -176,7 +178,6 @@ def _pair_rows(lines: Iterator[Line]) -> Iterator[bytes]:
     """
     for line in lines:
         if line.pair is not None:
-            pair = Pair.from_row(line.pair)
             mask = line.entry.get("mask") or line.image
-            here = replace(pair, image=line.image, mask=mask, other_mask=None, more={**pair.more, "split": line.split})
-            yield (json.dumps(here.to_row()) + "\n").encode()
+            here = {**line.pair, "image": line.image, "mask": mask, "other_mask": None, "split": line.split}
+            yield (json.dumps(here) + "\n").encode()

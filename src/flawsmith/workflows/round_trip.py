@@ -13,10 +13,10 @@ from flawsmith.core.paths import relative
 from flawsmith.dataset.sample import Item
 from flawsmith.formats.reading import read
 from flawsmith.formats.registry import recognised
-from flawsmith.formats.runs import to_coco
 from flawsmith.formats.writers.names import folder_names
 from flawsmith.formats.writers.registry import Writer
 from flawsmith.formats.writers.row import SEVERAL, Line, Place
+from flawsmith.formats.writers.run_lengths import mask_runs
 
 ENOUGH = 0.95  # of IoU: outlines below are listed
 WHOLE = ""  # the name of what formats with one name a picture hold
@@ -59,7 +59,7 @@ def _back(writer: Writer, place: Place, pictures: Collection[str]) -> dict[str, 
         if image in pictures:
             known = found.setdefault(image, {})
             for name, mask in masks.items():
-                name, runs = name if writer.classes else WHOLE, to_coco(mask)
+                name, runs = name if writer.classes else WHOLE, mask_runs(mask)
                 known[name] = coco.merge([known[name], runs]) if name in known else runs
     return found
 

@@ -4,15 +4,13 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-from pycocotools import mask as rle
-
 from flawsmith.core.files import write_pieces
 from flawsmith.dataset.components import Component
 from flawsmith.formats.writers.outlines import corner_outlines
 from flawsmith.formats.writers.pictures import put_picture
 from flawsmith.formats.writers.registry import Writer
 from flawsmith.formats.writers.row import SPLITS, Entry, Line, Place, Row
+from flawsmith.formats.writers.run_lengths import coco_runs
 
 
 def write(rows: Iterable[Row], place: Place) -> Iterator[tuple[str, Entry]]:
@@ -34,26 +32,11 @@ def finish(place: Place) -> list[str]:
     return written
 
 
-def counts(component: Component, size: tuple[int, int]) -> list[int]:
-    """Return COCO's run lengths of a component in a picture of `size`: column by column, the first of what is outside it."""
-    box, height = component.box, size[0]
-    edges = np.diff(np.pad(component.shape.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)  # (w, h + 1)
-    columns, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    first = (box.left + columns) * height + box.top
-    turns = np.stack([first + starts, first + ends], 1).ravel()
-    joined = turns[1:-1:2] == turns[2::2]  # a run that reaches the bottom goes on at the top of the next column
-    kept = np.concatenate([[True], ~np.repeat(joined, 2), [True]])
-    found: list[int] = np.diff(turns[kept], prepend=0, append=size[0] * size[1]).tolist()
-    return found if found[-1] else found[:-1]
-
-
 def _annotation(label: str, shape: Component, size: tuple[int, int], place: Place) -> dict[str, Any]:
     box = shape.box
     lines = corner_outlines(shape) if place.options.polygons else None
     if lines is None:
-        packed = rle.frPyObjects({"size": list(size), "counts": counts(shape, size)}, *size)
-        segmentation: Any = {"size": list(size), "counts": packed["counts"].decode()}
+        segmentation: Any = coco_runs(shape, size)
         if place.options.polygons:
             place.tell("instances with holes kept as run lengths, as polygons have none")
     else:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ class Journal:
 
 
 def _text(line: Line) -> str:
-    return json.dumps(asdict(line)) + "\n"
+    return json.dumps(vars(line)) + "\n"
 
 
 def _line(said: dict[str, Any]) -> Line:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from flawsmith.core.files import write_bytes
@@ -32,14 +33,23 @@ def put_picture(row: Row, place: Place, folder: str, suffixes: Collection[str] =
         return f"{folder}/{target.name}"
     if place.options.link:
         place.tell("pictures copied, as this file system makes no hard links to them")
-    write_bytes(target, content(row, place))
+    place.later(partial(_copy, path, target, _marked(row, place)))
     return f"{folder}/{target.name}"
 
 
 def content(row: Row, place: Place) -> bytes:
     """Return the file of a row's picture, with a marker where it is synthetic and one is wanted."""
     found = row.picture.read_bytes()
-    return with_marker(found) if row.synthetic and place.options.marker and type_of(row.picture) == "PNG" else found
+    return with_marker(found) if _marked(row, place) else found
+
+
+def _marked(row: Row, place: Place) -> bool:
+    return row.synthetic and place.options.marker and type_of(row.picture) == "PNG"
+
+
+def _copy(source: Path, target: Path, marked: bool) -> None:
+    found = source.read_bytes()
+    write_bytes(target, with_marker(found) if marked else found)
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -92,6 +92,11 @@ class Options:
     marker: bool = True  # synthetic pictures say in their file that they are
 
 
+def at_once(work: Callable[[], None]) -> None:
+    """Do some work now."""
+    work()
+
+
 @dataclass(frozen=True)
 class Place:
     """The folder that an export goes to."""
@@ -100,6 +105,7 @@ class Place:
     classes: tuple[str, ...]  # the place of a name is its number, in this export and in all later ones into the same folder
     lines: Callable[[], Iterator[Line]]  # the rows that lie in the folder, in the order they came; may be asked for again
     options: Options = Options()
+    later: Callable[[Callable[[], None]], None] = at_once  # takes work that must be done before the rows count; holds no row
     told: dict[str, int] = field(default_factory=dict)  # what had to be done otherwise than asked, with the number of pictures
 
     def tell(self, what: str) -> None:

@@ -1,0 +1,49 @@
+"""Work that other threads do meanwhile: masks are decoded ahead of the row whose turn it is, and pictures copied behind it."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from flawsmith.formats.writers.row import Row
+
+AHEAD = 4  # rows whose masks are held at a time
+MOST = 4  # threads: reading and writing files is what is waited for, more than that the processor
+
+
+class Background:
+    """A few threads; used as `with Background() as work`."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(min(MOST, os.cpu_count() or 1))
+        self._open: deque[Future[None]] = deque()
+
+    def __enter__(self) -> "Background":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Do some work by and by."""
+        self._open.append(self._pool.submit(work))
+
+    def settle(self) -> None:
+        """Wait until all of it is done; raises what the first of it raised."""
+        while self._open:
+            self._open.popleft().result()
+
+    def ahead(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows, the masks of the next few being read meanwhile."""
+        waiting: deque[tuple[Row, Future[object]]] = deque()
+        for row in rows:
+            waiting.append((row, self._pool.submit(getattr, row, "masks")))
+            if len(waiting) > AHEAD:
+                yield _ready(*waiting.popleft())
+        while waiting:
+            yield _ready(*waiting.popleft())
+
+
+def _ready(row: Row, reading: Future[object]) -> Row:
+    reading.result()
+    return row
