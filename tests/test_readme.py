@@ -65,7 +65,7 @@ def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_flawsmith_commands_run_in_the_readmes_order(product: Path) -> None:
     found = commands("flawsmith")
-    assert {words[1] for words in found} == {"check", "fit", "generate", "evaluate", "benefit"}
+    assert {words[1] for words in found} == {"check", "fit", "generate", "export", "evaluate", "benefit"}
     for words in found:
         result = CliRunner().invoke(main, [*words[1:], *shlex.split(SHORT.get(words[1], ""))])
         nothing = (
