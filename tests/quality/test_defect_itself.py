@@ -193,12 +193,16 @@ def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
         image = np.where(area, 80 + share * (surface - 130), surface).astype(np.uint8)[..., None]
         return Exemplar(kind, image, area, area, (0.5, 0.5), int(area.sum()), f"{kind}{share}.png")
 
-    def known(*shares: float, surface: np.ndarray = bars) -> Known:
-        return Known(PRODUCT, {"shade": [real("shade", share, surface) for share in shares]}, QualityConfig(), 3, {})
+    plain = np.full((SIDE, SIDE), 130.0)
+
+    def known(*shares: float, silent: int = 0) -> Known:
+        examples = [real("shade", share, bars) for share in shares] + [real("shade", 0.5, plain)] * silent
+        return Known(PRODUCT, {"shade": examples}, QualityConfig(), 3, {})
 
     assert goes_on(known(0.6, 0.7, 0.1), "shade"), "in the median"
     assert not goes_on(known(0.1, 0.7, 0.2), "shade")
-    assert not goes_on(known(0.6, surface=np.full((SIDE, SIDE), 130.0)), "shade"), "nothing says so"
+    assert goes_on(known(0.6, silent=1), "shade") and not goes_on(known(0.6, silent=2), "shade"), "most of them say nothing"
+    assert not goes_on(known(silent=1), "shade") and not goes_on(known(), "shade")
 
 
 def test_what_runs_along_the_border_is_no_structure_that_could_go_on() -> None:
