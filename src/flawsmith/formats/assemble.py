@@ -10,16 +10,16 @@ from functools import partial
 from pathlib import Path
 
 from flawsmith.core.cache import kept_file
-from flawsmith.core.errors import DataError
+from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.drawing import Mark, drawn_mask
-from flawsmith.formats.files import Files
-from flawsmith.formats.labelled import NAMELESS, Labelled
+from flawsmith.formats.files import Files, name_key
+from flawsmith.formats.labelled import NAMELESS, Entry, Labelled, Note
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.pictures import Finder
-from flawsmith.formats.shapes import Unmarked
+from flawsmith.formats.shapes import Rectangle, Unmarked
 from flawsmith.images.files import content_type, image_size
 
 HELD_OUT = {"test", "val", "valid", "validation", "testing", "test_public"}  # subsets whose normals are never learned from
@@ -39,11 +39,12 @@ class _Known:
     unused: int = 0  # labels that mark nothing
 
 
-def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], unlisted: str = "left out") -> Scan:
+def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unlisted: str = "left out") -> Scan:
     """Return what lies in a data folder of which label files say `labelled`.
 
-    unlisted: what pictures are that no label file names: "normals", "left out", or "masks", of which nothing is said. Pictures that are not
-    there, labels that cannot be used and the like go to the scan's problems; what was decided about odd things goes to its notes.
+    unlisted: what pictures are that no label file names: "normals", "left out", or "masks", of which nothing is said; of normals one with the
+    stem of a labelled picture is taken for a mask or another rendering of it, and left out. Pictures that are not there, labels that cannot
+    be used and the like go to the scan's problems; what was decided about odd things goes to its notes.
     """
     found, finder = Scan(files.root), Finder(files)
     pictures: dict[Path, _Known] = {}
@@ -51,6 +52,12 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], u
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     scaled: list[str] = []
     for entry in labelled:
+        if isinstance(entry, Note):
+            found.notes.append(entry.text)
+            continue
+        if isinstance(entry, FileError):
+            found.problems.append(Problem(found.name(entry.path), entry.what))
+            continue
         picture = _picture(entry, finder, found)
         if picture is None:
             continue
@@ -68,20 +75,21 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Labelled], u
                 known.unused += 1
                 counts[f"labels that are a {one.shape.what} without a mask: left out, as nothing says which pixels are the defect"] += 1
             else:
+                if isinstance(one.shape, Rectangle):
+                    counts["labels that are a rectangle: filled as drawn; --classes ignore=CLASS leaves those out that are mere boxes"] += 1
                 folder = _NO_FOLDER.sub("_", name).strip(". ") or NAMELESS
                 classes[folder][one.name] += 1
                 known.drawn[folder].append(Mark(one.shape, entry.source, entry.size, entry.units))
     _sort_out(pictures, found)
     _tell(found, counts, classes, scaled)
-    if unlisted == "normals":
-        others = [p for p in files.pictures if p not in pictures]
-        found.normals = sorted({*found.normals, *others})
-        if others:
-            found.notes.append(f"pictures without a label file: {len(others)}, taken as normals.")
-    elif unlisted == "left out":
-        others = [p for p in files.pictures if p not in pictures]
-        if others:
-            found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
+    stems = {name_key(p.stem) for p in pictures}
+    others = [p for p in files.pictures if p not in pictures]
+    plain = [p for p in others if unlisted == "normals" and name_key(p.stem) not in stems]
+    if plain:
+        found.normals = sorted({*found.normals, *plain})
+        found.notes.append(f"pictures without a label file: {len(plain)}, taken as normals.")
+    if (others := sorted({*others} - {*plain})) and unlisted != "masks":
+        found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
     _group(found, pictures, options)
     if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
         found.problems.append(Problem(".", no_masks(counts)))

@@ -9,7 +9,7 @@ from typing import Any
 
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.paths import relative
-from flawsmith.core.text import read_text
+from flawsmith.core.text import normal_form, read_text
 from flawsmith.images.files import SUFFIXES
 
 MOST = 2_000_000  # files below one folder
@@ -48,6 +48,11 @@ class Files:
         """Every file with the suffix of a picture."""
         return tuple(p for p in self.all if p.suffix.lower() in SUFFIXES)
 
+    @cached_property
+    def picture_names(self) -> frozenset[str]:
+        """The names of all pictures, as `name_key` makes them."""
+        return frozenset(name_key(p.name) for p in self.pictures)
+
     def of(self, *suffixes: str) -> tuple[Path, ...]:
         """Return the files with one of the suffixes, such as ".json", in small letters; of a single file at most itself."""
         candidates = self.all if self.only is None else (self.only,)
@@ -75,6 +80,11 @@ class Files:
     def name(self, path: Path) -> str:
         """Return `path` relative to the root, with "/"."""
         return relative(path, self.root)
+
+
+def name_key(name: str) -> str:
+    """Return a file's name as it is compared: whatever its capitals and its kind of Unicode."""
+    return normal_form(name).casefold()
 
 
 def read_json(path: Path) -> Any:

@@ -6,8 +6,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 from flawsmith.core.errors import DataError
-from flawsmith.core.text import normal_form
-from flawsmith.formats.files import Files
+from flawsmith.formats.files import Files, name_key
 from flawsmith.images.files import SUFFIXES
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded picture's name
@@ -21,8 +20,8 @@ class Finder:
         self._by_name: dict[str, list[Path]] = defaultdict(list)
         self._by_stem: dict[str, list[Path]] = defaultdict(list)
         for picture in files.pictures:
-            self._by_name[_key(picture.name)].append(picture)
-            self._by_stem[_key(picture.stem)].append(picture)
+            self._by_name[name_key(picture.name)].append(picture)
+            self._by_stem[name_key(picture.stem)].append(picture)
 
     def find(self, written: str, near: Path, part: str | None = None) -> Path:
         """Return the picture that a label file in the folder `near` calls `written`.
@@ -44,7 +43,7 @@ class Finder:
         return candidates[0]
 
     def _candidates(self, name: str) -> list[Path]:
-        key = _key(name)
+        key = name_key(name)
         if found := self._by_name.get(key):
             return found
         shorter = _LABEL_STUDIO.sub("", key)
@@ -66,19 +65,15 @@ def plain_parts(written: str) -> tuple[str, ...]:
 
 def _nearest(candidates: list[Path], parts: tuple[str, ...], near: Path, part: str | None) -> list[Path]:
     """Return those of the pictures of one name that fit best: by the path, the subset's folder, the label file's own."""
-    wanted = [_key(p) for p in reversed(parts)]
+    wanted = [name_key(p) for p in reversed(parts)]
 
     def fit(path: Path) -> tuple[int, bool, int]:
-        own = [_key(p) for p in reversed(path.parts)]
+        own = [name_key(p) for p in reversed(path.parts)]
         same = next((i for i, (a, b) in enumerate(zip(own, wanted, strict=False)) if a != b), len(wanted))
-        folders = {_key(p) for p in path.parts[:-1]}
+        folders = {name_key(p) for p in path.parts[:-1]}
         shared = next((i for i, (a, b) in enumerate(zip(path.parts, near.parts, strict=False)) if a != b), len(near.parts))
-        return same, part is not None and _key(part) in folders, shared
+        return same, part is not None and name_key(part) in folders, shared
 
     fits = {path: fit(path) for path in candidates}
     best = max(fits.values())
     return [path for path in candidates if fits[path] == best]
-
-
-def _key(name: str) -> str:
-    return normal_form(name).casefold()

@@ -17,7 +17,7 @@ from flawsmith.dataset.scan import Scan
 from flawsmith.formats import readers as package
 from flawsmith.formats.assemble import assemble
 from flawsmith.formats.files import MOST, Files
-from flawsmith.formats.labelled import Labelled
+from flawsmith.formats.labelled import Entry
 from flawsmith.formats.options import ReadOptions
 
 GROUP = "flawsmith.formats"  # of entry points
@@ -40,11 +40,12 @@ def of_label_files(
     name: str,
     title: str,
     recognise: Callable[[Files], str | None],
-    labelled: Callable[[Files, ReadOptions], Iterable[Labelled]],
+    labelled: Callable[[Files, ReadOptions], Iterable[Entry]],
     rank: int = 50,
     unlisted: str = "left out",
 ) -> Format:
-    """Return a format whose labels stand in files beside the pictures: `labelled` yields what they say, picture by picture.
+    """Return a format whose labels stand in files beside the pictures: `labelled` yields what they say, picture by picture,
+    with notes and the errors of label files that cannot be used in between.
 
     unlisted: what pictures are that no label file names, "normals" or "left out".
     """

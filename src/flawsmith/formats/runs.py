@@ -37,8 +37,9 @@ def from_runs(counts: Any, size: Any, order: str) -> np.ndarray:
     """
     height, width = checked_size(size)
     lengths = whole_numbers(counts)
-    if (lengths < 0).any() or int(lengths.sum()) != height * width:
-        raise ValueError(f"runs of {int(lengths.sum())} pixels, expected {height * width} for {width}x{height}")
+    within = ((lengths >= 0) & (lengths <= height * width)).all()  # a sum of larger ones may overflow
+    if not within or int(lengths.sum()) != height * width:
+        raise ValueError(f"runs of other than the {height * width} pixels that {width}x{height} has")
     flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
     return flat.reshape((height, width), order=order)  # type: ignore[call-overload]
 
@@ -60,9 +61,10 @@ def from_spans(spans: Any, size: Any) -> np.ndarray:
     if len(pairs) % 2:
         raise ValueError(f"got {len(pairs)} numbers, expected pairs of start and length")
     starts, lengths = pairs[::2] - 1, pairs[1::2]
-    if (starts < 0).any() or (lengths < 0).any() or (starts + lengths > height * width).any():
+    most = height * width
+    if ((starts < 0) | (starts > most) | (lengths < 0) | (lengths > most)).any() or (starts + lengths > most).any():
         raise ValueError(f"runs leave the picture of {width}x{height}")
-    change = np.zeros(height * width + 1, np.int64)
+    change = np.zeros(most + 1, np.int64)
     np.add.at(change, starts, 1)
     np.add.at(change, starts + lengths, -1)
     return (np.cumsum(change[:-1]) > 0).reshape((height, width), order="F")

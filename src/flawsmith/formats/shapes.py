@@ -23,6 +23,7 @@ from flawsmith.images.files import read_mask
 
 Size = tuple[float, float]  # height, width
 MOST_CROSSINGS = 10_000_000  # of a polygon's sides with rows of pixels
+MOST_STROKED = 1_000_000_000  # pixels that the parts of a line are compared with
 FAR = 1e7  # pixels: no coordinate is farther away
 
 
@@ -96,9 +97,11 @@ class Line:
         """See Shape."""
         points = _scaled(self.points, size, units)
         ends = list(zip(points[:-1], points[1:], strict=True)) if self.joined and len(points) > 1 else [(p, p) for p in points]
-        found = np.zeros(size, bool)
+        found, looked_at = np.zeros(size, bool), 0
         for start, end in ends:
-            _add_stroke(found, start, end, max(self.width, 1.0) / 2)
+            looked_at += _add_stroke(found, start, end, max(self.width, 1.0) / 2)
+            if looked_at > MOST_STROKED:
+                raise ValueError(f"a line of {len(points)} points, which is too long to be drawn")
         return found
 
 
@@ -119,7 +122,7 @@ class Runs:
             mask = runs.from_runs(self.counts, self.size, "C")
         else:
             mask = runs.from_spans(self.counts, self.size)
-        return _resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
+        return resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ class Bitmap:
     def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
         """See Shape."""
         mask = _decoded(self.data)
-        return _resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
+        return resized(mask, size) if self.corner is None else _placed(mask, self.corner, size, units)
 
 
 @dataclass(frozen=True)
@@ -168,11 +171,17 @@ def polygon(points: Any) -> Polygon:
     return Polygon((corners,))
 
 
+def stroke(points: Any, width: float, joined: bool = True) -> Line | Unmarked:
+    """Return a line through points, or points alone; without a width they mark nothing. Raises as `coordinates` does."""
+    array = coordinates(points)
+    return Line(array, width, joined) if width > 0 else Unmarked("line" if joined else "point")
+
+
 def coordinates(points: Any) -> np.ndarray:
     """Return points as (N, 2) float64 x, y, from pairs or a flat list. Raises ValueError for what is no number, or too far away."""
     try:
         array = np.asarray(points, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("coordinates that are no numbers") from None
     if array.size % 2 or array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 2):
         raise ValueError("coordinates that are no pairs of x and y")
@@ -231,20 +240,21 @@ def _outline(rings: Sequence[np.ndarray], size: tuple[int, int], closed: bool) -
     return drawn > 0
 
 
-def _add_stroke(found: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
-    """Mark the pixels whose centre is at most `radius` from the line between two points (x, y)."""
+def _add_stroke(found: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> int:
+    """Mark the pixels whose centre is at most `radius` from the line between two points (x, y); return how many were looked at."""
     height, width = found.shape
     (x0, y0), (x1, y1) = np.minimum(start, end) - radius, np.maximum(start, end) + radius
     left, right = (int(np.clip(v, 0, width)) for v in (np.floor(x0), np.ceil(x1)))
     top, bottom = (int(np.clip(v, 0, height)) for v in (np.floor(y0), np.ceil(y1)))
     if left >= right or top >= bottom:
-        return
+        return 0
     y, x = np.mgrid[top:bottom, left:right] + 0.5
     along = end - start
     length = float(along @ along)
     share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length, 0, 1) if length else 0.0
     near = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) <= radius
     found[top:bottom, left:right] |= near
+    return near.size
 
 
 def _placed(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int], units: Size) -> np.ndarray:
@@ -254,10 +264,11 @@ def _placed(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int], un
     bottom, right = min(top + mask.shape[0], whole.shape[0]), min(left + mask.shape[1], whole.shape[1])
     if top < bottom and left < right and bottom > 0 and right > 0:
         whole[max(top, 0) : bottom, max(left, 0) : right] = mask[max(-top, 0) : bottom - top, max(-left, 0) : right - left]
-    return _resized(whole, size)
+    return resized(whole, size)
 
 
-def _resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def resized(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return a mask (H, W) bool of a whole picture at another size of it."""
     if mask.shape == size:
         return mask
     return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0

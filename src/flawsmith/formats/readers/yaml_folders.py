@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,18 @@ _DEFECT_KEYS = ("images", "masks", "mask_pattern")
 
 
 def recognise(files: Files) -> str | None:
-    """Return whether a path is a YAML file, or a folder with one of the name YAML_NAME."""
+    """Return whether a path is a YAML file, other than one of YOLO, or a folder with one of the name YAML_NAME."""
     if files.only:
-        return "it is a YAML file" if files.only.suffix.lower() in (".yaml", ".yml") else None
+        return "it is a YAML file" if files.only.suffix.lower() in (".yaml", ".yml") and not _is_yolo(files.only) else None
     return f"there is a file {YAML_NAME}" if (files.root / YAML_NAME).is_file() else None
+
+
+def _is_yolo(path: Path) -> bool:
+    """Return whether a YAML file names classes, as YOLO's does and ours never."""
+    try:
+        return re.search(r"^(nc|names)\s*:", read_text(path), re.MULTILINE) is not None
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def read(files: Files, options: ReadOptions) -> Scan:
