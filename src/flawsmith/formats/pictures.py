@@ -10,6 +10,7 @@ from flawsmith.formats.files import Files, name_key
 from flawsmith.images.files import SUFFIXES
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded picture's name
+_NOT_READ = {".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".dcm"}  # pictures that have to be converted
 
 
 class Finder:
@@ -36,7 +37,9 @@ class Finder:
         if len(candidates) > 1:
             candidates = _nearest(candidates, parts, near, part)
         if not candidates:
-            raise DataError(f"the picture {written!r} is not there. Add it, or remove its labels.")
+            suffix = PurePosixPath(parts[-1]).suffix.lower()
+            convert = f" ({suffix} is not read: convert it to PNG under the same name)" if suffix in _NOT_READ else ""
+            raise DataError(f"the picture {written!r} is not there{convert}. Add it, or remove its labels.")
         if len(candidates) > 1:
             names = ", ".join(c.relative_to(self._root).as_posix() for c in candidates[:4])
             raise DataError(f"the picture {written!r} may be any of {names}. Rename them, or keep one.")
@@ -50,8 +53,8 @@ class Finder:
         if found := self._by_name.get(shorter):
             return found
         suffix = PurePosixPath(key).suffix
-        stem = key if suffix not in SUFFIXES else PurePosixPath(key).stem
-        return self._by_stem.get(stem, []) if suffix in SUFFIXES or suffix == "" or key in self._by_stem else []
+        is_picture = suffix in SUFFIXES or suffix in _NOT_READ
+        return self._by_stem.get(PurePosixPath(key).stem if is_picture else key, [])
 
 
 def plain_parts(written: str) -> tuple[str, ...]:
