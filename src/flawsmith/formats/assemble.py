@@ -18,7 +18,7 @@ from flawsmith.formats.drawing import Mark, drawn_mask
 from flawsmith.formats.files import Files, name_key
 from flawsmith.formats.labelled import NAMELESS, Entry, Labelled, Note
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.pictures import Finder
+from flawsmith.formats.pictures import Finder, MissingPicture
 from flawsmith.formats.shapes import Rectangle, Unmarked
 from flawsmith.images.files import content_type, image_size
 
@@ -51,6 +51,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
     counts: Counter[str] = Counter()
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     scaled: list[str] = []
+    missing: list[Problem] = []
     for entry in labelled:
         if isinstance(entry, Note):
             found.notes.append(entry.text)
@@ -58,8 +59,13 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
         if isinstance(entry, FileError):
             found.problems.append(Problem(found.name(entry.path), entry.what))
             continue
-        picture = _picture(entry, finder, found)
-        if picture is None:
+        try:
+            picture = _picture(entry, finder)
+        except MissingPicture as error:
+            missing.append(Problem(found.name(entry.source), str(error)))
+            continue
+        except DataError as error:
+            found.problems.append(Problem(found.name(entry.source), str(error)))
             continue
         known = pictures.setdefault(picture, _Known(entry.source, entry.part, entry.group))
         if entry.size and _differs(picture, entry.size):
@@ -82,6 +88,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
                 known.drawn[folder].append(Mark(one.shape, entry.source, entry.size, entry.units))
     _sort_out(pictures, found)
     _tell(found, counts, classes, scaled)
+    _tell_missing(missing, found, bool(pictures))
     stems = {name_key(p.stem) for p in pictures}
     others = [p for p in files.pictures if p not in pictures]
     plain = [p for p in others if unlisted == "normals" and name_key(p.stem) not in stems]
@@ -106,27 +113,32 @@ def no_masks(counts: Iterable[str]) -> str:
     )
 
 
-def _picture(entry: Labelled, finder: Finder, found: Scan) -> Path | None:
-    """Return the picture of an entry, None where there is none; a picture inside the label file is kept as a file of its own."""
+def _picture(entry: Labelled, finder: Finder) -> Path:
+    """Return the picture of an entry; one inside the label file is kept as a file of its own. Raises DataError as `Finder.find` does."""
     if entry.path:
         return entry.path
     try:
         return finder.find(entry.picture, entry.source.parent, entry.part)
-    except DataError as error:
+    except DataError:
         if entry.data is None:
-            found.problems.append(Problem(found.name(entry.source), str(error)))
-            return None
+            raise
     try:
         content = base64.b64decode(entry.data, validate=False)
     except (binascii.Error, ValueError):
         content = b""
     suffix = _SUFFIXES.get(content_type(content[:16]) or "")
     if suffix is None:
-        message = f"the picture {entry.picture!r} is not there, and the one inside the label file cannot be read. Add it."
-        found.problems.append(Problem(found.name(entry.source), message))
-        return None
-    stem = Path(entry.source.name).stem
-    return kept_file(content, f"{stem}{suffix}")
+        raise MissingPicture(f"the picture {entry.picture!r} is not there, and the one inside the label file cannot be read. Add it.")
+    return kept_file(content, f"{Path(entry.source.name).stem}{suffix}")
+
+
+def _tell_missing(missing: list[Problem], found: Scan, some_are_there: bool) -> None:
+    """Tell of pictures that are not there: all of them where there is none, else how many; a part of a labelled set may be all one has."""
+    if not some_are_there:
+        found.problems += missing
+    elif missing:
+        shown = "".join(f"\n  {problem}" for problem in missing[:5]) + ("\n  ..." if len(missing) > 5 else "")
+        found.warnings.append(Problem(".", f"labelled pictures that are not there: {len(missing)}, left out with their labels.{shown}"))
 
 
 def _differs(picture: Path, size: tuple[int, int]) -> bool:

@@ -13,6 +13,10 @@ _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts befo
 _NOT_READ = {".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".dcm"}  # pictures that have to be converted
 
 
+class MissingPicture(DataError):
+    """A picture that a label file names and that is not there."""
+
+
 class Finder:
     """The pictures of a data folder by what label files call them. A name never leads out of the folder."""
 
@@ -27,8 +31,8 @@ class Finder:
     def find(self, written: str, near: Path, part: str | None = None) -> Path:
         """Return the picture that a label file in the folder `near` calls `written`.
 
-        part: the subset that it is in, such as "train", which one of its folders may be called. Raises DataError where no picture
-        has that name, and where several have it and nothing tells which is meant.
+        part: the subset that it is in, such as "train", which one of its folders may be called. Raises MissingPicture where no picture
+        has that name, DataError where several have it and nothing tells which is meant.
         """
         parts = plain_parts(written)
         if not parts:
@@ -39,7 +43,7 @@ class Finder:
         if not candidates:
             suffix = PurePosixPath(parts[-1]).suffix.lower()
             convert = f" ({suffix} is not read: convert it to PNG under the same name)" if suffix in _NOT_READ else ""
-            raise DataError(f"the picture {written!r} is not there{convert}. Add it, or remove its labels.")
+            raise MissingPicture(f"the picture {written!r} is not there{convert}. Add it, or remove its labels.")
         if len(candidates) > 1:
             names = ", ".join(c.relative_to(self._root).as_posix() for c in candidates[:4])
             raise DataError(f"the picture {written!r} may be any of {names}. Rename them, or keep one.")
