@@ -254,7 +254,7 @@ def _add_stroke(found: np.ndarray, start: np.ndarray, end: np.ndarray, radius: f
     share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length, 0, 1) if length else 0.0
     near = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) <= radius
     found[top:bottom, left:right] |= near
-    return near.size
+    return int(near.size)
 
 
 def _placed(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int], units: Size) -> np.ndarray:

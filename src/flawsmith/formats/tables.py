@@ -1,6 +1,7 @@
 """Label files in CSV, whatever their separator and the length of their cells."""
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     names = header(path)
     limit = csv.field_size_limit(LARGEST)  # run lengths and outlines are longer than what is the limit else
     try:
-        reader = csv.reader(content.splitlines(keepends=True), delimiter=_separator(content[:10_000].partition("\n")[0]), strict=True)
+        reader = csv.reader(io.StringIO(content), delimiter=_separator(content[:10_000].partition("\n")[0]), strict=True)
         found = [(reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise FileError(path, f"is not CSV ({error}). Export it again, or remove it.") from error

@@ -16,9 +16,9 @@ def rows(path: Path, value: Any, what: str) -> list[dict[str, Any]]:
         return []
     if not isinstance(value, list):
         raise FileError(path, f"{what} is {kind(value)}; expected a list of objects.")
-    odd = next((row for row in value if not isinstance(row, dict)), {})
-    if not isinstance(odd, dict):
-        raise FileError(path, f"{what} holds {kind(odd)}; expected objects alone.")
+    odd = [kind(row) for row in value if not isinstance(row, dict)]
+    if odd:
+        raise FileError(path, f"{what} holds {odd[0]}; expected objects alone.")
     return value
 
 

@@ -41,8 +41,8 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
             elif part.tag == "track":
                 video.add(path, part, options)
             elif part.tag == "meta":
-                size = next(part.iter("original_size"), None)
-                video.size = stated_size(size.findtext("height"), size.findtext("width")) if size is not None else None
+                for original in part.iter("original_size"):
+                    video.size = stated_size(original.findtext("height"), original.findtext("width"))
         yield from video.labelled(path, files)
 
 

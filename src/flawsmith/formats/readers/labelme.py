@@ -103,7 +103,7 @@ def _shape(row: dict[str, Any], options: ReadOptions) -> Shape | Unmarked:
         return Rectangle(*points.min(0), *points.max(0))
     if kind == "circle" and len(points) == 2:  # its centre, and a point of its border
         radius = float(np.hypot(*(points[1] - points[0])))
-        return Ellipse(*points[0], radius, radius)
+        return Ellipse(float(points[0, 0]), float(points[0, 1]), radius, radius)
     return Unmarked(kind)
 
 

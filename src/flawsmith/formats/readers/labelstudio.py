@@ -75,7 +75,9 @@ def _annotation(path: Path, task: dict[str, Any]) -> tuple[dict[str, Any] | None
 
 def _min_results(task: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the results of JSON-MIN, which lie under the names of the tags that made them, as JSON has them."""
-    found = [row for value in task.values() if isinstance(value, list) for row in value if isinstance(row, dict) and "original_width" in row]
+    found = [
+        row for value in task.values() if isinstance(value, list) for row in value if isinstance(row, dict) and "original_width" in row
+    ]
     if found:
         return [{**row, "value": row} for row in found]
     chosen = [value for key, value in task.items() if isinstance(value, str) and key not in _NO_NAMES and not _is_path(value)]
@@ -151,7 +153,7 @@ def _bytes(value: Any) -> bytes:
 
 def _picture(files: Files, path: Path, task: dict[str, Any]) -> str:
     """Return the picture of a task: of all that its data may name it by what is there, else what looks most like it."""
-    within = task.get("task") if isinstance(task.get("task"), dict) else task
+    within = fields(path, task["task"], "task") if isinstance(task.get("task"), dict) else task
     data = fields(path, within.get("data"), "data") or (task if _MIN & set(task) else {})
     texts = {key: value.partition("?d=")[2] or value for key, value in data.items() if isinstance(value, str)}
     usual = sorted(texts, key=lambda key: (not _is_path(texts[key]), key.casefold() not in _NAMES))

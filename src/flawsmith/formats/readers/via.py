@@ -72,7 +72,11 @@ def _class_attribute(regions: Iterable[_Region]) -> str | None:
     for region in regions:
         filled.update(key for key, value in region.attributes.items() if _names(value) != [""])
     usual = [key for key in filled if key.strip().casefold() in _CLASS]
-    return min(usual, key=lambda key: _CLASS.index(key.strip().casefold())) if usual else max(filled, key=lambda key: filled[key], default=None)
+    return (
+        min(usual, key=lambda key: _CLASS.index(key.strip().casefold()))
+        if usual
+        else max(filled, key=lambda key: filled[key], default=None)
+    )
 
 
 def _names(value: Any) -> list[str]:
@@ -122,7 +126,9 @@ def _from_table(path: Path) -> Iterator[_Picture]:
         regions = pictures.setdefault(row.get("filename", ""), [])
         cells = {key: _cell(path, line, row.get(f"region_{key}")) for key in ("shape_attributes", "attributes")}
         if cells["shape_attributes"]:
-            regions.append(_region(path, f"line {line}", {"shape_attributes": cells["shape_attributes"], "region_attributes": cells["attributes"]}))
+            regions.append(
+                _region(path, f"line {line}", {"shape_attributes": cells["shape_attributes"], "region_attributes": cells["attributes"]})
+            )
     for name, regions in pictures.items():
         yield name, regions, None
 
@@ -146,7 +152,7 @@ def _pictures_of(tree: Any) -> dict[str, Any] | None:
     found = tree.get(_PROJECT, tree)
     if not isinstance(found, dict) or (found is tree and not found):
         return None
-    first = next(iter(found.values()), {})
+    first: Any = next(iter(found.values()), {})
     return found if _PROJECT in tree or (isinstance(first, dict) and {"filename", "regions"} <= set(first)) else None
 
 
