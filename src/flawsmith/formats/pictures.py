@@ -39,7 +39,7 @@ class Finder:
             raise DataError(f"a picture without a name ({written!r}); expected the name of a file")
         candidates = self._candidates(parts[-1])
         if len(candidates) > 1:
-            candidates = _nearest(candidates, parts, near, part)
+            candidates = _nearest(candidates, parts, near, part, (near.joinpath(*parts), self._root.joinpath(*parts)))
         if not candidates:
             suffix = PurePosixPath(parts[-1]).suffix.lower()
             convert = f" ({suffix} is not read: convert it to PNG under the same name)" if suffix in _NOT_READ else ""
@@ -70,16 +70,16 @@ def plain_parts(written: str) -> tuple[str, ...]:
     return tuple(p for p in parts if "\0" not in p)
 
 
-def _nearest(candidates: list[Path], parts: tuple[str, ...], near: Path, part: str | None) -> list[Path]:
-    """Return those of the pictures of one name that fit best: by the path, the subset's folder, the label file's own."""
+def _nearest(candidates: list[Path], parts: tuple[str, ...], near: Path, part: str | None, exact: tuple[Path, ...]) -> list[Path]:
+    """Return those of the pictures of one name that fit best: by the path's end, the subset's folder, the whole path, the label file's."""
     wanted = [name_key(p) for p in reversed(parts)]
 
-    def fit(path: Path) -> tuple[int, bool, int]:
+    def fit(path: Path) -> tuple[int, bool, bool, int]:
         own = [name_key(p) for p in reversed(path.parts)]
         same = next((i for i, (a, b) in enumerate(zip(own, wanted, strict=False)) if a != b), len(wanted))
         folders = {name_key(p) for p in path.parts[:-1]}
         shared = next((i for i, (a, b) in enumerate(zip(path.parts, near.parts, strict=False)) if a != b), len(near.parts))
-        return same, part is not None and name_key(part) in folders, shared
+        return same, part is not None and name_key(part) in folders, path in exact, shared
 
     fits = {path: fit(path) for path in candidates}
     best = max(fits.values())
