@@ -105,7 +105,9 @@ def test_missing_pictures_and_names_that_lead_out_are_told(tmp_path: Path) -> No
     found["images"][0]["file_name"] = "../../secret.png"
     Image.fromarray(np.zeros((20, 30), np.uint8)).save(tmp_path / "secret.png")
     report = fs.check(write(tmp_path / "a/data", found))
-    assert not report.problems and any("secret.png' is not there" in str(w) for w in report.warnings), "a part of the pictures may be all one has"
+    assert not report.problems and any("secret.png' is not there" in str(w) for w in report.warnings), (
+        "a part of the pictures may be all one has"
+    )
     for row in found["images"]:
         row["file_name"] = "../../secret.png"
     problems = fs.check(write(tmp_path / "a/data", found)).problems

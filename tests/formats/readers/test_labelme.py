@@ -80,7 +80,10 @@ def test_lines_and_points_have_the_width_that_is_asked_for(tmp_path: Path) -> No
 def test_parts_of_a_group_are_one_mask_and_what_is_to_be_ignored_is_left_out(tmp_path: Path) -> None:
     other = [[x + 10, y] for x, y in SQUARE]
     ignored = {**shape("polygon", [[0, 0], [30, 0], [30, 20]]), "label": "__ignore__"}
-    labels(pictures(tmp_path, "a.png") / "a.json", tree("a.png", shape("polygon", SQUARE, group_id=0), shape("polygon", other, group_id=0), ignored))
+    labels(
+        pictures(tmp_path, "a.png") / "a.json",
+        tree("a.png", shape("polygon", SQUARE, group_id=0), shape("polygon", other, group_id=0), ignored),
+    )
     assert areas(tmp_path) == {("a.png", "scratch"): 50}
 
 
@@ -148,7 +151,7 @@ def test_every_bad_file_is_told(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
     pictures(tmp_path, "a.png")
     small = coded(np.ones((3, 3), np.uint8))

@@ -71,7 +71,7 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
     folders = {p.parent.as_posix() for p in files.pictures if name_key(p.name) in named}
     others = [p for p in files.pictures if p.parent.as_posix() in folders and name_key(p.name) not in named]
     for picture in others:
-        yield Labelled(files.name(picture), picture, ())
+        yield Labelled(files.name(picture), picture, (), path=picture)
     if others:
         yield Note(f"pictures beside them that no row names: {len(others)}, taken as normals.")
 

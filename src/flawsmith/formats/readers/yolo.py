@@ -62,11 +62,11 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
             continue
         unnamed |= {number for number, _ in rows if number not in names}
         objects = tuple(Object(names.get(number, f"class {number}"), shape) for number, shape in rows)
-        yield Labelled(files.name(picture), path, objects, units=SHARES, part=part_of(files.name(picture)))
+        yield Labelled(files.name(picture), path, objects, units=SHARES, part=part_of(files.name(picture)), path=picture)
     folders = {picture.parent for picture in used}
     for picture in files.pictures:
         if picture not in used and (picture.parent in folders or "images" in _folders(files.name(picture))):
-            yield Labelled(files.name(picture), picture, (), part=part_of(files.name(picture)))
+            yield Labelled(files.name(picture), picture, (), part=part_of(files.name(picture)), path=picture)
     if unnamed:
         yield Note(
             f"classes without a name: {', '.join(f'class {n}' for n in sorted(unnamed)[:10])}; data.yaml or classes.txt does not have them."
