@@ -63,7 +63,8 @@ def test_ellipses_are_turned_clockwise(tmp_path: Path) -> None:
 
 def test_lines_have_the_width_that_is_asked_for_and_boxes_have_no_mask(tmp_path: Path) -> None:
     line, point = '<polyline label="scratch" points="2,5.5;12,5.5"/>', '<points label="scratch" points="20.5,5.5;24.5,5.5"/>'
-    others = '<box label="scratch" xtl="0" ytl="0" xbr="9" ybr="9"/><cuboid label="scratch"/><skeleton label="scratch"><points label="1"/></skeleton>'
+    others = '<box label="scratch" xtl="0" ytl="0" xbr="9" ybr="9"/><cuboid label="scratch"/>'
+    others += '<skeleton label="scratch"><points label="1"/></skeleton>'
     export(pictures(tmp_path, "a.png"), image("a.png", line, point, others))
     with pytest.raises(DataError, match="labels without masks \\(box, cuboid, line, point, skeleton\\)"):
         fs.read(tmp_path)

@@ -121,7 +121,7 @@ def test_a_picture_inside_the_label_file(said: dict[str, int], tmp_path: Path) -
     inside = np.arange(600, dtype=np.uint8).reshape(20, 30)
     labels(tmp_path / "a.json", tree("gone.png", shape("polygon", SQUARE), imageData=coded(inside), **said))
     (sample,) = fs.read(tmp_path).samples()
-    assert np.array_equal(sample.image[..., 0], inside) and np.array_equal(sample.mask, box(3, 8, 3, 8))
+    assert np.array_equal(sample.image[..., 0], inside) and np.array_equal(np.asarray(sample.mask), box(3, 8, 3, 8))
     labels(tmp_path / "a.json", tree("gone.png", shape("polygon", SQUARE), imageData="AAAA"))
     with pytest.raises(DataError, match="gone.png' is not there, and the one inside the label file cannot be read"):
         fs.read(tmp_path)

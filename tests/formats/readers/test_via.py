@@ -141,7 +141,11 @@ def test_points_and_lines_without_a_width_have_no_mask(tmp_path: Path) -> None:
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_files_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
     pictures(tmp_path, "a.png", "b.png")
-    shapes = [POLYGON, {"name": "circle", "cx": 5, "cy": 5, "r": 3}, {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4}]
+    shapes: list[dict[str, Any]] = [
+        POLYGON,
+        {"name": "circle", "cx": 5, "cy": 5, "r": 3},
+        {"name": "rect", "x": 1, "y": 2, "width": 3, "height": 4},
+    ]
     found = mutated(
         tree(a=[region(shape, name="x", other={"y": True}) for shape in shapes], b={"0": region({**POLYGON, "name": "polyline"})}),
         data.draw,
