@@ -24,7 +24,7 @@ POLYGON = {"type": "polygon", "label_id": 1, "points": [3, 3, 8, 3, 8, 8, 3, 8],
 def tree(**annotations: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a data set; the names of the arguments are those of its pictures, with a suffix."""
     items = [{"id": name, "annotations": rows, "image": {"path": f"{name}.png", "size": [20, 30]}} for name, rows in annotations.items()]
-    names = [{"name": name, "parent": "", "attributes": []} for name in ("dent", "scratch")]
+    names: list[dict[str, Any]] = [{"name": name, "parent": "", "attributes": []} for name in ("dent", "scratch")]
     return {"dm_format_version": "1.0", "media_type": 2, "infos": {}, "categories": {"label": {"labels": names}}, "items": items}
 
 
