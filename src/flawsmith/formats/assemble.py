@@ -42,9 +42,9 @@ class _Known:
 def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unlisted: str = "left out") -> Scan:
     """Return what lies in a data folder of which label files say `labelled`.
 
-    unlisted: what pictures are that no label file names: "normals", "left out", or "masks", of which nothing is said; of normals one with the
-    stem of a labelled picture is taken for a mask or another rendering of it, and left out. Pictures that are not there, labels that cannot
-    be used and the like go to the scan's problems; what was decided about odd things goes to its notes.
+    unlisted: what pictures are that no label file names: "normals", "left out", or "masks", of which nothing is said; of normals one with
+    the stem of a labelled picture is taken for a mask or another rendering of it, and left out. Pictures that are not there, labels that
+    cannot be used and the like go to the scan's problems; what was decided about odd things goes to its notes.
     """
     found, finder = Scan(files.root), Finder(files)
     pictures: dict[Path, _Known] = {}

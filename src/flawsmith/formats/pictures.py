@@ -10,7 +10,7 @@ from flawsmith.formats.files import Files, name_key
 from flawsmith.images.files import SUFFIXES
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded picture's name
-_NOT_READ = {".webp", ".gif", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".dcm"}  # pictures that have to be converted
+_NOT_READ = {".gif", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".dcm"}  # pictures that have to be converted
 
 
 class MissingPicture(DataError):

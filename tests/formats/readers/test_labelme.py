@@ -18,8 +18,6 @@ from PIL import Image
 import flawsmith as fs
 from flawsmith.core.errors import DataError
 
-NOT_READ = {"labelme/xanylabeling_rect4points": ["('cat_dog.webp', 'pet'): missing"]}  # WebP, which has to be converted
-
 
 def coded(picture: np.ndarray, kind: str = "PNG") -> str:
     """Return a picture in base64."""
@@ -42,7 +40,7 @@ SQUARE = [[3, 3], [8, 3], [8, 8], [3, 8]]
 @pytest.mark.parametrize("case", cases("labelme"))
 def test_genuine(case: str, tmp_path: Path) -> None:
     root, expected = completed(case, tmp_path / "data")
-    assert differences(fs.read(root), expected) == NOT_READ.get(case, [])
+    assert differences(fs.read(root), expected) == []
 
 
 @pytest.mark.parametrize(
