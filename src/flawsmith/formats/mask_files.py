@@ -43,7 +43,7 @@ class Held:
 def look(path: Path, colours: bool = False) -> Held:
     """Return what a mask picture holds; colours: palettes and greys as the colours that they show. Raises FileError as `read_codes`."""
     codes = read_codes(path, colours)
-    return Held(path, codes.counts(), codes.colours)
+    return Held(path, codes.counts, codes.colours)
 
 
 def look_at(paths: Iterable[Path], found: Scan) -> dict[Path, Held]:

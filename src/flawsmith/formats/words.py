@@ -20,17 +20,19 @@ DEFECT = _words("""
     difettoso scarto zly fout 不良 缺陷 异常 異常 不合格 瑕疵 欠陥 불량 결함 брак дефект
 """)
 MASKS = _words("""
-    mask masks ground_truth groundtruth ground_truths gt gts label labels annotation annotations anno annos seg segs segmentation
+    mask masks lab labs ground_truth groundtruth ground_truths gt gts label labels annotation annotations anno annos seg segs segmentation
     segmentations segmask segmasks labelmask target targets maske masken masque masques mascara mascaras máscara máscaras maschera
     maschere 掩码 掩膜 标签 标注 マスク 마스크 маска маски
 """)
 PICTURES = _words("""
-    image images img imgs picture pictures pic pics photo photos input inputs rgb original originals raw jpegimages bild
-    bilder foto fotos immagini imagenes imágenes 图像 图片 画像 이미지 изображения
+    image images img imgs picture pictures pic pics photo photos input inputs rgb original originals orig source sources src sample
+    samples raw jpegimages jpg jpeg png bmp bild bilder foto fotos immagini imagenes imágenes 图像 图片 画像 이미지 изображения
 """)
 PARTS = _words("train training test testing val valid validation dev eval")
 _MASK = r"(?:masks?|gt|labels?|seg|segmentation|anno|annotation|ground_?truth|maske)"
-_ENDING, _START = (re.compile(text, re.IGNORECASE) for text in (rf"^(?P<stem>.+?)[ _.-]+{_MASK}$", rf"^{_MASK}[ _.-]+(?P<stem>.+)$"))
+NUMBERED = re.compile(rf"{_MASK}[ _-]?\d+$", re.IGNORECASE)  # one of several masks of a picture: part1_mask2
+_ENDING = re.compile(rf"^(?P<stem>.+?)[ _.-]+{_MASK}(?:[ _-]?\d+)?$", re.IGNORECASE)
+_START = re.compile(rf"^{_MASK}[ _.-]+(?P<stem>.+)$", re.IGNORECASE)
 
 
 def key(name: str) -> str:

@@ -1,6 +1,7 @@
 """Mask pictures whose values stand for classes: one whole number a pixel."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ class Codes:
     values: np.ndarray  # (H, W) whole numbers: a palette's index, a grey, or a colour 0xRRGGBB
     colours: bool  # they are colours
 
+    @cached_property
     def counts(self) -> dict[int, int]:
-        """Return how many pixels have each value that occurs."""
+        """How many pixels have each value that occurs."""
         flat = self.values.ravel()
         if flat.dtype in (np.uint8, np.uint16):
             counts = np.bincount(flat)
@@ -43,13 +45,14 @@ def read_codes(path: Path, as_colours: bool = False) -> Codes:
     if not as_colours and (indexes := _indexes(path)) is not None:
         return Codes(indexes, False)
     pixels = without_alpha(read_image(path))  # (H, W, 1 or 3)
-    if pixels.shape[2] == 1 or (not as_colours and (pixels == pixels[..., :1]).all()):
+    if pixels.shape[2] == 1 or (not as_colours and _is_grey(pixels)):
         greys = np.ascontiguousarray(pixels[..., 0])
         return Codes(greys.astype(np.int32) * 0x010101, True) if as_colours else Codes(greys, False)
     if pixels.dtype != np.uint8:
         raise FileError(path, "is a mask in colours of 16 bits; expected 8. Save it again as an 8-bit PNG.")
-    found = Codes(pixels.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32), True)
-    if (number := len(found.counts())) > MOST_COLOURS:
+    red, green, blue = (pixels[..., channel].astype(np.int32) for channel in range(3))
+    found = Codes(red << 16 | green << 8 | blue, True)
+    if (number := len(found.counts)) > MOST_COLOURS:
         message = f"is a mask with {number} colours; expected one colour for each class, at most {MOST_COLOURS}."
         raise FileError(path, f"{message} JPEG and scaling mix colours: save it as PNG as it was drawn.")
     return found
@@ -58,6 +61,10 @@ def read_codes(path: Path, as_colours: bool = False) -> Codes:
 def code_name(code: int, colours: bool) -> str:
     """Return a value as a class is called that has no other name: "3", or "#0080c0" for a colour."""
     return f"#{code:06x}" if colours else str(code)
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return all(np.array_equal(pixels[..., 0], pixels[..., channel]) for channel in range(1, pixels.shape[2]))
 
 
 def _indexes(path: Path) -> np.ndarray | None:

@@ -80,6 +80,31 @@ def test_values_that_do_not_tell_are_settled_by_a_flag(tmp_path: Path) -> None:
     assert [list(found[rule].values()) for rule in found] == [[26], [6], [20, 6]]
 
 
+def test_numbered_masks_of_a_picture_are_taken_together(tmp_path: Path) -> None:
+    """As AITEX has them."""
+    tree = {"NODefect_images/1-u/9.png": picture(9), "Defect_images/1.png": picture(1)}
+    data = fs.read(plant(tmp_path, tree | {"Mask_images/1_mask1.png": mask(ONE), "Mask_images/1_mask2.png": mask(TWO)}))
+    assert areas(data) == {("Defect_images/1.png", "defect"): 26} and names(data, data.normals) == ["NODefect_images/1-u/9.png"]
+
+
+def test_a_folder_of_all_pictures_is_no_kind_of_defect(tmp_path: Path) -> None:
+    tree = {f"CFD image/{i}.jpg": picture(i) for i in range(2)} | {f"CFD gt/{i}.png": mask(ONE) for i in range(2)}
+    assert list(fs.read(plant(tmp_path, tree)).defects) == ["defect"]
+
+
+def test_classes_of_roboflow_are_named_in_each_subset(tmp_path: Path) -> None:
+    tree: dict[str, Any] = {}
+    for i, part in enumerate(("train", "valid")):
+        tree |= {
+            f"{part}/a{i}_jpg.rf.0123456789abcdef.jpg": picture(i),
+            f"{part}/_classes.csv": "Pixel Value, Class\n0, background\n1, dent\n2, rust\n",
+        }
+        tree |= {f"{part}/a{i}_jpg.rf.0123456789abcdef_mask.png": mask(ONE, TWO, values=(1, 2))}
+    data = fs.read(plant(tmp_path, tree))
+    assert {name: len(items) for name, items in data.defects.items()} == {"dent": 2, "rust": 2}
+    assert data.defects["dent"][0].group == "a0_jpg"
+
+
 def test_nothing_is_guessed(tmp_path: Path) -> None:
     tree = plain()
     del tree["masks/dent/3.png"]

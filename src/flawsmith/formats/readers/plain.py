@@ -17,7 +17,7 @@ from flawsmith.formats.labelled import NAMELESS, Labelled, Object
 from flawsmith.formats.mask_files import Held, alone, are_classes, entry, look, look_at, marks_nothing, objects, read_masks
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import COMMON, Format
-from flawsmith.formats.words import DEFECT, MASKS, NORMAL, PARTS, PICTURES, unmasked, words
+from flawsmith.formats.words import DEFECT, MASKS, NORMAL, NUMBERED, PARTS, PICTURES, unmasked, words
 from flawsmith.images.mask_values import FEW
 
 
@@ -65,10 +65,13 @@ def _labelled(files: Files, options: ReadOptions, told: Scan) -> Iterator[Labell
     pairs = _pairs(pictures, masks, told)
     held = look_at((mask.path for masks in pairs.values() for mask in masks), told)
     ordinary = {p.kind for p in pictures if p.normal}  # folders that normals are in, too, are no kinds of defects
+    if not ordinary and len(all_kinds := {p.kind for p in pictures}) == 1:
+        ordinary = all_kinds  # nor is one that all pictures are in
     kinds = {p.path: kind for p in places if (kind := p.kind) and kind not in ordinary}
     own = {p.path: next((kinds[q.path] for q in (p, *pairs.get(p.path, ())) if q.path in kinds), "") for p in pictures}
     classes = are_classes(list(held.values()), options) and (options.mask_values == "classes" or not all(own[p] for p in pairs))
-    names = names_beside(files.root) if classes else {}
+    beside = dict.fromkeys([files.root, *(folder for path in held for folder in (path.parent, path.parent.parent))])
+    names = next(filter(None, map(names_beside, beside)), {}) if classes else {}
     if classes and not names:
         told.notes.append("the values of masks are classes, called by their numbers or colours; --classes gives them names.")
     unsure: Counter[str] = Counter()
@@ -170,7 +173,8 @@ def _looks_like_mask(path: Path) -> bool:
 def _pairs(pictures: list[_Place], masks: list[_Place], told: Scan) -> dict[Path, list[_Place]]:
     """Return the masks of each picture that has some: those of its name whose folders are most like its own.
 
-    Several are taken where their folders are kinds of defects. What may belong to more than one picture goes to the problems.
+    Several are taken where their folders are kinds of defects, or their names numbered. What may belong to more than one picture goes to
+    the problems.
     """
     by_stem: dict[str, list[_Place]] = {}
     for picture in pictures:
@@ -191,7 +195,7 @@ def _pairs(pictures: list[_Place], masks: list[_Place], told: Scan) -> dict[Path
         else:
             pairs.setdefault(fitting[0].path, []).append(mask)
     for path, several in pairs.items():
-        if len({mask.kind for mask in several}) < len(several):
+        if len({mask.kind for mask in several}) < len(several) and not all(NUMBERED.search(mask.path.stem) for mask in several):
             names = " and ".join(told.name(mask.path) for mask in several[:3])
             told.problems.append(
                 Problem(told.name(path), f"has {len(several)} masks, {names}; expected one, or one for each kind of defect.")
