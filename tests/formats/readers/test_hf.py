@@ -70,6 +70,13 @@ def test_boxes_and_outlines(tmp_path: Path) -> None:
     assert "box without a mask" in told(root)
 
 
+@pytest.mark.parametrize("said", [{"label": 1}, {"text": "a scratched part"}])
+def test_classes_and_words_of_whole_pictures_mark_nothing(tmp_path: Path, said: dict[str, Any]) -> None:
+    root = plant(tmp_path, {"a.png": picture(1), "metadata.jsonl": lines({"file_name": "a.png"} | said)})
+    with pytest.raises(DataError, match="labels without masks \\(whole picture\\)"):
+        fs.read(root)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

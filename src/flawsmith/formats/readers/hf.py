@@ -42,6 +42,7 @@ class _Row:
     values: dict[str, Any]
     picture: str  # its path from the table's folder
     mask: str | None  # that of its mask
+    masks: bool  # whether the table has a column of them
 
     @property
     def kinds(self) -> list[str]:
@@ -90,7 +91,7 @@ def _labelled(files: Files, options: ReadOptions, told: Scan) -> Iterator[Labell
             found = objects(held[masks[number]], classes, name or NAMELESS, options, names)
         elif isinstance(row.values.get("objects"), dict):
             found = tuple(_boxes(row, own.get("category", {})))
-        elif name and not row.mask:
+        elif (name and not row.mask) or not (kinds or row.masks):
             found = (Object(name, Unmarked("whole picture")),)
         if found and kinds and not name and number in masks:
             message = f"{row.picture} is called {kinds[0]} and its mask marks something. Correct one of the two."
@@ -158,7 +159,7 @@ def _rows(files: Files, table: Path) -> Iterator[_Row]:
         if not isinstance(picture, str) or not picture.strip():
             raise FileError(table, f"has a row whose {own} is {str(picture)[:40]!r}; expected a picture's name.")
         mask = next((values[c] for c in held if _is_picture(values.get(c))), None)
-        yield _Row(table, part or str(values.get("split") or "").casefold(), values, picture, mask)
+        yield _Row(table, part or str(values.get("split") or "").casefold(), values, picture, mask, bool(held))
 
 
 def _is_picture(value: Any) -> bool:

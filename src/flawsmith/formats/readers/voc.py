@@ -110,7 +110,8 @@ def _shape(one: Element) -> Shape | Unmarked:
 def _mask_folders(files: Files) -> list[Path]:
     """Return the best folder of masks of each folder that has one."""
     found: dict[Path, Path] = {}
-    for folder in dict.fromkeys(parent for path in files.pictures for parent in path.parents if files.root in parent.parents):
+    holders = dict.fromkeys(path.parent for path in files.pictures)
+    for folder in dict.fromkeys(folder for holder in holders for folder in (holder, *holder.parents) if files.root in folder.parents):
         name = folder.name.casefold()
         if name in _MASKS and (folder.parent not in found or _MASKS.index(name) < _MASKS.index(found[folder.parent].name.casefold())):
             found[folder.parent] = folder
