@@ -1,8 +1,11 @@
 """One writer per folder: the second is told, a dead one's lock holds nobody up."""
 
 import errno
+import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 import flawsmith
-from flawsmith.core.errors import FolderBusyError
+from flawsmith.core.errors import DiskFullError, FolderBusyError
 from flawsmith.core.folders import Kind, prepare_output
 from flawsmith.core.locks import LOCK_FILE, hold
 
@@ -40,12 +43,18 @@ def another(folder: Path) -> "subprocess.Popen[str]":
 def test_a_second_writer_is_told_at_once_and_may_write_when_the_first_was_killed(tmp_path: Path) -> None:
     first = another(tmp_path / "out")
     try:
-        with pytest.raises(FolderBusyError, match="another flawsmith process is writing there"), hold(tmp_path / "out"):
-            pass
+        who = (
+            rf"another flawsmith process is writing there \(process {first.pid} on {re.escape(socket.gethostname())} since \d.*: -c .*out\)"
+        )
+        for _ in range(2):  # nor does one who is told change what the next one is told
+            with pytest.raises(FolderBusyError, match=who), hold(tmp_path / "out"):
+                pass
         assert names(tmp_path / "out") == [LOCK_FILE]
     finally:
         first.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGKILL)
         first.communicate(timeout=20)
+    assert names(tmp_path / "out") == [LOCK_FILE]
+    (tmp_path / "out" / ".a.png.0123abcd.tmp").touch()  # it was writing
     with hold(tmp_path / "out"):
         (tmp_path / "out" / "a").write_text("x")
     assert names(tmp_path / "out") == ["a"]
@@ -84,3 +93,28 @@ def test_where_the_file_system_knows_no_locks_the_work_goes_on(tmp_path: Path, m
     with hold(tmp_path):
         (tmp_path / "a").write_text("x")
     assert names(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="asks after a process as POSIX does")
+@pytest.mark.parametrize(("host", "lives"), [("", True), ("", False), ("elsewhere", False)])
+def test_where_there_are_no_locks_the_file_is_believed(host: str, lives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    owner = {"pid": os.getpid() if lives else gone.pid, "host": host or socket.gethostname(), "since": "today", "command": "fit"}
+    (tmp_path / LOCK_FILE).write_text(json.dumps(owner))
+    monkeypatch.setattr(FileLock, "acquire", fail)
+    if lives or host:
+        with pytest.raises(FolderBusyError, match=rf"process {owner['pid']} on {owner['host']}.*if it does not, delete"), hold(tmp_path):
+            pass
+    else:
+        with hold(tmp_path):
+            assert json.loads((tmp_path / LOCK_FILE).read_text())["pid"] == os.getpid()
+
+
+def test_a_full_disk_is_told_for_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match=r"out: could not be written, as the disk is full: .* of .* are free"), hold(tmp_path / "out"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert not (tmp_path / "out").exists()

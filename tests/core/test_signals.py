@@ -6,17 +6,17 @@ import threading
 
 import pytest
 
-from flawsmith.core.signals import Terminated, exit_status, terminated_as_interrupt
+from flawsmith.core.signals import Terminated, exit_status, interrupts_held_back, terminated_as_interrupt
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX's")
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_is_an_interrupt_with_its_own_status(number: signal.Signals, status: int) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt) as caught, terminated_as_interrupt():
         os.kill(os.getpid(), number)
-    assert isinstance(caught.value, Terminated) and exit_status(caught.value) == status
+    assert isinstance(caught.value, Terminated) == (number != signal.SIGINT) and exit_status(caught.value) == status
     assert signal.getsignal(number) is before
 
 
@@ -24,16 +24,41 @@ def test_ctrl_c_is_130() -> None:
     assert exit_status(KeyboardInterrupt()) == 130
 
 
-def test_a_second_signal_does_not_cut_off_the_keeping() -> None:
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(("first", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_second_signal_does_not_cut_off_the_keeping(first: signal.Signals, status: int, second: signal.Signals) -> None:
     kept = False
-    with pytest.raises(Terminated), terminated_as_interrupt():
+    with pytest.raises(KeyboardInterrupt) as caught, terminated_as_interrupt():
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), first)
         except KeyboardInterrupt:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), second)
             kept = True
             raise
-    assert kept
+    assert kept and exit_status(caught.value) == status
+
+
+def test_what_is_held_back_is_raised_where_it_is_asked_for_the_first_of_all() -> None:
+    done = []
+    with pytest.raises(Terminated) as caught, interrupts_held_back() as stop_if_asked:
+        stop_if_asked()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+            done.append(number)
+        stop_if_asked()
+        done.clear()
+    assert len(done) == 3 and exit_status(caught.value) == 143
+
+
+def test_what_is_not_asked_for_is_raised_at_the_end_but_for_an_error(capfd: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interrupts_held_back("stopping"):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert capfd.readouterr().err == "\nstopping\n"
+    with pytest.raises(ValueError), interrupts_held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise ValueError
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_is_ignored_stays_ignored() -> None:

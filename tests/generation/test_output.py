@@ -1,8 +1,10 @@
 """The folder OUT: resume, overwrite, what a normal's file says, the pick of the most different, plans and dry runs."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -13,7 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from unsigned import unsigned
 
-from flawsmith.core.errors import DataError, FolderBusyError, OutputExistsError
+from flawsmith.core.errors import DataError, DiskFullError, FolderBusyError, OutputExistsError
 from flawsmith.core.locks import hold
 from flawsmith.generation.generator import Generator, Summary
 from flawsmith.images.pitch import Pitch, read_pitch
@@ -40,6 +42,17 @@ def test_two_at_once_do_not_write_into_one_folder(options: dict[str, bool], run8
     assert not out.exists()
     generator.generate(out, 1, quiet=True, resume=True)
     assert not list(out.glob(".*.lock"))
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(
+    run8: Path, tmp_path: Path, pairs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=60_000_000))
+    with pytest.raises(
+        DiskFullError, match=r"out: 9000 pairs may need \d\d\.\d MB, and 60\.0 MB of 1000\.0 GB are free there; nothing was"
+    ):
+        pairs.loose(run8).generate(tmp_path / "out", 9000, quiet=True)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("loud")

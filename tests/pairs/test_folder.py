@@ -151,3 +151,7 @@ def test_what_is_not_kept_loses_its_files_and_says_why(folder: PairFolder) -> No
     assert (first.verdict, first.image, first.mask, first.reasons) == ("rejected", None, None, (WHY,))
     assert refused.reasons == (Reason("seam", "x"),) and last.accepted and folder.image_path(last).is_file()
     assert not any(file.exists() for file in files)
+    for file in files:  # killed between rows and files
+        file.touch()
+    folder.keep({"000000"}, WHY)
+    assert not any(file.exists() for file in files) and folder.image_path(last).is_file()

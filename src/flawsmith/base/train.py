@@ -80,7 +80,7 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
 
     def keep() -> None:
         nonlocal kept
-        if state.step > kept and not state.torn:
+        if state.step > kept and not state.torn and math.isfinite(state.sums.get("loss", 0.0)):
             state.save(run / "checkpoints", before + time.monotonic() - begun, config.training.keep)
             kept = state.step
 

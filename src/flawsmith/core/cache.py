@@ -14,13 +14,12 @@ def cache_folder() -> Path:
     A folder of the system's temporary files where that one cannot be written to.
     """
     named = os.environ.get("FLAWSMITH_CACHE")
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    folder = Path(named) if named else Path(home, "flawsmith")
     try:
+        folder = Path(named or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "flawsmith"))
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    except OSError:
+    except (OSError, RuntimeError):  # the latter where a user without a home is not known to the system
         pass
     folder = Path(tempfile.gettempdir(), f"flawsmith-{os.getuid() if hasattr(os, 'getuid') else 'user'}")
     folder.mkdir(parents=True, exist_ok=True)

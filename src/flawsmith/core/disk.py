@@ -51,7 +51,7 @@ def _left(path: Path, error: OSError) -> str:
     if error.errno == errno.EDQUOT:
         return "could not be written, as your quota on that disk is used up."
     try:
-        usage = shutil.disk_usage(_existing(path.parent))
+        usage = shutil.disk_usage(_existing(path))
     except OSError:
         return "could not be written, as the disk is full."
     return f"could not be written, as the disk is full: {size(usage.free)} of {size(usage.total)} are free without it."

@@ -1,40 +1,87 @@
 """One writer per folder: a lock that the operating system drops when its process ends, however it ends."""
 
 import errno
+import json
+import os
+import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from flawsmith.core.disk import full_disk_told
 from flawsmith.core.errors import FolderBusyError
+from flawsmith.core.files import remove_temporaries
 
 LOCK_FILE = ".flawsmith.lock"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)  # what network file systems without locks answer
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who writes to a folder, as the lock file says it."""
+
+    pid: int
+    host: str
+    since: str  # local time
+    command: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}: {self.command}"
+
+    @property
+    def may_live(self) -> bool:
+        """Whether the process is still there; on another machine, and on Windows, nobody knows."""
+        if self.host != socket.gethostname() or os.name == "nt":  # where `os.kill` would send Ctrl-C
+            return True
+        try:
+            os.kill(self.pid, 0)  # sends nothing
+        except ProcessLookupError:
+            return False
+        except OSError:
+            return True
+        return True
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Hold `folder` as the only one that writes to it; it is made if missing, and removed again if nothing was written to it.
 
-    The lock is a file in the folder, so that machines which share the folder see it; it goes at the end of the block. Raises
-    FolderBusyError when another process or thread holds the folder. Where the file system knows no locks, none is held.
+    The lock is a file in the folder that says who holds it, so that machines which share the folder see it; it goes at the end of the
+    block. One that a killed process left holds nobody up, and what that process was writing is removed. Raises FolderBusyError when
+    another process or thread holds the folder, and DiskFullError where the block finds its disk full. Where the file system knows no
+    locks, what the file says is believed.
     """
     from filelock import FileLock, Timeout  # here, as what only reads need not wait for its import
 
     made = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / LOCK_FILE
-    lock = FileLock(path, timeout=0)
+    lock, before = FileLock(path, timeout=0), _owner(path)
     try:
         lock.acquire()
     except Timeout:
+        who = _owner(path) or f"{LOCK_FILE} is locked"
         raise FolderBusyError(
-            f"{folder}: another flawsmith process is writing there ({LOCK_FILE} is locked); wait for its end, or name another folder."
+            f"{folder}: another flawsmith process is writing there ({who}); wait for its end, or name another folder."
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
+        if before is not None and before.may_live:
+            raise FolderBusyError(
+                f"{folder}: another flawsmith process is writing there ({before}); wait for its end, or name another folder. This file "
+                f"system cannot tell whether it still runs: if it does not, delete {path}."
+            ) from None
     try:
-        yield
+        with full_disk_told(folder):
+            if before is not None:  # it was killed, else the file would have gone with it
+                remove_temporaries(folder)
+            with suppress(OSError):  # on Windows nobody writes to what is locked; then the lock alone tells
+                path.write_text(json.dumps(asdict(_this_process())), encoding="utf-8")
+            yield
     finally:
         with suppress(OSError):  # Windows removes no open file; a file without a holder blocks nobody
             path.unlink(missing_ok=True)  # while it is held: who opened it meanwhile sees that it has no name, and takes a new one
@@ -42,3 +89,16 @@ def hold(folder: Path) -> Iterator[None]:
         if made:
             with suppress(OSError):
                 folder.rmdir()  # refuses unless empty
+
+
+def _this_process() -> Owner:
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return Owner(os.getpid(), socket.gethostname(), time.strftime("%Y-%m-%d %H:%M:%S"), command[:200])
+
+
+def _owner(path: Path) -> Owner | None:
+    """Return who the lock file says holds the folder; None where it says nothing."""
+    try:
+        return Owner(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

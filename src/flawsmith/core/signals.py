@@ -1,13 +1,15 @@
 """SIGTERM as Ctrl-C: what ends a command from outside lets it keep what it has, and has an exit status of its own."""
 
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-# docker stop, Slurm and systemd send the first, a closed terminal the second, which Windows has not
-_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+# Ctrl-C; what docker stop, Slurm and systemd send; and a closed terminal, which Windows has not
+_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Terminated(KeyboardInterrupt):
@@ -25,24 +27,68 @@ def exit_status(stop: KeyboardInterrupt) -> int:
 
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
-    """Raise Terminated in the main thread when SIGTERM or SIGHUP arrives during the block; the handlers of before come back after it.
+    """Raise Terminated in the main thread when SIGTERM or SIGHUP arrives during the block, KeyboardInterrupt for Ctrl-C.
 
-    A signal that is ignored, as `nohup` has it, stays ignored; outside the main thread, where Python sets no handlers, nothing changes.
+    Further ones are ignored until the end of the block, so that none cuts off what is kept because of the first; then the handlers of
+    before come back. A signal that is ignored, as `nohup` has it, stays ignored; outside the main thread, where Python sets no handlers,
+    nothing changes.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
-        for other in before:  # a second one must not cut off the keeping; Ctrl-C still does
+        for other in before:
             signal.signal(other, signal.SIG_IGN)
-        raise Terminated(number)
+        raise _interrupt(number)
 
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.getsignal(number) for number in _SIGNALS}
-        before = {number: handler for number, handler in before.items() if handler not in (signal.SIG_IGN, None)}
-    for number in before:
-        signal.signal(number, end)
+    before = _handlers()
+    with _handled_by(end, before):
+        yield
+
+
+@contextmanager
+def interrupts_held_back(said: str = "") -> Iterator[Callable[[], None]]:
+    """Let no signal interrupt the block; gives the function that raises what has come until then, as `terminated_as_interrupt` does.
+
+    Only the first counts. What is not raised inside the block is raised at its end, unless the block ends by an error. said: a line for
+    standard error when it comes.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if not came and said:
+            os.write(2, f"\n{said}\n".encode())  # a stream might be in the middle of a line of its own
+        came.append(number)
+
+    def stop_if_asked() -> None:
+        if came:
+            raise _interrupt(came[0])
+
+    with _handled_by(note, _handlers()):
+        yield stop_if_asked
+    stop_if_asked()
+
+
+Handlers = dict[int, Any]
+
+
+def _handlers() -> Handlers:
+    """Return the handlers of the signals that end a command, without those that are ignored; none outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    found = {number: signal.getsignal(number) for number in _SIGNALS}
+    return {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+
+
+@contextmanager
+def _handled_by(handler: Callable[[int, FrameType | None], None], before: Handlers) -> Iterator[None]:
+    """Have the signals of `before` handled by `handler` during the block, and as before after it."""
     try:
+        for number in before:
+            signal.signal(number, handler)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, own in before.items():
+            signal.signal(number, own)
+
+
+def _interrupt(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)

@@ -13,6 +13,7 @@ import torch
 from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.disk import require_room
 from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import content_hash
 from flawsmith.core.folders import prepare_output
@@ -29,6 +30,7 @@ from flawsmith.generation.liked import read_liked
 from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
+from flawsmith.generation.room import bytes_of_pair
 from flawsmith.images.channels import colour_count
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
@@ -124,10 +126,12 @@ class Generator:
         fingerprint = Fingerprint(self.config, self._learned, job.placement, job.following, job.mask)
         output = Output(out, self.hash, fingerprint, self.verifier, job.plan, job.mask)
         done = output.resume(quiet) if resume else set()
+        left = [i for i in job.indexes if f"{i:06d}" not in done]
+        require_room(out, len(left) * bytes_of_pair(job.normals, self.product.shape), f"{len(left)} pairs")
         if not resume:
             prepare_output(out, PAIRS, overwrite)
         output.open()
-        summary = self._run(job, output, [i for i in job.indexes if f"{i:06d}" not in done], quiet)
+        summary = self._run(job, output, left, quiet)
         if request.pick_from and request.count is not None:
             summary = replace(summary, accepted=output.pick(request.count))
         return summary

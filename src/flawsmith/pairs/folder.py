@@ -12,7 +12,7 @@ from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, is_empty, mark, read_marker
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
-from flawsmith.pairs.forms import Masks, other_form
+from flawsmith.pairs.forms import FORMS, Masks, other_form
 from flawsmith.pairs.pair import ACCEPTED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 
@@ -172,7 +172,9 @@ class PairFolder:
         """Remove the files of accepted pairs whose id is not among `ids`; their rows stay, rejected for the reason `why`."""
         pairs = self.read()
         gone = [pair for pair in pairs if pair.accepted and pair.id not in ids]
+        left = [pair for pair in pairs if pair.reasons[:1] == (why,)]  # by a call before, which may have been killed half-way
         files = [self.folder / name for pair in gone for name in (pair.image, pair.mask, pair.other_mask) if name]
+        files += [self.folder / name for pair in left for name in _files_of(pair)]
         changed = {pair.id: replace(pair, verdict=REJECTED, reasons=(why,), image=None, mask=None, other_mask=None) for pair in gone}
         # rows first: one must never name a file that is gone
         self._rewrite([changed[pair.id] if pair.accepted and pair.id in changed else pair for pair in pairs])
@@ -208,6 +210,12 @@ class PairFolder:
             height, width = image_size(mask)
             pairs.append(Pair(f"{defect}/{name}", defect, ACCEPTED, image=files[0], mask=files[1], size=(height, width)))
         return pairs
+
+
+def _files_of(pair: Pair) -> list[str]:
+    """Return the paths that `PairFolder.add` gives a pair's files."""
+    masks = [f"{place}/{pair.defect}/{pair.id}_mask.png" for place in ("ground_truth", *FORMS)]
+    return [f"test/{pair.defect}/{pair.id}.png", *masks]
 
 
 def _line(pair: Pair) -> str:

@@ -13,10 +13,12 @@ import torch
 from flawsmith.config.resolve import preset
 from flawsmith.config.schema import Config
 from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.disk import require_room, size
 from flawsmith.core.files import write_json
 from flawsmith.core.folders import check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
+from flawsmith.core.processors import memory_limit
 from flawsmith.core.progress import say
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import Dataset
@@ -33,7 +35,7 @@ from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
 from flawsmith.training.prepare import TrainingData, prepare_training
 from flawsmith.training.resume import as_begun, go_on_with
-from flawsmith.training.run_folder import RUN, RunFolder
+from flawsmith.training.run_folder import RUN, RunFolder, room_needed
 from flawsmith.training.underneath import filler
 
 Watching = Callable[[TrainingData, DualModel, Config], Watch]
@@ -81,17 +83,20 @@ def _fit_run(
     model, precision = _build(learned, config, where)
     config = _with_precision(config, precision.name)
     needs: Memory | None = None
-    if config.training.memory or where != "cpu" or model.base:  # a small network on a CPU needs little
-        plan, needs = fit_into(model, config.training, precision.name, where)
+    limit = memory_limit() if where == "cpu" else None
+    if config.training.memory or where != "cpu" or model.base or limit:  # a small network on a CPU needs little
+        plan, needs = fit_into(model, config.training, precision.name, where, limit)
         config = replace(config, training=plan)
     accelerator, place = open_accelerator(where, precision.name)
     if config.training.checkpointing:
         model.net.checkpoint(True)
 
+    main = accelerator.is_main_process
+    if main:
+        require_room(folder.path, room_needed(model, config.training, own is not None), "a training's checkpoints and model")
     begins = own is None or not folder.newest
     init = initialise(model, config.training.init, config.model) if begins else None
 
-    main = accelerator.is_main_process
     if own is not None:
         folder.check_data(learned.record)
     elif main:
@@ -101,6 +106,8 @@ def _fit_run(
     if main and not quiet:
         say(f"fit in {precision}.")
     if main and needs is not None and not quiet:
+        if limit:
+            say(f"this process may use {size(limit)} of memory (control group).")
         how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
@@ -171,6 +178,8 @@ def _told(
     result |= {"precision": precision.name, "precision_why": precision.why}
     if needs is not None:
         result |= {"device_memory_gb": round(needs.total, 2)}
+    if trained.pieces != training.pieces:
+        result |= {"pieces": trained.pieces}  # as memory did not suffice
     if trained.state.init is not None:
         result |= {"init": trained.state.init}
     if best := trained.state.best:

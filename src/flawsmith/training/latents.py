@@ -51,12 +51,20 @@ class KeptLatents:
 
     def batch(self, model: DualModel, step: int, count: int, device: torch.device) -> Encoded:
         """Return the windows of one step, on `device`: which ones depends on (seed, step) alone, what they show on (seed, their number)."""
-        chosen = numpy_generator(self._seed, "kept", step).integers(len(self._kept), size=count).tolist()
+        chosen = self._chosen(step, count)
         if fresh := sorted({i for i in chosen if self._kept[i] is None}):
             encoded = encode_batch(model, self._pool.windows(self._seed, [("kept", i) for i in fresh]).to(device))
             for row, i in enumerate(fresh):
                 self._kept[i] = _to_keep(encoded[row : row + 1])
         return _together([found for i in chosen if (found := self._kept[i]) is not None], device)
+
+    def keys(self, step: int, count: int) -> list[tuple[str | int, ...]]:
+        """Return the keys that the pool has drawn the windows of one step by."""
+        return [("kept", i) for i in self._chosen(step, count)]
+
+    def _chosen(self, step: int, count: int) -> list[int]:
+        chosen: list[int] = numpy_generator(self._seed, "kept", step).integers(len(self._kept), size=count).tolist()
+        return chosen
 
 
 def _to_keep(window: Encoded) -> Encoded:

@@ -1,7 +1,7 @@
 """A training, to be read from top to bottom."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -10,11 +10,14 @@ from accelerate import Accelerator
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import RunError
+from flawsmith.core.progress import say
 from flawsmith.core.seeds import derive, torch_generator
+from flawsmith.core.signals import interrupts_held_back
 from flawsmith.models.dual_model import DualModel
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.clock import Clock
 from flawsmith.training.ema import MovingAverage
+from flawsmith.training.gradients import Gradients
 from flawsmith.training.held import HeldOut
 from flawsmith.training.objective import Objective
 from flawsmith.training.optimiser import build_optimiser
@@ -37,6 +40,7 @@ class Trained:
     before: int  # steps that had been taken before
     seconds: float  # of training, with those before an interruption
     split: dict[str, float]  # seconds of this process by part of the work
+    pieces: int  # in which batches went through the network at the end
 
 
 def train(
@@ -54,8 +58,8 @@ def train(
     """Train `model` on `device` as `config` says, leave checkpoints, log and previews in `folder`, and return what was done.
 
     Every window, time and noise of step k is drawn from (seed, process, k), so that going on is the same as never having stopped. What is
-    stopped by Ctrl-C or SIGTERM keeps the steps it has taken. init: what `start_from` said of the model's weights. Raises RunError when the
-    loss is no longer a number.
+    stopped by Ctrl-C or SIGTERM ends at the next step and keeps those it has taken. init: what `start_from` said of the model's weights.
+    Raises RunError when the loss is no longer a number, or one window does not fit into memory; the checkpoints stay as they are.
     """
     training, main, rank = config.training, accelerator.is_main_process, accelerator.process_index
 
@@ -75,6 +79,14 @@ def train(
     progress = Progress(training, quiet or not main)
     clock = Clock(state.spent)
 
+    def smaller(pieces: int) -> None:
+        if main:
+            folder.tell({"step": state.step + 1, "pieces": pieces, "why": "out of memory"})
+        if main and not quiet:
+            say(f"out of memory at step {state.step + 1}: the same batch goes through in {pieces} pieces (training.pieces) from now on.")
+
+    gradients = Gradients(loss_of, accelerator, state.optimiser, training, smaller)
+
     def keep() -> None:
         if main and not state.torn:
             folder.keep(state, config, learned, clock.seconds)
@@ -87,31 +99,27 @@ def train(
                 board.write(row)
 
     model.train()
-    with progress, _kept_when_stopped(keep):
+    stopping = "" if quiet or not main else "flawsmith: stopping at the next step ..."
+    with progress, interrupts_held_back(stopping) as stop_if_asked, _kept_when_stopped(keep):
         measure()
         while not is_over(training, state.step, clock.seconds, state.settled(training.patience), accelerator):
             with clock.on("data"), accelerator.autocast():
                 batch = windows.batch(state.step)
+            stop_if_asked()
 
             with clock.on("model"):
                 rate = learning_rate(training, state.step, clock.seconds)
                 for group in state.optimiser.param_groups:
                     group["lr"] = rate
-                generator = torch_generator(training.seed, "noise", rank, state.step)
-                measured: list[tuple[str, torch.Tensor]] = []
-                for piece in windows.pieces(batch):
-                    loss = loss_of(piece, generator)  # prepared by accelerate: under its autocast
-                    accelerator.backward(loss.total / training.pieces)
-                    measured += [("loss", loss.total.detach()), ("denoise", loss.denoise), ("align", loss.align)]
-                norm = accelerator.clip_grad_norm_(model.parameters(), training.clip or math.inf)
+                measured = gradients.fill(batch, lambda: torch_generator(training.seed, "noise", rank, state.step))
+                measured["gradient"] = float(accelerator.clip_grad_norm_(model.parameters(), training.clip or math.inf).detach())
+                _stop_unless_finite(measured, state, folder, windows)
                 with state.changing():
                     state.optimiser.step()
                     state.optimiser.zero_grad()
                     state.step += 1
                     state.average.update(model, state.step)
-                    state.add([(name, float(value) / training.pieces) for name, value in measured])
-                    state.add([("gradient", float(norm.detach()))])
-            _stop_on_nan(state, folder)
+                    state.add(list(measured.items()))
 
             with clock.on("write"):
                 if main and (state.step % training.log_every == 0 or state.step == training.steps):
@@ -121,6 +129,7 @@ def train(
                         board.write(row)
                     progress.update(state.step, clock.seconds, row["loss"])
                 measure()
+                stop_if_asked()
                 if previews and state.step % training.preview_every == 0:
                     shown = previews.draw(model, state.kept[1], config, state.step)
                     if watch:
@@ -136,7 +145,7 @@ def train(
             watch(state.step, seconds, shown)
     if board:
         board.close()
-    return Trained(state, before, seconds, clock.split)
+    return Trained(state, before, seconds, clock.split, gradients.pieces)
 
 
 @contextmanager
@@ -149,9 +158,15 @@ def _kept_when_stopped(keep: Callable[[], None]) -> Iterator[None]:
         raise
 
 
-def _stop_on_nan(state: State, folder: RunFolder) -> None:
-    if state.sums["loss"] != state.sums["loss"]:
-        raise RunError(
-            f"{folder.path}: the loss is not a number at step {state.step}. Start again with a lower training.learning_rate, or with "
-            "training.precision=fp32."
-        )
+def _stop_unless_finite(measured: Mapping[str, float], state: State, folder: RunFolder, windows: Windows) -> None:
+    """Raise RunError, before the step is taken, when what it measured is no number."""
+    wrong = next((name for name in ("loss", "gradient") if not math.isfinite(measured[name])), None)
+    if wrong is None:
+        return
+    seen = [f"step {step + 1}: {', '.join(windows.pictures(step))}" for step in range(max(0, state.step - 1), state.step + 1)]
+    kept = folder.newest
+    left = "There is no checkpoint yet." if kept is None else f"{kept} is as it was before."
+    raise RunError(
+        f"{folder.path}: the {wrong} is not a number at step {state.step + 1}. The last windows are of these pictures: {'; '.join(seen)}. "
+        f"Look at them, or start again with a lower training.learning_rate, or with training.precision=fp32. {left}"
+    )

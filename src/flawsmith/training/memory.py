@@ -37,24 +37,31 @@ class Memory:
         return f"about {self.total:.1f} GB of memory ({parts})"
 
 
-def fit_into(model: DualModel, config: TrainingConfig, precision: str, device: str = "cuda") -> tuple[TrainingConfig, Memory]:
+def fit_into(
+    model: DualModel, config: TrainingConfig, precision: str, device: str = "cuda", limit: int | None = None
+) -> tuple[TrainingConfig, Memory]:
     """Return `config` changed, where training.memory says so, to what needs no more than that, and what it needs then.
 
     What a step learns from stays the same. Tried in this order, from the fastest: the batch in more pieces, gradient checkpointing
-    with as few pieces as possible, and last the 8-bit optimiser. Raises ConfigError when nothing of it is enough.
+    with as few pieces as possible, and last the 8-bit optimiser. Raises ConfigError when nothing of it is enough. limit: bytes that the
+    system leaves this process; where that alone is too little, what needs least is returned, as nobody asked for a limit.
     """
     found = estimate(model, config, precision, device)
-    if not config.memory:
+    room = min((one for one in (config.memory, (limit or 0) / 1e9) if one), default=0.0)
+    if not room:
         return config, found
     pieces = [n for n in range(config.pieces, config.batch + 1) if config.batch % n == 0]
     plans = [replace(config, pieces=n) for n in pieces] + [replace(config, pieces=n, checkpointing=True) for n in pieces]
-    plans.append(replace(config, pieces=config.batch, checkpointing=True, optimiser="adamw8bit"))
+    if config.memory:
+        plans.append(replace(config, pieces=config.batch, checkpointing=True, optimiser="adamw8bit"))
     for plan in plans:
         found = estimate(model, plan, precision, device)
-        if found.total <= config.memory:
+        if found.total <= room:
             return plan, found
+    if not config.memory:
+        return plans[-1], found
     raise ConfigError(
-        f"training.memory: got {config.memory:g}, but one window at a time needs {found}. Use a device with more memory, or lower "
+        f"training.memory: got {room:g}, but one window at a time needs {found}. Use a device with more memory, or lower "
         "model.lora_rank, model.saim_rank or model.cells."
     )
 

@@ -69,10 +69,11 @@ class Pool:
         colours: int,
         scale: PixelRange,
         halos: Mapping[str, int] | None = None,
+        names: Sequence[str] = (),
     ) -> None:
         """normals: (H, W, C) as stored; defects: samples by name; window: side in pixels; colours: 1 or 3, what the model sees.
 
-        halos: pixels beyond its label that each defect still shows.
+        halos: pixels beyond its label that each defect still shows; names: of the normals' files, where they are known.
         """
         self.names = tuple(defects)
         self._config = config
@@ -81,7 +82,7 @@ class Pool:
         self._scale = scale
         self._halos = halos or {}
         self._defects = {name: [_trim(s, window) for s in samples] for name, samples in defects.items()}
-        self._normals = list(normals)
+        self._normals, self._files = list(normals), list(names) or ["a normal"] * len(normals)
         self._shapes = [s.mask for samples in self._defects.values() for s in samples]
         self._fill: Fill | None = None
         self._underneath: dict[tuple[str, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
@@ -121,6 +122,11 @@ class Pool:
         """Return a window for each key; it depends on (seed, key) and nothing else."""
         rows = [self._row(numpy_generator(seed, *key)) for key in keys]
         return _stacked(rows)
+
+    def pictures(self, seed: int, keys: Sequence[tuple[str | int, ...]]) -> list[str]:
+        """Return the names of the pictures that the windows of `windows` are of."""
+        found = (self._chosen(numpy_generator(seed, *key)) for key in keys)
+        return [f"{self.names[k - 1]} {self._defects[self.names[k - 1]][i].source.name}" if k else self._files[i] for k, i, _ in found]
 
     def held(self, seed: int, count: int) -> Batch | None:
         """Return `count` windows of defects that `batch` never has as a target or an exemplar, of the kinds in turn; None without any.
@@ -167,16 +173,23 @@ class Pool:
     def _row(self, g: np.random.Generator) -> Row:
         """Return one window, in the order of the fields of `Batch`."""
         side, free = self._window, self._config.diffusion.free_share
-        if g.random() >= self._config.data.good_share:
-            kind = int(g.integers(len(self.names))) + 1
-            shown = self._shows(g)
-            numbers = (self._bared if shown else self._learned)[self.names[kind - 1]]
-            return self._flawed(kind, numbers[int(g.integers(len(numbers)))], shown, free, g)
-        picture = self._normals[g.integers(len(self._normals))]
+        kind, number, shown = self._chosen(g)
+        if kind:
+            return self._flawed(kind, number, shown, free, g)
+        picture = self._normals[number]
         spot = Box(int(g.integers(picture.shape[0])), int(g.integers(picture.shape[1])), 1, 1)
         top, left = window_around(spot, side, picture.shape[:2], g)
         image, mask = cut(picture, top, left, side), np.zeros((side, side), bool)
         return self._told(image, mask, random_region(self._borrowed_shape(g), g), None, 0, 0, free, g)
+
+    def _chosen(self, g: np.random.Generator) -> tuple[int, int, bool]:
+        """Return the kind that a window is of, 0 for normals, the number of its picture, and whether it shows what lies under a defect."""
+        if g.random() < self._config.data.good_share:
+            return 0, int(g.integers(len(self._normals))), False
+        kind = int(g.integers(len(self.names))) + 1
+        shown = self._shows(g)
+        numbers = (self._bared if shown else self._learned)[self.names[kind - 1]]
+        return kind, numbers[int(g.integers(len(numbers)))], shown
 
     def _shows(self, g: np.random.Generator) -> bool:
         """Return whether a window of a defect shows what lies under it."""

@@ -59,9 +59,11 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
     share = BUDGET // max(1, len(data.good))
     whole = {data.good[i].image for i in looked_at(len(data.good))}
     normals, small = [], []
+    names: list[str] = []  # of the normals' files
     for item in data.good:
         normal = load_sample(item)
         normals += keep_normal(normal, window, share)
+        names += [item.image.name] * (len(normals) - len(names))
         if item.image in whole:
             small.append(shrink(normal.image))
     pictures = normals + [s.image for s in flawed]
@@ -70,7 +72,7 @@ def prepare_training(data: Dataset, config: Config) -> TrainingData:
     if config.data.rotations and product.directed:
         config = replace(config, data=replace(config.data, rotations=False))
     limits = calibrate(examples, normals, product, config)
-    pool = Pool(normals, defects, config, window, product.shape.colours, product.scale, product.halos)
+    pool = Pool(normals, defects, config, window, product.shape.colours, product.scale, product.halos, names)
     return TrainingData(config, pool, product, examples, limits, data_record(data, chosen, config.data.split))
 
 

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.config.resolve import dump, resolve
-from flawsmith.config.schema import Config
+from flawsmith.config.schema import Config, TrainingConfig
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import append_line, read_lines, write_json, write_text
 from flawsmith.core.folders import Kind
 from flawsmith.dataset.record import digest_of, read_record
+from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import save_model
-from flawsmith.models.trainable import trainable
+from flawsmith.models.trainable import count_trainable, trainable
 from flawsmith.product.exemplars import save_exemplars
 from flawsmith.quality.limits import save_limits
 from flawsmith.training.checkpoints import newest_checkpoint
@@ -31,6 +32,18 @@ RUN = Kind(
         r"tensorboard/events\.out\.tfevents\.[^/]+",
     ),
 )
+
+
+def room_needed(model: DualModel, config: TrainingConfig, resume: bool) -> int:
+    """Return the bytes that checkpoints and model of a training may take on the disk beside what is there.
+
+    A checkpoint holds the weights, their average, the optimiser's two moments and the best weights; while one is written, the one that
+    it replaces is still there.
+    """
+    weights = 4 * count_trainable(model)
+    one = weights * (4 + (config.patience > 0))
+    every = config.steps // config.checkpoint_every if config.steps else 0
+    return one * (1 if resume else 1 + (config.keep or every)) + 2 * weights
 
 
 class RunFolder:

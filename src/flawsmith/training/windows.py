@@ -1,6 +1,5 @@
 """The windows of every step on the device: cut from the pictures anew, or kept as latents."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -27,7 +26,7 @@ class Windows:
 
     def batch(self, step: int) -> Batch | Encoded:
         """Return the windows of step number `step` (from 0)."""
-        if self._drawn is not None and step % DRAWN_EVERY == DRAWN_EVERY - 1:
+        if self._drawn is not None and self._is_drawn(step):
             return self._of_the_base(self._drawn, step).to(self._device)
         if self._kept is None:
             return self._pool.batch(self._seed, step, self._config.batch).to(self._device)
@@ -44,8 +43,13 @@ class Windows:
         image, background = (x.mean(1, keepdim=True) for x in (batch.image, batch.background))
         return replace(batch, image=image, background=background, exemplars=exemplars)
 
-    def pieces(self, batch: Batch | Encoded) -> Iterator[Batch | Encoded]:
-        """Yield the batch in the parts that go through the network one after the other."""
-        size = self._config.batch // self._config.pieces
-        for first in range(0, self._config.batch, size):
-            yield batch[first : first + size]
+    def pictures(self, step: int) -> list[str]:
+        """Return of which pictures the windows of step number `step` are."""
+        if self._is_drawn(step):
+            return ["drawn ones of the base (training.init=base)"]
+        count = self._config.batch
+        keys = self._kept.keys(step, count) if self._kept else [("window", step, i) for i in range(count)]
+        return list(dict.fromkeys(self._pool.pictures(self._seed, keys)))
+
+    def _is_drawn(self, step: int) -> bool:
+        return self._drawn is not None and step % DRAWN_EVERY == DRAWN_EVERY - 1

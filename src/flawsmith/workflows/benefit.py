@@ -24,6 +24,7 @@ from flawsmith.benchmark.training import train_chosen, train_column
 from flawsmith.benchmark.workspace import Workspace, defects_of
 from flawsmith.config.resolve import resolve
 from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.disk import require_room
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import write_json, write_text
 from flawsmith.core.folders import Kind, check_output, prepare_output
@@ -38,8 +39,10 @@ from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.splits import Splits, few_shot
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
+from flawsmith.generation.room import bytes_of_pair
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
+from flawsmith.product.shape import ModelSpec
 from flawsmith.reports.benefit import write_benefit_report
 from flawsmith.version import __version__
 
@@ -96,6 +99,8 @@ def benefit(
     settings = replace(settings, training=training)
     with working(f"hashing {data}", quiet):
         kept = _identity(dataset, settings)
+    if not resume:
+        _require_room(report, settings, parts, dataset)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     works = [Workspace(data, report, shots, seed, settings, parts[shots], threads) for seed in seeds for shots in settings.shots]
     with hold(report):
@@ -127,6 +132,13 @@ def benefit(
         write_json(report / "report.json", result)
         write_benefit_report(report, result, works)
     return result
+
+
+def _require_room(report: Path, settings: Settings, parts: Mapping[str, Splits], dataset: Dataset) -> None:
+    """Raise DiskFullError unless there is room for the pairs of all repetitions; each fit asks for its own checkpoints."""
+    spec = ModelSpec(tuple(dataset.defects), 3, SIDE)
+    pairs = sum(settings.pairs * len(part.learn.defects) for part in parts.values()) * settings.seeds * len(settings.made)
+    require_room(report, pairs * bytes_of_pair([item.image for item in dataset.good], spec), f"{pairs} pairs")
 
 
 def _do_jobs(works: Sequence[Workspace], stamp: str, workers: int, quiet: bool) -> dict[str, float]:

@@ -8,6 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from flawsmith.core.disk import require_room
 from flawsmith.core.errors import ConfigError, OutputExistsError
 from flawsmith.core.files import write_json, write_pieces, write_text
 from flawsmith.core.locks import hold
@@ -69,6 +70,10 @@ def export(
             splitter = Splitter(shares, journal.splits, specimens.pinned())
             items = [*([] if data is None else all_items(data)), *(specimens.normals(folder, pairs) if normals else [])]
         rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of))
+        if not link:
+            pictures = [*(folder.image_path(pair) for pair in pairs), *{item.image for item in items}]
+            new = max(0.0, 1 - journal.count / max(1, len(pictures)))  # an export before has left the others
+            require_room(into, new * sum(path.stat().st_size for path in pictures), f"{len(pictures)} pictures")
         journal.begin(_classes(pairs, data))
         with Background() as work, progress("export", len(pairs) + len({i.image for i in items}), quiet, "pictures") as advance:
             place = Place(into, journal.classes, journal.lines, options, work.later)
