@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 from skimage.draw import polygon as reference
 
+from flawsmith.formats import shapes
 from flawsmith.formats.shapes import FAR, Bitmap, Ellipse, Line, Polygon, Rectangle, Runs, coordinates, polygon
 
 POINTS = st.lists(st.tuples(st.floats(-20, 60), st.floats(-20, 60)), min_size=3, max_size=12)
@@ -99,3 +100,13 @@ def test_areas_lie_where_other_rasterisers_put_them() -> None:
     most = int(np.asarray(image).sum())
     area = int(polygon(corners).mask((300, 900), (300, 900)).sum())
     assert 0.6 * most <= area <= most
+
+
+def test_a_line_is_drawn_in_bands_and_one_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(np.array([[3, 2], [27, 18], [3, 18]], float), 4)
+    whole = line.mask((20, 30), (20, 30))
+    monkeypatch.setattr(shapes, "_BAND", 60)
+    assert np.array_equal(line.mask((20, 30), (20, 30)), whole) and 100 < whole.sum() < 300
+    monkeypatch.setattr(shapes, "MOST_STROKED", 500)
+    with pytest.raises(ValueError, match="a line of 3 points, which is too long"):
+        line.mask((20, 30), (20, 30))

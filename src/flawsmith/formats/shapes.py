@@ -23,7 +23,8 @@ from flawsmith.images.files import read_mask
 
 Size = tuple[float, float]  # height, width
 MOST_CROSSINGS = 10_000_000  # of a polygon's sides with rows of pixels
-MOST_STROKED = 1_000_000_000  # pixels that the parts of a line are compared with
+MOST_STROKED = 300_000_000  # pixels that the parts of a line are compared with
+_BAND = 1 << 20  # of these at a time
 FAR = 1e7  # pixels: no coordinate is farther away
 
 
@@ -248,13 +249,15 @@ def _add_stroke(found: np.ndarray, start: np.ndarray, end: np.ndarray, radius: f
     top, bottom = (int(np.clip(v, 0, height)) for v in (np.floor(y0), np.ceil(y1)))
     if left >= right or top >= bottom:
         return 0
-    y, x = np.mgrid[top:bottom, left:right] + 0.5
     along = end - start
     length = float(along @ along)
-    share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length, 0, 1) if length else 0.0
-    near = np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) <= radius
-    found[top:bottom, left:right] |= near
-    return int(near.size)
+    rows = max(1, _BAND // (right - left))  # at a time, so that a line across a large picture needs little memory
+    for first in range(top, bottom, rows):
+        last = min(first + rows, bottom)
+        y, x = np.mgrid[first:last, left:right] + 0.5
+        share = np.clip(((x - start[0]) * along[0] + (y - start[1]) * along[1]) / length, 0, 1) if length else 0.0
+        found[first:last, left:right] |= np.hypot(x - start[0] - share * along[0], y - start[1] - share * along[1]) <= radius
+    return (bottom - top) * (right - left)
 
 
 def _placed(mask: np.ndarray, corner: tuple[int, int], size: tuple[int, int], units: Size) -> np.ndarray:
