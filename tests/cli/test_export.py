@@ -43,6 +43,19 @@ def test_the_words_arrive(run: Callable, replace: Callable[[str, Any], None]) ->
     assert asked == {"given": (Path("pairs"), Path("dir"), "yolo"), **expected}
 
 
+def test_the_iou_of_every_file_with_outlines_is_printed_and_poor_ones_are_listed(
+    run: Callable, replace: Callable[[str, Any], None], out: Path, tmp_path: Path
+) -> None:
+    result = run("export", out, "--to", "yolo", "-o", tmp_path / "yolo")
+    assert result.stdout.count("IoU 1.0000 with the mask, read again") == 8
+    back = {"compared": 2, "different": {"a.png": 0.97, "b.png": 0.9}, "poor": {"b.png": 0.9}}
+    said = {"to": "yolo", "folder": "dir", "added": 2, "already_there": 0, "pictures": {}, "told": {}, "round_trip": back, "use": ""}
+    replace("export", lambda *_, **__: said | {"outlines": back["different"]})
+    lines = run("export", out, "--to", "yolo", "-o", "dir").stdout.splitlines()
+    assert lines[:2] == ["a.png: IoU 0.9700 with the mask, read again", "b.png: IoU 0.9000 with the mask, read again"]
+    assert lines[2:4] == ["Read again: 0 of 2 pictures with exactly the same masks. With IoU below 0.95:", "  b.png 0.9000"]
+
+
 def test_list_names_every_format(run: Callable) -> None:
     lines = run("export", "pairs", "--to", "list").stdout.splitlines()
     assert [line.split()[0] for line in lines] == sorted(DECODERS)

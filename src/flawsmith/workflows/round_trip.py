@@ -1,7 +1,9 @@
 """An export read again: every mask beside the one it was made from."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from flawsmith.formats.writers.row import SEVERAL, Line, Place
 from flawsmith.formats.writers.run_lengths import mask_runs
 
 ENOUGH = 0.95  # of IoU: outlines below are listed
+THREADS = 2
 WHOLE = ""  # the name of what formats with one name a picture hold
 
 
@@ -53,31 +56,36 @@ def compare(writer: Writer, place: Place, pictures: Collection[str]) -> RoundTri
 
 def _back(writer: Writer, place: Place, pictures: Collection[str]) -> dict[str, dict[str, Any]]:
     """Return the masks of pictures as run lengths by class, as they are read from the folder."""
-    back = (writer.read or _read)(place)
     found: dict[str, dict[str, Any]] = {}
-    for image, masks in back:
+    for image, masks in _read(place.folder) if writer.read is None else _coded(writer.read(place)):
         if image in pictures:
             known = found.setdefault(image, {})
-            for name, mask in masks.items():
-                name, runs = name if writer.classes else WHOLE, mask_runs(mask)
+            for name, runs in masks.items():
+                name = name if writer.classes else WHOLE
                 known[name] = coco.merge([known[name], runs]) if name in known else runs
     return found
 
 
-def _read(place: Place) -> Iterator[tuple[str, Mapping[str, np.ndarray]]]:
-    """Yield what our own reader of the format finds: a picture's path in the folder, and masks by class."""
+def _coded(found: Iterable[tuple[str, Mapping[str, np.ndarray]]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for image, masks in found:
+        yield image, {name: mask_runs(mask) for name, mask in masks.items()}
+
+
+def _read(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what our own reader of the format finds: a picture's path in the folder, and run lengths by class."""
     try:
-        data = read(place.folder)
+        data = read(folder)
     except DataError as error:
         raise DataError(f"the export was written, but cannot be read again: {error}") from error
     for item in (*data.good, *data.held_out):
-        yield relative(item.image, place.folder), {}
-    for items in data.defects.values():
-        yield from (_labelled(item, place.folder) for item in items)
+        yield relative(item.image, folder), {}
+    with ThreadPoolExecutor(THREADS) as pool:  # what waits there is as small as run lengths are
+        for items in data.defects.values():
+            yield from pool.map(partial(_labelled, folder), items)
 
 
-def _labelled(item: Item, folder: Path) -> tuple[str, Mapping[str, np.ndarray]]:
-    return relative(item.image, folder), {item.defect: item.read_mask()}
+def _labelled(folder: Path, item: Item) -> tuple[str, dict[str, Any]]:
+    return relative(item.image, folder), {item.defect: mask_runs(item.read_mask())}
 
 
 def _expected(line: Line, writer: Writer, place: Place) -> dict[str, Any]:
