@@ -123,7 +123,7 @@ def _label_files(files: Files) -> list[Path]:
 
 
 def _class_names(files: Files) -> dict[int, str]:
-    """Return the classes' names by number, from data.yaml, classes.txt or notes.json."""
+    """Return the classes' names by number, from data.yaml, or from a list of them such as classes.txt."""
     yamls = [files.only] if files.only else [p for p in files.all if p.suffix.lower() in (".yaml", ".yml")]
     for path in yamls:
         if _is_data_yaml(tree := _yaml(path)):
