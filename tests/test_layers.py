@@ -26,7 +26,7 @@ LAYERS = (
         "synthesis",
         "compositing",
     ),
-    *("placement", "quality", "training", "generation", "metrics", "benchmark", "reports", "workflows", "demo", "cli"),
+    *("placement", "quality", "training", "generation", "metrics", "benchmark", "sweeps", "reports", "workflows", "demo", "cli"),
     *("base.train", "base.probe"),  # commands that use all of it
 )
 USERS = ("demo", "cli")  # these may call the functions of the root, as a user does

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from flawsmith.workflows.export import export
     from flawsmith.workflows.fit import fit
     from flawsmith.workflows.generate import load
+    from flawsmith.workflows.sweep import sweep
 
-__all__ = ["Config", "__version__", "benefit", "check", "evaluate", "export", "fit", "load", "preset", "read", "resolve"]
+__all__ = ["Config", "__version__", "benefit", "check", "evaluate", "export", "fit", "load", "preset", "read", "resolve", "sweep"]
 
 # Imported on first use, so that `import flawsmith` and `flawsmith --help` cost nothing.
 _HOMES = {
@@ -35,6 +36,7 @@ _HOMES = {
     "preset": "flawsmith.config.resolve",
     "read": "flawsmith.formats.reading",
     "resolve": "flawsmith.config.resolve",
+    "sweep": "flawsmith.workflows.sweep",
 }
 
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": ("flawsmith.cli.evaluate", "evaluate", "Say how good made pairs are by themselves, beside real defects."),
     "benefit": ("flawsmith.cli.benefit", "benefit", "Say whether made pairs help a detector on real defects it has not seen."),
     "export": ("flawsmith.cli.export", "export", "Write made pairs, and real ones, in the format you train with."),
+    "sweep": ("flawsmith.cli.sweep", "sweep", "All of it for many products, as jobs on one machine or a cluster."),
     "doctor": ("flawsmith.cli.doctor", "doctor", "Say what this machine can run, and which pretrained weights are here."),
     "demo": ("flawsmith.cli.demo", "demo", "All of it on real solar cells, without arguments."),
 }

@@ -26,6 +26,7 @@ EXTRAS = {  # name: a module that it brings
     "paper-metrics": "torch_fidelity",
     "demo": "elpv_dataset",
     "tensorboard": "tensorboard",
+    "cluster": "ray",
 }
 
 

@@ -11,6 +11,7 @@ from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED
 from flawsmith.reports.benefit import print_benefit
 from flawsmith.reports.evaluation import print_tables
+from flawsmith.reports.sweep import print_sweep
 from flawsmith.reports.verdicts import print_table, reject_table
 
 
@@ -95,3 +96,19 @@ def show_benefit(result: dict[str, Any], report: Path) -> None:
             f"`flawsmith generate ... --like {report / misses['file']}` makes pairs like these."
         )
     print(f"Look at {report / 'report.html'}")
+
+
+def show_plan(result: dict[str, Any]) -> None:
+    """Print what a sweep would do, and about how long it takes."""
+    for product, problem in result["unusable"].items():
+        print(f"{product}: nothing can be learned from it: {problem}")
+    print(f"{len(result['products']):,} products, {sum(map(len, result['products'].values())):,} defects.")
+    for one in result["steps"]:
+        source = f"as measured on {one['measured']:,} jobs" if one["measured"] else "assumed: one core, the default preset"
+        print(f"{one['step']}: {one['left']:,} jobs left, {one['seconds'] / 3600:.2f} hours one after the other ({source})")
+    print(f"About {result['hours']:.2f} hours with {result['side_by_side']:,} side by side.")
+
+
+def show_sweep(result: dict[str, Any], folder: Path) -> None:
+    """Print the means over products, what failed, and where the report lies."""
+    print_sweep(result, folder)
