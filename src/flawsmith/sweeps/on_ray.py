@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from flawsmith.core.errors import ConfigError, RunError
 from flawsmith.core.files import write_json
 from flawsmith.core.text import read_text
 from flawsmith.sweeps.board import Board
-from flawsmith.sweeps.job import FAILED, GRACE, Job, Running, State
+from flawsmith.sweeps.job import FAILED, GRACE, Job, Running, State, read_state, write_state
 from flawsmith.sweeps.local import POLL, Watch
 
 PLAN = "ray.json"  # what is handed to the process
@@ -110,7 +110,8 @@ def main(folder: Path) -> int:
             try:
                 state = ray.get(done)
             except ray.exceptions.RayError as error:  # its worker was lost more often than `retries`, or it asks for what no machine has
-                state = State(FAILED, reason=str(error).strip().splitlines()[0])
+                print(f"{job.name}: {error}", flush=True)
+                state = write_state(job, replace(read_state(job), state=FAILED, reason=str(error).strip().splitlines()[-1]))
             board.put(job.name, state)
     return OVER
 
