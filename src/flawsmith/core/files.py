@@ -62,7 +62,7 @@ def settle(folder: Path) -> None:
 
 def remove_temporaries(folder: Path) -> int:
     """Remove what writes into `folder` that were killed left there and in its folders; return how many files that were."""
-    left = [Path(root, name) for root, _, names in os.walk(folder) for name in names if _TEMPORARY.fullmatch(name)]
+    left = [Path(root, name) for root, _, names in os.walk(folder) for name in names if is_temporary(name)]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
@@ -76,6 +76,11 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON atomically."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file is called as those are that become another when they are complete."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def append_line(path: Path, line: str) -> None:

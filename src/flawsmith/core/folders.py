@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.core.errors import OutputExistsError
-from flawsmith.core.files import write_json
+from flawsmith.core.files import is_temporary, write_json
 from flawsmith.core.locks import LOCK_FILE
 from flawsmith.version import __version__
 
@@ -84,8 +84,8 @@ def read_marker(folder: Path) -> Kind | None:
 
 
 def is_empty(folder: Path) -> bool:
-    """Return whether there is nothing in `folder`, or no folder; a marker alone is nothing."""
-    return not folder.exists() or all(entry.name == MARKER for entry in contents(folder))
+    """Return whether there is nothing in `folder`, or no folder; a marker alone is nothing, nor is one that was being written."""
+    return not folder.exists() or all(entry.name == MARKER or is_temporary(entry.name) for entry in contents(folder))
 
 
 def contents(folder: Path) -> list[Path]:

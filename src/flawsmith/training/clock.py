@@ -10,7 +10,7 @@ class Clock:
 
     def __init__(self, spent: float) -> None:
         self._started = time.monotonic() - spent
-        self.split = {"data": 0.0, "model": 0.0, "write": 0.0}  # seconds of this process
+        self.split = {"data": 0.0, "model": 0.0, "write": 0.0, "save": 0.0}  # seconds of this process
 
     @property
     def seconds(self) -> float:

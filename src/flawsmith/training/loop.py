@@ -89,7 +89,8 @@ def train(
 
     def keep() -> None:
         if main and not state.torn:
-            folder.keep(state, config, learned, clock.seconds)
+            with clock.on("save"):
+                folder.keep(state, config, learned, clock.seconds)
 
     def measure(last: bool = False) -> None:
         if held and (found := held.measure(model, state, last)):
@@ -134,8 +135,8 @@ def train(
                     shown = previews.draw(model, state.kept[1], config, state.step)
                     if watch:
                         watch(state.step, clock.seconds, shown)
-                if state.step % training.checkpoint_every == 0:
-                    keep()
+            if state.step % training.checkpoint_every == 0:
+                keep()
         measure(last=True)
         seconds = clock.seconds
         keep()
