@@ -4,9 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from flawsmith.config.schema import Config
+from flawsmith.training.run_folder import RunFolder
+from flawsmith.training.state import State
+from flawsmith.workflows.fit import fit
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,3 +27,22 @@ def test_what_is_killed_ends_as_if_it_had_not_been() -> None:
     for row in json.loads(result.stdout).values():
         assert row["kills"] >= 3 and row["by_call"] and row["by_time"] and row["compared"] and row["different"] == []
         assert row["calls"] > 50, "else it did not see where files are written"
+
+
+def test_a_look_at_a_step_that_is_taken_again_replaces_the_first(
+    data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 4, "checkpoint_every": 2, "preview_every": 2}), tmp_path / "run"
+    keep = RunFolder.keep
+
+    def killed(folder: RunFolder, state: State, *args: Any) -> None:
+        if state.step == 4:
+            raise SystemExit
+        keep(folder, state, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(RunFolder, "keep", killed)
+        fit(data8, run, config, device="cpu", threads=1, quiet=True)
+    for _ in range(2):
+        assert [json.loads(line)["step"] for line in (run / "looks.jsonl").read_text().splitlines()] == [2, 4]
+        fit(data8, run, config, resume=True, device="cpu", threads=1, quiet=True)

@@ -130,7 +130,6 @@ def train(
                         board.write(row)
                     progress.update(state.step, clock.seconds, row["loss"])
                 measure()
-                stop_if_asked()
                 if previews and state.step % training.preview_every == 0:
                     shown = previews.draw(model, state.kept[1], config, state.step)
                     if watch:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.config.schema import Config
-from flawsmith.core.files import append_line, read_lines, write_json
+from flawsmith.core.files import read_lines, write_json, write_text
 from flawsmith.core.progress import say
 from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.previewing import PreviewJudge
@@ -59,12 +59,16 @@ class Looks:
 
         def watch(step: int, seconds: float, shown: list[tuple[Task, Drawn]]) -> None:
             refusals = judge.refusals([task for task, _ in shown], [drawn for _, drawn in shown])
-            append_line(self._path, json.dumps(asdict(look_at(step, seconds, refusals))))
+            rows = [row for row in self._rows() if row["step"] < step]  # a step may be taken again after an interruption
+            rows.append(asdict(look_at(step, seconds, refusals)))
+            write_text(self._path, "".join(json.dumps(row) + "\n" for row in rows))
 
         return watch
 
     def assess(self, step: int) -> Readiness | None:
         """Return what the looks up to a step say; None where there was none at it."""
-        rows = read_lines(self._path) if self._path.is_file() else []
-        looks = [Look(**row) for row in rows if row["step"] <= step]
+        looks = [Look(**row) for row in self._rows() if row["step"] <= step]
         return assess(looks) if looks and looks[-1].step == step else None
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return read_lines(self._path) if self._path.is_file() else []
