@@ -2,11 +2,13 @@
 
 import html
 import json
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +22,7 @@ import flawsmith.workflows.benefit as module
 from flawsmith.benchmark.detectors.segment import SegmenterConfig
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
 from flawsmith.benchmark.workspace import Workspace
-from flawsmith.core.errors import ConfigError, DataError, FolderBusyError, OutputExistsError, RunError
+from flawsmith.core.errors import ConfigError, DataError, DiskFullError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.folders import check_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
@@ -295,3 +297,10 @@ def test_the_published_protocol_compares_pairs_alone(
     assert [row["column"] for row in table["classification"]] == [REAL, "generated only"]
     page = (tmp_path / "report" / "report.html").read_text(encoding="utf-8")
     assert "Generated pairs alone" in page or "No difference to real defects alone" in page
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=10**6))
+    with pytest.raises(DiskFullError, match=r"report: 16000 pairs may need [\d.]+ MB, and 1\.0 MB of 1000\.0 GB are free there"):
+        benefit(data, tmp_path / "report", replace(SMALL, pairs=2000), device="cpu", workers=0, threads=1, quiet=True)
+    assert not (tmp_path / "report").exists()

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from exported import DECODERS, ONE_CLASS, Masks, files_of, hard_masks, names_of,
 from PIL import Image
 
 import flawsmith as fs
-from flawsmith.core.errors import ConfigError, DataError, OutputExistsError
+from flawsmith.core.errors import ConfigError, DataError, DiskFullError, OutputExistsError
 from flawsmith.formats.writers.registry import writers
 from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.images.files import read_image
@@ -297,3 +299,12 @@ def test_a_second_folder_of_pairs_is_a_second_source(out: Path, tmp_path: Path) 
         fs.export(folder, tmp_path / "to", "coco", quiet=True)
     sources = json.loads((tmp_path / "to/datacard.json").read_text())["sources"]
     assert [source["models"] for source in sources] == [["fedcba9876543210"], ["0123456789abcdef"]]
+
+
+def test_a_disk_without_room_is_told_before_anything_is_written(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=10**6))
+    with pytest.raises(
+        DiskFullError, match=r"to: 8 pictures may need [\d.]+ kB, and 1\.0 MB of 1000\.0 GB are free there; nothing was written"
+    ):
+        fs.export(out, tmp_path / "to", "coco", quiet=True)
+    assert not (tmp_path / "to").exists()
