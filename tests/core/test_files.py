@@ -169,12 +169,3 @@ def test_a_line_for_which_there_is_no_room_is_told(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     with pytest.raises(DiskFullError, match=r"log\.jsonl: could not be written, as the disk is full"):
         files.append_line(tmp_path / "log.jsonl", "{}")
-
-
-def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    kept = [".hidden", "a.tmp", ".a.tmp", ".notes.00000000.tmp.txt"]
-    for name in [*kept, ".a.png.0123abcd.tmp", "inner/.b.0123abcd.tmp"]:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert files.remove_temporaries(tmp_path) == 2
-    assert names(tmp_path) == sorted([*kept, "inner"]) and names(tmp_path / "inner") == []

@@ -16,7 +16,7 @@ from filelock import FileLock
 import flawsmith
 from flawsmith.core.errors import DiskFullError, FolderBusyError
 from flawsmith.core.folders import Kind, prepare_output
-from flawsmith.core.locks import LOCK_FILE, hold
+from flawsmith.core.locks import LOCK_FILE, hold, remove_temporaries
 
 HOLDER = """
 import sys, time
@@ -118,3 +118,13 @@ def test_a_full_disk_is_told_for_the_folder(tmp_path: Path) -> None:
     with pytest.raises(DiskFullError, match=r"out: could not be written, as the disk is full: .* of .* are free"), hold(tmp_path / "out"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_killed_writes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    kept = [".hidden", "a.tmp", ".a.tmp", ".notes.00000000.tmp.txt"]
+    for name in [*kept, ".a.png.0123abcd.tmp", "inner/.b.0123abcd.tmp", "held/.c.0123abcd.tmp"]:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "held" / LOCK_FILE).touch()  # by another process
+    assert remove_temporaries(tmp_path) == 2
+    assert names(tmp_path) == sorted([*kept, "inner", "held"]) and names(tmp_path / "inner") == [] and len(names(tmp_path / "held")) == 2

@@ -60,14 +60,6 @@ def settle(folder: Path) -> None:
             raise
 
 
-def remove_temporaries(folder: Path) -> int:
-    """Remove what writes into `folder` that were killed left there and in its folders; return how many files that were."""
-    left = [Path(root, name) for root, _, names in os.walk(folder) for name in names if is_temporary(name)]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
-
-
 def write_text(path: Path, content: str) -> None:
     """Write UTF-8 text atomically."""
     write_bytes(path, content.encode("utf-8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flawsmith.core.disk import full_disk_told
 from flawsmith.core.errors import FolderBusyError
-from flawsmith.core.files import remove_temporaries
+from flawsmith.core.files import is_temporary
 
 LOCK_FILE = ".flawsmith.lock"
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL)  # what network file systems without locks answer
@@ -89,6 +89,20 @@ def hold(folder: Path) -> Iterator[None]:
         if made:
             with suppress(OSError):
                 folder.rmdir()  # refuses unless empty
+
+
+def remove_temporaries(folder: Path) -> int:
+    """Remove what writes into `folder` that were killed left there and in its folders; return how many files that were.
+
+    Folders in it that are held, or were when their own process was killed, are left to whoever holds them next.
+    """
+    count = 0
+    for root, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not Path(root, name, LOCK_FILE).exists()]
+        for name in filter(is_temporary, names):
+            Path(root, name).unlink(missing_ok=True)
+            count += 1
+    return count
 
 
 def _this_process() -> Owner:

@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import nn
 
 from flawsmith.core.errors import RunError
-from flawsmith.core.files import remove_temporaries
+from flawsmith.core.locks import remove_temporaries
 from flawsmith.core.tensors import check_safetensors, read_safetensors, write_safetensors
 from flawsmith.models.trainable import load_trainable, trainable
 from flawsmith.training.ema import MovingAverage
