@@ -59,8 +59,10 @@ class Looks:
 
         def watch(step: int, seconds: float, shown: list[tuple[Task, Drawn]]) -> None:
             refusals = judge.refusals([task for task, _ in shown], [drawn for _, drawn in shown])
-            rows = [row for row in self._rows() if row["step"] < step]  # a step may be taken again after an interruption
-            rows.append(asdict(look_at(step, seconds, refusals)))
+            look = look_at(step, seconds, refusals)
+            # a step may be taken again after an interruption; the last look of all has more previews than the one before at its step
+            rows = [row for row in self._rows() if (row["step"], row["drawn"]) < (step, look.drawn)]
+            rows.append(asdict(look))
             write_text(self._path, "".join(json.dumps(row) + "\n" for row in rows))
 
         return watch
