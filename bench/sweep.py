@@ -52,7 +52,7 @@ class Ray:
         base = 52000 + 100 * number
         ports = [f"--dashboard-agent-grpc-port={base}", f"--dashboard-agent-listen-port={base + 1}", f"--metrics-export-port={base + 2}"]
         ports += [f"--runtime-env-agent-port={base + 3}", f"--min-worker-port={base + 10}", f"--max-worker-port={base + 60}"]
-        role = ["--head", f"--port={PORT}", "--include-dashboard=false", "--num-cpus=0", "--ray-client-server-port=0"]
+        role = ["--head", f"--port={PORT}", "--include-dashboard=false", "--num-cpus=0", "--ray-client-server-port=52004"]
         role = role if number == 0 else [f"--address=127.0.0.1:{PORT}", "--num-cpus=1"]
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *role, *ports]
         words += [f"--temp-dir={self._folder}"] if number == 0 else []
@@ -65,12 +65,13 @@ class Ray:
     def _wait(self, nodes: int) -> None:
         code = f"import ray; ray.init('127.0.0.1:{PORT}', log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
         deadline = time.monotonic() + LONG
-        while time.monotonic() < deadline:
-            found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-            if found.returncode == 0 and int(found.stdout.split()[-1]) >= nodes:
-                return
+        while time.monotonic() < deadline and all(process.poll() is None for process in (self.head, *self.machines)):
+            with suppress(subprocess.TimeoutExpired, ValueError, IndexError):
+                found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+                if int(found.stdout.split()[-1]) >= nodes:
+                    return
             time.sleep(1)
-        raise SystemExit(f"Ray has not started {nodes} nodes in {LONG:.0f} s; see {self._folder.parent}/ray-*.log")
+        raise SystemExit(f"Ray has not started {nodes} nodes in {LONG:.0f} s; see ray-*.log in {self._folder.parent}")
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """Kill a machine: every process on it, that of a job included."""

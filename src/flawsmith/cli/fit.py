@@ -9,6 +9,7 @@ import click
 import flawsmith as fs
 from flawsmith.cli import options
 from flawsmith.config.presets import PRESETS
+from flawsmith.core.processes import rank
 
 
 @click.command()
@@ -69,6 +70,8 @@ def fit(
         result = fs.fit(
             data, run, config=resolved, resume=resume, overwrite=overwrite, device=device, threads=threads, quiet=quiet or as_json
         )
+    if rank():
+        return  # the first of several processes speaks
     if as_json:
         options.print_json({"run": run, **result})
     elif not quiet:

@@ -7,6 +7,7 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
+from flawsmith.core.processes import rank
 
 
 @click.command()
@@ -129,6 +130,8 @@ def generate(
             seed=seed,
             start=start,
         )
+    if rank():
+        return  # the first of several processes speaks
     if as_json:
         options.print_json({"out": out, "result": result})
     elif quiet:

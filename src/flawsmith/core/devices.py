@@ -7,6 +7,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.processes import processes_here, rank_here
 from flawsmith.core.processors import cores
 
 
@@ -24,13 +25,18 @@ def choose_device(name: str) -> str:
     return name
 
 
+def own_device(name: str) -> str:
+    """Return the device of this process, of several that share a machine's GPUs, for what `choose_device` returned."""
+    return f"cuda:{rank_here() % torch.cuda.device_count()}" if name == "cuda" and processes_here() > 1 else name
+
+
 def use_threads(count: int) -> None:
-    """Let this process compute on `count` CPU threads; 0 = no limit: all the cores it may use.
+    """Let this process compute on `count` CPU threads; 0 = no limit: all the cores it may use, or its share.
 
     Holds for torch, OpenCV and every BLAS and OpenMP library that is loaded; by the environment also for those that are loaded later and
     for processes that are started from here.
     """
-    limit = count or cores()
+    limit = count or max(1, cores() // processes_here())
     for name in _VARIABLES:
         os.environ[name] = str(limit)
     torch.set_num_threads(limit)

@@ -12,7 +12,7 @@ import torch
 
 from flawsmith.config.resolve import override
 from flawsmith.config.schema import Config
-from flawsmith.core.devices import choose_device, use_threads
+from flawsmith.core.devices import choose_device, own_device, use_threads
 from flawsmith.core.disk import require_room
 from flawsmith.core.errors import ConfigError, DataError, RunError
 from flawsmith.core.files import content_hash
@@ -20,6 +20,7 @@ from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import NAMES, Precision
 from flawsmith.core.progress import progress, say, working
+from flawsmith.core.team import Team
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.formats.options import ReadOptions
@@ -71,7 +72,7 @@ def load_generator(
     config = override(config, settings, ("generation", "quality"))
     find_sampler(config.generation.sampler)  # one that is not there is told before the work
     library, limits = load_exemplars(run / "model" / "exemplars.safetensors"), load_limits(run / "model" / "limits.safetensors")
-    where = choose_device(device)
+    where = own_device(choose_device(device))
     found = sampling_precision(model.to(where), config)
     if found.name == "bf16":
         model.hold_frozen(torch.bfloat16)
@@ -111,13 +112,23 @@ class Generator:
         A rejected attempt is made anew with another seed, generation.attempts times at most; then that pair is given up and counted.
         Raises FlawsmithError for unusable input and for an `out` that is not empty.
         """
-        job = self.prepare(request, quiet)
+        job, team = self.prepare(request, quiet), Team()
+        if not team.leads:
+            return self._help(job, team)
         if not resume:
             job.check_output(out, overwrite)
         with hold(out):
-            return self._write(out, request, job, overwrite, resume, quiet)
+            return self._write(out, request, job, team, overwrite, resume, quiet)
 
-    def _write(self, out: Path, request: Request, job: PreparedRequest, overwrite: bool, resume: bool, quiet: bool) -> Summary:
+    def _help(self, job: PreparedRequest, team: Team) -> Summary:
+        """Draw attempts for the first of several processes, which alone finishes and writes them; return that nothing was written."""
+        name = team.agree("")
+        if name != self.precision.name:
+            self.config, self.precision = _in(self.config, name), Precision(name, "as the first process")
+        self._run(job, None, [], team, quiet=True)
+        return Summary(0, 0, 0, {})
+
+    def _write(self, out: Path, request: Request, job: PreparedRequest, team: Team, overwrite: bool, resume: bool, quiet: bool) -> Summary:
         """Do what `generate` says, as the only one that writes to `out`."""
         if resume and self._timed:
             self._keep_precision(out, job)
@@ -131,7 +142,8 @@ class Generator:
         if not resume:
             prepare_output(out, PAIRS, overwrite)
         output.open()
-        summary = self._run(job, output, left, quiet)
+        team.agree(self.precision.name)
+        summary = self._run(job, output, left, team, quiet)
         if request.pick_from and request.count is not None:
             summary = replace(summary, accepted=output.pick(request.count))
         return summary
@@ -159,20 +171,24 @@ class Generator:
         """Return the first attempt at a pair with the proposed shapes in the place of drawn defects, for a look at the plan."""
         return self._compositor(job).sketch(job.plan(index, 0), job.placement)
 
-    def _run(self, job: PreparedRequest, output: Output, indexes: Sequence[int], quiet: bool) -> Summary:
-        """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch."""
+    def _run(self, job: PreparedRequest, output: Output | None, indexes: Sequence[int], team: Team, quiet: bool) -> Summary:
+        """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch.
+
+        Several processes share the attempts; the first one, which has the output, says what is to be drawn and finishes all.
+        """
         clock = dict.fromkeys(("data", "model", "decode", "write"), 0.0)
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         compositor = self._compositor(job)
         queue, turn = deque((i, 0) for i in indexes), deque(indexes)
         waiting: dict[int, Attempt] = {}
-        batch = 1 if self._device == "cpu" else self.config.generation.batch  # a CPU draws one at a time: hold one picture
+        # a CPU draws one at a time: hold one picture; of several processes two each, so that they seldom wait for each other
+        batch = self.config.generation.batch if self._device != "cpu" else 1 if team.count == 1 else 2
         with progress("generate", len(queue), quiet) as advance:
-            while turn:
-                specs = [job.plan(*queue.popleft()) for _ in range(min(batch, len(queue)))]
-                waiting |= {attempt.spec.index: attempt for attempt in self._make(specs, compositor, job.placement, clock)}
-                while turn and turn[0] in waiting:
+            while wanted := team.agree([queue.popleft() for _ in range(min(batch * team.count, len(queue)))]):
+                made = self._make([job.plan(*one) for one in team.share(wanted)], compositor, job.placement, clock)
+                waiting |= {attempt.spec.index: attempt for attempt in team.gather(made)}
+                while output is not None and turn and turn[0] in waiting:
                     attempt = waiting.pop(turn[0])
                     with _timed(clock, "write"):
                         outcome = output.finish(attempt, last=0 < self.config.generation.attempts <= attempt.spec.attempt + 1)

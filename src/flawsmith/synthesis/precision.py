@@ -3,7 +3,8 @@
 import torch
 
 from flawsmith.config.schema import Config
-from flawsmith.core.precision import Precision, measure_precision
+from flawsmith.core.precision import Precision, measure_precision, supports_bf16
+from flawsmith.core.processes import processes
 from flawsmith.models.dual_model import DualModel
 
 
@@ -13,6 +14,8 @@ def sampling_precision(model: DualModel, config: Config) -> Precision:
     The weights stay as they are, but that a pretrained network may be left held in bf16: load it anew if fp32 is the answer.
     """
     device = next(model.parameters()).device
+    if config.generation.precision == "auto" and processes() > 1:  # their timings might differ, and with them the pairs
+        return Precision("bf16" if supports_bf16(str(device)) else "fp32", "several processes draw together: not timed")
     count = 1 if device.type == "cpu" else config.generation.batch  # as `sampling.draw` has it; guidance is a second call
     window, side = model.shape.window, model.shape.window // model.factor
     region = torch.zeros(count, 1, window, window, device=device)

@@ -1,6 +1,5 @@
 """From a data folder to a RUN folder: what is learned from, the model, the precision, the training."""
 
-import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,14 +10,16 @@ from typing import Any
 import torch
 
 from flawsmith.config.resolve import preset
-from flawsmith.config.schema import Config
+from flawsmith.config.schema import Config, TrainingConfig
 from flawsmith.core.devices import choose_device, use_threads
 from flawsmith.core.disk import require_room, size
+from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import write_json
 from flawsmith.core.folders import check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
 from flawsmith.core.processors import memory_limit
+from flawsmith.core.processes import processes, rank
 from flawsmith.core.progress import say
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import Dataset
@@ -60,7 +61,7 @@ def fit_run(
         check_output(folder.path, RUN, overwrite, [data.root if isinstance(data, Dataset) else Path(data)])
     find_sampler(config.generation.sampler)  # one that is not there is told before the work
     use_threads(threads)
-    with hold(folder.path) if int(os.environ.get("RANK", 0)) == 0 else nullcontext():  # of several processes the first one writes
+    with hold(folder.path) if rank() == 0 else nullcontext():  # of several processes the first one writes
         return _fit_run(data, folder, config, own, overwrite, device, quiet, watching)
 
 
@@ -87,6 +88,7 @@ def _fit_run(
     if config.training.memory or where != "cpu" or model.base or limit:  # a small network on a CPU needs little
         plan, needs = fit_into(model, config.training, precision.name, where, limit)
         config = replace(config, training=plan)
+    _check_shares(config.training)
     accelerator, place = open_accelerator(where, precision.name)
     if config.training.checkpointing:
         model.net.checkpoint(True)
@@ -117,7 +119,10 @@ def _fit_run(
             say(f"what lies under labelled defects is filled when they are first shown: {bared}.")
     watch = None if watching is None else watching(learned, model, config)
     trained = train(model, learned, config, folder, accelerator, place, init, own is not None, quiet, watch)
-    result = _told(folder, config, learned, model, trained, precision, needs) | {"device": str(place)}
+    result = _told(folder, config, learned, model, trained, precision, needs) | {
+        "device": str(place),
+        "processes": accelerator.num_processes,
+    }
     if main and not quiet and (end := result.get("held_out")):
         say(_end(end, result["steps"]))
     split = {name: round(seconds, 2) for name, seconds in trained.split.items()}
@@ -133,6 +138,15 @@ def _bare(learned: TrainingData, config: Config, precision: Precision, device: t
     initialise(base, BASE, config.model)
     bared = learned.pool.bare(filler(base, config, precision.name, learned.product.scale))
     return ", ".join(f"{count} of {of} {name}" for name, (count, of) in bared.items())
+
+
+def _check_shares(training: TrainingConfig) -> None:
+    """Raise ConfigError unless each process has as many windows of a step, in as large pieces."""
+    if training.batch % (processes() * training.pieces):
+        shared = f"{processes()} processes" + (f" in {training.pieces} pieces each" if training.pieces > 1 else "")
+        raise ConfigError(
+            f"training.batch={training.batch}: cannot be shared by {shared}; choose a multiple of {processes() * training.pieces}."
+        )
 
 
 def _build(learned: TrainingData, config: Config, device: str) -> tuple[DualModel, Precision]:

@@ -11,6 +11,8 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.pool import Batch, Pool
 
+_ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -49,9 +51,12 @@ class KeptLatents:
         self._pool, self._seed = pool, seed
         self._kept: list[Encoded | None] = [None] * count
 
-    def batch(self, model: DualModel, step: int, count: int, device: torch.device) -> Encoded:
-        """Return the windows of one step, on `device`: which ones depends on (seed, step) alone, what they show on (seed, their number)."""
-        chosen = self._chosen(step, count)
+    def batch(self, model: DualModel, step: int, count: int, device: torch.device, rows: slice = _ALL) -> Encoded:
+        """Return some `rows` of the windows of one step, on `device`.
+
+        Which ones they are depends on (seed, step) alone, what they show on (seed, their number).
+        """
+        chosen = self._chosen(step, count)[rows]
         if fresh := sorted({i for i in chosen if self._kept[i] is None}):
             encoded = encode_batch(model, self._pool.windows(self._seed, [("kept", i) for i in fresh]).to(device))
             for row, i in enumerate(fresh):

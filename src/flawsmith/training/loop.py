@@ -24,7 +24,7 @@ from flawsmith.training.optimiser import build_optimiser
 from flawsmith.training.prepare import TrainingData
 from flawsmith.training.previews import Previews
 from flawsmith.training.progress import Progress, TensorBoard
-from flawsmith.training.rate import is_over, learning_rate
+from flawsmith.training.rate import goes_on, learning_rate
 from flawsmith.training.run_folder import RunFolder
 from flawsmith.training.state import State
 from flawsmith.training.windows import Windows
@@ -57,11 +57,11 @@ def train(
 ) -> Trained:
     """Train `model` on `device` as `config` says, leave checkpoints, log and previews in `folder`, and return what was done.
 
-    Every window, time and noise of step k is drawn from (seed, process, k), so that going on is the same as never having stopped. What is
-    stopped by Ctrl-C or SIGTERM ends at the next step and keeps those it has taken. init: what `start_from` said of the model's weights.
+    Every window, time and noise of step k is drawn from (seed, k), so that going on is the same as never having stopped, and several
+    processes, which share the windows of a step, learn what one would. What is stopped by Ctrl-C or SIGTERM ends at the next step and keeps those it has taken. init: what `start_from` said of the model's weights.
     Raises RunError when the loss is no longer a number, or one window does not fit into memory; the checkpoints stay as they are.
     """
-    training, main, rank = config.training, accelerator.is_main_process, accelerator.process_index
+    training, main = config.training, accelerator.is_main_process
 
     # What is trained: from the weights that `model` has, or from the newest checkpoint.
     model.to(device)
@@ -72,7 +72,7 @@ def train(
     loss_of, state.optimiser = accelerator.prepare(Objective(model, config.diffusion), state.optimiser)
 
     # What it learns from, and what is seen of it.
-    windows = Windows(learned.pool, model, training, derive(training.seed, rank), device)
+    windows = Windows(learned.pool, model, training, derive(training.seed, 0), device, accelerator.process_index, accelerator.num_processes)
     held = HeldOut(learned.pool, training, device) if main else None
     previews = Previews(folder.previews, learned.pool, training.seed, training.precision) if main and training.preview_every else None
     board = TensorBoard(folder.path / "tensorboard") if training.tensorboard and main else None
@@ -103,16 +103,16 @@ def train(
     stopping = "" if quiet or not main else "flawsmith: stopping at the next step ..."
     with progress, interrupts_held_back(stopping) as stop_if_asked, _kept_when_stopped(keep):
         measure()
-        while not is_over(training, state.step, clock.seconds, state.settled(training.patience), accelerator):
+        while (now := goes_on(training, state.step, clock.seconds, state.settled(training.patience), accelerator)) is not None:
             with clock.on("data"), accelerator.autocast():
                 batch = windows.batch(state.step)
             stop_if_asked()
 
             with clock.on("model"):
-                rate = learning_rate(training, state.step, clock.seconds)
+                rate = learning_rate(training, state.step, now)
                 for group in state.optimiser.param_groups:
                     group["lr"] = rate
-                measured = gradients.fill(batch, lambda: torch_generator(training.seed, "noise", rank, state.step))
+                measured = gradients.fill(batch, lambda: torch_generator(training.seed, "noise", 0, state.step))
                 measured["gradient"] = float(accelerator.clip_grad_norm_(model.parameters(), training.clip or math.inf).detach())
                 _stop_unless_finite(measured, state, folder, windows)
                 with state.changing():

@@ -32,27 +32,34 @@ class Objective(nn.Module):
         self.model = model
         self._config = config
 
-    def forward(self, batch: Batch | Encoded, generator: torch.Generator) -> Loss:
-        """Return the loss of one batch."""
-        return objective(self.model, batch, self._config, generator)
+    def forward(self, batch: Batch | Encoded, generator: torch.Generator, first: int = 0, whole: int = 0) -> Loss:
+        """Return the loss of one batch, or of a part of one."""
+        return objective(self.model, batch, self._config, generator, first, whole)
 
 
-def objective(model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator) -> Loss:
+def objective(
+    model: DualModel, batch: Batch | Encoded, config: DiffusionConfig, generator: torch.Generator, first: int = 0, whole: int = 0
+) -> Loss:
     """Return the loss of one batch; the times, the noise and the dropped tokens come from `generator` (on the CPU).
+
+    first, whole: the windows are those from number `first` on of a batch of `whole`, so that all parts of it, in whatever processes, have
+    together the times and the noise of the batch; whole = 0: they are the batch.
 
     A network that says the true state has a loss of 0, and so has its gradient, in pixels and in latents, with one branch and with two.
     """
     seen = batch if isinstance(batch, Encoded) else encode_batch(model, batch)
     device, count = seen.image.device, len(seen.ids)
+    whole, mine = whole or count, slice(first, first + count)
     own = model.schedule  # a pretrained network's
-    t = (own.training_times(count, generator) if own else training_times(count, config.time_mean, config.time_std, generator)).to(device)
-    dropped = torch.rand(count, generator=generator).to(device) < config.token_dropout
+    times = own.training_times(whole, generator) if own else training_times(whole, config.time_mean, config.time_std, generator)
+    t = times[mine].to(device)
+    dropped = torch.rand(whole, generator=generator)[mine].to(device) < config.token_dropout
     ids = torch.where(dropped, model.tokens.empty, seen.ids)
     target = model.join(seen.image, seen.anomaly, 2 * seen.mask - 1)  # (branches, B, C, h, w)
     keep = model.mask_of_state(target)
-    noise = joint_noise(tuple(target.shape), config.rho, generator).to(device)
+    noise = joint_noise((len(target), whole, *target.shape[2:]), config.rho, generator)[:, mine].to(device)
     noisy = mix(target, noise, t[None, :, None, None, None]) * keep
-    jitter = config.token_noise * torch.randn(count, *model.tokens.entries.shape[1:], generator=generator)  # (B, T, D)
+    jitter = config.token_noise * torch.randn(whole, *model.tokens.entries.shape[1:], generator=generator)[mine]  # (B, T, D)
     told = seen.exemplars * ~dropped[:, None, None, None, None]  # without its kind, no exemplar of it either
     condition = model.tell(model.show(seen.background, seen.region, seen.known, seen.shape), ids, jitter.to(device), told)
     output = model(noisy, t, condition).float()

@@ -1,12 +1,12 @@
 """The precision of a training: the faster one for a real step of the real network."""
 
-import os
 from collections.abc import Callable
 
 import torch
 
 from flawsmith.config.schema import Config
 from flawsmith.core.precision import Precision, measure_precision, supports_bf16
+from flawsmith.core.processes import processes
 from flawsmith.core.seeds import torch_generator
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.latents import Encoded, encode_batch
@@ -21,7 +21,7 @@ def training_precision(model: DualModel, batch: Callable[[int], Batch], config: 
     if fp32 is the answer. Where a limit of memory is set, or where several processes must agree, bf16 is taken unmeasured if there is any.
     """
     asked = config.training.precision
-    untimed = "several processes train together" if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ""
+    untimed = "several processes train together" if processes() > 1 else ""
     untimed = untimed or ("training.memory is set" if config.training.memory else "")
     if asked == "auto" and untimed:
         return Precision("bf16" if supports_bf16(device) else "fp32", f"{untimed}: not timed")

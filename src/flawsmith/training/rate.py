@@ -21,12 +21,13 @@ def learning_rate(config: TrainingConfig, step: int, seconds: float) -> float:
     return config.learning_rate * min(rise, fall, 1.0)
 
 
-def is_over(config: TrainingConfig, step: int, seconds: float, settled: bool, accelerator: Accelerator) -> bool:
-    """Return whether `step` steps in `seconds` are all that was asked for, or more would not help; several processes agree on it."""
+def goes_on(config: TrainingConfig, step: int, seconds: float, settled: bool, accelerator: Accelerator) -> float | None:
+    """Return the seconds that the training has taken; None where its steps are all that was asked for, or more would not help.
+
+    Several processes, whose clocks differ, all get what the first one says.
+    """
     over = settled or 0 < config.steps <= step or (config.minutes > 0 and seconds >= 60 * config.minutes)
-    if accelerator.num_processes == 1:
-        return over
-    word = torch.tensor(
-        [float(over)], device=accelerator.device
-    )  # clocks differ, and the first one judges: all stop on the first one's word
-    return bool(broadcast(word).item())
+    if accelerator.num_processes > 1:
+        word = torch.tensor([float(over), seconds], device=accelerator.device)
+        over, seconds = bool(broadcast(word)[0].item()), float(word[1].item())
+    return None if over else seconds

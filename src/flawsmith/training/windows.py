@@ -17,20 +17,25 @@ DRAWN_SIDE = 64  # pixels of its windows
 
 
 class Windows:
-    """The windows of a training; those of a step depend on (seed, step) and nothing else."""
+    """The windows of a training; those of a step depend on (seed, step) alone, and each of several processes has its share."""
 
-    def __init__(self, pool: Pool, model: DualModel, config: TrainingConfig, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, pool: Pool, model: DualModel, config: TrainingConfig, seed: int, device: torch.device, rank: int = 0, processes: int = 1
+    ) -> None:
+        """processes: of which this one is number `rank`; they share the windows of a step."""
+        share = config.batch // processes
+        self._mine = slice(rank * share, (rank + 1) * share)
         self._pool, self._model, self._config, self._seed, self._device = pool, model, config, seed, device
         self._kept = KeptLatents(pool, seed, config.latents) if config.latents else None
         self._drawn = EpisodePool(derive(seed, "episodes")) if model.follows and config.init == BASE else None
 
     def batch(self, step: int) -> Batch | Encoded:
-        """Return the windows of step number `step` (from 0)."""
+        """Return this process's windows of step number `step` (from 0)."""
         if self._drawn is not None and self._is_drawn(step):
-            return self._of_the_base(self._drawn, step).to(self._device)
+            return self._of_the_base(self._drawn, step)[self._mine].to(self._device)
         if self._kept is None:
-            return self._pool.batch(self._seed, step, self._config.batch).to(self._device)
-        return self._kept.batch(self._model, step, self._config.batch, self._device)
+            return self._pool.batch(self._seed, step, self._config.batch)[self._mine].to(self._device)
+        return self._kept.batch(self._model, step, self._config.batch, self._device, self._mine)
 
     def _of_the_base(self, drawn: EpisodePool, step: int) -> Batch:
         """Return windows that the base learned from, in the product's colours; each of a kind by chance, so that exemplars say which."""

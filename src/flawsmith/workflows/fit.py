@@ -7,6 +7,7 @@ from typing import Any
 
 from flawsmith.config.schema import Config
 from flawsmith.core.files import read_lines, write_json, write_text
+from flawsmith.core.processes import rank
 from flawsmith.core.progress import say
 from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.previewing import PreviewJudge
@@ -36,6 +37,8 @@ def fit(
     """
     looks = Looks(Path(run))
     result = fit_run(data, run, config, resume, overwrite, device, threads, quiet, looks.watching)
+    if rank():  # the first of several processes speaks and writes
+        return result
     if "note" in result and not quiet:
         say(result["note"])
     readiness = looks.assess(result["steps"])

@@ -15,6 +15,7 @@ from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import append_line, write_bytes, write_json, write_text
 from flawsmith.core.folders import prepare_output
 from flawsmith.core.locks import hold
+from flawsmith.core.processes import rank
 from flawsmith.core.progress import Advance, progress, say, working
 from flawsmith.dataset.sample import Dataset
 from flawsmith.generation.generator import Generator, Summary, load_generator
@@ -120,6 +121,8 @@ class LoadedRun:
         """
         out = Path(out)
         request = Request(count, **wishes)
+        if dry_run and rank():  # the first of several processes shows the plan
+            return Summary(0, 0, 0, {})
         if dry_run:
             if request.free or resume:
                 raise ConfigError("--dry-run: shows where on normals defects would go; it does not go with --free or --resume.")
@@ -130,6 +133,8 @@ class LoadedRun:
                 self._write_plan(job, out, quiet)
             return Summary(0, 0, 0, {})
         summary = self.generator.generate(out, request, overwrite, resume, quiet)
+        if rank():  # the first of several processes speaks and writes
+            return summary
         write_json(out / MADE, what_made(self.generator, request, self._unfitted is None))
         start = time.monotonic()
         name = str(self.generator.run) if self._unfitted is None else "the base, nothing fitted"

@@ -1,0 +1,48 @@
+"""Processes that work together and hand each other Python objects; alone, all of it does nothing."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch.distributed as dist
+
+from flawsmith.core.processes import processes, rank
+
+PATIENCE = timedelta(hours=2)  # that the others wait for the slowest
+
+T = TypeVar("T")
+
+
+class Team:
+    """This process and those that were begun with it by `accelerate launch` or torchrun; the first one decides and writes."""
+
+    def __init__(self) -> None:
+        self.rank, self.count = rank(), processes()
+        if self.count > 1 and not dist.is_initialized():
+            dist.init_process_group("gloo", timeout=PATIENCE)  # objects go through main memory, also where the work is on GPUs
+        self._group = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first process."""
+        return self.rank == 0
+
+    def agree(self, value: T) -> T:
+        """Return the first process's value in all of them."""
+        if self.count == 1:
+            return value
+        told = [value]
+        dist.broadcast_object_list(told, src=0, group=self._group)
+        return told[0]
+
+    def share(self, work: Sequence[T]) -> list[T]:
+        """Return this process's part of what is to be done: every count-th."""
+        return list(work[self.rank :: self.count])
+
+    def gather(self, done: Sequence[T]) -> list[T]:
+        """Return in the first process what all have done, in the others nothing."""
+        if self.count == 1:
+            return list(done)
+        found: list[Any] | None = [None] * self.count if self.leads else None
+        dist.gather_object(list(done), found, dst=0, group=self._group)
+        return [each for part in found or () for each in part]
