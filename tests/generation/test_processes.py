@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m"]
-SET = "--set generation.steps=4 --set generation.precision=fp32 --set quality.visible=0 --set quality.consistency=0 --set quality.outside=1 --set quality.margin=100"
+SET = (
+    "--set generation.steps=4 --set generation.precision=fp32 --set quality.visible=0 --set quality.consistency=0 "
+    "--set quality.outside=1 --set quality.margin=100"
+)
 MORE = ["--set", "generation.attempts=3", "--device", "cpu", "--threads", "1", "--seed", "5", "--quiet"]
 
 

@@ -18,8 +18,8 @@ from flawsmith.core.files import write_json
 from flawsmith.core.folders import check_output, prepare_output
 from flawsmith.core.locks import hold
 from flawsmith.core.precision import Precision
-from flawsmith.core.processors import memory_limit
 from flawsmith.core.processes import processes, rank
+from flawsmith.core.processors import memory_limit
 from flawsmith.core.progress import say
 from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import Dataset

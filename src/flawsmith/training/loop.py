@@ -58,8 +58,9 @@ def train(
     """Train `model` on `device` as `config` says, leave checkpoints, log and previews in `folder`, and return what was done.
 
     Every window, time and noise of step k is drawn from (seed, k), so that going on is the same as never having stopped, and several
-    processes, which share the windows of a step, learn what one would. What is stopped by Ctrl-C or SIGTERM ends at the next step and keeps those it has taken. init: what `start_from` said of the model's weights.
-    Raises RunError when the loss is no longer a number, or one window does not fit into memory; the checkpoints stay as they are.
+    processes, which share the windows of a step, learn what one would. What is stopped by Ctrl-C or SIGTERM ends at the next step and keeps
+    those it has taken. init: what `start_from` said of the model's weights. Raises RunError when the loss is no longer a number, or one
+    window does not fit into memory; the checkpoints stay as they are.
     """
     training, main = config.training, accelerator.is_main_process
 
