@@ -18,8 +18,8 @@ _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CU
 class Gradients:
     """Fills the gradients of a batch's loss, whose windows go through the network in pieces of equal size, one after the other.
 
-    Several processes have a share of the batch each. Where memory does not suffice, the batch goes through in half as large pieces from then
-    on: the step and the batch stay the same.
+    Several processes have a share of the batch each. Where memory does not suffice, the batch goes through in half as large pieces from
+    then on: the step and the batch stay the same.
     """
 
     def __init__(
@@ -34,8 +34,8 @@ class Gradients:
     def fill(self, batch: Batch | Encoded, generator: Callable[[], torch.Generator]) -> dict[str, float]:
         """Return the loss and its terms by name; the gradients are those of the whole batch.
 
-        batch: this process's windows of it; generator: returns that of the step, the same at each call. Raises RunError where one window is too much, and every other error as
-        it is, also where several processes train together, which would have to agree.
+        batch: this process's windows of it; generator: returns that of the step, the same at each call. Raises RunError where one window is
+        too much, and every other error as it is, also where several processes train together, which would have to agree.
         """
         while (found := self._filled(batch, generator)) is None:
             self._optimiser.zero_grad()  # those of the first pieces
