@@ -637,12 +637,12 @@ def short_of_memory(largest: int, monkeypatch: pytest.MonkeyPatch, error: type[E
     """Let no more than `largest` windows at a time fit into memory; return the list of how many there were in each pass that did."""
     forward, passed = Objective.forward, []
 
-    def small(self: Objective, batch: Batch, generator: torch.Generator) -> Any:
+    def small(self: Objective, batch: Batch, *rest: Any) -> Any:
         if len(batch.ids) > largest:
-            forward(self, batch, generator).total.backward()  # what a failed pass leaves counts for nothing
+            forward(self, batch, *rest).total.backward()  # what a failed pass leaves counts for nothing
             raise error("CUDA out of memory. Tried to allocate 2 GiB.")
         passed.append(len(batch.ids))
-        return forward(self, batch, generator)
+        return forward(self, batch, *rest)
 
     monkeypatch.setattr(Objective, "forward", small)
     return passed
