@@ -1,6 +1,7 @@
 """Both layouts, every way to pair a mask, groups, and errors that say what to do."""
 
 import codecs
+import contextlib
 import random
 import shutil
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.errors import DataError, FileError, FlawsmithError
 from flawsmith.dataset.sample import Item, load_sample
 from flawsmith.formats.reading import read
+from flawsmith.formats.registry import formats
 
 
 def test_mvtec_layout(mvtec: Path) -> None:
@@ -277,3 +279,12 @@ def test_what_does_not_pair_up_is_refused(mvtec: Path) -> None:
     (mvtec / "test/dent/002.png").unlink()
     with pytest.raises(DataError, match=r"2 problems; `flawsmith check(.|\n)*crack/001\.png(.|\n)*dent/002_mask\.png: is a mask without"):
         read(mvtec)
+
+
+@pytest.mark.parametrize("name", [one.name for one in formats()])
+def test_a_format_that_is_named_for_something_else_says_so(tmp_path: Path, mvtec: Path, name: str) -> None:
+    for file, text in {"a.txt": "x", "b.json": "{}", "c.yaml": "a: 1", "d.csv": "a,b\n1,2\n", "e.xml": "<a/>"}.items():
+        (tmp_path / file).write_text(text)
+    for path in (tmp_path, tmp_path / "b.json", tmp_path / "c.yaml", mvtec):
+        with contextlib.suppress(FlawsmithError):
+            assert isinstance(read(path, format=name).normals, tuple)

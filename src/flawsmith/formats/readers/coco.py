@@ -31,9 +31,13 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
     """Yield the pictures of every COCO file. Raises DataError for a list of results, which names no pictures."""
     several = list(_label_files(files))
     if not several:
-        (results, *_) = (p for p in files.looked_into(".json") if _is_results(files.glance(p)))
+        results = next((p for p in files.looked_into(".json") if _is_results(files.glance(p))), None)
         message = "is a list of COCO results, which names no pictures. Put its entries into `annotations` of the data set's file."
-        raise DataError(f"{results}: {message}")
+        if results is None:
+            message = (
+                "holds no JSON file with images, annotations and categories, as COCO has them. Leave --format out to see what is there."
+            )
+        raise DataError(f"{results or files.path}: {message}")
     for path in several:
         yield from _read(path, files.json(path))
 

@@ -42,6 +42,8 @@ def _is_yolo(path: Path) -> bool:
 
 def read(files: Files, options: ReadOptions) -> Scan:
     """Return what lies in the folders that a YAML file names. Raises DataError for one that cannot be used."""
+    if files.only is None and not (files.root / YAML_NAME).is_file():
+        raise DataError(f"{files.root}: there is no file {YAML_NAME} in it; expected one that names folders.")
     folders, groups = _folders(files.only or files.root / YAML_NAME)
     found = scan_folders(folders, options)
     if groups.is_file():
