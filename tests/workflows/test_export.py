@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +13,14 @@ import numpy as np
 import pytest
 from drawn_files import mvtec  # noqa: F401
 from exported import DECODERS, ONE_CLASS, Masks, files_of, hard_masks, names_of, same, union, write_out
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, DiskFullError, OutputExistsError
+from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.writers.registry import writers
 from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.images.files import read_image
@@ -308,3 +313,40 @@ def test_a_disk_without_room_is_told_before_anything_is_written(out: Path, tmp_p
     ):
         fs.export(out, tmp_path / "to", "coco", quiet=True)
     assert not (tmp_path / "to").exists()
+
+
+@pytest.mark.parametrize("to", EXACT)
+@given(st.lists(arrays(bool, (40, 56), elements=st.booleans(), fill=st.booleans()).filter(np.any), min_size=1, max_size=4))
+@settings(max_examples=3, deadline=None)
+def test_any_mask_comes_back(to: str, masks: list[np.ndarray]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        kinds = ("scratch", "dent")
+        write_out(Path(name) / "out", [{kinds[number % 2]: mask} for number, mask in enumerate(masks)])
+        result = fs.export(Path(name) / "out", Path(name) / "to", to, quiet=True)
+        assert result["round_trip"] == {"compared": len(masks) + min(len(masks), 2), "different": {}, "poor": {}}
+
+
+@pytest.mark.parametrize("to", DECODERS)
+def test_real_pictures_of_all_sorts_come_along(to: str, out: Path, tmp_path: Path) -> None:
+    """A JPEG that its EXIF data turns, a 16-bit TIFF and names that are no names for files; a picture with two classes that overlap."""
+    mask = np.zeros((40, 56), np.uint8)
+    mask[3:9, 20:50] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    upright = np.random.default_rng(3).integers(0, 256, (40, 56, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored turned by a quarter
+    Image.fromarray(np.rot90(upright)).save(tmp_path / "a b.c.jpg", exif=exif)
+    Image.fromarray(np.full((40, 56), 3000, np.uint16)).save(tmp_path / "deep.tif")
+    both: dict[str, tuple[Item, ...]] = {
+        name: (Item(tmp_path / "a b.c.jpg", tmp_path / "mask.png", name),) for name in ("dent", "scratch: deep")
+    }
+    data = Dataset(tmp_path, (Item(tmp_path / "deep.tif", None, "good"),), (), both)
+    result = fs.export(out, tmp_path / "to", to, real=data, quiet=True)
+    assert result["pictures"]["train"] == {"normal": 3, "real": 1, "synthetic": 6} and result["round_trip"]["compared"] == 10
+    lost = result["round_trip"]["different"]
+    told = [text for text in result["told"] if "overlap" in text]
+    assert (len(lost), len(told)) == ((1, 1) if to in ("voc", "hf", "webdataset") else (0, 0)), "one number a pixel, and it is told"
+    assert any("written anew as PNG, upright" in text for text in result["told"])
+    if to != "webdataset":
+        (path,) = (tmp_path / "to").rglob("real_a_b_c_*.png") if to in ("coco", "yolo", "labelme", "cvat", "labelstudio") else [None]
+        assert path is None or np.asarray(Image.open(path)).shape == (40, 56, 3)

@@ -1,5 +1,6 @@
 """CVAT for images 1.1: one XML file, masks as row-major run lengths in their own box."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from xml.sax.saxutils import escape, quoteattr
 
@@ -8,7 +9,7 @@ from flawsmith.formats.runs import to_runs
 from flawsmith.formats.writers.colours import colour
 from flawsmith.formats.writers.pictures import put_picture
 from flawsmith.formats.writers.registry import Writer
-from flawsmith.formats.writers.row import Entry, Place, Row
+from flawsmith.formats.writers.row import SPLITS, Entry, Place, Row
 
 FILE = "annotations.xml"
 
@@ -29,12 +30,16 @@ def finish(place: Place) -> list[str]:
 
 
 def _xml(place: Place) -> Iterator[str]:
-    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n<meta><task><name>flawsmith</name>'
-    yield f"<size>{sum(1 for _ in place.lines())}</size><mode>annotation</mode><labels>"
+    sizes = Counter(line.split for line in place.lines())
+    yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n<meta><project><name>flawsmith</name>\n<tasks>\n'
+    for split in SPLITS:
+        if split in sizes:
+            yield f"<task><name>{split}</name><size>{sizes[split]}</size><mode>annotation</mode><subset>{split}</subset></task>\n"
+    yield "</tasks>\n<labels>\n"
     for number, name in enumerate(place.classes, start=1):
         said = f"<color>#{bytes(colour(number)).hex()}</color><type>mask</type><attributes></attributes>"
-        yield f"<label><name>{escape(name)}</name>{said}</label>"
-    yield "</labels></task></meta>\n"
+        yield f"<label><name>{escape(name)}</name>{said}</label>\n"
+    yield "</labels></project></meta>\n"
     for number, line in enumerate(place.lines()):
         name = quoteattr(line.image.rsplit("/", 1)[1])
         size = f'width="{line.size[1]}" height="{line.size[0]}"'

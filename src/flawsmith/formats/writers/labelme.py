@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flawsmith.core.files import write_json
-from flawsmith.formats.writers.pictures import PNG, put_picture
+from flawsmith.formats.writers.pictures import put_picture
 from flawsmith.formats.writers.registry import Writer, nothing_more
 from flawsmith.formats.writers.row import Entry, Instance, Place, Row
 from flawsmith.images.png import encode_png
@@ -51,5 +51,5 @@ WRITER = Writer(
     exact=True,
     write=write,
     finish=nothing_more,
-    use="labelme {folder}/train  # masks need LabelMe 5.2 or newer; pictures are " + PNG + " as they came",
+    use="labelme {folder}/train  # LabelMe 5.2 or newer, for its masks",
 )
