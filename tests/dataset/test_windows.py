@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from flawsmith.dataset.windows import (
     Box,
-    aim_at_border,
     bounding_box,
     choose_grid,
     choose_window,
@@ -162,15 +161,3 @@ def test_distance_is_that_to_the_nearest_pixel_of_the_mask(seed: int) -> None:
 def test_nothing_is_near_an_empty_mask() -> None:
     empty = np.zeros((4, 5), bool)
     assert np.isinf(distance_outside(empty)).all() and not grow(empty, 100).any()
-
-
-def test_of_a_large_defect_a_window_is_aimed_at_its_border_and_of_a_small_one_at_all() -> None:
-    mask = np.zeros((200, 200), bool)
-    mask[50:, 30:160] = True  # it ends at the picture's lower border
-    g = np.random.default_rng(0)
-    found = {(box.top, box.left) for box in (aim_at_border(mask, 64, g) for _ in range(300))}
-    assert all((row == 50 or column in (30, 159)) and mask[row, column] for row, column in found)
-    assert {row == 50 for row, _ in found} == {True, False}
-    assert aim_at_border(mask, 400, g) == bounding_box(mask)
-    everywhere = np.ones((200, 200), bool)
-    assert aim_at_border(everywhere, 64, g).side == 1

@@ -198,6 +198,11 @@ class GenerationConfig:
     detail: float = key(
         0.17, "what is finer than this share of a real defect's side is that of real ones; 0 = as the model drew it", ge=0, le=1
     )
+    strengthen: float = key(
+        2.0,
+        "without a backbone: most that a defect is made stronger, or weaker, to be as strong as a real one that it follows; 1 = never",
+        ge=1,
+    )
     free_shapes: float = key(
         0.0, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1
     )

@@ -141,18 +141,6 @@ def aim(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
     return box if box.side <= side * FITS else _one_of(mask, g)
 
 
-def aim_at_border(mask: np.ndarray, side: int, g: np.random.Generator) -> Box:
-    """Return what a window should show of a defect (H, W): all of it if it fits, else a random pixel of its border.
-
-    There both the defect and what is around it are seen. The picture's own border is none of the defect's.
-    """
-    inner = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE) > 0
-    border = mask & ~inner
-    if not border.any() or bounding_box(mask).side <= side * FITS:
-        return aim(mask, side, g)
-    return _one_of(border, g)
-
-
 def _one_of(pixels: np.ndarray, g: np.random.Generator) -> Box:
     """Return one of the true pixels (H, W)."""
     rows, columns = np.nonzero(pixels)

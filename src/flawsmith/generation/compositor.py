@@ -23,6 +23,7 @@ from flawsmith.dataset.windows import cut, paste
 from flawsmith.generation.attempt import Attempt, DefectSite, DrawnDefect
 from flawsmith.generation.following import Following, as_shown, choose_exemplars
 from flawsmith.generation.plan import DefectSpec, PairSpec
+from flawsmith.generation.strength import as_strong, tone
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
 from flawsmith.images.pixel_range import shares
@@ -155,13 +156,13 @@ class Compositor:
         return least_size(self._product.areas[defect][0])
 
     def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> Drawn:
-        """Return what was drawn with grain and fine structure as real defects have them.
+        """Return what was drawn with strength, grain and fine structure as real defects have them.
 
         normal: (h, w, C) as stored, the window it is drawn into; None for a picture from noise.
         """
         spec, task, region = site.spec, site.task, site.placement.region
         if normal is not None:
-            drawn = self._with_grain(drawn, normal, site)
+            drawn = self._with_grain(self._as_strong(drawn, site), normal, site)
         if (detail := self._details.get(spec.defect)) is not None:
             drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect))
             if normal is not None:
@@ -170,6 +171,17 @@ class Compositor:
             return drawn
         mask = extract(drawn.mask, region, least=self._least(spec.defect))
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
+
+    def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
+        """Return what was drawn as strong against its surroundings as one of the real defects that it follows."""
+        spec, task, most = site.spec, site.task, self._config.generation.strengthen
+        followed = [example for example in self._exemplars[spec.defect] if example.source in site.follows]
+        if most == 1 or task.normal is None or not followed or self.levels is not None:  # binarised: its values are known
+            return drawn
+        example = followed[int(numpy_generator(task.seed, "strength").integers(len(followed)))]
+        real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
+        mask = extract(drawn.mask, site.placement.region, least=self._least(spec.defect))
+        return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from flawsmith.dataset.dihedral import apply_pose
-from flawsmith.dataset.windows import EXEMPLAR, aim_at_border, cut, window_around
+from flawsmith.dataset.windows import EXEMPLAR, aim, cut, window_around
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.exemplars import Exemplar
 
@@ -62,7 +62,7 @@ def as_shown(
 ) -> np.ndarray:
     """Return what the network is shown of defects, (K, C + 1, S, S) float32: windows in [-1, 1] and masks, 0 or 1.
 
-    Of a defect that is larger than the window it is a part of its border. pose: quarter turns after mirroring, of all of them.
+    Of a defect that is larger than the window it is a random part. pose: quarter turns after mirroring, of all of them.
     """
     return np.stack([_window(example, scale, colours, g, pose) for example in examples])
 
@@ -70,6 +70,6 @@ def as_shown(
 def _window(example: Exemplar, scale: PixelRange, colours: int, g: np.random.Generator, pose: tuple[int, bool]) -> np.ndarray:
     marked = example.mask if example.others is None else example.mask | example.others
     side = min(len(marked), EXEMPLAR)
-    top, left = window_around(aim_at_border(example.mask, side, g), side, marked.shape, g)
+    top, left = window_around(aim(example.mask, side, g), side, marked.shape, g)
     image, mask = (apply_pose(cut(x, top, left, side), *pose) for x in (example.image, marked))
     return np.concatenate([scale.to_model(image, colours), mask[None].astype(np.float32)])

@@ -11,7 +11,7 @@ from flawsmith.config.schema import Config
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.dataset.augment import Pose, random_pose
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import EXEMPLAR, Box, aim, aim_at_border, bounding_box, cut, grow, thickness, window_around
+from flawsmith.dataset.windows import EXEMPLAR, Box, aim, bounding_box, cut, grow, thickness, window_around
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.synthesis.task import Task
 from flawsmith.training.underneath import Fill, Part
@@ -285,7 +285,7 @@ class Pool:
         for row, i in zip(shown, g.permutation(len(others))[:count], strict=False):
             mask = others[i].mask
             assert mask is not None
-            top, left = window_around(aim_at_border(mask, side, g), side, mask.shape, g)
+            top, left = window_around(aim(mask, side, g), side, mask.shape, g)
             row[:-1], row[-1] = look(pose(cut(others[i].image, top, left, side))), pose(cut(mask, top, left, side))
         return shown
 

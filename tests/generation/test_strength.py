@@ -1,0 +1,74 @@
+"""A drawn defect is made as strong against its surroundings as a real one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_base import NETWORK
+
+from flawsmith.config.schema import Config
+from flawsmith.generation import compositor
+from flawsmith.generation.strength import as_strong, tone
+from flawsmith.synthesis.task import Drawn
+from flawsmith.workflows.generate import load_unfitted
+
+SIDE = 48
+MASK = np.zeros((SIDE, SIDE), bool)
+MASK[18:28, 16:30] = True
+
+
+def drawn(value: float, surface: float = 0.6) -> tuple[Drawn, np.ndarray]:
+    """Return a canvas with a defect of a value on a surface, both in shares, and its normal."""
+    normal = np.full((3, SIDE, SIDE), 2 * surface - 1, np.float32)
+    image = np.where(MASK, np.float32(2 * value - 1), normal)
+    return Drawn(image, image * MASK, MASK.astype(np.float32)), normal
+
+
+def strength(one: Drawn) -> float:
+    found = tone(np.ascontiguousarray((one.image.transpose(1, 2, 0) + 1) / 2), MASK)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("value", "real"), [(0.5, -0.5), (0.4, -0.3), (0.7, 0.3)])
+def test_it_becomes_as_dark_or_bright_as_the_real_one(value: float, real: float) -> None:
+    before, normal = drawn(value)
+    after = as_strong(before, normal, MASK, real, 1.0, 4.0, 1)
+    assert abs(strength(before) - real) > 0.1 and strength(after) == pytest.approx(real, abs=0.03)
+    assert np.array_equal(after.image[:, :10], before.image[:, :10]) and after.mask is before.mask and after.image.dtype == np.float32
+
+
+def test_no_more_than_asked_and_severity_counts() -> None:
+    before, normal = drawn(0.5)
+    doubled, half = (as_strong(before, normal, MASK, real, severity, 2.0, 1) for real, severity in ((-2.0, 1.0), (-0.4, 0.5)))
+    change = [(one.image - normal)[:, 20:26, 18:28].mean() for one in (before, doubled, half)]
+    assert change[1] == pytest.approx(2 * change[0], rel=0.01)
+    full = as_strong(before, normal, MASK, -0.4, 1.0, 2.0, 1)
+    assert change[2] == pytest.approx((full.image - normal)[:, 20:26, 18:28].mean() / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(("value", "real"), [(0.5, 0.4), (0.59, -0.5), (0.5, None)])
+def test_where_strength_does_not_tell_nothing_is_done(value: float, real: float | None) -> None:
+    before, normal = drawn(value)
+    assert as_strong(before, normal, MASK, real, 1.0, 2.0, 1) is before
+    assert as_strong(before, normal, ~MASK | True, -0.5, 1.0, 2.0, 1) is before, "nothing is around"
+
+
+def test_pairs_follow_one_of_the_defects_that_the_network_was_shown(
+    base: dict[str, torch.Tensor], data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[float | None, float]] = []
+
+    def spy(one: Drawn, normal: np.ndarray, mask: np.ndarray, real: float | None, severity: float, most: float, halo: int) -> Drawn:
+        calls.append((real, most))
+        return one
+
+    monkeypatch.setattr(compositor, "as_strong", spy)
+    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
+    for most in (3.0, 1.0):
+        config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": most})
+        load_unfitted(data8, config, "cpu", 1).generate(tmp_path / str(most), 2, quiet=True)
+        assert {m for _, m in calls} == {3.0} and all(real is not None for real, _ in calls)
