@@ -33,7 +33,8 @@ from flawsmith.core.tensors import DIGEST, read_safetensors
 
 MOST_KILLS = 3  # of one piece of work before it may end
 CALLS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link")  # audit events, each before its call
-TIMES = ("seconds", "minutes", "job_minutes", "job_seconds", "needs", "machine", "precision_why")  # keys of what differs from run to run
+# keys of what differs from run to run: times and hashes of them, and that a run which goes on had no step left
+TIMES = ("seconds", "minutes", "job_minutes", "job_seconds", "needs", "machine", "precision_why", "note")
 FORMATS = ("mvtec", "coco", "yolo", "webdataset")
 NETWORK = ("data.window=32", "model.width=32", "model.depth=1", "model.head_dim=16", "model.token_dim=32", "model.saim_rank=4")
 FIT = (*NETWORK, "training.init=none", "training.batch=2", "training.learning_rate=0.003", "training.precision=fp32", "training.minutes=0")

@@ -47,3 +47,24 @@ def test_a_look_at_a_step_that_is_taken_again_replaces_the_first(
         fit(data8, run, config, resume=True, device="cpu", threads=1, quiet=True)
         steps = [json.loads(line)["step"] for line in (run / "looks.jsonl").read_text().splitlines()]
         assert steps == [2, 4, 4], "the last is of more previews"
+
+
+@pytest.mark.parametrize("at", [2, 4])  # before the first checkpoint, and after the last measurement
+def test_what_is_measured_with_held_out_defects_is_logged_once(
+    at: int, data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, run = tiny(training={"steps": 4, "checkpoint_every": 2, "preview_every": 0, "patience": 100}), tmp_path / "run"
+    keep = RunFolder.keep
+
+    def killed(folder: RunFolder, state: State, *args: Any) -> None:
+        if state.step == at and state.measured == (4 if at == 4 else 0):
+            raise SystemExit
+        keep(folder, state, *args)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(RunFolder, "keep", killed)
+        fit(data8, run, config, device="cpu", threads=1, quiet=True)
+    fit(data8, run, config, resume=True, device="cpu", threads=1, quiet=True)
+    rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "held_inside" in row] == [0, 4]
+    assert [row["step"] for row in rows if "loss" in row] == [1, 2, 3, 4]

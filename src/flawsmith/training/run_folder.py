@@ -83,7 +83,7 @@ class RunFolder:
         if newest := self.newest:
             state.load(newest)
         if self.log.exists():  # also without a checkpoint: a torn last line must not end up in the middle
-            rows = [row for row in read_lines(self.log) if row["step"] <= state.step]
+            rows = [row for row in read_lines(self.log) if row["step"] <= (state.measured if _is_held(row) else state.step)]
             write_text(self.log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def keep(self, state: State, config: Config, learned: TrainingData, seconds: float) -> None:
@@ -96,3 +96,8 @@ class RunFolder:
     def tell(self, row: dict[str, Any]) -> None:
         """Append a row to the log."""
         append_line(self.log, json.dumps(row))
+
+
+def _is_held(row: dict[str, Any]) -> bool:
+    """Return whether a row of the log is of held-out defects, which are measured after their step is taken, and kept after that."""
+    return any(name.startswith("held_") for name in row)
