@@ -105,11 +105,19 @@ def stored_orientation(stream: BinaryIO) -> int:
         with open_picture(stream) as image:
             return _turned(image)
     # Pillow would decode the whole picture to look behind it, so it is asked about one pixel with the same metadata.
-    metadata = png.read_chunks(stream, MAY_HOLD_EXIF)
+    metadata = [chunk for chunk in png.read_chunks(stream, MAY_HOLD_EXIF) if _may_turn(*chunk)]
     if not metadata:
         return 1
     with Image.open(io.BytesIO(png.tiny(metadata)), formats=["PNG"]) as image:
         return loaded_orientation(image)
+
+
+def _may_turn(name: bytes, data: bytes) -> bool:
+    """Return whether a PNG's chunk of metadata may state an orientation: most are texts of another kind, which need no decoder."""
+    if name == b"eXIf" or data.startswith(b"Raw profile type "):
+        return True
+    keyword, _, rest = data.partition(b"\0")
+    return keyword == b"XML:com.adobe.xmp" and (name != b"iTXt" or rest[:1] != b"\0" or b"Orientation" in rest)
 
 
 def loaded_orientation(image: Image.Image) -> int:

@@ -53,19 +53,29 @@ def classes_of(pair: Pair) -> tuple[str, ...]:
     return tuple(sorted({defect.defect for defect in pair.placed()} or {pair.defect}))
 
 
-def pair_rows(folder: PairFolder, pairs: Iterable[Pair], specimen_of: Callable[[Path], str], split: Callable[[str], str]) -> Iterator[Row]:
+def pair_rows(
+    folder: PairFolder,
+    pairs: Iterable[Pair],
+    specimen_of: Callable[[Path], str],
+    split: Callable[[str], str],
+    each: Callable[[Callable[[Pair], Row], Iterable[Pair]], Iterable[Row]] = map,
+) -> Iterator[Row]:
     """Yield the row of each accepted pair. It goes where the specimen of its normal goes, if there is one.
 
-    specimen_of: returns the name of the specimen that a normal shows; split: the part that a specimen goes to.
+    specimen_of: returns the name of the specimen that a normal shows; split: the part that a specimen goes to; each: map, or one that
+    works ahead.
     """
-    for pair in pairs:
+
+    def row(pair: Pair) -> Row:
         path = folder.image_path(pair)
         digest = content_hash(path)
         name = picture_name(path.stem, digest, synthetic=True)
         normal = folder.normal_path(pair)
         group = specimen_of(normal) if normal else pair.normal or name
         size = image_size(path)
-        yield Row(name, path, digest, size, classes_of(pair), split(group), group, True, _reader(folder, pair, size), pair.to_row())
+        return Row(name, path, digest, size, classes_of(pair), split(group), group, True, _reader(folder, pair, size), pair.to_row())
+
+    yield from each(row, pairs)
 
 
 def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:

@@ -4,8 +4,12 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 from flawsmith.formats.writers.row import Row
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 AHEAD = 4  # rows whose masks are held at a time
 MOST = 4  # threads: reading and writing files is what is waited for, more than that the processor
@@ -33,17 +37,21 @@ class Background:
         while self._open:
             self._open.popleft().result()
 
+    def map(self, make: Callable[[S], T], given: Iterable[S]) -> Iterator[T]:
+        """Yield what `make` makes of each, in order, the next few meanwhile."""
+        waiting: deque[Future[T]] = deque()
+        for one in given:
+            waiting.append(self._pool.submit(make, one))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
     def ahead(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Yield the rows, the masks of the next few being read meanwhile."""
-        waiting: deque[tuple[Row, Future[object]]] = deque()
-        for row in rows:
-            waiting.append((row, self._pool.submit(getattr, row, "masks")))
-            if len(waiting) > AHEAD:
-                yield _ready(*waiting.popleft())
-        while waiting:
-            yield _ready(*waiting.popleft())
+        return self.map(_ready, rows)
 
 
-def _ready(row: Row, reading: Future[object]) -> Row:
-    reading.result()
+def _ready(row: Row) -> Row:
+    assert row.masks is not None  # which reads them
     return row

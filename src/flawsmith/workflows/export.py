@@ -69,13 +69,13 @@ def export(
             specimens = Specimens(data, learned_from(made))
             splitter = Splitter(shares, journal.splits, specimens.pinned())
             items = [*([] if data is None else all_items(data)), *(specimens.normals(folder, pairs) if normals else [])]
-        rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of))
         if not link:
             pictures = [*(folder.image_path(pair) for pair in pairs), *{item.image for item in items}]
             new = max(0.0, 1 - journal.count / max(1, len(pictures)))  # an export before has left the others
             require_room(into, new * sum(path.stat().st_size for path in pictures), f"{len(pictures)} pictures")
         journal.begin(_classes(pairs, data))
         with Background() as work, progress("export", len(pairs) + len({i.image for i in items}), quiet, "pictures") as advance:
+            rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of, work.map))
             place = Place(into, journal.classes, journal.lines, options, work.later)
             added = _write(writer, rows, place, journal, work, advance)
         with working("writing what is about all pictures", quiet):
