@@ -126,6 +126,8 @@ def test_nothing_else_is_written_over(out: Path, tmp_path: Path) -> None:
     assert dict(files_of(tmp_path / "to")) == before
     with pytest.raises(OutputExistsError, match="name a folder beside it"):
         fs.export(out, out / "coco", "coco", quiet=True)
+    with pytest.raises(OutputExistsError, match="name a folder beside it"):
+        fs.export(out, tmp_path / "data/coco", "coco", real=tmp_path / "data", quiet=True)
 
 
 def test_an_interrupted_export_goes_on(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

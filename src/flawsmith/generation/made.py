@@ -15,6 +15,7 @@ from flawsmith.models.backbones.registry import known_checkpoints
 from flawsmith.version import __version__
 
 MADE = "made.json"
+_NEEDED = {"model", "fitted", "base", "learned_from", "request"}
 OWN = "the base that comes with flawsmith"
 
 
@@ -61,7 +62,7 @@ def read_made(out: Path) -> dict[str, Any] | None:
         said = json.loads(read_text(out / MADE))
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) else None
+    return said if isinstance(said, dict) and said.keys() >= _NEEDED else None
 
 
 def _plain(value: Any) -> Any:

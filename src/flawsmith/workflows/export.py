@@ -58,7 +58,7 @@ def export(
     """
     out, into = Path(out), Path(into)
     writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker)
-    _check(writer, options, into, out)
+    _check(writer, options, into, [out] if real is None or isinstance(real, Dataset) else [out, Path(real)])
     folder = PairFolder(out)
     with working(f"reading {out}", quiet):
         pairs, made = folder.accepted(), read_made(out)
@@ -108,13 +108,14 @@ class Added:
     skipped: int = 0  # pictures that were there
 
 
-def _check(writer: Writer, options: Options, into: Path, out: Path) -> None:
-    """Raise FlawsmithError for options that the format does not have, and for a folder inside the pairs'."""
+def _check(writer: Writer, options: Options, into: Path, inputs: Iterable[Path]) -> None:
+    """Raise FlawsmithError for options that the format does not have, and for a folder inside one that is read."""
     if options.polygons and not writer.polygons:
         what = "holds outlines anyway" if not writer.exact else "holds exact masks, and has no outlines here"
         raise ConfigError(f"--polygons: {writer.name} {what}; leave it out.")
-    if into.resolve().is_relative_to(out.resolve()):
-        raise OutputExistsError(f"{into}: lies in {out}; name a folder beside it.")
+    for path in inputs:
+        if into.resolve().is_relative_to(path.resolve()):
+            raise OutputExistsError(f"{into}: lies in {path}; name a folder beside it.")
 
 
 def _classes(pairs: Iterable[Pair], data: Dataset | None) -> set[str]:
