@@ -45,8 +45,9 @@ class Ray:
         self.machines: list[subprocess.Popen[bytes]] = []
         self.head = self._start(0)
         self._wait(1)
-        self.machines = [self._start(number) for number in (1, 2)]
-        self._wait(3)
+        for number in (1, 2):  # one after the other: two that start at once on one machine get in each other's way
+            self.machines.append(self._start(number))
+            self._wait(1 + number)
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         base = 52000 + 100 * number
@@ -56,7 +57,7 @@ class Ray:
         role = role if number == 0 else [f"--address=127.0.0.1:{PORT}", "--num-cpus=1"]
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--disable-usage-stats", *role, *ports]
         words += [f"--temp-dir={self._folder}"] if number == 0 else []
-        settings = {"RAY_raylet_start_wait_time_s": str(LONG), "RAY_agent_register_timeout_ms": str(int(1000 * LONG))}
+        settings = {"RAY_raylet_start_wait_time_s": f"{LONG:.0f}", "RAY_agent_register_timeout_ms": f"{1000 * LONG:.0f}"}
         log = (self._folder.parent / f"ray-{number}.log").open("ab")
         return subprocess.Popen(
             [*words, "--object-store-memory=80000000"], stdout=log, stderr=log, env={**os.environ, **settings}, start_new_session=True

@@ -102,8 +102,9 @@ def main(folder: Path) -> int:
     board.begin_anew()
     running: dict[Any, Job] = {}
     while not board.over:
+        handed_out = {job.name for job in running.values()}
         for job in board.ready():
-            if job not in running.values():
+            if job.name not in handed_out:
                 running[task.remote(job)] = job
         for done in ray.wait(list(running), timeout=EVERY)[0]:
             job = running.pop(done)
