@@ -5,6 +5,7 @@ that died; `run_on_ray` begins it again until all jobs have ended. What is done 
 """
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -101,7 +102,11 @@ def main(folder: Path) -> int:
     board = Board([Job.of(row) for row in said["jobs"]], retries)
     board.begin_anew()
     running: dict[Any, Job] = {}
+    here = ray.get_runtime_context().get_node_id()
     while not board.over:
+        if not any(node["NodeID"] == here and node["Alive"] for node in ray.nodes()):
+            print("the cluster has been started anew: its jobs are handed out again", flush=True)
+            os._exit(AWAY)  # without a word to a cluster that is gone, which would be waited for
         handed_out = {job.name for job in running.values()}
         for job in board.ready():
             if job.name not in handed_out:
