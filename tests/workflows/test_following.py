@@ -154,6 +154,7 @@ def wrong(made: Path, data8: Path, tmp_path: Path, make_product: Callable[..., P
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "bad.jsonl").write_text('{"picture": "a.png"}\n')
     (tmp_path / "gone.txt").write_text("nowhere.png\n")
+    (tmp_path / "split.csv").write_text("object,split,label,image,mask\n")  # as a data set has whose pictures are elsewhere
     make_product(tmp_path / "deep", "uint16")
     make_product(tmp_path / "colour", "uint8", 3)
     large = make_product(tmp_path / "large")

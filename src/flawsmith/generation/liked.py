@@ -97,7 +97,12 @@ class Labels:
         first = folder in self._first
         if not (folder.exists() and recognised(folder, MOST if first else AROUND)):
             return {}
-        found = scan(folder, self._options if first else ReadOptions())
+        try:
+            found = scan(folder, self._options if first else ReadOptions())
+        except DataError:
+            if first:
+                raise
+            return {}  # what lies around a picture need not be a data set, even where it looks like one
         by_picture: dict[Path, list[Item]] = {}
         for item in (item for items in found.defects.values() for item in items):
             by_picture.setdefault(item.image.resolve(), []).append(replace(item, group=found.groups.get(item.image)))
