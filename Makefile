@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test lint wheel sbom audit clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed-demo
@@ -24,9 +24,29 @@ lint: $(VENV)/.installed-dev
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --outdir dist
+	$(MAKE) sbom
+
+# What the wheel needs to run, with versions and licences, as CycloneDX. The tool lives in an environment of its own that is thrown away.
+sbom: $(VENV)/.installed-dev
+	mkdir -p dist
+	rm -rf $(VENV)-sbom
+	$(PYTHON) -m venv $(VENV)-sbom
+	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) 'cyclonedx-bom>=7,<8'
+	$(VENV)-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON --output-reproducible -o $(VENV)-sbom/all.json $(BIN)/python
+	VERSION=$$($(BIN)/python -c 'from flawsmith.version import __version__; print(__version__)') && \
+		$(BIN)/python packaging/sbom.py $(VENV)-sbom/all.json sd metrics demo tensorboard > dist/flawsmith-$$VERSION.cdx.json
+	rm -rf $(VENV)-sbom
+
+# Known weaknesses of the pinned versions; asks a service on the network (docs/security.md).
+audit: $(VENV)/.created
+	rm -rf $(VENV)-audit
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) pip-audit
+	$(VENV)-audit/bin/pip-audit -r constraints.txt --no-deps --disable-pip
+	rm -rf $(VENV)-audit
 
 clean:
-	rm -rf $(VENV) dist flawsmith-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-sbom $(VENV)-audit dist flawsmith-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 # A stamp is written last, so that a broken installation is begun again and a whole one is not repeated.

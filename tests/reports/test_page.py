@@ -46,3 +46,22 @@ def test_charts_are_shown_as_they_are_and_every_block_has_its_branch() -> None:
 def test_a_name_that_is_not_there_is_an_error() -> None:
     with pytest.raises(UndefinedError):
         environment().from_string("{{ nothing }}").render()
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        '<img src="https://example.com/x.png">',
+        '<image href="other.svg"/>',
+        '<a href="https://example.com">x</a>',
+        "<script>x</script>",
+        '<p onclick="x()">x</p>',
+        '<p style="background: url(//example.com/x)">x</p>',
+        "<style>@import '//example.com/x.css';</style>",
+    ],
+)
+def test_what_is_loaded_from_elsewhere_would_be_noticed(evil: str) -> None:
+    html = Page("t", [], [Section("s", "s", [Svg(Markup("<svg></svg>"))])]).html()
+    assert Read(html).outside() == []
+    with pytest.raises(AssertionError):
+        Read(html.replace("<svg></svg>", evil))

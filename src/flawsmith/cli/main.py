@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.network import go_offline, tell_nobody
 from flawsmith.core.signals import exit_status, terminated_as_interrupt
 from flawsmith.version import __version__
 
@@ -26,7 +27,11 @@ COMMANDS = {
 }
 
 # The machine's fault, not the program's: said in one line.
-_MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT)
+_MACHINE_ERRORS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
+_NO_FILE = (errno.EISDIR, errno.ENOTDIR, errno.EINVAL)  # a folder, a pipe or a device in a file's place
+
+
+OFFLINE = "--offline"
 
 
 class Failure(click.ClickException):
@@ -70,9 +75,16 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keep the arguments as typed, for the line that says how to go on after Ctrl-C."""
-        ctx.meta["flawsmith.args"] = list(args)
-        return super().parse_args(ctx, args)
+        """Keep the arguments as typed, for the line that says how to go on after Ctrl-C; --offline may stand anywhere.
+
+        Libraries read what is set here as they are imported, which is later.
+        """
+        tell_nobody()
+        others = [word for word in args if word != OFFLINE]
+        if len(others) < len(args):
+            go_offline()
+        ctx.meta["flawsmith.args"] = [*others, *[OFFLINE] * (len(others) < len(args))]
+        return super().parse_args(ctx, others)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; a user's error becomes one message, Ctrl-C the exit status 130, SIGTERM 143."""
@@ -98,7 +110,7 @@ def messages() -> Iterator[None]:
     except FlawsmithError as error:
         raise Failure(str(error), error.exit_status) from error
     except OSError as error:
-        if error.errno not in _MACHINE_ERRORS:
+        if error.errno not in (*_MACHINE_ERRORS, *_NO_FILE):
             raise
         raise Failure(f"{error.filename or 'writing'}: {error.strerror}.", 1) from error
     except KeyboardInterrupt as stop:
@@ -111,6 +123,7 @@ def messages() -> Iterator[None]:
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Begin with `flawsmith demo`, or with `flawsmith check` and a folder of your own.",
 )
+@click.option(OFFLINE, is_flag=True, expose_value=False, help="Fetch nothing over the network; may stand behind the command, too.")
 @click.version_option(__version__, prog_name="flawsmith", message="%(prog)s %(version)s")
 def main() -> None:
     """Learn what a product's defects look like; make new (picture, mask) pairs of them."""

@@ -13,6 +13,7 @@ from flawsmith.config.messages import RENAMED_VALUES, sentence, unknown
 from flawsmith.config.presets import PRESETS
 from flawsmith.config.schema import GROUPS, Config
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.parsing import parse_yaml
 from flawsmith.core.text import read_text
 
 
@@ -33,6 +34,11 @@ def preset(name: str) -> Config:
 def resolve(name: str | None = None, file: Path | None = None, settings: typing.Sequence[str] = ()) -> Config:
     """Return the preset, with the YAML file over it and the `a.b=c` settings over both."""
     tree: dict[str, Any] = _read_yaml(file) if file else {}
+    if file:
+        try:
+            from_dict(tree)
+        except ConfigError as error:
+            raise ConfigError(f"{file}: {error}") from error
     _apply(tree, settings)
     name = name or tree.get("preset") or "tiny"
     return from_dict({**tree, "preset": name}, preset(name))
@@ -69,10 +75,6 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(to_dict(config), sort_keys=False)
 
 
-def _yaml(text: str) -> Any:
-    return yaml.load(text, _Loader)
-
-
 def _apply(tree: dict[str, Any], settings: typing.Sequence[str]) -> None:
     """Put the `a.b=c` settings into `tree`."""
     for setting in settings:
@@ -80,8 +82,8 @@ def _apply(tree: dict[str, Any], settings: typing.Sequence[str]) -> None:
         if not separator:
             raise ConfigError(f"--set {setting}: expected KEY=VALUE, such as training.steps=500.")
         try:
-            value = _yaml(text)
-        except yaml.YAMLError as error:
+            value = parse_yaml(text, _Loader)
+        except ValueError as error:
             raise ConfigError(f"--set {setting}: the value is not YAML ({error}).") from error
         node = tree
         *parents, last = key.strip().split(".")
@@ -95,11 +97,13 @@ def _apply(tree: dict[str, Any], settings: typing.Sequence[str]) -> None:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        tree = _yaml(read_text(path))
+        tree = parse_yaml(read_text(path), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such configuration file.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: is not YAML ({error}).") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); expected a YAML file.") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: is not YAML that can be used ({error}).") from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.disk import full_disk_told
+from flawsmith.core.errors import DataError
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.text import read_text
 
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR)  # of folders, on some file systems
@@ -93,15 +95,19 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a JSON-lines file; a half-written last line is dropped."""
+    """Return the rows of a JSON-lines file; a half-written last line is dropped. Raises DataError for another line that is no object."""
     rows = []
     lines = read_text(path).splitlines()
     for number, line in enumerate(lines):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            if number != len(lines) - 1:
-                raise
+            row = parse_json(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines) - 1:
+                break
+            raise DataError(f"{path}: line {number + 1} is no JSON ({error}); expected the lines that were written.") from error
+        if not isinstance(row, dict):
+            raise DataError(f"{path}: line {number + 1} is a {type(row).__name__}; expected an object.")
+        rows.append(row)
     return rows
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.files import write_pieces
+from flawsmith.core.opening import open_plain
 
 DIGEST, DIGEST_OF = "sha256", "sha256_of"  # keys of the header's metadata; both or neither, so that no damage takes the check away
 _OF = "this file with a 0 for each digit of its sha256"
@@ -51,7 +52,7 @@ def check_safetensors(path: Path) -> dict[str, str]:
     Raises as `read_safetensors` does; no tensor is held in memory.
     """
     size = path.stat().st_size
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         first = stream.read(8)
         length = int.from_bytes(first, "little")
         if len(first) < 8 or length > size - 8:

@@ -2,18 +2,22 @@
 
 import codecs
 import unicodedata
+from io import TextIOWrapper
 from pathlib import Path
+
+from flawsmith.core.opening import open_plain
 
 
 def read_text(path: Path) -> str:
-    """Return a text file's content, line ends as "\\n". Raises UnicodeDecodeError for what is no text, OSError as `Path.open` does.
+    """Return a text file's content, line ends as "\\n". Raises UnicodeDecodeError for what is no text, OSError as `open_plain` does.
 
     UTF-8 with or without a byte order mark (Windows Notepad writes one), and UTF-16 with one (as PowerShell's ">" does).
     """
-    with path.open("rb") as stream:
+    with open_plain(path) as stream:
         head = stream.read(2)
-    wide = head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-    return path.read_text(encoding="utf-16" if wide else "utf-8-sig")
+        stream.seek(0)
+        wide = head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return TextIOWrapper(stream, encoding="utf-16" if wide else "utf-8-sig").read()
 
 
 def normal_form(text: str) -> str:

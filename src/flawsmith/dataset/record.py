@@ -8,6 +8,7 @@ from typing import Any
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.files import content_hash
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.paths import relative
 from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Dataset, Item
@@ -33,14 +34,29 @@ def read_record(run: Path) -> dict[str, Any]:
     """Return the record of a RUN folder; raises RunError when it is missing or spoiled."""
     path = run / "data.json"
     try:
-        record: dict[str, Any] = json.loads(read_text(path))
+        record: dict[str, Any] = parse_json(read_text(path))
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; copy the whole RUN folder, or fit again.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: is not JSON ({error}); copy the RUN folder anew, or fit again.") from error
+    if not _is_record(record):
+        raise RunError(f"{path}: is no record of what was learned from; copy the RUN folder anew, or fit again.")
     if missing := {"root", "split", "normals", "defects"} - set(record):
         raise RunError(f"{path}: lacks {', '.join(sorted(missing))}; copy the RUN folder anew, or fit again.")
     return record
+
+
+def _is_record(record: Any) -> bool:
+    """Return whether what there is of a record is of the right types."""
+    if not isinstance(record, dict) or not isinstance(record.get("defects", {}), dict):
+        return False
+    lists = [record.get("normals", []), *record.get("defects", {}).values()]
+    texts = all(isinstance(record.get(key, ""), str) for key in ("root", "split"))
+    return texts and all(isinstance(rows, list) and all(map(_is_row, rows)) for rows in lists)
+
+
+def _is_row(row: Any) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in ("image", "sha256"))
 
 
 def _rows(items: tuple[Item, ...], root: Path) -> list[dict[str, str]]:

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flawsmith.core.errors import FileError
+from flawsmith.core.opening import open_plain
 from flawsmith.formats.files import LARGEST, read_label_text
 
 
 def header(path: Path) -> list[str]:
     """Return the names of a CSV file's columns without a leading "#"; none for what is no CSV."""
     try:
-        with path.open(encoding="utf-8-sig", errors="replace") as stream:
-            line = stream.readline(10_000)
+        with open_plain(path) as stream:
+            line = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace").readline(10_000)
         return [name.strip().lstrip("#") for name in next(csv.reader([line], delimiter=_separator(line)), [])]
     except (OSError, csv.Error):
         return []

@@ -7,6 +7,7 @@ from xml.etree.ElementTree import Element
 from defusedxml.ElementTree import iterparse
 
 from flawsmith.core.errors import FileError
+from flawsmith.core.opening import open_plain
 from flawsmith.formats.files import LARGEST
 
 DEEPEST = 32  # elements within each other
@@ -44,7 +45,7 @@ def _events(path: Path) -> Iterator[tuple[int, Element]]:
     try:
         if (size := path.stat().st_size) > LARGEST:
             raise FileError(path, f"has {size >> 20} MiB; expected a label file of at most {LARGEST >> 20} MiB. Split the export.")
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             for event, element in iterparse(stream, ("start", "end"), forbid_dtd=True):
                 if event == "start":
                     depth += 1

@@ -1,12 +1,12 @@
 """Defects to follow that a user names (`--like`): pictures of pairs, and labelled pictures of a data folder, each with its mask."""
 
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from flawsmith.core.errors import DataError
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Item, Sample, load_sample
 from flawsmith.formats.files import MOST
@@ -77,6 +77,7 @@ class Labels:
         """root: a folder that is looked into before those around a picture; options: how its labels are read."""
         self._first = () if root is None else (root,)
         self._options = options or ReadOptions()
+        self._trouble = ""  # with the nearest folder around a picture that could not be used
         self._seen: dict[Path, dict[Path, Callable[[], list[Sample]]]] = {}
 
     def samples(self, picture: Path) -> list[Sample]:
@@ -84,13 +85,23 @@ class Labels:
         own = picture.resolve()
         for folder in (*self._first, *own.parents):
             if folder not in self._seen:
-                self._seen[folder] = _pairs_in(folder) or self._labelled_in(folder)
+                self._seen[folder] = self._labels_of(folder)
             if own in self._seen[folder]:
                 return self._seen[folder][own]()
         raise DataError(
             f"--like {picture}: no mask was found for it; expected the picture of an accepted pair, in an OUT folder with its "
-            "pairs.jsonl, or one that a data folder around it labels."
+            f"pairs.jsonl, or one that a data folder around it labels.{self._trouble}"
         )
+
+    def _labels_of(self, folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
+        """Return how pictures are read that a folder labels; one that only lies around a picture may be unusable, and of no concern."""
+        try:
+            return _pairs_in(folder) or self._labelled_in(folder)
+        except DataError as error:
+            if folder in self._first:
+                raise
+            self._trouble = self._trouble or f" One around it cannot be used: {error}"
+            return {}
 
     def _labelled_in(self, folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
         """Return how the labelled pictures of a data folder are read, by picture; nothing of any other folder."""
@@ -159,7 +170,7 @@ def _listed(path: Path) -> list[Path]:
     """Return the pictures of a list; raises DataError for a line that names none."""
     try:
         lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-        rows = [json.loads(line) if path.suffix.lower() == ".jsonl" else {"image": line} for line in lines]
+        rows = [parse_json(line) if path.suffix.lower() == ".jsonl" else {"image": line} for line in lines]
         names = [row["image"] for row in rows if row.get("verdict", ACCEPTED) == ACCEPTED]
         pictures = [path.parent / name for name in names]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

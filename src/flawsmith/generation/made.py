@@ -1,12 +1,12 @@
 """OUT/made.json: what pairs were made with, so that whoever gets them later can say where they come from."""
 
-import json
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from flawsmith.config.resolve import to_dict
 from flawsmith.config.schema import Config
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import digest_of, read_record
 from flawsmith.generation.generator import Generator
@@ -59,7 +59,7 @@ def base_of(config: Config) -> dict[str, str]:
 def read_made(out: Path) -> dict[str, Any] | None:
     """Return what OUT/made.json says; None where there is none, as in folders of earlier versions and of other programs."""
     try:
-        said = json.loads(read_text(out / MADE))
+        said = parse_json(read_text(out / MADE))
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) and said.keys() >= _NEEDED else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import ConfigError, DataError, FlawsmithError
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.paths import entries
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.core.text import normal_form, read_text
@@ -201,7 +202,7 @@ def _read_row(
 ) -> tuple[Path | None, tuple[DefectSpec, ...], int]:
     """Return normal, defects and seed of one row; raises FlawsmithError for what cannot be used."""
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except json.JSONDecodeError as error:
         raise DataError(f"is not JSON ({error}); expected a row such as {_EXAMPLE}") from error
     if not isinstance(row, dict):

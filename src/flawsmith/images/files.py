@@ -44,6 +44,7 @@ __all__ = [  # what there is to know and to do with picture files, from one plac
     "SUFFIXES",
     "Pitch",
     "bit_depth",
+    "check_picture",
     "content_type",
     "image_size",
     "orientation",
@@ -121,6 +122,16 @@ def read_mask(path: Path | str, rule: str = "auto") -> np.ndarray:
         raise FileError(path, f"is a mask with the values {_some(found)}{count}; {_MASK_VALUES}{blurred}")
     mask: np.ndarray = levels.view(bool)
     return np.greater(levels, int(least > 1), out=mask)  # in place
+
+
+def check_picture(path: Path | str) -> None:
+    """Raise FileError for a picture that is not whole, as `read_image` does; a PNG is taken at its checksums, and not decoded."""
+    with open_file(Path(path), "is a {kind} that cannot be read to its end ({error}); it is truncated or damaged.") as stream:
+        if readable_type(stream) == "PNG":
+            png.check_chunks(stream)
+            png.read_header(stream)
+            return
+    read_image(path)
 
 
 def write_image(path: Path | str, array: np.ndarray, pitch: Pitch | None = None) -> None:

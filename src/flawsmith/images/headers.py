@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.opening import open_plain
 from flawsmith.images import png
 from flawsmith.images.png import Unreadable
 
@@ -44,7 +45,7 @@ def content_type(content: bytes) -> str | None:
 def type_of(path: Path | str) -> str | None:
     """Return the type that the first bytes of the file at `path` show; None when they are no picture's or cannot be read."""
     try:
-        with Path(path).open("rb") as stream:
+        with open_plain(Path(path)) as stream:
             return content_type(stream.read(16))
     except OSError:
         return None
@@ -134,7 +135,7 @@ def open_file(path: Path, trouble: str) -> Iterator[BinaryIO]:
     trouble: what is wrong when a decoder fails; {kind} in it becomes the file's type, {error} the decoder's own words.
     """
     try:
-        stream = path.open("rb", buffering=1 << 16)
+        stream = open_plain(path)
     except FileNotFoundError:
         raise FileError(path, "there is no such file. Check its name and folder.") from None
     except OSError as error:

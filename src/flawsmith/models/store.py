@@ -9,7 +9,8 @@ from torch import Tensor
 
 from flawsmith.config.resolve import from_dict, to_dict
 from flawsmith.config.schema import Config
-from flawsmith.core.errors import RunError
+from flawsmith.core.errors import ConfigError, RunError
+from flawsmith.core.parsing import parse_json
 from flawsmith.core.paths import leads_out
 from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.models.build import build_model
@@ -58,13 +59,18 @@ def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Produ
         ) from error
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; fit again with this version of flawsmith.")
-    config = from_dict(json.loads(metadata["config"]))
+    try:
+        config, product = from_dict(parse_json(metadata["config"])), product_from(parse_json(metadata["product"]))
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise RunError(f"{path}: its header is not as `fit` writes it ({error}); copy the RUN folder anew.") from error
     if backbone and config.model.backbone:
         config = replace(config, model=replace(config.model, backbone=backbone))
-    product = product_from(json.loads(metadata["product"]))
     if outside := next(filter(leads_out, product.shape.defects), None):
         raise RunError(f"{path}: calls a defect {outside!r}, which as a folder's name would lead out of OUT; nothing was made with it.")
-    model = build_model(config.model, product.shape, seed=0)
+    try:
+        model = build_model(config.model, product.shape, seed=0)
+    except (MemoryError, RuntimeError) as error:
+        raise RunError(f"{path}: the network of its configuration cannot be built here ({error}); copy the RUN folder anew.") from error
     if model.base != metadata.get("base", ""):
         raise RunError(
             f"{path}: was learned on another network than {config.model.backbone}: its weights have the digest {model.base}, expected "

@@ -10,6 +10,7 @@ import numpy as np
 from flawsmith.core.errors import DataError, FileError, OutputExistsError
 from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, is_empty, mark, read_marker
+from flawsmith.core.parsing import parse_json
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
 from flawsmith.pairs.forms import FORMS, Masks, other_form
@@ -194,7 +195,7 @@ class PairFolder:
             if not line.strip():
                 continue
             try:
-                pairs.append(Pair.from_row(json.loads(line.decode("utf-8-sig"))))
+                pairs.append(Pair.from_row(parse_json(line.decode("utf-8-sig"))))
             except ValueError as error:  # bytes that are no text, text that is no JSON, and JSON that is no row
                 if number == len(lines) and isinstance(error, (json.JSONDecodeError, UnicodeDecodeError)):
                     return pairs, number

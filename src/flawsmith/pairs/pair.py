@@ -138,6 +138,14 @@ def _or_none(read: Callable[[Any], T]) -> Callable[[Any], T | None]:
     return lambda value: None if value is None else read(value)
 
 
+def _name(value: Any) -> str:
+    """Return a name that files and folders are called by; raises ValueError for one that would lead out of theirs."""
+    text: str = _TEXT(value)
+    if not text.strip() or leads_out(text):
+        raise ValueError(f"got {value!r}, expected a name that can be a folder's")
+    return text
+
+
 def _path(value: Any) -> str:
     """Return a path in OUT; raises ValueError for one that leads out of it."""
     text: str = _TEXT(value)
@@ -170,7 +178,7 @@ def _placed(value: Any) -> PlacedDefect:
 _TEXT, _WHOLE, _NUMBER = _of(str), _of(int), _of(int, float)
 _REASONS = _tuple_of(Reason.from_json)
 _PLACED: Mapping[str, Callable[[Any], Any]] = {
-    "defect": _TEXT,
+    "defect": _name,
     "box": _or_none(_box),
     "area": _WHOLE,
     "region": _or_none(_box),
@@ -182,8 +190,8 @@ _PLACED: Mapping[str, Callable[[Any], Any]] = {
     "follows": _tuple_of(_TEXT),
 }
 _PAIR: Mapping[str, Callable[[Any], Any]] = {
-    "id": _TEXT,
-    "defect": _TEXT,
+    "id": _name,
+    "defect": _name,
     "verdict": _TEXT,
     "attempt": _WHOLE,
     "image": _or_none(_path),

@@ -102,6 +102,8 @@ def load_exemplars(path: Path) -> list[Exemplar]:
     try:
         arrays, metadata = read_safetensors(path, "np")
         rows = json.loads(metadata["examples"])
+        if not isinstance(rows, list) or not rows:
+            raise ValueError("it holds no examples")
         return [_example(arrays, i, row) for i, row in enumerate(rows)]
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; fit again, or copy the whole RUN folder.") from None

@@ -36,8 +36,13 @@ def product_tree(product: Product) -> dict[str, Any]:
 
 
 def product_from(tree: Mapping[str, Any]) -> Product:
-    """Return the Product that `product_tree` turned into plain values."""
+    """Return the Product that `product_tree` turned into plain values. Raises KeyError, TypeError or ValueError for what is none."""
     shape = ModelSpec(tuple(tree["shape"]["defects"]), tree["shape"]["colours"], tree["shape"]["window"])
+    numbers = (shape.colours, shape.window)
+    if not shape.defects or not all(isinstance(name, str) and name.strip() for name in shape.defects):
+        raise ValueError(f"got the defects {shape.defects!r}, expected names")
+    if not all(isinstance(number, int) and number > 0 for number in numbers):
+        raise ValueError(f"got the colours and window {numbers!r}, expected whole numbers above 0")
     return Product(
         shape=shape,
         scale=PixelRange(**tree["scale"]),

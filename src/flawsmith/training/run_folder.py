@@ -83,7 +83,8 @@ class RunFolder:
         if newest := self.newest:
             state.load(newest)
         if self.log.exists():  # also without a checkpoint: a torn last line must not end up in the middle
-            rows = [row for row in read_lines(self.log) if row["step"] <= (state.measured if _is_held(row) else state.step)]
+            told = [row for row in read_lines(self.log) if isinstance(row.get("step"), int)]
+            rows = [row for row in told if row["step"] <= (state.measured if _is_held(row) else state.step)]
             write_text(self.log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def keep(self, state: State, config: Config, learned: TrainingData, seconds: float) -> None:

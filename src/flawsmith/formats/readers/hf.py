@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.opening import open_plain
+from flawsmith.core.parsing import parse_json, parse_yaml
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.files import Files, read_label_text
 from flawsmith.formats.labelled import NAMELESS, Labelled, Object, stated_size
@@ -140,7 +139,7 @@ def _tables(files: Files) -> Iterator[Path]:
 def _head(path: Path) -> str:
     """Return the first part of a table."""
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             return stream.read(1 << 16).decode("utf-8", "replace")
     except OSError:
         return ""
@@ -171,7 +170,7 @@ def _from_lines(path: Path) -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except (ValueError, RecursionError) as error:
             raise FileError(path, f"line {number} is no JSON ({error}). Export it again.") from error
         if not isinstance(row, dict):
@@ -206,8 +205,8 @@ def _class_names(card: Path) -> dict[str, dict[str, str]]:
     if card.is_file():
         parts = read_label_text(card).split("---", 2)
         try:
-            collect(yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None, "")
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            collect(parse_yaml(parts[1]) if len(parts) == 3 and not parts[0].strip() else None, "")
+        except (ValueError, RecursionError) as error:
             raise FileError(card, f"begins with what is no YAML ({error}). Correct or remove it.") from error
     return found
 

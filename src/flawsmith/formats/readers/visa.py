@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.opening import open_plain
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.files import Files, read_label_text
@@ -99,8 +100,8 @@ def _is_one(folder: Path) -> bool:
 
 def _is_split(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8-sig") as stream:
-            return stream.readline(200).strip().split(",") == _COLUMNS
+        with open_plain(path) as stream:
+            return stream.readline(200).decode("utf-8-sig").strip().split(",") == _COLUMNS
     except (OSError, UnicodeDecodeError):
         return False
 

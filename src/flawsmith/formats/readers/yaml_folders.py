@@ -6,9 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flawsmith.core.errors import DataError
+from flawsmith.core.parsing import parse_yaml
 from flawsmith.core.paths import stored
 from flawsmith.core.text import normal_form, read_text
 from flawsmith.dataset.sample import GOOD
@@ -54,9 +53,9 @@ def read(files: Files, options: ReadOptions) -> Scan:
 def _folders(path: Path) -> tuple[Folders, Path]:
     """Return the folders that a YAML file names, and where its groups would be."""
     try:
-        tree = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is not YAML ({error}).") from error
+        tree = parse_yaml(read_text(path))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is not YAML that can be used ({error}).") from error
     _check_keys(path, "", tree, _KEYS, ("normals", "defects"))
     pattern = _pattern(path, "mask_pattern", tree.get("mask_pattern"))
     if not isinstance(tree["defects"], dict) or not tree["defects"]:

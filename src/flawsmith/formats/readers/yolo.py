@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import yaml
 
 from flawsmith.core.errors import FileError
+from flawsmith.core.opening import open_plain
+from flawsmith.core.parsing import parse_yaml
 from flawsmith.formats.files import Files, name_key, read_label_text
 from flawsmith.formats.labelled import Entry, Labelled, Note, Object, part_of
 from flawsmith.formats.options import ReadOptions
@@ -142,15 +143,15 @@ def _is_data_yaml(tree: Any) -> bool:
 def _yaml(path: Path) -> Any:
     """Return what a YAML file holds, None for what is none or larger than LARGEST_YAML."""
     try:
-        return yaml.safe_load(read_label_text(path)) if path.stat().st_size <= LARGEST_YAML else None
-    except (OSError, FileError, yaml.YAMLError, ValueError, RecursionError):
+        return parse_yaml(read_label_text(path)) if path.stat().st_size <= LARGEST_YAML else None
+    except (OSError, FileError, ValueError):
         return None
 
 
 def _first_line(path: Path) -> str:
     try:
-        with path.open(encoding="utf-8", errors="replace") as stream:
-            return stream.readline(1_000_000).strip()
+        with open_plain(path) as stream:
+            return stream.readline(1_000_000).decode("utf-8", "replace").strip()
     except OSError:
         return ""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from flawsmith.core.files import write_bytes
 from flawsmith.formats.writers.marker import with_marker
 from flawsmith.formats.writers.row import Place, Row
-from flawsmith.images.files import SUFFIXES, orientation, read_image, read_pitch, type_of, write_image
+from flawsmith.images.files import SUFFIXES, check_picture, orientation, read_image, read_pitch, type_of, write_image
 
 PNG = ".png"
 
@@ -30,6 +30,7 @@ def put_picture(row: Row, place: Place, folder: str, suffixes: Collection[str] =
         return f"{folder}/{target.name}"
     target = place.folder / folder / f"{row.name}{suffix}"
     if place.options.link and _linked(path, target):
+        check_picture(path)
         return f"{folder}/{target.name}"
     if place.options.link:
         place.tell("pictures copied, as this file system makes no hard links to them")
@@ -39,6 +40,7 @@ def put_picture(row: Row, place: Place, folder: str, suffixes: Collection[str] =
 
 def content(row: Row, place: Place) -> bytes:
     """Return the file of a row's picture, with a marker where it is synthetic and one is wanted."""
+    check_picture(row.picture)
     found = row.picture.read_bytes()
     return with_marker(found) if _marked(row, place) else found
 
@@ -48,6 +50,7 @@ def _marked(row: Row, place: Place) -> bool:
 
 
 def _copy(source: Path, target: Path, marked: bool) -> None:
+    check_picture(source)
     found = source.read_bytes()
     write_bytes(target, with_marker(found) if marked else found)
 

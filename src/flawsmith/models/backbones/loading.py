@@ -13,6 +13,7 @@ from safetensors import safe_open
 from torch import nn
 
 from flawsmith.core.errors import WeightsError
+from flawsmith.core.network import is_offline, tell_nobody
 from flawsmith.core.text import read_text
 from flawsmith.models.backbones.family import Checkpoint
 
@@ -70,6 +71,7 @@ def find_checkpoint(name: str) -> Path | None:
 
 def find_in_cache(name: str) -> Path | None:
     """Return the folder of a hub name in the hub's cache, None where it is not there whole."""
+    tell_nobody()
     from huggingface_hub import snapshot_download
 
     if Path(name).is_absolute() or name.count("/") != 1:
@@ -101,10 +103,13 @@ def missing(name: str, why: str) -> WeightsError:
 
 
 def _fetch(name: str) -> Path:
-    from huggingface_hub import snapshot_download
-
     if Path(name).is_absolute() or name.count("/") != 1:
         raise missing(name, "there is no such folder, and it is no hub name.")
+    if is_offline():
+        raise missing(name, "is not in the hub's cache, and nothing is fetched offline.")
+    tell_nobody()
+    from huggingface_hub import snapshot_download
+
     try:
         folder = Path(snapshot_download(name, allow_patterns=PATTERNS))
     except Exception as error:
