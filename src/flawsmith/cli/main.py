@@ -3,6 +3,7 @@
 import difflib
 import errno
 import importlib
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -104,6 +105,7 @@ class Command(click.Command):
 @contextmanager
 def messages() -> Iterator[None]:
     """Turn a user's error in the block into one message, Ctrl-C into the exit status 130, SIGTERM into 143."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # what is wrong with a picture is said by us
     try:
         with terminated_as_interrupt():
             yield

@@ -114,6 +114,8 @@ class PlanFile:
                 self._rows.append(_read_row(line, path.parent, known, fallback, derive(seed, "pair", index)))
             except FlawsmithError as error:
                 problems.append(f"row {number}: {error}")
+            except OSError as error:  # a name that no file can have
+                problems.append(f"row {number}: names what cannot be looked for ({error.strerror}).")
         if problems:
             more = f"\n({len(problems) - SHOWN} more)" if len(problems) > SHOWN else ""
             raise DataError(f"--plan {path}: " + "\n".join(problems[:SHOWN]) + more)
