@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flawsmith.core import files
-from flawsmith.core.errors import DiskFullError
+from flawsmith.core.errors import DataError, DiskFullError
 
 
 def names(folder: Path) -> list[str]:
@@ -88,7 +88,7 @@ def test_a_half_written_last_line_is_dropped(tmp_path: Path) -> None:
 def test_a_broken_line_in_the_middle_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text('{"step": 1}\n{"ste\n{"step": 3}\n')
-    with pytest.raises(ValueError):
+    with pytest.raises(DataError, match="line 2 is no JSON"):
         files.read_lines(path)
 
 

@@ -757,6 +757,11 @@ def row_with(values: dict[str, Any], command: Callable[[Kit, Path], Words]) -> C
     return make
 
 
+def exported(to: str) -> Callable[[Kit, Path], Words]:
+    """Return the command that exports a folder of pairs to a format."""
+    return lambda _, out: export(out, to)
+
+
 def rows_are(content: bytes, command: Callable[[Kit, Path], Words]) -> Callable[[Kit, Path], Words]:
     """Return the case of pairs whose rows are something else."""
 
@@ -829,12 +834,7 @@ def _pairs() -> list[Case]:
     evil = {"defect": "a/../../b", "defects": []}
     return [
         *cases,
-        *(
-            Case(
-                f"export to {to} of a defect that leads out", row_with(evil, lambda _, out, to=to: export(out, to)), REFUSED, "pairs.jsonl"
-            )
-            for to in formats
-        ),
+        *(Case(f"export to {to} of a defect that leads out", row_with(evil, exported(to)), REFUSED, "pairs.jsonl") for to in formats),
         Case("export of a picture that links out", links_out, REFUSED, "000000.png"),
         Case("export into another's folder", foreign_export, WRONG_USE, "link"),
         Case("evaluate a run for pairs", lambda kit, _: evaluate(kit.data, kit.run), REFUSED, "run"),

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from no_network import blocked
 from safetensors.torch import load_file
 
 import flawsmith.benchmark.choosing as choosing
@@ -94,13 +95,14 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
     patch.setattr(module, "jobs_of_test", begin_testing)
     root = tmp_path_factory.mktemp("benefit") / "report"
     try:
-        result = benefit(data, root, SMALL, device="cpu", workers=0, threads=1, quiet=True, command="flawsmith benefit DATA")
+        with blocked() as asked:
+            result = benefit(data, root, SMALL, device="cpu", workers=0, threads=1, quiet=True, command="flawsmith benefit DATA")
     finally:
         LISTENING = False
         patch.undo()
     opened["testing"] = set(OPENED)
     OPENED.clear()
-    return {"root": root, "result": result, "opened": opened}
+    return {"root": root, "result": result, "opened": opened, "asked": asked}
 
 
 def test_nothing_of_the_test_part_is_read_before_all_is_chosen(data: Path, finished: dict[str, Any]) -> None:
@@ -118,6 +120,10 @@ def test_nothing_of_the_test_part_is_read_before_all_is_chosen(data: Path, finis
     fits = finished["root"] / "work" / "shots-2" / "seed-0" / "run" / "data.json"
     learned = {row["image"] for rows in json.loads(fits.read_text())["defects"].values() for row in rows}
     assert learned == {i.image.relative_to(data).as_posix() for d in parts.learn.defects.values() for i in d}
+
+
+def test_nothing_is_asked_of_the_network(finished: dict[str, Any]) -> None:
+    assert finished["asked"] == []
 
 
 def test_misses_are_validation_pictures_that_detectors_of_real_defects_alone_missed(data: Path, finished: dict[str, Any]) -> None:
