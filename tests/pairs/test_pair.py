@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flawsmith.core.paths import leads_out
 from flawsmith.dataset.windows import Box
 from flawsmith.pairs.pair import Pair, PlacedDefect
 from flawsmith.pairs.reason import Reason
@@ -33,13 +34,14 @@ FULL = Pair(
 )
 
 texts = st.text(max_size=8)
+folders = texts.filter(lambda text: bool(text.strip()) and not leads_out(text))
 boxes = st.none() | st.builds(Box, *[st.integers(0, 9999)] * 4)
 scores = st.dictionaries(texts, st.floats(allow_nan=False), max_size=2)
 names = st.from_regex(r"[a-z][a-z ]*[a-z]", fullmatch=True)
 reasons = st.lists(st.builds(Reason, names, texts), max_size=2).map(tuple)
 placed = st.builds(
     PlacedDefect,
-    texts,
+    folders,
     boxes,
     st.integers(0),
     boxes,
@@ -51,8 +53,8 @@ placed = st.builds(
 )
 pairs = st.builds(
     Pair,
-    texts,
-    texts,
+    folders,
+    folders,
     st.sampled_from(["rejected", "failed"]),
     st.integers(0),
     reasons=reasons,
@@ -116,3 +118,12 @@ def test_older_rows_are_read() -> None:
 def test_what_is_no_row_is_refused_by_its_key(row: Any, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Pair.from_row(row)
+
+
+@pytest.mark.parametrize("key", ["id", "defect"])
+@pytest.mark.parametrize("name", ["", " ", "../x", "a/../../x", "/x", "C:\\x", "..\\x", "a\0", 7])
+def test_names_that_lead_out_of_the_folder_are_refused(key: str, name: object) -> None:
+    with pytest.raises(ValueError, match=f"{key}: got"):
+        Pair.from_row({**LEAST, key: name})
+    with pytest.raises(ValueError, match="defects: defect: got"):
+        Pair.from_row({**LEAST, "defects": [{"defect": name}]})
