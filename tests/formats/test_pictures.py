@@ -54,3 +54,12 @@ def test_nothing_outside_is_found(tmp_path: Path, written: str) -> None:
 
 def test_plain_parts_hold_no_way_up() -> None:
     assert plain_parts("../x/./..\\y.png") == ("x", "y.png")
+
+
+def test_a_picture_without_a_suffix_is_one_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "image2").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    (tmp_path / "notes").write_text("no picture")
+    found = finder(tmp_path, "a.png")
+    assert found.find("/image2", tmp_path) == tmp_path / "image2"
+    with pytest.raises(DataError, match="is not there"):
+        found.find("notes", tmp_path)

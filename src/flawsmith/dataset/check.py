@@ -217,7 +217,7 @@ def _decode(read: Callable[[Path], np.ndarray], path: Path, drawn: bool = False)
     """Return what `read` returns, or None when the file cannot be used, and what is wrong; drawn: the file is no picture."""
     problems = []
     kind, suffix = type_of(path), path.suffix
-    if not drawn and kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
+    if not drawn and suffix and kind in SUFFIXES.values() and kind != SUFFIXES[suffix.lower()]:
         right = next(s for s, k in SUFFIXES.items() if k == kind)
         problems.append(f"has the wrong suffix: it is a {kind}, not a {SUFFIXES[suffix.lower()]}. Rename it {path.stem}{right}.")
     try:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from flawsmith.core.errors import DataError
 from flawsmith.formats.files import Files, name_key
-from flawsmith.images.files import SUFFIXES
+from flawsmith.images.files import SUFFIXES, type_of
 
 _LABEL_STUDIO = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before an uploaded picture's name
 _NOT_READ = {".gif", ".heic", ".heif", ".avif", ".jp2", ".jfif", ".dcm"}  # pictures that have to be converted
@@ -27,6 +27,9 @@ class Finder:
         for picture in files.pictures:
             self._by_name[name_key(picture.name)].append(picture)
             self._by_stem[name_key(picture.stem)].append(picture)
+        self._bare: dict[str, list[Path]] = defaultdict(list)  # files without a suffix, as some tools upload pictures
+        for file in (p for p in files.all if not p.suffix):
+            self._bare[name_key(file.name)].append(file)
 
     def find(self, written: str, near: Path, part: str | None = None) -> Path:
         """Return the picture that a label file in the folder `near` calls `written`.
@@ -58,7 +61,9 @@ class Finder:
             return found
         suffix = PurePosixPath(key).suffix
         is_picture = suffix in SUFFIXES or suffix in _NOT_READ
-        return self._by_stem.get(PurePosixPath(key).stem if is_picture else key, [])
+        if found := self._by_stem.get(PurePosixPath(key).stem if is_picture else key):
+            return found
+        return [p for p in self._bare.get(key, ()) if type_of(p) in SUFFIXES.values()]
 
 
 def plain_parts(written: str) -> tuple[str, ...]:

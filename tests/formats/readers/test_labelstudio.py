@@ -22,7 +22,6 @@ from flawsmith.formats.writers.labelstudio import brush_rle
 
 REFUSED = {
     "label_studio/brush_predictions_no_image": "names no picture",
-    "label_studio/sdk_polygon_and_json_min_tests": "is not there",  # a picture without a suffix
 }
 NAMED = {"label_studio/brush_json_min"}  # whose class is told under another tag than the one that was looked at for what is expected
 SQUARE = [[10, 15], [40, 15], [40, 50], [10, 50]]  # percent of 30 x 20: pixels 3 to 12, 3 to 10
