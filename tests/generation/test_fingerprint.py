@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from flawsmith.cli.main import main
+from flawsmith.product.exemplars import load_exemplars, save_exemplars
 
 MADE = (0, 1)  # 1: pairs were made, and none of those of noise was accepted
 REFUSED = 2
@@ -94,6 +96,8 @@ def test_a_plan_may_grow_but_its_rows_may_not_change(run8: Path, inputs: Path, t
 def test_files_of_the_run_count_too(run_copy: Path, tmp_path: Path) -> None:
     assert generate(run_copy, tmp_path / "out", "--count", 1).exit_code in MADE
     path = run_copy / "model/exemplars.safetensors"
-    text = path.read_bytes()
-    path.write_bytes(text[:-1] + bytes([text[-1] ^ 1]))  # the last pixel or mask bit
+    *others, last = load_exemplars(path)
+    image = last.image.copy()
+    image[0, 0, 0] ^= 1
+    save_exemplars(path, [*others, replace(last, image=image)])
     assert generate(run_copy, tmp_path / "out", "--count", 2, "--resume").exit_code == REFUSED
