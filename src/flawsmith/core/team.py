@@ -1,5 +1,6 @@
 """Processes that work together and hand each other Python objects; alone, all of it does nothing."""
 
+import atexit
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -13,6 +14,11 @@ PATIENCE = timedelta(hours=2)  # that the others wait for the slowest
 T = TypeVar("T")
 
 
+def leave_in_order() -> None:
+    """Have the process group end before the interpreter does: what still waits in its threads would abort the process."""
+    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
+
+
 class Team:
     """This process and those that were begun with it by `accelerate launch` or torchrun; the first one decides and writes."""
 
@@ -20,6 +26,7 @@ class Team:
         self.rank, self.count = rank(), processes()
         if self.count > 1 and not dist.is_initialized():
             dist.init_process_group("gloo", timeout=PATIENCE)  # objects go through main memory, also where the work is on GPUs
+            leave_in_order()
         self._group = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
 
     @property

@@ -5,6 +5,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.team import leave_in_order
 
 
 def open_accelerator(device: str, precision: str) -> tuple[Accelerator, torch.device]:
@@ -18,6 +19,8 @@ def open_accelerator(device: str, precision: str) -> tuple[Accelerator, torch.de
     accelerator = Accelerator(
         cpu=named.type == "cpu", mixed_precision="bf16" if precision == "bf16" else "no", device_placement=named.index is None
     )
+    if accelerator.num_processes > 1:
+        leave_in_order()
     if named.index is None:
         return accelerator, accelerator.device
     if accelerator.num_processes > 1:
