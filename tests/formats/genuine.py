@@ -7,9 +7,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
+from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Dataset
+from flawsmith.formats.reading import read
 
 PLACE = Path(os.environ.get("FLAWSMITH_FORMATS", Path(__file__).parents[2].parent / "shared/formats"))
 LEFT_OUT = ("__ignore__",)
@@ -37,6 +40,16 @@ def completed(case: str, target: Path) -> tuple[Path, dict[str, Any]]:
             kind = {".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP"}.get(path.suffix.lower(), "PNG")
             Image.new("RGB", (row["width"], row["height"]), (90 + i % 64, 120, 120)).save(path, kind)
     return target, expected
+
+
+def as_expected(case: str, room: Path, refused: str | None) -> None:
+    """Assert that a case is read as is expected of it, or is refused with a message that matches `refused`; room: an empty folder."""
+    root, expected = completed(case, room / "data")
+    if refused is None:
+        assert differences(read(root), expected) == []
+    else:
+        with pytest.raises(DataError, match=refused):
+            read(root)
 
 
 def differences(data: Dataset, expected: dict[str, Any]) -> list[str]:

@@ -8,22 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile.cases import OUTPUT, Kit, generate
+from hostile.cases import OUTPUT, SMALL, Kit, generate
 from no_network import blocked
 
 from flawsmith.cli.main import COMMANDS
 from flawsmith.core.network import OFFLINE, QUIET
 
-SMALL = (
-    "training.init=none",
-    "training.steps=1",
-    "model.width=32",
-    "model.head_dim=16",
-    "model.depth=1",
-    "model.cells=8",
-    "data.window=32",
-)
-SET = [word for key in ("training.init=none", "training.steps=1", *SMALL) for word in ("--set", key)]
+SET = [word for key in SMALL for word in ("--set", key)]
 TESTED = {"check", "fit", "generate", "evaluate", "export", "sweep", "doctor"}
 ELSEWHERE = {"benefit", "demo"}  # tests/workflows/test_benefit.py blocks the network, too; `demo` is fit and generate on its own pictures
 

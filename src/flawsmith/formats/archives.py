@@ -38,6 +38,7 @@ def unpacked(path: Path) -> Path:
             folder = cache_folder() / "unpacked" / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
             if not folder.is_dir():
                 _unpack(path, archive, members, folder)
+    # NotImplementedError is what zipfile says of a compression that it does not know
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, UnicodeError) as error:
         raise FileError(
             path, f"is a zip file that cannot be unpacked ({error}). Copy it again, or unpack it and name the folder."

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from formats.genuine import cases, completed, differences
+from formats.genuine import as_expected, cases
 from formats.mutations import mutated
 from formats.small import areas, box, labels, masks, pictures, read_or_refused
 from hypothesis import HealthCheck, given, settings
@@ -38,12 +38,7 @@ def tree(**regions: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("case", cases("via"))
 def test_genuine(case: str, tmp_path: Path) -> None:
-    root, expected = completed(case, tmp_path / "data")
-    if case in REFUSED:
-        with pytest.raises(DataError, match=REFUSED[case]):
-            fs.read(root)
-    else:
-        assert differences(fs.read(root), expected) == []
+    as_expected(case, tmp_path, REFUSED.get(case))
 
 
 @pytest.mark.parametrize(
