@@ -34,8 +34,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from formats.layouts import TREES, plant
 from formats.mutations import changed
-from hostile.cases import TOOLS
 from hostile.pictures import encoded, grey, several, tiled
+from hostile.tools import TOOLS
 
 import flawsmith as fs
 from flawsmith.config.resolve import resolve, to_dict

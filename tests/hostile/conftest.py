@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cli.conftest import run  # noqa: F401
-from hostile.cases import Kit
+from hostile.kit import Kit
 from hostile.pictures import encoded, grey
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile.cases import OUTPUT, SMALL, Kit, generate
+from hostile.kit import OUTPUT, SMALL, Kit, generate
 from no_network import blocked
 
 from flawsmith.cli.main import COMMANDS
