@@ -1,4 +1,4 @@
-"""The commands in docs/scale.md and its examples are accepted as they stand; the manifest has the fields that KubeRay knows."""
+"""The commands in docs/scale.md and its examples are accepted as they stand; the manifest is what Kubernetes and KubeRay know."""
 
 import re
 import shlex
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import kubernetes_validate
 import pytest
 import yaml
 
@@ -58,6 +59,18 @@ def test_the_slurm_script_is_bash() -> None:
     assert subprocess.run(["bash", "-n", str(DOCS / "scale/slurm.sh")], capture_output=True).returncode == 0
 
 
+def check_pod(template: dict[str, Any]) -> None:
+    """Raise ValidationError unless Kubernetes' own schema knows every field of a pod's template."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "ray"}, **template}
+    kubernetes_validate.validate(pod, "1.33", strict=True)
+
+
+def test_a_field_that_kubernetes_does_not_know_is_seen() -> None:
+    container = {"name": "ray", "image": "ray", "volumeMount": []}
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        check_pod({"spec": {"containers": [container]}})
+
+
 def test_the_manifest_has_the_fields_that_kuberay_knows() -> None:
     def check(found: dict[str, Any], fields: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
         required, optional = fields
@@ -73,5 +86,6 @@ def test_the_manifest_has_the_fields_that_kuberay_knows() -> None:
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
         assert all(isinstance(value, str) for value in group["rayStartParams"].values())  # map[string]string
         pod = group["template"]["spec"]
+        check_pod(group["template"])
         volumes = {volume["name"] for volume in pod["volumes"]}
         assert all(mount["name"] in volumes for container in pod["containers"] for mount in container["volumeMounts"])
