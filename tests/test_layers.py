@@ -26,7 +26,7 @@ LAYERS = (
         "synthesis",
         "compositing",
     ),
-    *("placement", "quality", "training", "generation", "metrics", "benchmark", "sweeps", "reports", "workflows", "demo", "cli"),
+    *("placement", "quality", "training", "generation", "metrics", "benchmark", "sweeps", "reports", "workflows", "studio", "demo", "cli"),
     *("base.train", "base.probe"),  # commands that use all of it
 )
 USERS = ("demo", "cli")  # these may call the functions of the root, as a user does
@@ -117,7 +117,7 @@ def test_no_modules_import_each_other() -> None:
         ("core/a.py", "from flawsmith import fit\n", ["core/a.py:1 imports flawsmith"]),
         ("cli/a.py", "import flawsmith as fs\nfrom flawsmith.reports import page\n", []),
         ("reports/a.py", "from flawsmith.core import b\n", []),
-        ("studio/a.py", "from flawsmith.core import b\n", ["studio/a.py:1 imports flawsmith.core.b: one of them has no layer"]),
+        ("elsewhere/a.py", "from flawsmith.core import b\n", ["elsewhere/a.py:1 imports flawsmith.core.b: one of them has no layer"]),
         ("base/train.py", "from flawsmith.reports import page\n", []),
         ("base/weights.py", "from flawsmith.reports import page\n", ["base/weights.py:1 imports flawsmith.reports"]),
         ("reports/a.py", "from flawsmith.base import train\n", ["reports/a.py:1 imports flawsmith.base.train"]),
@@ -125,7 +125,7 @@ def test_no_modules_import_each_other() -> None:
 )
 def test_the_test_sees_what_it_is_to_see(file: str, text: str, told: list[str], tmp_path: Path) -> None:
     root = tmp_path / "flawsmith"
-    for name in ("", "reports", "core", "cli", "generation", "studio", "base"):
+    for name in ("", "reports", "core", "cli", "generation", "elsewhere", "base"):
         (root / name).mkdir(exist_ok=True)
         (root / name / "__init__.py").touch()
     (root / "core/b.py").touch()

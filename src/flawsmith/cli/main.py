@@ -23,6 +23,7 @@ COMMANDS = {
     "benefit": ("flawsmith.cli.benefit", "benefit", "Say whether made pairs help a detector on real defects it has not seen."),
     "export": ("flawsmith.cli.export", "export", "Write made pairs, and real ones, in the format you train with."),
     "sweep": ("flawsmith.cli.sweep", "sweep", "All of it for many products, as jobs on one machine or a cluster."),
+    "studio": ("flawsmith.cli.studio", "studio", "The same in a browser: label, fit, generate, review, export."),
     "doctor": ("flawsmith.cli.doctor", "doctor", "Say what this machine can run, and which pretrained weights are here."),
     "demo": ("flawsmith.cli.demo", "demo", "All of it on real solar cells, without arguments."),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.disk import full_disk_told
-from flawsmith.core.errors import DataError
+from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.parsing import parse_json
 from flawsmith.core.text import read_text
 
@@ -109,6 +109,16 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
             raise DataError(f"{path}: line {number + 1} is a {type(row).__name__}; expected an object.")
         rows.append(row)
     return rows
+
+
+def read_json(path: Path) -> Any:
+    """Return what a small JSON file of our own holds. Raises FileError for one that is missing or is none."""
+    try:
+        return parse_json(path.read_bytes())
+    except OSError as error:
+        raise FileError(path, f"cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise FileError(path, f"is no JSON ({error}); it is damaged, or was edited by hand.") from error
 
 
 def content_hash(path: Path) -> str:

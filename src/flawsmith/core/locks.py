@@ -91,6 +91,23 @@ def hold(folder: Path) -> Iterator[None]:
                 folder.rmdir()  # refuses unless empty
 
 
+def holder(folder: Path) -> Owner | None:
+    """Return who holds a folder; None where nobody does, or who did is gone."""
+    from filelock import FileLock, Timeout
+
+    path = folder / LOCK_FILE
+    owner = _owner(path)
+    if owner is None or not owner.may_live:
+        return None
+    try:
+        with FileLock(path, timeout=0):
+            return None  # its process ended without a word, and another has its number
+    except Timeout:
+        return owner
+    except OSError:  # a file system that knows no locks: what the file says is believed
+        return owner
+
+
 def remove_temporaries(folder: Path) -> int:
     """Remove what writes into `folder` that were killed left there and in its folders; return how many files that were.
 

@@ -1,0 +1,74 @@
+"""The web application: its state, its pages and what every answer has in common."""
+
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from flawsmith.core.errors import FlawsmithError
+from flawsmith.studio import pages
+from flawsmith.studio.home import Home
+from flawsmith.studio.jobs.scheduler import Scheduler
+from flawsmith.studio.security import Access, Guard
+from flawsmith.studio.state import Studio
+from flawsmith.studio.views import page
+
+THREADS = 8  # requests that are worked on at a time
+
+
+def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
+    """Return the application. home: folder of projects; at_once: heavy jobs at a time."""
+    where = Home(home)
+
+    def folders() -> Iterator[Path]:
+        return (project.folder / "jobs" for project in where.projects())
+
+    studio = Studio(where, Scheduler(folders, at_once))
+
+    @asynccontextmanager
+    async def living(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        with studio.scheduler:
+            yield
+
+    app = FastAPI(title="flawsmith studio", lifespan=living, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.studio = studio
+    app.add_middleware(Guard, access=access)
+    app.add_exception_handler(FlawsmithError, _told)
+    app.add_exception_handler(HTTPException, _told)
+    app.add_exception_handler(RequestValidationError, _told)
+    app.mount("/static", StaticFiles(packages=[("flawsmith.studio", "static")]), name="static")
+    app.get("/base.css")(_base_style)
+    for module in pkgutil.iter_modules(pages.__path__):
+        router: APIRouter = importlib.import_module(f"{pages.__name__}.{module.name}").router
+        app.include_router(router)
+    return app
+
+
+def _base_style() -> Response:
+    """Return the reports' styles, on which the studio's stand."""
+    return Response(files("flawsmith.reports").joinpath("templates/style.css").read_bytes(), media_type="text/css")
+
+
+def _told(request: Request, error: Exception) -> Response:
+    """Return what was wrong: as JSON to a script, as a page to a person."""
+    status, why = 400, str(error)
+    if isinstance(error, HTTPException):
+        status, why = error.status_code, "There is nothing at this address." if error.status_code == 404 else str(error.detail)
+    elif isinstance(error, RequestValidationError):
+        status, why = 422, "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+    elif "There is no project" in why:
+        status = 404
+    if "/api/" in request.url.path:
+        return JSONResponse({"error": why}, status)
+    shown: HTMLResponse = page(request, "error", status=status, why=why)
+    return shown

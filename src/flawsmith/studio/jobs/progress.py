@@ -1,0 +1,64 @@
+"""How far a running job is, by the files that its command writes."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from flawsmith.studio.jobs.job import ERR, Job, tail
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is."""
+
+    done: float = 0
+    total: float = 0  # 0: not known
+    text: str = ""  # in words
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for pages."""
+        return asdict(self)
+
+
+def progress_of(job: Job) -> Progress:
+    """Return how far a job is; what it wrote last to standard error where its files do not tell."""
+    reader = _READERS.get(job.order.kind)
+    found = reader(job.order.about) if reader is not None else None
+    return found or Progress(text=(tail(job.folder / ERR).splitlines() or [""])[-1])
+
+
+def _fit(about: Mapping[str, Any]) -> Progress | None:
+    """By RUN/log.jsonl, whose rows have the step and the seconds; about: run, steps and minutes, 0 = no limit."""
+    last = _last_row(Path(about["run"]) / "log.jsonl")
+    if "step" not in last:
+        return None
+    step, seconds = last["step"], last.get("seconds", 0.0)
+    by_steps = step / about["steps"] if about.get("steps") else 0
+    by_time = seconds / 60 / about["minutes"] if about.get("minutes") else 0
+    return Progress(max(by_steps, by_time), 1 if by_steps or by_time else 0, f"step {step}, {seconds / 60:.1f} minutes")
+
+
+def _generate(about: Mapping[str, Any]) -> Progress | None:
+    """By the accepted rows of OUT/pairs.jsonl; about: out, count."""
+    try:
+        rows = (Path(about["out"]) / "pairs.jsonl").read_bytes()
+    except OSError:
+        return None
+    accepted, attempts = rows.count(b'"verdict": "accepted"'), rows.count(b"\n")
+    return Progress(accepted, about["count"], f"{accepted} of {about['count']} accepted, {attempts} attempts")
+
+
+def _last_row(path: Path) -> dict[str, Any]:
+    for line in reversed(tail(path).splitlines()):
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue  # cut off, as it is being written
+        if isinstance(row, dict):
+            return row
+    return {}
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Progress | None]] = {"fit": _fit, "generate": _generate}
