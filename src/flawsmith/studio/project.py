@@ -50,6 +50,11 @@ class Project:
         """The data folder, label file or archive."""
         return Path(self.settings.data)
 
+    @property
+    def label_options(self) -> tuple[str, ...]:
+        """How its labels are read, as options of a command such as `flawsmith fit DATA`."""
+        return tuple(word for name, value in self.settings.labels.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+
     @cached_property
     def database(self) -> Database:
         """Its state beside what lies in files."""

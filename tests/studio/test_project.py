@@ -1,0 +1,27 @@
+"""A project's folder and what it says to commands."""
+
+from pathlib import Path
+
+import click
+import pytest
+
+from flawsmith.cli import options
+from flawsmith.formats.options import ReadOptions
+from flawsmith.studio.home import Home
+
+
+def test_labels_are_read_by_a_command_as_the_project_says(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    project = Home(tmp_path / "home").open(tmp_path / "parts")
+    assert project.label_options == ()
+    said = {"format": "coco", "classes": "scratch=kratzer", "line_width": 3.0, "mask_values": "high"}
+    project.change(labels=said)
+
+    @click.command()
+    @options.labels
+    def command(labels: dict[str, object]) -> None:
+        assert ReadOptions(**labels) == ReadOptions(**said)  # type: ignore[arg-type]
+
+    with pytest.raises(SystemExit) as end:
+        command(list(project.label_options))
+    assert end.value.code == 0
