@@ -2,8 +2,12 @@
 
 import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from flawsmith.dataset.components import centre, components, separate, whole
 from flawsmith.dataset.windows import Box
@@ -24,6 +28,13 @@ def test_components_are_eight_connected_the_largest_first() -> None:
     assert [one.box for one in found] == [Box(7, 7, 3, 4), Box(2, 2, 3, 3), Box(0, 0, 1, 1)]
     assert np.array_equal(np.sum([one.mask(mask.shape) for one in found], axis=0), mask), "together the mask, no pixel in two"
     assert components(np.zeros((3, 3), bool)) == []
+
+
+@given(arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=14), elements=st.sampled_from([False] * 9 + [True])))
+def test_components_of_scattered_pixels_are_those_of_the_whole_mask(mask: np.ndarray) -> None:
+    count, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    expected = {tuple(np.flatnonzero(labels == i)) for i in range(1, count)}
+    assert {tuple(np.flatnonzero(one.mask(mask.shape))) for one in components(mask)} == expected
 
 
 @pytest.mark.parametrize("corner", [(-3, -4), (0, 0), (5, 20), (38, 55), (60, 90)])

@@ -25,6 +25,19 @@ def test_round_trips(mask: np.ndarray) -> None:
     assert (coco.decode(coco.frPyObjects(plain, *mask.shape)) == mask).all(), "as COCO's library reads it"
 
 
+@given(st.integers(0, 2**32 - 1), st.floats(0.5, 300), st.integers(1, 400), st.integers(1, 400))
+@settings(max_examples=60, deadline=None)
+def test_long_runs_are_unpacked_as_by_the_library(seed: int, mean: float, height: int, width: int) -> None:
+    lengths = np.random.default_rng(seed).exponential(mean, height * width).astype(int)  # long and short by turns: large differences
+    mask = np.repeat(np.arange(len(lengths)) % 2 == 1, np.append(lengths[:-1], height * width))[: height * width]
+    written = runs.to_coco(mask.reshape((height, width), order="F"))
+    found = np.ones((height, width), bool)
+    found[:, width // 2 :] = False
+    kept = found.copy()
+    runs.draw_coco(found, written["counts"])
+    assert (found == coco.decode(written).astype(bool) | kept).all(), "what was marked stays"
+
+
 def test_spans_count_from_one_down_the_columns() -> None:
     mask = runs.from_spans([1, 2, 6, 1], (3, 2))
     assert mask.tolist() == [[True, False], [True, False], [False, True]]
@@ -45,6 +58,8 @@ def test_spans_count_from_one_down_the_columns() -> None:
         ("zz~", (2, 2)),
         ("abc", (2, 2)),
         ("PPPPPPPPPPPPPPPPPPPP", (2, 2)),
+        ("PPPPPPPPPPPPPPPPPPP0", (2, 2)),
+        ("4" + "0" * 1000, (2, 2)),
         ([4], (2,)),
         ([4], None),
         ([4], (-2, -2)),

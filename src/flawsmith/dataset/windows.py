@@ -57,9 +57,11 @@ def choose_grid(window: int, cells: int, sides: Sequence[int], sizes: Sequence[t
 
 def bounding_box(mask: np.ndarray) -> Box:
     """Return the box around the true pixels of a non-empty mask (H, W)."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, left = int(rows[0]), int(columns[0])
-    return Box(top, left, int(rows[-1]) - top + 1, int(columns[-1]) - left + 1)
+    rows = np.flatnonzero(mask.any(1))
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(mask[top:bottom].any(0))
+    left = int(columns[0])
+    return Box(top, left, bottom - top, int(columns[-1]) - left + 1)
 
 
 def cut(picture: np.ndarray, top: int, left: int, height: int, width: int | None = None) -> np.ndarray:

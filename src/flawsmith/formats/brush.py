@@ -22,9 +22,9 @@ class Brush:
     data: bytes  # the bits
     size: tuple[int, int]  # of what they fill, (H, W)
 
-    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+    def draw(self, whole: np.ndarray, units: Size) -> None:
         """See shapes.Shape."""
-        return resized(painted(self.data, self.size), size)
+        whole |= resized(painted(self.data, self.size), whole.shape)
 
 
 def painted(data: bytes, size: tuple[int, int]) -> np.ndarray:

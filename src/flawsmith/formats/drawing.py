@@ -31,7 +31,7 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
     """
     upright, turned = image_size(picture), orientation(picture)
     stored = upright[::-1] if turned >= 5 else upright
-    whole = np.zeros(upright, bool)
+    drawn: dict[bool, np.ndarray] = {}  # by whether they lie as they are stored
     for mark in marks:
         as_stored = mark.size == stored != upright
         size = stored if as_stored else upright
@@ -40,12 +40,14 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
             raise FileError(
                 mark.source, f"{picture.name} was {sizes}: another shape. Use the picture that was labelled, or label this one."
             )
+        if as_stored not in drawn:
+            drawn[as_stored] = np.zeros(size, bool)
         try:
-            drawn = mark.shape.mask(size, mark.units or mark.size or size)
+            mark.shape.draw(drawn[as_stored], mark.units or mark.size or size)
         except ValueError as error:
             raise FileError(mark.source, f"{picture.name}: {error}. Correct the label, or remove it.") from error
-        whole |= _turned(drawn, turned) if as_stored else drawn
-    return whole
+    whole = drawn[False] if False in drawn else np.zeros(upright, bool)
+    return whole | _turned(drawn[True], turned) if True in drawn else whole
 
 
 def _turned(mask: np.ndarray, orientation: int) -> np.ndarray:

@@ -1,12 +1,16 @@
-"""Run lengths, in which label files hold masks: COCO's by its own library, all others here. Nothing is decoded beyond its stated size."""
+"""Run lengths, in which label files hold masks. Nothing is decoded beyond its stated size.
+
+COCO's own library packs; unpacked they are here, as it makes a whole mask, in the other order, of every small defect.
+"""
 
 from typing import Any
 
-import cv2
 import numpy as np
 from pycocotools import mask as coco
 
 from flawsmith.images.headers import MAX_PIXELS
+
+_MOST_CHARACTERS = 7  # of a number
 
 
 def from_coco(counts: Any, size: Any) -> np.ndarray:
@@ -14,16 +18,46 @@ def from_coco(counts: Any, size: Any) -> np.ndarray:
 
     size: [H, W]. Raises ValueError for what is neither, and for runs that do not fill the size.
     """
-    height, width = checked_size(size)
-    if isinstance(counts, list):
-        return from_runs(counts, (height, width), "F")
-    if not isinstance(counts, (str, bytes)):
+    whole = np.zeros(checked_size(size), bool)
+    draw_coco(whole, counts)
+    return whole
+
+
+def draw_coco(whole: np.ndarray, counts: Any) -> None:
+    """Mark in a mask (H, W) bool what COCO's run lengths of its size do, as `from_coco` takes them; only the columns that hold some."""
+    if not isinstance(counts, (list, str, bytes)):
         raise ValueError(f"counts are {type(counts).__name__}, expected a list of numbers or text")
-    text = counts.encode("ascii") if isinstance(counts, str) else counts
-    if not text or not all(48 <= c < 112 for c in text) or (text[-1] - 48) & 32:  # the library would read on behind an open end
+    if len(counts) > _MOST_CHARACTERS * (whole.size + 1):  # more than one number for each pixel
+        raise ValueError(f"runs of other than the {whole.size} pixels that {whole.shape[1]}x{whole.shape[0]} has")
+    lengths = _filling(whole_numbers(counts) if isinstance(counts, list) else unpacked(counts), whole.shape)
+    height, ends = whole.shape[0], np.cumsum(lengths)
+    marked = np.flatnonzero(lengths[1::2]) * 2 + 1
+    if not len(marked):
+        return
+    left, right = int(ends[marked[0] - 1]) // height, (int(ends[marked[-1]]) - 1) // height + 1
+    within = np.diff(np.clip(ends, left * height, right * height), prepend=left * height)
+    whole[:, left:right] |= _alternating(within).reshape(right - left, height).T
+
+
+def unpacked(counts: str | bytes) -> np.ndarray:
+    """Return COCO's run lengths (N,) int64 from their compressed text. Raises ValueError for what is none.
+
+    A number is some characters of five bits, the lowest first; a sixth says that more follow, and the highest of the last is the sign.
+    From the fourth number on it is the difference to the one before the last (pycocotools, rleFrString).
+    """
+    codes = np.frombuffer(counts.encode("ascii", "replace") if isinstance(counts, str) else counts, np.uint8).astype(np.int64) - 48
+    if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
         raise ValueError("counts are no compressed run lengths of COCO")
-    columns = coco.decode({"size": [height, width], "counts": text}).T  # in memory column by column
-    return cv2.transpose(columns).view(bool)  # row by row, as all other masks are: two orders cost more than this
+    ends = np.flatnonzero(~codes & 32)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    if (ends - starts).max() >= _MOST_CHARACTERS:
+        raise ValueError("counts are no compressed run lengths of COCO")
+    place = np.arange(len(codes)) - np.repeat(starts, ends - starts + 1)
+    numbers = np.add.reduceat((codes & 31) << (5 * place), starts)
+    numbers -= (codes[ends] & 16) << (5 * (ends - starts) + 1)
+    for first in (1, 2):
+        numbers[first::2] = np.cumsum(numbers[first::2])
+    return numbers
 
 
 def to_coco(mask: np.ndarray) -> dict[str, Any]:
@@ -38,12 +72,22 @@ def from_runs(counts: Any, size: Any, order: str) -> np.ndarray:
     Raises ValueError for lengths that do not fill the size.
     """
     height, width = checked_size(size)
-    lengths = whole_numbers(counts)
+    lengths = _filling(whole_numbers(counts), (height, width))
+    return _alternating(lengths).reshape((height, width), order=order)  # type: ignore[call-overload]
+
+
+def _filling(lengths: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Return run lengths (N,) int64. Raises ValueError unless they fill the size (H, W)."""
+    height, width = size
     within = ((lengths >= 0) & (lengths <= height * width)).all()  # a sum of larger ones may overflow
     if not within or int(lengths.sum()) != height * width:
         raise ValueError(f"runs of other than the {height * width} pixels that {width}x{height} has")
-    flat = np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
-    return flat.reshape((height, width), order=order)  # type: ignore[call-overload]
+    return lengths
+
+
+def _alternating(lengths: np.ndarray) -> np.ndarray:
+    """Return runs of by turns unmarked and marked pixels, (N,) bool."""
+    return np.repeat(np.arange(len(lengths)) % 2 == 1, lengths)
 
 
 def to_runs(mask: np.ndarray, order: str) -> list[int]:

@@ -186,7 +186,7 @@ def _open_png(stream: BinaryIO) -> _Stored | None:
     names = png.check_chunks(stream)
     header = png.read_header(stream)
     check_size(header.height, header.width)
-    small = header.depth == 8 and header.height * header.row_bytes <= _SMALL
+    small = header.depth == 8 and header.height * header.row_bytes <= _SMALL and not png.is_simple(stream, header)
     turned = stored_orientation(stream) if names.intersection(MAY_HOLD_EXIF) and not small else 1
     if png.can_strip(header, names) and not small:
         dtype = np.uint16 if header.depth == 16 else np.uint8
@@ -267,9 +267,14 @@ def _levels(path: Path, strips: Iterable[np.ndarray], counts: np.ndarray) -> Ite
             if len(known - {(0, 0, 0)}) > 1:
                 raise FileError(path, f"is a mask with the colours {_some(sorted(known))}; {_MASK_VALUES}")
             grey = colours.max(2)
-        # NumPy's bincount makes a copy of eight bytes a pixel; the counts of a strip are exact in the 32 bits of OpenCV's
-        counts += cv2.calcHist([grey], [0], None, [len(counts)], [0, len(counts)]).ravel().astype(np.int64)
-        yield (grey > 0).astype(np.uint8) + (grey >= len(counts) // 2)
+        held = np.flatnonzero(grey.any(1))  # of a mask most rows are black
+        values, levels = grey[held], np.zeros(grey.shape, np.uint8)
+        counts[0] += grey.size - values.size
+        if len(held):
+            # NumPy's bincount makes a copy of eight bytes a pixel; the counts of a strip are exact in the 32 bits of OpenCV's
+            counts += cv2.calcHist([values], [0], None, [len(counts)], [0, len(counts)]).ravel().astype(np.int64)
+            levels[held] = (values > 0).astype(np.uint8) + (values >= len(counts) // 2)
+        yield levels
 
 
 def _some(values: list) -> str:

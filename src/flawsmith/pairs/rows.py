@@ -83,9 +83,12 @@ def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:
 
     Where the boxes of two defects overlap, the pixels are taken for the first's.
     """
+    kinds = masks_by_kind(pair, whole)
+    if len(kinds) == 1 and kinds[0][1] is whole:
+        return dict(kinds)
     found: dict[str, np.ndarray] = {}
     left = whole.copy()
-    for name, mask in masks_by_kind(pair, whole):
+    for name, mask in kinds:
         mine = mask & left
         left &= ~mine
         found[name] = found[name] | mine if name in found else mine

@@ -35,9 +35,9 @@ class Spans:
 
     text: str
 
-    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+    def draw(self, whole: np.ndarray, units: Size) -> None:
         """See shapes.Shape."""
-        return runs.from_spans(_numbers(self.text), size)
+        whole |= runs.from_spans(_numbers(self.text), whole.shape)
 
 
 def recognise(files: Files) -> str | None:

@@ -32,7 +32,7 @@ class Packed:
     data: str
     corner: tuple[int, int]  # top, left
 
-    def mask(self, size: tuple[int, int], units: Size) -> np.ndarray:
+    def draw(self, whole: np.ndarray, units: Size) -> None:
         """See shapes.Shape."""
         unpacking = zlib.decompressobj()
         try:
@@ -41,7 +41,7 @@ class Packed:
             raise ValueError(f"a mask that cannot be unpacked ({error})") from error
         if unpacking.unconsumed_tail:
             raise ValueError(f"a mask of more than {LARGEST >> 20} MiB when it is unpacked")
-        return Bitmap(base64.b64encode(content).decode("ascii"), self.corner).mask(size, units)
+        Bitmap(base64.b64encode(content).decode("ascii"), self.corner).draw(whole, units)
 
 
 def recognise(files: Files) -> str | None:
