@@ -38,6 +38,11 @@ def test_check_loads_no_torch(tmp_path: Path) -> None:
     assert "torch" not in loaded_after("import flawsmith; flawsmith.check")
 
 
+def test_what_checks_ask_and_what_a_request_allows_is_told_without_torch() -> None:
+    code = "from flawsmith.quality.registry import checks; checks(); import flawsmith.generation.request, flawsmith.product.exemplars"
+    assert "torch" not in loaded_after(code)
+
+
 @pytest.mark.parametrize("name", [name for name in fs.__all__ if not name.startswith("_")])
 def test_every_public_name_can_be_had(name: str) -> None:
     assert callable(getattr(fs, name))

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from flawsmith.dataset.windows import grow
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.exemplars import Exemplar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LEVELS = 256  # the range of values is looked at in so many steps
 RARE = 0.02  # a level is a gap where it is rarer than this share of what even use of all levels would give
@@ -35,8 +36,10 @@ class BinarisedLevels:
         """Return where (H, W) bool a picture (C, H, W) in [-1, 1] has a value that real pictures never show."""
         return (self.snap(x) != x).any(0)
 
-    def snap_cells(self, z: Tensor) -> Tensor:
+    def snap_cells(self, z: "Tensor") -> "Tensor":
         """Return pixel-unshuffled pictures (..., C factor^2, h, w) without values that real pictures never show."""
+        import torch  # here, as whoever only reads a product need not wait for it
+
         colours = len(self.moves)
         moves = torch.from_numpy(self.moves).to(z.device)
         shape = (*z.shape[:-3], colours, -1, *z.shape[-2:])

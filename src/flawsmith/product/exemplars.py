@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors.torch import save
+from safetensors.numpy import save
 
 from flawsmith.core.errors import RunError
 from flawsmith.core.tensors import read_safetensors, write_safetensors
@@ -88,11 +87,11 @@ def save_exemplars(path: Path, examples: list[Exemplar]) -> None:
     tensors, rows = {}, []
     for i, e in enumerate(examples):
         image = e.image if e.image.dtype == np.uint8 else e.image.view(np.int16)  # safetensors has no common uint16
-        tensors[f"{i}.image"] = torch.from_numpy(np.ascontiguousarray(image))
-        tensors[f"{i}.mask"] = torch.from_numpy(np.ascontiguousarray(e.mask))
-        tensors[f"{i}.shape"] = torch.from_numpy(np.ascontiguousarray(e.shape))
-        tensors[f"{i}.others"] = torch.from_numpy(np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others))
-        tensors[f"{i}.shown"] = torch.from_numpy(np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown))
+        tensors[f"{i}.image"] = np.ascontiguousarray(image)
+        tensors[f"{i}.mask"] = np.ascontiguousarray(e.mask)
+        tensors[f"{i}.shape"] = np.ascontiguousarray(e.shape)
+        tensors[f"{i}.others"] = np.zeros(e.mask.shape, bool) if e.others is None else np.ascontiguousarray(e.others)
+        tensors[f"{i}.shown"] = np.ones(e.mask.shape, bool) if e.shown is None else np.ascontiguousarray(e.shown)
         rows.append({"defect": e.defect, "place": e.place, "area": e.area, "source": e.source, "border": e.border, "group": e.group})
     write_safetensors(path, save(tensors, metadata={"examples": json.dumps(rows)}))
 
