@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def server(home: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[object]:
+def chromium() -> Iterator[Any]:
     """Return a browser without windows; the test is skipped where there is none, unless FLAWSMITH_BROWSER=required."""
     from playwright.sync_api import sync_playwright
 
@@ -46,3 +47,16 @@ def chromium() -> Iterator[object]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(chromium: Any) -> Any:
+    """Return a page that notes what it asked for, and what went wrong on it."""
+    with chromium.new_context(viewport={"width": 1280, "height": 800}) as context:
+        found = context.new_page()
+        found.asked, found.errors = [], []
+        found.on("request", lambda request: found.asked.append(request.url))
+        found.on("pageerror", lambda error: found.errors.append(str(error)))
+        found.on("console", lambda message: found.errors.append(message.text) if message.type == "error" else None)
+        yield found
+        assert not found.errors
