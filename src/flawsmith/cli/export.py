@@ -19,6 +19,12 @@ from flawsmith.cli import options
 @click.option("--link", is_flag=True, help="Hard-link pictures where the file system can; these get no marker.")
 @click.option("--no-marker", is_flag=True, help="Do not write into synthetic pictures that they are.")
 @click.option("--no-normals", is_flag=True, help="Leave the pictures out that pairs were made on.")
+@click.option(
+    "--review",
+    default="",
+    metavar="WHICH",
+    help="Of pairs that people reviewed: accepted (by somebody, rejected by nobody), unrejected, or ignored.  [default: accepted]",
+)
 @options.labels
 @options.quiet
 @options.as_json
@@ -32,6 +38,7 @@ def export(
     link: bool,
     no_marker: bool,
     no_normals: bool,
+    review: str,
     labels: dict[str, Any],
     quiet: bool,
     as_json: bool,
@@ -61,6 +68,7 @@ def export(
             marker=not no_marker,
             normals=not no_normals,
             labels=ReadOptions(**labels),
+            review=review,
             quiet=quiet or as_json,
         )
     if as_json:

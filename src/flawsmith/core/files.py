@@ -77,21 +77,25 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY.fullmatch(name) is not None
 
 
-def append_line(path: Path, line: str) -> None:
+def append_line(path: Path, line: str, sync: bool = False) -> None:
     """Append one line to a log and flush it; a process that is killed meanwhile can spoil only the last line.
 
-    Raises DiskFullError, with nothing of the line in the file, where there is no room for it.
+    sync: it is on the disk when this returns. Raises DiskFullError, with nothing of the line in the file, where there is no room for it.
     """
-    left = memoryview((line + "\n").encode("utf-8"))
+    left, new = memoryview((line + "\n").encode("utf-8")), not path.exists()
     with full_disk_told(path), path.open("ab", buffering=0) as stream:
         end = stream.seek(0, os.SEEK_END)
         try:
             while left:
                 left = left[stream.write(left) :]
+            if sync:
+                os.fsync(stream.fileno())
         except OSError:
             with suppress(OSError):
                 stream.truncate(end)
             raise
+    if sync and new:
+        settle(path.parent)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

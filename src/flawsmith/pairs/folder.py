@@ -17,16 +17,16 @@ from flawsmith.pairs.forms import FORMS, Masks, other_form
 from flawsmith.pairs.pair import ACCEPTED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 
-ROWS = "pairs.jsonl"
+ROWS, REVIEW = "pairs.jsonl", "review.jsonl"
 PAIRS = Kind(
     "pairs",
     (
-        r"(pairs|plan)\.jsonl",
+        r"(pairs|plan|review)\.jsonl",
         r"made\.json",
         r"(plan|sheet)\.png",
         r"report\.html",
         r"test/[^/]+/\d{6,}\.png",
-        r"(ground_truth|exact|labelled)/[^/]+/\d{6,}_mask\.png",
+        r"(ground_truth|exact|labelled|reviewed)/[^/]+/\d{6,}_mask\.png",
     ),
 )
 

@@ -8,6 +8,7 @@ import numpy as np
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash
 from flawsmith.dataset.sample import GOOD, Dataset, Item, mask_trouble
+from flawsmith.dataset.windows import Box
 from flawsmith.formats.writers.names import picture_name
 from flawsmith.formats.writers.real import specimen
 from flawsmith.formats.writers.row import TEST, TRAIN, Row
@@ -81,7 +82,8 @@ def pair_rows(
 def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:
     """Return the mask (H, W) bool of each kind in a pair; every pixel of the whole mask is in exactly one.
 
-    Where the boxes of two defects overlap, the pixels are taken for the first's.
+    Where the boxes of two defects overlap, the pixels are taken for the first's; those beyond all boxes, as in a mask that was corrected,
+    for the nearest one's.
     """
     kinds = masks_by_kind(pair, whole)
     if len(kinds) == 1 and kinds[0][1] is whole:
@@ -92,10 +94,23 @@ def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:
         mine = mask & left
         left &= ~mine
         found[name] = found[name] | mine if name in found else mine
-    if left.any():  # beyond all boxes, as in a row that another program wrote
-        first = next(iter(found), pair.defect)
-        found[first] = found[first] | left if first in found else left
+    if left.any():
+        rows, columns = np.nonzero(left)
+        placed = pair.placed()
+        nearest = np.argmin([_distance(defect.box, rows, columns) for defect in placed if defect.box is not None], axis=0)
+        for number, defect in enumerate(placed):
+            mine = nearest == number
+            if mine.any():
+                mask = found.setdefault(defect.defect, np.zeros_like(whole))
+                mask[rows[mine], columns[mine]] = True
     return found
+
+
+def _distance(box: Box, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the squared distance (N,) of pixels to a box."""
+    down = np.maximum(np.maximum(box.top - rows, rows - (box.top + box.height - 1)), 0)
+    across = np.maximum(np.maximum(box.left - columns, columns - (box.left + box.width - 1)), 0)
+    return np.asarray(down**2 + across**2)
 
 
 def _reader(folder: PairFolder, pair: Pair, size: tuple[int, int]) -> Callable[[], dict[str, np.ndarray]]:

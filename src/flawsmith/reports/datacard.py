@@ -6,6 +6,8 @@ from typing import Any
 
 from flawsmith.formats.writers.row import SPLITS, Line
 from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.review import ACCEPTED
+from flawsmith.pairs.reviewed import UNREJECTED, in_words
 from flawsmith.reports.verdicts import reject_table
 from flawsmith.version import __version__
 
@@ -20,8 +22,8 @@ def kind_of(line: Line) -> str:
     return "synthetic" if line.synthetic else "real"
 
 
-def source_of(pairs: Sequence[Pair], made: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what is known of a folder of pairs: its rows, of every attempt, and what its made.json says."""
+def source_of(pairs: Sequence[Pair], made: Mapping[str, Any] | None, review: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what is known of a folder of pairs: its rows, of every attempt, what its made.json says, and what people's review came to."""
     accepted = [pair for pair in pairs if pair.accepted]
     return {
         "models": sorted({pair.model for pair in accepted if pair.model}),
@@ -30,6 +32,7 @@ def source_of(pairs: Sequence[Pair], made: Mapping[str, Any] | None) -> dict[str
         "rejected_share": round(1 - len(accepted) / len(pairs), 4) if pairs else 0.0,
         "rejections": {check: count for check, count, _ in reject_table(pairs)},
         "made": made,
+        "review": review,
     }
 
 
@@ -83,6 +86,13 @@ def _source(number: int, one: Mapping[str, Any]) -> str:
     share = f"{one['rejected_share']:.0%} of {one['attempts']:,} attempts were refused by the checks"
     why = ", ".join(f"{check} {count:,}" for check, count in one["rejections"].items())
     text.append(f"- {share}{f' ({why})' if why else ''}; {one['accepted']:,} were accepted.")
+    review = one.get("review")  # cards of before say nothing of it
+    if review is None:
+        text.append("- No person has reviewed them.")
+    else:
+        which = {ACCEPTED: "those accepted", UNREJECTED: "all that nobody rejected"}[review["exported"]]
+        who = f" by {', '.join(review['reviewers'])}" if review["reviewers"] else ""
+        text.append(f"- Reviewed{who}: {in_words(review)}. Here are {which}.")
     return text[0] + "\n\n" + "\n".join(text[1:])
 
 

@@ -25,6 +25,7 @@ from flawsmith.formats.writers.splitting import Splitter, parse_shares
 from flawsmith.generation.made import read_made
 from flawsmith.pairs.folder import ROWS, PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.reviewed import Reviewed, check_choice, reviewed, stale
 from flawsmith.pairs.rows import Specimens, classes_of, pair_rows
 from flawsmith.reports.datacard import card, card_text, kind_of, source_of
 from flawsmith.workflows.background import Background
@@ -45,26 +46,32 @@ def export(
     marker: bool = True,
     normals: bool = True,
     labels: ReadOptions | None = None,
+    review: str = "",
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Write the accepted pairs of the folder `out` into the folder `into` in the format `to`, and return what was written.
 
-    real: a labelled data set whose pictures come to it. split: shares of train, val and test such as "0.8,0.1,0.1"; everything is train
-    for "", but for normals that the data set holds out, which are test. What shows one specimen, or was made on one normal, stays
-    together, and moves in no later export. polygons: outlines where the format could hold exact masks; link: pictures become hard links
-    where the file system can; marker: synthetic pictures say in their file that they are; normals: those that pairs were made on come
-    along; labels: how those of `real` are read. Pictures that are in `into` already are left as they are. Raises FlawsmithError for
-    unusable input, and for an `into` that holds anything but an export to the same format.
+    real: a labelled data set whose pictures come to it. split: shares of train, val and test such as "0.8,0.1,0.1"; everything is train for
+    "", but for normals that the data set holds out, which are test. What shows one specimen, or was made on one normal, stays together, and
+    moves in no later export. polygons: outlines where the format could hold exact masks; link: pictures become hard links where the file
+    system can; marker: synthetic pictures say in their file that they are; normals: those that pairs were made on come along; labels: how
+    those of `real` are read. review: where people reviewed the pairs, which of them: "accepted" by somebody and rejected by nobody,
+    "unrejected", "ignored", as if nobody had; "": accepted ones where there is a review, else all. Pictures that are in `into` already are
+    left as they are. Raises FlawsmithError for unusable input, and for an `into` that holds anything but an export to the same format, or
+    pairs that the review leaves out by now.
     """
     out, into = Path(out), Path(into)
     writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker)
+    check_choice(review)
     _check(writer, options, into, [out] if real is None or isinstance(real, Dataset) else [out, Path(real)])
     folder = PairFolder(out)
     with working(f"reading {out}", quiet):
-        pairs, made = folder.accepted(), read_made(out)
+        chosen, made = reviewed(folder, folder.accepted(), review), read_made(out)
+        pairs = chosen.pairs
         data = real if real is None or isinstance(real, Dataset) else read(real, labels)
     with hold(into):
         journal = Journal(into, writer.name, options)
+        _check_reviewed(journal, chosen)
         with working("looking for specimens", quiet):
             specimens = Specimens(data, learned_from(made))
             splitter = Splitter(shares, journal.splits, specimens.pinned())
@@ -82,7 +89,7 @@ def export(
             files = writer.finish(place)
             write_pieces(into / ROWS, _pair_rows(journal.lines()))
             journal.end([*files, ROWS])
-            _write_card(place, writer, source_of(folder.read() if folder.begun else pairs, made))
+            _write_card(place, writer, source_of(folder.read() if folder.begun else pairs, made, chosen.told))
         with working("reading it again", quiet):
             back = compare(writer, place, added.pictures)
     return {
@@ -93,6 +100,7 @@ def export(
         "pictures": {part: {kind: n for (s, kind), n in sorted(added.counts.items()) if s == part} for part in SPLITS},
         "classes": list(place.classes),
         "told": dict(place.told),
+        "review": chosen.told,
         "round_trip": None if back is None else {"compared": len(back.iou), "different": back.different, "poor": back.poor},
         "outlines": {} if back is None or writer.exact else back.iou,
         "use": writer.use.format(folder=into, parent=into.parent, name=into.name),
@@ -116,6 +124,16 @@ def _check(writer: Writer, options: Options, into: Path, inputs: Iterable[Path])
     for path in inputs:
         if into.resolve().is_relative_to(path.resolve()):
             raise OutputExistsError(f"{into}: lies in {path}; name a folder beside it.")
+
+
+def _check_reviewed(journal: Journal, chosen: Reviewed) -> None:
+    """Raise OutputExistsError where an earlier export wrote pairs that the review leaves out now, or another mask of one."""
+    if ids := stale((line.pair for line in journal.lines() if line.pair is not None), chosen):
+        some = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+        raise OutputExistsError(
+            f"{journal.folder}: holds {len(ids):,} pairs that were rejected since, or whose mask was corrected ({some}); an export takes "
+            "nothing away, so nothing was written. Name another folder."
+        )
 
 
 def _classes(pairs: Iterable[Pair], data: Dataset | None) -> set[str]:

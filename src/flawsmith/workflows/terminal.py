@@ -9,6 +9,7 @@ from flawsmith.formats.writers.registry import writers
 from flawsmith.generation.origin import settable as settable  # for the command line, which imports no deeper layer
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED
+from flawsmith.pairs.reviewed import in_words
 from flawsmith.reports.benefit import print_benefit
 from flawsmith.reports.evaluation import print_tables
 from flawsmith.reports.sweep import print_sweep
@@ -66,6 +67,9 @@ def show_export(result: dict[str, Any]) -> None:
             print(f"{split}: {', '.join(f'{count:,} {kind}' for kind, count in kinds.items())}")
     if result["already_there"]:
         print(f"{result['already_there']:,} pictures were there already and are as they were.")
+    if result["review"]:
+        which = {"accepted": "those accepted", "unrejected": "all that nobody rejected"}[result["review"]["exported"]]
+        print(f"Reviewed by people: {in_words(result['review'])}. Exported: {which}.")
     for what, count in result["told"].items():
         print(f"{count:,} {what}.")
     for image, iou in result["outlines"].items():
