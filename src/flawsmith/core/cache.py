@@ -26,9 +26,14 @@ def cache_folder() -> Path:
     return folder
 
 
+def unpacked_folder() -> Path:
+    """Return the folder in the cache for what lay inside archives and label files."""
+    return cache_folder() / "unpacked"
+
+
 def kept_file(content: bytes, name: str) -> Path:
     """Return a file of the cache with this content, whose name ends with `name`; written where it is not there yet."""
-    path = cache_folder() / "unpacked" / f"{hashlib.sha256(content).hexdigest()[:16]}-{name}"
+    path = unpacked_folder() / f"{hashlib.sha256(content).hexdigest()[:16]}-{name}"
     if not path.is_file() or path.stat().st_size != len(content):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, content)

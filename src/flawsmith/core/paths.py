@@ -16,6 +16,17 @@ def relative(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
+def inside(name: str) -> str:
+    """Return a path, as seen from a folder with "/", as one that stays in any folder: what leads out of it is written `__`.
+
+    Thus "../other/a.png" is "__/other/a.png". Bytes that are no UTF-8 are replaced.
+    """
+    name = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not leads_out(name):
+        return name
+    return "/".join("__" if part in ("..", "/") else part.replace(":", "_") for part in PurePosixPath(name).parts)
+
+
 def leads_out(text: str) -> bool:
     """Return whether a path that a file names may lie outside the folder it is seen from, on any system."""
     posix, windows = PurePosixPath(text), PureWindowsPath(text)

@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
-from flawsmith.core.cache import cache_folder
+from flawsmith.core.cache import unpacked_folder
 from flawsmith.core.errors import FileError
 from flawsmith.core.paths import entries
 from flawsmith.core.text import normal_form
@@ -35,7 +35,7 @@ def unpacked(path: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             members = _members(path, archive)
             listed = "\n".join(f"{name}\0{info.CRC}\0{info.file_size}" for name, info in sorted(members.items()))
-            folder = cache_folder() / "unpacked" / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
+            folder = unpacked_folder() / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
             if not folder.is_dir():
                 _unpack(path, archive, members, folder)
     # NotImplementedError is what zipfile says of a compression that it does not know

@@ -6,7 +6,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from flawsmith.core.cache import kept_file
@@ -14,7 +13,7 @@ from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.scan import Problem, Scan
-from flawsmith.formats.drawing import Mark, drawn_mask
+from flawsmith.formats.drawing import Drawing, Mark
 from flawsmith.formats.files import Files, name_key
 from flawsmith.formats.labelled import NAMELESS, Entry, Labelled, Note
 from flawsmith.formats.options import ReadOptions
@@ -96,6 +95,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
         found.normals = sorted({*found.normals, *plain})
         found.notes.append(f"pictures without a label file: {len(plain)}, taken as normals.")
     if (others := sorted({*others} - {*plain})) and unlisted != "masks":
+        found.unlisted = others
         found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
     _group(found, pictures, options)
     if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
@@ -154,7 +154,7 @@ def _sort_out(pictures: dict[Path, _Known], found: Scan) -> None:
     left = 0
     for picture, known in sorted(pictures.items()):
         for name, drawn in sorted(known.drawn.items()):
-            item = Item(picture, drawn[0].source, name, draw=partial(drawn_mask, picture, tuple(drawn)))
+            item = Item(picture, drawn[0].source, name, draw=Drawing(picture, tuple(drawn)))
             found.defects.setdefault(name, []).append(item)
         if known.drawn:
             continue

@@ -23,6 +23,18 @@ class Mark:
     units: Size | None = None  # what coordinates count in; None: pixels of `size`, or of the picture
 
 
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """What is to be drawn of a picture; called, it returns the mask as `drawn_mask` does."""
+
+    picture: Path
+    marks: tuple[Mark, ...]
+
+    def __call__(self) -> np.ndarray:
+        """Return the mask (H, W) bool."""
+        return drawn_mask(self.picture, self.marks)
+
+
 def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
     """Return what marks mark of a picture, (H, W) bool, upright.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.folders import MARKER, read_marker
 from flawsmith.core.paths import relative
 from flawsmith.core.text import normal_form, read_text
 from flawsmith.images.files import SUFFIXES
@@ -15,6 +16,7 @@ from flawsmith.images.files import SUFFIXES
 MOST = 2_000_000  # files below one folder
 LARGEST = 1 << 30  # bytes of a label file
 LOOKED_INTO = 20  # files of one suffix that are opened to recognise a format by
+PROJECT = "studio"  # the kind that the marker of a studio's project names
 _IGNORED_FILES = {"thumbs.db", "desktop.ini"}
 _IGNORED_FOLDERS = {"__macosx"}
 
@@ -22,7 +24,8 @@ _IGNORED_FOLDERS = {"__macosx"}
 class Files:
     """The files below a folder, or a single file and what lies beside and below it; hidden ones left out, links to folders not followed.
 
-    Nothing is opened until it is asked for. Raises DataError for more than `most` files.
+    Projects of the studio, which may lie beside a label file, are left out: what is in them was made of the data. Nothing is opened until
+    it is asked for. Raises DataError for more than `most` files.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
@@ -37,6 +40,9 @@ class Files:
         """Every file, the shallowest first, then by path."""
         found: list[Path] = []
         for folder, folders, names in os.walk(self.root):
+            if MARKER in names and Path(folder) != self.root and _is_project(Path(folder)):
+                folders.clear()
+                continue
             folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
             found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
             if len(found) > self._most:
@@ -80,6 +86,11 @@ class Files:
     def name(self, path: Path) -> str:
         """Return `path` relative to the root, with "/"."""
         return relative(path, self.root)
+
+
+def _is_project(folder: Path) -> bool:
+    found = read_marker(folder)
+    return found is not None and found.name == PROJECT
 
 
 def name_key(name: str) -> str:

@@ -1,7 +1,9 @@
 """A project of the studio: a folder with what was made for one data folder, which itself is never written to."""
 
+import os
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,12 +12,14 @@ from typing import Any
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json, write_json
 from flawsmith.core.folders import Kind, check_output, mark, read_marker
+from flawsmith.formats.files import PROJECT
 from flawsmith.studio.database import Database
 
 FILE = "project.json"
 STUDIO = Kind(
-    "studio", (r"project\.json", r"studio\.sqlite(-wal|-shm)?", r"(thumbnails|jobs|labels|data)/.+", r"(runs|pairs|exports|reports)/[^/]+/")
+    PROJECT, (r"project\.json", r"studio\.sqlite(-wal|-shm)?", r"(thumbnails|jobs|labels|data)/.+", r"(runs|pairs|exports|reports)/[^/]+/")
 )
+UNPACKED = "CREATE TABLE IF NOT EXISTS unpacked (path BLOB NOT NULL)"
 NAME = re.compile(r"\w[\w .()+-]{0,63}")  # of what a user names: runs, pairs, exports
 
 
@@ -63,7 +67,17 @@ class Project:
     @property
     def roots(self) -> tuple[Path, ...]:
         """The folders of which anything may be shown."""
-        return self.folder, self.data if self.data.is_dir() else self.data.parent
+        normals = self.settings.labels.get("normals")
+        found = [self.folder, self.data.parent if self.data.is_file() else self.data, *([Path(normals)] if normals else [])]
+        self.database.table(UNPACKED)
+        return *found, *(Path(os.fsdecode(row["path"])) for row in self.database.rows("SELECT path FROM unpacked"))
+
+    def unpacked_in(self, folders: Iterable[Path]) -> None:
+        """Note where what its data hold inside other files is unpacked: it may be shown."""
+        self.database.table(UNPACKED)
+        with self.database.writing() as to:
+            to.execute("DELETE FROM unpacked")
+            to.many("INSERT INTO unpacked VALUES (?)", [(os.fsencode(folder),) for folder in folders])
 
     def change(self, **changes: Any) -> None:
         """Write settings that were changed."""
