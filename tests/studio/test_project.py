@@ -7,6 +7,7 @@ import pytest
 
 from flawsmith.cli import options
 from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.overlay import Label, write_index
 from flawsmith.studio.home import Home
 
 
@@ -25,3 +26,12 @@ def test_labels_are_read_by_a_command_as_the_project_says(tmp_path: Path) -> Non
     with pytest.raises(SystemExit) as end:
         command(list(project.label_options))
     assert end.value.code == 0
+
+
+def test_what_was_labelled_in_the_studio_lies_over_the_data(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    project = Home(tmp_path / "home").open(tmp_path / "parts")
+    project.change(labels={"format": "coco"})
+    write_index(project.drawn, {"a.png": Label()})
+    assert project.labels == {"format": "coco", "labels": str(project.drawn)}
+    assert project.label_options == ("--format", "coco", "--labels", str(project.drawn))

@@ -1,6 +1,7 @@
 """From a data folder to what a training starts from."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from small_fits import go
 
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import content_hash
+from flawsmith.formats.overlay import Label, write_index
 from flawsmith.formats.reading import read
 from flawsmith.training.prepare import prepare_training
 
@@ -156,3 +159,28 @@ def test_a_surface_with_a_direction_is_not_turned(make_product: Callable[..., Pa
     learned = prepare_training(read(data), tiny())
     assert learned.config.data.rotations is False and learned.config.model == tiny().model
     assert prepare_training(read(data), tiny(data={"rotations": False})).config.data.rotations is False
+
+
+def test_labels_of_the_studio_make_pictures_alone_data_to_learn_from(data8: Path, tiny: Callable[..., Config], tmp_path: Path) -> None:
+    labels = {}
+    for path in sorted(data8.glob("*/*/*.png")):
+        kind, stem = path.parent.name, path.stem
+        if path.is_relative_to(data8 / "ground_truth") or path.parent == data8 / "test/good":
+            continue
+        name = f"{kind}-{stem}.png"
+        (tmp_path / "alone").mkdir(exist_ok=True)
+        shutil.copy(path, tmp_path / "alone" / name)
+        labels[name] = Label()
+        if kind != "good":
+            (tmp_path / "drawn").mkdir(exist_ok=True)
+            shutil.copy(data8 / f"ground_truth/{kind}/{stem}_mask.png", tmp_path / "drawn" / name)
+            labels[name] = Label({kind: name})
+    write_index(tmp_path / "drawn", labels)
+    config = tiny(data={"labels": str(tmp_path / "drawn")})
+    go(tmp_path / "alone", tmp_path / "run", config)
+    record = json.loads((tmp_path / "run/data.json").read_text())
+    own = prepare_training(read(data8), tiny()).record
+    assert hashes(record["normals"]) == hashes(own["normals"])
+    assert {kind: [row["mask_sha256"] for row in rows] for kind, rows in record["defects"].items()} == {
+        kind: [row["mask_sha256"] for row in rows] for kind, rows in own["defects"].items()
+    }

@@ -31,6 +31,7 @@ def settings(what: str) -> Decorator:
 _LABELS = (
     click.option("--format", metavar="NAME", help="Label format of DATA, as `flawsmith check` names it.  [default: recognised]"),
     click.option("--classes", metavar="MAP", help="Classes by defect: 'scratch=kratzer,Scratch; ignore=dust'."),
+    click.option("--labels", type=path, metavar="DIR", help="Labels of the studio: they replace what DATA say of the pictures they name."),
     click.option("--normals", type=path, metavar="DIR", help="Pictures without a defect, beside those in DATA."),
     click.option(
         "--line-width", type=click.FloatRange(min=0), metavar="PX", help="Width of labelled lines and points.  [default: left out]"
@@ -42,12 +43,12 @@ _LABELS = (
 
 def labels(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say how labels are read; the command gets those that were given as `labels`, by ReadOptions' names."""
-    names = ("format", "classes", "normals", "line_width", "mask_values", "group_pattern")
+    names = ("format", "classes", "labels", "normals", "line_width", "mask_values", "group_pattern")
 
     @wraps(command)
     def called(**given: Any) -> Any:
         found = {name: given.pop(name) for name in names}
-        said = {name: str(value) if name == "normals" else value for name, value in found.items() if value is not None}
+        said = {name: str(value) if isinstance(value, Path) else value for name, value in found.items() if value is not None}
         return command(**given, labels=said)
 
     for option in reversed(_LABELS):

@@ -35,6 +35,7 @@ class DataConfig:
 
     format: str = key("", "label format, as `flawsmith check` names it; empty = recognised")
     classes: str = key("", "names of defects and the classes that they stand for: scratch=kratzer,Scratch; ignore=dust")
+    labels: str = key("", "a folder of labels, as the studio writes it, that replace what the data say of the pictures that it names")
     normals: str = key("", "a folder of pictures without a defect, beside those that the labels name")
     line_width: float = key(0.0, "width in pixels of labelled lines and points; 0 = they have none and are left out", ge=0, lt=10_000)
     mask_values: Literal["auto", "nonzero", "high", "classes"] = key(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flawsmith.core.paths import relative
+from flawsmith.core.paths import inside, relative
 from flawsmith.dataset.sample import Item
 
 
@@ -17,6 +17,10 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
+
+
+class NoMasks(Problem):
+    """That there are labels and none has a mask; it is over when some come from elsewhere."""
 
 
 @dataclass
@@ -45,3 +49,15 @@ class Scan:
         """Yield every picture once, masks left out."""
         several = (item.image for items in self.defects.values() for item in items)
         yield from dict.fromkeys((*self.normals, *self.held_out_normals, *several, *self.lone_images))
+
+    def names(self) -> dict[Path, str]:
+        """Return what each picture is called where its name must not lead out of a folder, by path; unlisted ones, too."""
+        names: dict[Path, str] = {}
+        used: set[str] = set()
+        for path in dict.fromkeys((*self.pictures(), *self.unlisted)):
+            name = inside(self.name(path))
+            while name in used:  # what stands for characters that cannot be shown is another file's own name
+                name = f"__/{name}"
+            used.add(name)
+            names[path] = name
+        return names

@@ -12,7 +12,7 @@ from flawsmith.core.cache import kept_file
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.sample import GOOD, Item
-from flawsmith.dataset.scan import Problem, Scan
+from flawsmith.dataset.scan import NoMasks, Problem, Scan
 from flawsmith.formats.drawing import Drawing, Mark
 from flawsmith.formats.files import Files, name_key
 from flawsmith.formats.labelled import NAMELESS, Entry, Labelled, Note
@@ -99,7 +99,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
         found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
     _group(found, pictures, options)
     if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
-        found.problems.append(Problem(".", no_masks(counts)))
+        found.problems.append(NoMasks(".", no_masks(counts)))
     return found
 
 

@@ -9,6 +9,7 @@ from flawsmith.core.errors import ConfigError
 from flawsmith.core.text import normal_form
 from flawsmith.images.mask_values import RULES
 
+LABELS_INDEX = "index.json"  # in a folder of labels
 IGNORE = "ignore"  # what --classes calls the classes that are left out
 LEFT_OUT = ("__ignore__", "_background_")  # labels of LabelMe that are no class
 
@@ -19,6 +20,7 @@ class ReadOptions:
 
     format: str = ""  # the label format's name; empty = recognised
     classes: str = ""  # "scratch=kratzer,Scratch; ignore=dust": names of defects and the classes that they stand for
+    labels: str = ""  # a folder of labels that replace what the data say of their pictures, see formats.overlay
     normals: str = ""  # a folder of pictures without a defect, beside those that the labels name
     line_width: float = 0.0  # pixels: how wide labelled lines and points are; 0 = they have no area and are left out
     mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero, high (above 127) or classes (each its own)
@@ -38,6 +40,8 @@ class ReadOptions:
             raise ConfigError(f"line width: got {self.line_width:g}, expected pixels from 0 to 10000.")
         if self.normals and not Path(self.normals).is_dir():
             raise ConfigError(f"normals: there is no folder {self.normals}; expected one of pictures without a defect.")
+        if self.labels and not Path(self.labels, LABELS_INDEX).is_file():
+            raise ConfigError(f"labels: there is no {Path(self.labels, LABELS_INDEX)}; expected a folder of labels that the studio writes.")
         _compiled(self.group_pattern)
 
     def defect_of(self, name: str) -> str | None:

@@ -17,6 +17,8 @@ from flawsmith.formats.files import Files
 from flawsmith.formats.folders import pictures_in
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
 from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.overlay import lay_over
+from flawsmith.formats.readers.unlabelled import FORMAT as UNLABELLED
 from flawsmith.formats.registry import COMMON, Format, formats, recognised
 
 FOLDERS = 100  # in a folder of no layout that are looked into
@@ -72,6 +74,8 @@ def scan(path: Path | str, options: ReadOptions) -> Scan:
     if options.normals:
         own = pictures_in(Path(options.normals), found)
         found.normals = sorted({*found.normals, *own})
+    if options.labels:
+        lay_over(found, options)
     if not found.groups and (listed := found.root / GROUPS_NAME).is_file():
         read_groups(listed, found)
     for picture in found.pictures():
@@ -96,6 +100,8 @@ def _choose(files: Files, options: ReadOptions) -> tuple[Format, str]:
         chosen = known[options.format]
         return chosen, f"as was asked for ({chosen.recognise(files) or 'it would not have been recognised'})"
     found = [(one, why) for one in formats() if (why := one.recognise(files))]
+    if not found and options.labels:
+        return UNLABELLED, "no label file or layout was recognised, and labels come from elsewhere"
     if not found:
         raise DataError(_unknown(files.path))
     (chosen, why), others = found[0], [one.name for one, _ in found[1:] if one.rank < COMMON]

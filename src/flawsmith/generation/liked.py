@@ -106,7 +106,8 @@ class Labels:
     def _labelled_in(self, folder: Path) -> dict[Path, Callable[[], list[Sample]]]:
         """Return how the labelled pictures of a data folder are read, by picture; nothing of any other folder."""
         first = folder in self._first
-        if not (folder.exists() and recognised(folder, MOST if first else AROUND)):
+        labelled = first and self._options.labels
+        if not folder.exists() or not (labelled or recognised(folder, MOST if first else AROUND)):
             return {}
         try:
             found = scan(folder, self._options if first else ReadOptions())

@@ -13,6 +13,7 @@ from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json, write_json
 from flawsmith.core.folders import Kind, check_output, mark, read_marker
 from flawsmith.formats.files import PROJECT
+from flawsmith.formats.options import LABELS_INDEX
 from flawsmith.studio.database import Database
 
 FILE = "project.json"
@@ -55,9 +56,19 @@ class Project:
         return Path(self.settings.data)
 
     @property
+    def drawn(self) -> Path:
+        """The folder of what was labelled in the studio; without an index nothing was."""
+        return self.folder / "labels"
+
+    @property
+    def labels(self) -> dict[str, Any]:
+        """How its labels are read, as fields of ReadOptions by name: as was told, with what was labelled in the studio over them."""
+        return {**self.settings.labels, **({"labels": str(self.drawn)} if (self.drawn / LABELS_INDEX).is_file() else {})}
+
+    @property
     def label_options(self) -> tuple[str, ...]:
-        """How its labels are read, as options of a command such as `flawsmith fit DATA`."""
-        return tuple(word for name, value in self.settings.labels.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+        """How its labels are read, as options of a command such as `flawsmith fit DATA`; of all that take its data, DATA or REAL."""
+        return tuple(word for name, value in self.labels.items() for word in (f"--{name.replace('_', '-')}", str(value)))
 
     @cached_property
     def database(self) -> Database:

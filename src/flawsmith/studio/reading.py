@@ -18,14 +18,13 @@ from typing import Any
 from flawsmith.core.cache import unpacked_folder
 from flawsmith.core.errors import DataError, FlawsmithError, FolderBusyError
 from flawsmith.core.locks import hold
-from flawsmith.core.paths import inside
 from flawsmith.dataset.sample import Item
 from flawsmith.dataset.scan import Scan
 from flawsmith.formats.archives import is_archive, unpacked
 from flawsmith.formats.drawing import Drawing
 from flawsmith.formats.files import Files
 from flawsmith.formats.kept_marks import to_text
-from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.options import LABELS_INDEX, ReadOptions
 from flawsmith.formats.reading import scan
 from flawsmith.images.files import image_size
 from flawsmith.studio.listing import DEFECT, HELD_OUT, NORMAL, UNLABELLED, database, reading
@@ -82,7 +81,7 @@ def main(folder: Path, always: bool) -> int:
 
 def stamp_of(project: Project) -> str:
     """Return what is another text when a file of the data came, went or changed, or they are to be read in another way."""
-    digest = hashlib.sha256(json.dumps(project.settings.labels, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(project.labels, sort_keys=True).encode())
     for path in _files(project):
         with suppress(OSError):
             found = path.stat()
@@ -98,11 +97,12 @@ def _files(project: Project) -> Iterator[Path]:
         yield from [project.data] if is_archive(project.data) else Files(project.data).all
         if normals := project.settings.labels.get("normals"):
             yield from Files(Path(normals)).all
+    yield project.drawn / LABELS_INDEX
 
 
 def _read(project: Project, stamp: str) -> None:
     try:
-        found = scan(project.data, ReadOptions(**project.settings.labels))
+        found = scan(project.data, ReadOptions(**project.labels))
         error = ""
     except FlawsmithError as wrong:
         found, error = _pictures_alone(project.data), str(wrong)
@@ -129,7 +129,7 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
             to.execute(*said)
         return
     project.unpacked_in(_kept_in(project, found))
-    names = _names(found)
+    names = found.names()
     pictures, labels = list(_pictures(project, found, names)), list(_labels(found, names))
     with database(project).writing() as to:
         to.execute(*said)
@@ -145,19 +145,6 @@ def _kept_in(project: Project, found: Scan) -> Iterator[Path]:
         yield found.root
     if any(path.parent == unpacked_folder() for path in found.pictures()):
         yield unpacked_folder()
-
-
-def _names(found: Scan) -> dict[Path, str]:
-    """Return what each picture is called in the listing, by path."""
-    names: dict[Path, str] = {}
-    used: set[str] = set()
-    for path in dict.fromkeys((*found.pictures(), *found.unlisted)):
-        name = inside(found.name(path))
-        while name in used:  # what stands for characters that cannot be shown is another file's own name
-            name = f"__/{name}"
-        used.add(name)
-        names[path] = name
-    return names
 
 
 def _pictures(project: Project, found: Scan, names: Mapping[Path, str]) -> Iterator[tuple[Any, ...]]:
