@@ -8,7 +8,7 @@ from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from flawsmith.reports import blocks
-from flawsmith.reports.blocks import Cell, Details, Facts, Figure, Heading, Note, Picture, Row, Svg, Table, Terms
+from flawsmith.reports.blocks import Cell, Details, Facts, Figure, Heading, Note, Picture, Row, Svg, Table, Terms, VerdictBox
 from flawsmith.reports.page import Page, Section, environment
 
 EVIL = '<script>"&'
@@ -34,6 +34,14 @@ def test_every_text_of_every_block_is_escaped() -> None:
 def test_a_section_without_blocks_has_no_link() -> None:
     html = Page("t", [], [Section("full", "a", [Note("x")]), Section("empty", "b", [])]).html()
     assert [a["href"] for tag, a in Read(html).tags if tag == "a"] == ["#a"] and "empty" not in html
+
+
+def test_the_first_lines_say_what_a_report_comes_to() -> None:
+    verdict = VerdictBox("3 shots", "k", "helps", f"More & {EVIL}", "up", "+")
+    html = Page("t", [Note("Twelve pairs.", "sum"), Note("aside"), verdict], []).html()
+    said = [a["content"] for tag, a in Read(html).tags if a.get("name") == "description"]
+    assert said == [f"Twelve pairs. 3 shots: More & {EVIL}"] and html.index("description") < 800
+    assert "description" not in Page("t", [Note("aside")], []).html()
 
 
 def test_charts_are_shown_as_they_are_and_every_block_has_its_branch() -> None:

@@ -216,6 +216,12 @@ def test_resume_repeats_nothing_and_comes_to_the_same(data: Path, finished: dict
     assert same and all(p.stat().st_mtime_ns == work[p] for p in same)
 
 
+def test_it_says_which_results_it_will_have(finished: dict[str, Any]) -> None:
+    said = json.loads((finished["root"] / "benefit.json").read_text())["results"]
+    found = [path for path in (finished["root"] / "work").rglob("*.json") if "stamp" in json.loads(path.read_text())]
+    assert sorted(said) == sorted(path.relative_to(finished["root"]).as_posix() for path in found)
+
+
 def test_another_version_is_not_resumed(data: Path, finished: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "__version__", "99.0")
     with pytest.raises(RunError, match="this is 99.0; results of two versions"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flawsmith.reports.blocks import Block
+from flawsmith.reports.blocks import Block, Note, VerdictBox
 from flawsmith.reports.charts import number
 
 
@@ -34,8 +34,14 @@ class Page:
         """The sections that have something to show."""
         return [section for section in self.sections if section.blocks]
 
+    @property
+    def summary(self) -> str:
+        """What it comes to: the sentences above all else."""
+        said = [block.text for block in self.lead if isinstance(block, Note) and block.style == "sum"]
+        return " ".join([*said, *(f"{block.name}: {block.sentence}" for block in self.lead if isinstance(block, VerdictBox))])
+
     def html(self) -> str:
-        """Return the file's text."""
+        """Return the file's text; its first lines hold the summary, for programs that list reports."""
         return environment().get_template("page.html.j2").render(page=self)
 
 

@@ -108,7 +108,8 @@ def benefit(
             _same(report, _read_kept(report), kept)
         else:
             prepare_output(report, BENEFIT, overwrite)
-            write_json(report / "benefit.json", kept)
+            results = [relative(job.result, report) for job in (*jobs_of_learning(works), *jobs_of_test(works))]
+            write_json(report / "benefit.json", {**kept, "results": results})  # their files, so that others can see how far it is
         if not quiet:
             for note in notes:
                 Console(stderr=True).print(note, markup=False, highlight=False)
