@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -127,6 +127,15 @@ def jobs_in(folder: Path) -> list[Job]:
     for path in sorted(folder.glob("[0-9][0-9][0-9][0-9]-*"), reverse=True):
         with suppress(DataError):
             found.append(Job(path))
+    return found
+
+
+def jobs_by_name(folder: Path, kinds: Collection[str]) -> dict[str, list[Job]]:
+    """Return a project's jobs of some kinds by the "name" that each is about, the newest first; those without one are left out."""
+    found: dict[str, list[Job]] = {}
+    for job in jobs_in(folder):
+        if job.order.kind in kinds and "name" in job.order.about:
+            found.setdefault(str(job.order.about["name"]), []).append(job)
     return found
 
 

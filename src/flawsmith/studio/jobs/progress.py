@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flawsmith.core.errors import DataError
+from flawsmith.core.files import read_json
 from flawsmith.studio.jobs.job import ERR, Job, tail
 
 
@@ -50,6 +52,27 @@ def _generate(about: Mapping[str, Any]) -> Progress | None:
     return Progress(accepted, about["count"], f"{accepted} of {about['count']} accepted, {attempts} attempts")
 
 
+def _export(about: Mapping[str, Any]) -> Progress | None:
+    """By the rows of export.jsonl, which come in hundreds; about: into."""
+    try:
+        with (Path(about["into"]) / "export.jsonl").open("rb") as stream:
+            written = sum(piece.count(b"\n") for piece in iter(lambda: stream.read(1 << 20), b""))
+    except OSError:
+        return None
+    return Progress(text=f"{written:,} pictures written")
+
+
+def _benefit(about: Mapping[str, Any]) -> Progress | None:
+    """By the results that are there of those that benefit.json names; about: report."""
+    report = Path(about["report"])
+    try:
+        results = read_json(report / "benefit.json")["results"]
+        done = sum((report / path).is_file() for path in results)
+    except (DataError, KeyError, TypeError):
+        return None
+    return Progress(done, len(results), f"{done} of {len(results)} steps")
+
+
 def _last_row(path: Path) -> dict[str, Any]:
     for line in reversed(tail(path).splitlines()):
         try:
@@ -61,4 +84,9 @@ def _last_row(path: Path) -> dict[str, Any]:
     return {}
 
 
-_READERS: Mapping[str, Callable[[Mapping[str, Any]], Progress | None]] = {"fit": _fit, "generate": _generate}
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Progress | None]] = {
+    "fit": _fit,
+    "generate": _generate,
+    "export": _export,
+    "benefit": _benefit,
+}

@@ -65,6 +65,23 @@ export function make(name, given = {}, ...inside) {
   return found;
 }
 
+/** Return what shows a list in `place`, an element for each item by its name: `draw(item)` makes one, and another only when something about
+ * the item has changed beside what `passing` takes out; `update(element, item)` shows that. So what is focused or open stays so. */
+export function list(place, draw, passing, update) {
+  const drawn = new Map(); // by name: the element, and what it was drawn from
+  return (items) => {
+    const elements = items.map((item) => {
+      const from = JSON.stringify(passing(item));
+      if (drawn.get(item.name)?.from !== from) drawn.set(item.name, { from, element: draw(item) });
+      const { element } = drawn.get(item.name);
+      update(element, item);
+      return element;
+    });
+    for (const name of drawn.keys()) if (!items.some((item) => item.name === name)) drawn.delete(name);
+    if (elements.length !== place.children.length || elements.some((each, at) => place.children[at] !== each)) place.replaceChildren(...elements);
+  };
+}
+
 /** What the server wrote into the page as <script type="application/json" id=...>. */
 export const given = (id) => JSON.parse(document.getElementById(id).textContent);
 
