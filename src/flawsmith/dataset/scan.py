@@ -34,6 +34,7 @@ class Scan:
     lone_images: list[Path] = field(default_factory=list)  # of a defect, without a mask
     lone_masks: list[Path] = field(default_factory=list)
     unlisted: list[Path] = field(default_factory=list)  # pictures that no label file names; they are left out
+    boxes: list[Item] = field(default_factory=list)  # drawn as filled; where masks are still to be drawn
     groups: dict[Path, str] = field(default_factory=dict)  # by picture
     problems: list[Problem] = field(default_factory=list)  # these keep the data from being read
     stale_rows: list[Problem] = field(default_factory=list)  # rows of groups.csv that name no picture; they do no harm

@@ -35,6 +35,7 @@ class _Known:
     part: str | None
     group: str | None
     drawn: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))  # by defect
+    boxes: list[tuple[str, Mark]] = field(default_factory=list)  # by defect
     unused: int = 0  # labels that mark nothing
 
 
@@ -79,10 +80,12 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
             elif isinstance(one.shape, Unmarked):
                 known.unused += 1
                 counts[f"labels that are a {one.shape.what} without a mask: left out, as nothing says which pixels are the defect"] += 1
+                if one.shape.place is not None:
+                    known.boxes.append((_folder(name), Mark(one.shape.place, entry.source, entry.size, entry.units)))
             else:
                 if isinstance(one.shape, Rectangle):
                     counts["labels that are a rectangle: filled as drawn; --classes ignore=CLASS leaves those out that are mere boxes"] += 1
-                folder = _NO_FOLDER.sub("_", name).strip(". ") or NAMELESS
+                folder = _folder(name)
                 classes[folder][one.name] += 1
                 known.drawn[folder].append(Mark(one.shape, entry.source, entry.size, entry.units))
     _sort_out(pictures, found)
@@ -101,6 +104,11 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
     if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
         found.problems.append(NoMasks(".", no_masks(counts)))
     return found
+
+
+def _folder(name: str) -> str:
+    """Return what the folder of a defect can be called."""
+    return _NO_FOLDER.sub("_", name).strip(". ") or NAMELESS
 
 
 def no_masks(counts: Iterable[str]) -> str:
@@ -156,6 +164,7 @@ def _sort_out(pictures: dict[Path, _Known], found: Scan) -> None:
         for name, drawn in sorted(known.drawn.items()):
             item = Item(picture, drawn[0].source, name, draw=Drawing(picture, tuple(drawn)))
             found.defects.setdefault(name, []).append(item)
+        found.boxes += [Item(picture, mark.source, name, draw=Drawing(picture, (mark,))) for name, mark in known.boxes]
         if known.drawn:
             continue
         if known.unused:

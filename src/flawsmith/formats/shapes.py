@@ -162,6 +162,26 @@ class Unmarked:
     """What was labelled without an area: a box around a defect, a point, a line whose width nobody said, the whole picture."""
 
     what: str  # box, point, line, whole picture, ...
+    place: Rectangle | None = None  # of a box: a mask is still to be drawn in it
+
+
+def box(left: Any, top: Any, right: Any, bottom: Any) -> Unmarked:
+    """Return a box around a defect; it has no place where its corners are no numbers, or two of them one."""
+    try:
+        corners = coordinates([[left, top], [right, bottom]])
+    except ValueError:
+        return Unmarked("box")
+    (left, top), (right, bottom) = corners.min(0), corners.max(0)
+    return Unmarked("box", Rectangle(left, top, right, bottom) if left < right and top < bottom else None)
+
+
+def sized_box(values: Any) -> Unmarked:
+    """Return a box by the x and y of its upper left corner, its width and its height, as `box` does."""
+    try:
+        x, y, width, height = (number(value) for value in values)
+    except (TypeError, ValueError):
+        return Unmarked("box")
+    return box(x, y, x + width, y + height)
 
 
 def polygon(points: Any) -> Polygon:

@@ -15,7 +15,7 @@ from flawsmith.formats.labelled import Labelled, Object, stated_size
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
-from flawsmith.formats.shapes import Polygon, Runs, Shape, Unmarked, coordinates
+from flawsmith.formats.shapes import Polygon, Runs, Shape, Unmarked, coordinates, sized_box
 
 _SUBSET = "instances_"  # annotations/instances_train.json: its pictures lie in images/train
 
@@ -66,7 +66,7 @@ def _shapes(path: Path, row: dict[str, Any]) -> list[Shape | Unmarked]:
                 return list(parts)
     except ValueError as error:
         raise FileError(path, f"annotation {row.get('id')}: {error}. Correct or remove it.") from error
-    return [Unmarked("keypoint" if row.get("keypoints") else "box")]
+    return [Unmarked("keypoint") if row.get("keypoints") else sized_box(row.get("bbox"))]
 
 
 def _label_files(files: Files) -> Iterator[Path]:

@@ -15,7 +15,7 @@ from flawsmith.formats.labelled import Entry, Labelled, Note, Object, stated_siz
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size, whole_numbers
-from flawsmith.formats.shapes import Ellipse, Runs, Shape, Unmarked, number, polygon, stroke
+from flawsmith.formats.shapes import Ellipse, Runs, Shape, Unmarked, box, number, polygon, stroke
 from flawsmith.formats.trees import told
 from flawsmith.formats.xml_trees import head, parts
 
@@ -121,7 +121,7 @@ def _shape(element: Element, options: ReadOptions) -> Shape | Unmarked:
     if kind in ("polygon", "polyline", "points"):
         pairs = [pair.split(",") for pair in element.get("points", "").split(";")]
         return polygon(pairs) if kind == "polygon" else stroke(pairs, options.line_width, kind == "polyline")
-    return Unmarked(kind)
+    return box(*(element.get(side) for side in ("xtl", "ytl", "xbr", "ybr"))) if kind == "box" else Unmarked(kind)
 
 
 _ELLIPSE = (("cx", ""), ("cy", ""), ("rx", ""), ("ry", ""), ("rotation", "0"))

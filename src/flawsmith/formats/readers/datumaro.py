@@ -14,7 +14,7 @@ from flawsmith.formats.labelled import Entry, Labelled, Object, stated_size, who
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
-from flawsmith.formats.shapes import Ellipse, Runs, Shape, Unmarked, coordinates, polygon, stroke
+from flawsmith.formats.shapes import Ellipse, Runs, Shape, Unmarked, coordinates, polygon, sized_box, stroke
 from flawsmith.formats.trees import fields, rows, text, told
 
 
@@ -76,7 +76,9 @@ def _shape(row: dict[str, Any], kind: str, options: ReadOptions) -> Shape | Unma
     if kind == "ellipse" and len(points) == 2:  # two corners of the box around it
         (x, y), (radius_x, radius_y) = points.mean(0), np.abs(points[1] - points[0]) / 2
         return Ellipse(float(x), float(y), float(radius_x), float(radius_y))
-    return Unmarked("box" if kind in ("bbox", "rotated_bbox") else kind or "label without a type")
+    if kind == "bbox":
+        return sized_box(row.get("bbox"))
+    return Unmarked("box" if kind == "rotated_bbox" else kind or "label without a type")
 
 
 def _is_datumaro(tree: Any) -> bool:

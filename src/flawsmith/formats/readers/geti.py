@@ -15,7 +15,7 @@ from flawsmith.formats.files import Files, name_key
 from flawsmith.formats.labelled import Entry, Labelled, Note, Object, part_of, whole_picture
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
-from flawsmith.formats.shapes import Ellipse, Shape, Unmarked, number, polygon
+from flawsmith.formats.shapes import Ellipse, Shape, Unmarked, number, polygon, sized_box
 from flawsmith.formats.trees import fields, rows, text, told
 from flawsmith.images.files import image_size
 
@@ -71,7 +71,9 @@ def _shape(shape: dict[str, Any]) -> Shape | Unmarked:
         turn = math.radians(number(shape.get("angle") or 0))  # x and y are its centre
         across, down = np.array([math.cos(turn), math.sin(turn)]) * width / 2, np.array([-math.sin(turn), math.cos(turn)]) * height / 2
         return polygon(np.array([x, y]) + [across + down, across - down, -across - down, down - across])
-    return Unmarked("box" if kind == "RECTANGLE" else kind.lower() or "label without a shape")
+    if kind == "RECTANGLE":
+        return sized_box([shape.get(key) for key in ("x", "y", "width", "height")])
+    return Unmarked(kind.lower() or "label without a shape")
 
 
 def _points(shape: dict[str, Any]) -> list[list[Any]]:

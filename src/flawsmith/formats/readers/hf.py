@@ -19,7 +19,7 @@ from flawsmith.formats.mask_files import are_classes, look_at, names_by_kinds, o
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.pictures import Finder, plain_parts
 from flawsmith.formats.registry import Format
-from flawsmith.formats.shapes import Shape, Unmarked, polygon
+from flawsmith.formats.shapes import Shape, Unmarked, polygon, sized_box
 from flawsmith.formats.words import is_normal
 from flawsmith.images.files import SUFFIXES
 
@@ -119,7 +119,7 @@ def _boxes(row: _Row, names: dict[str, str]) -> Iterator[Object]:
     for number in range(max(len(boxes), len(outlines))):
         kind = str(kinds[number]) if number < len(kinds) else ""
         rings = outlines[number] if number < len(outlines) else None
-        shapes: list[Shape | Unmarked] = [Unmarked("box")]
+        shapes: list[Shape | Unmarked] = [sized_box(boxes[number] if number < len(boxes) else None)]
         if isinstance(rings, list) and rings:
             try:
                 shapes = [polygon(ring) for ring in (rings if isinstance(rings[0], list) else [rings])]

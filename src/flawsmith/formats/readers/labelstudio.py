@@ -18,7 +18,7 @@ from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.pictures import plain_parts
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
-from flawsmith.formats.shapes import Bitmap, Ellipse, Shape, Unmarked, coordinates, number, polygon, stroke
+from flawsmith.formats.shapes import Bitmap, Ellipse, Shape, Unmarked, coordinates, number, polygon, sized_box, stroke
 from flawsmith.formats.trees import fields, rows, text, told
 
 PERCENT = (100.0, 100.0)
@@ -26,6 +26,7 @@ _LISTS = ("annotations", "completions", "predictions")
 _MIN = {"annotator", "annotation_id", "lead_time"}  # what tells JSON-MIN apart
 _NO_NAMES = {"created_at", "updated_at", "agreement", "project", "completed_by"}  # text in JSON-MIN that is no choice
 _NAMES = ("image", "img", "picture", "photo", "url")  # what people call the picture in a task
+_BOX = ("x", "y", "width", "height")
 _PLACE = ("x", "y", "width", "height", "radiusX", "radiusY", "rotation", "imageDataURL")
 _SUFFIX = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp|gif)($|\?)", re.IGNORECASE)
 
@@ -132,7 +133,7 @@ def _shape(row: dict[str, Any], value: dict[str, Any], options: ReadOptions) -> 
     elif "x" in value and "y" in value and "height" not in value:
         shape = stroke([[value["x"], value["y"]]], options.line_width, joined=False)
     else:
-        return Unmarked("box") if {"x", "y", "width", "height"} <= set(value) else None
+        return sized_box([value[key] for key in _BOX]) if set(_BOX) <= set(value) else None
     if not isinstance(shape, Unmarked) and number(row.get("image_rotation") or 0) % 360:
         raise ValueError("it was drawn on a picture that was turned in Label Studio, which does not say around what")
     return shape

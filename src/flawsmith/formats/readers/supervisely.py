@@ -17,7 +17,7 @@ from flawsmith.formats.files import Files
 from flawsmith.formats.labelled import Entry, Labelled, Object, part_of, stated_size, whole_picture
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
-from flawsmith.formats.shapes import Bitmap, Polygon, Shape, Size, Unmarked, coordinates, stroke
+from flawsmith.formats.shapes import Bitmap, Polygon, Shape, Size, Unmarked, box, coordinates, stroke
 from flawsmith.formats.trees import fields, kind, rows, text, told
 
 LARGEST = 64 << 20  # bytes of an unpacked mask
@@ -84,8 +84,10 @@ def _shape(path: Path, row: dict[str, Any], options: ReadOptions) -> Shape | Unm
         if not isinstance(bitmap.get("data"), str) or len(corner) != 1:
             raise ValueError("a bitmap without data or origin")
         return Packed(bitmap["data"], (round(corner[0, 1]), round(corner[0, 0])))
+    if name == "rectangle":
+        return _box(row)
     if name not in ("polygon", "line", "point"):
-        return Unmarked("box" if name == "rectangle" else name or "label without a shape")
+        return Unmarked(name or "label without a shape")
     points = fields(path, row.get("points"), "points")
     outside = coordinates(points.get("exterior") or [])
     if name in ("line", "point"):
@@ -96,6 +98,14 @@ def _shape(path: Path, row: dict[str, Any], options: ReadOptions) -> Shape | Unm
     if not isinstance(holes, list):
         raise ValueError(f"the holes of a polygon are {kind(holes)}, expected lists of points")
     return Polygon((outside, *(hole for hole in map(coordinates, holes) if len(hole) > 2)))
+
+
+def _box(row: dict[str, Any]) -> Unmarked:
+    try:
+        (left, top), (right, bottom) = row["points"]["exterior"]
+    except (KeyError, TypeError, ValueError):
+        return Unmarked("box")
+    return box(left, top, right, bottom)
 
 
 def _label_files(files: Files) -> list[Path]:

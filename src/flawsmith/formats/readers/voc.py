@@ -20,7 +20,7 @@ from flawsmith.formats.labelled import Labelled, Object, stated_size
 from flawsmith.formats.mask_files import alone, entry, read_masks
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import Format
-from flawsmith.formats.shapes import Shape, Unmarked, polygon
+from flawsmith.formats.shapes import Shape, Unmarked, box, polygon
 
 _MASKS = ("segmentationclass", "segmentationclasspng", "segmentationclassraw", "segmentationclassaug")  # best first
 _NO_PICTURES = "segmentation"  # how folders of masks and of what is made of them begin
@@ -98,7 +98,7 @@ def _shape(one: Element) -> Shape | Unmarked:
     """Return a polygon, as Roboflow (x1, y1, x2, ...) and the LabelMe of the web (pt) write it, or that there is only a box."""
     found = one.find("polygon")
     if found is None:
-        return Unmarked("box")
+        return box(*(one.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")))
     points: list[Any] = [[pt.findtext("x"), pt.findtext("y")] for pt in found.iter("pt")]
     if not points:
         values = {child.tag: child.text for child in found}

@@ -20,7 +20,7 @@ from flawsmith.formats.files import Files, name_key, read_label_text
 from flawsmith.formats.labelled import Entry, Labelled, Note, Object, part_of
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
-from flawsmith.formats.shapes import Polygon, Unmarked, coordinates
+from flawsmith.formats.shapes import Polygon, Unmarked, coordinates, sized_box
 from flawsmith.formats.trees import text
 
 SHARES = (1.0, 1.0)
@@ -91,8 +91,13 @@ def _rows(path: Path) -> list[tuple[int, Polygon | Unmarked]]:
                 raise ValueError("its coordinates are not from 0 to 1: shares of the picture's sides")
         except ValueError as error:
             raise FileError(path, f"row {i + 1}: {error}. Correct or remove it.") from error
-        found.append((int(name), Unmarked("box") if len(values) == 4 else Polygon((numbers,))))
+        found.append((int(name), _box(*values) if len(values) == 4 else Polygon((numbers,))))
     return found
+
+
+def _box(x: float, y: float, width: float, height: float) -> Unmarked:
+    """Return a box by its centre and its size."""
+    return sized_box([x - width / 2, y - height / 2, width, height])
 
 
 def _elsewhere(lost: dict[str, Path], free: dict[str, Path]) -> dict[str, Path]:
