@@ -95,9 +95,7 @@ def test_where_a_box_is(format: str, scaled: int, tmp_path: Path) -> None:
     assert (box.left, box.top, box.width, box.height) == (X * by, Y * by, WIDTH * by, HEIGHT * by)
 
 
-@pytest.mark.parametrize(
-    "broken", [None, [], [1, 2, 3], ["a", 1, 2, 3], [1, 2, float("nan"), 3], [1, 2, 0, 3], [1, 2, 1e300, 3], {"x": 1}]
-)
+@pytest.mark.parametrize("broken", [None, [], [1, 2, 3], ["a", 1, 2, 3], [1, 2, float("nan"), 3], [1, 2, 0, 3], [1, 2, 1e300, 3], {"x": 1}])
 def test_a_box_that_is_none_has_no_place_and_does_no_harm(broken: Any, tmp_path: Path) -> None:
     pictures(tmp_path, "a.png")
     labels(tmp_path / "annotations.json", {**COCO, "annotations": [{**COCO["annotations"][0], "bbox": broken}]})

@@ -23,7 +23,7 @@ def drawn(folder: Path, said: dict[str, dict[str, np.ndarray]]) -> Path:
     for name, masks in said.items():
         for kind, mask in masks.items():
             write_mask(folder / f"masks/{kind}/{name}.png", mask)
-        found[name] = Label({kind: f"masks/{kind}/{name}.png" for kind in masks})
+        found[name] = Label({kind: f"masks/{kind}/{name}.png" for kind in masks}, normal=not masks)
     write_index(folder, found)
     return folder
 
@@ -90,10 +90,16 @@ def test_pictures_of_defects_whose_masks_are_missing(mvtec: Path, tmp_path: Path
     assert "000.png" in {item.image.name for item in fs.read(mvtec, labels=str(folder)).defects["dent"]}
 
 
-def test_names_of_classes_count_for_it_too(mvtec: Path, tmp_path: Path) -> None:
-    folder = drawn(tmp_path / "drawn", {"test/dent/000.png": {"Kratzer": box(2, 5, 3, 9, (48, 64)), "dust": box(2, 5, 3, 9, (48, 64))}})
-    data = fs.read(mvtec, labels=str(folder), classes="scratch=Kratzer; ignore=dust")
-    assert list(data.defects) == ["crack", "dent", "scratch"]
+def test_names_of_classes_are_of_the_data_alone(mvtec: Path, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "drawn", {"test/dent/000.png": {"dent": box(2, 5, 3, 9, (48, 64))}})
+    data = fs.read(mvtec, labels=str(folder), classes="bump=dent")
+    assert {kind: len(items) for kind, items in data.defects.items()} == {"bump": 2, "crack": 3, "dent": 1}
+
+
+def test_what_is_neither_a_defect_nor_a_normal_is_left_out(mvtec: Path, tmp_path: Path) -> None:
+    write_index(tmp_path / "drawn", {"test/dent/000.png": Label(), "train/good/000.png": Label()})
+    data = fs.read(mvtec, labels=str(tmp_path / "drawn"))
+    assert len(data.defects["dent"]) == 2 and len(data.normals) == 3
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,7 @@ def test_an_index_that_is_none(mvtec: Path, tmp_path: Path) -> None:
 
 
 def test_an_index_comes_back(tmp_path: Path) -> None:
-    said = {'a/ü "x".png': Label({"dent": "masks/dent/a.png"}), "b.png": Label()}
+    said = {'a/ü "x".png': Label({"dent": "masks/dent/a.png"}), "b.png": Label(normal=True), "c.png": Label()}
     write_index(tmp_path, said)
     assert read_index(tmp_path) == said
 

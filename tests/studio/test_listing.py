@@ -204,3 +204,33 @@ def test_data_that_are_gone_are_told(home: Path, mvtec: Path) -> None:  # noqa: 
     project.change(data=str(mvtec / "gone"))
     reading.main(project.folder, always=False)
     assert "there is no such folder" in listing.reading(project).error and number(project) == 0
+
+
+def test_boxes_and_neighbours(opened: Callable[[Path], Project], tmp_path: Path) -> None:
+    for name in "abc":
+        save(tmp_path / f"boxed/{name}.png")
+    annotations = [{"id": i, "image_id": 1, "category_id": 1, "bbox": [2 + i, 1, 3, 4]} for i in range(2)]
+    images = [{"id": i, "file_name": f"{name}.png", "width": 10, "height": 8} for i, name in enumerate("abc")]
+    tree = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "dent"}]}
+    (tmp_path / "boxed/labels.json").write_text(json.dumps(tree))
+    project = opened(tmp_path / "boxed")
+    assert [(one.kind, int(one.read().sum()), int(one.read()[1].argmax())) for one in listing.boxes_of(project, "b.png")] == [
+        ("dent", 12, 2),
+        ("dent", 12, 3),
+    ]
+    assert listing.boxes_of(project, "a.png") == ()
+    unlabelled = Which(role=UNLABELLED)
+    assert names(project, unlabelled) == ["b.png"]
+    assert [listing.neighbour(project, "b.png", forward) for forward in (True, False)] == ["c.png", "a.png"]
+    assert [listing.neighbour(project, name, True, unlabelled) for name in ["a.png", "b.png"]] == ["b.png", None]
+
+
+def test_what_is_labelled_meanwhile_is_listed(opened: Callable[[Path], Project], mvtec: Path) -> None:  # noqa: F811
+    project = opened(mvtec)
+    mask = save(project.folder / "labels/mask.png", (64, 48))
+    with listing.database(project).writing() as to:
+        listing.relabel(to, "train/good/000.png", DEFECT, {"hole": mask})
+        listing.relabel(to, "test/crack/000.png", NORMAL, {})
+    assert numbers(project)["kinds"] == {"crack": 2, "dent": 3, "hole": 1}
+    assert [label.files for label in masks_of(project, "train/good/000.png")] == [(mask,)]
+    assert (listing.picture(project, "test/crack/000.png").role, masks_of(project, "test/crack/000.png")) == (NORMAL, ())

@@ -32,6 +32,6 @@ def test_what_was_labelled_in_the_studio_lies_over_the_data(tmp_path: Path) -> N
     (tmp_path / "parts").mkdir()
     project = Home(tmp_path / "home").open(tmp_path / "parts")
     project.change(labels={"format": "coco"})
-    write_index(project.drawn, {"a.png": Label()})
+    write_index(project.drawn, {"a.png": Label(normal=True)})
     assert project.labels == {"format": "coco", "labels": str(project.drawn)}
     assert project.label_options == ("--format", "coco", "--labels", str(project.drawn))

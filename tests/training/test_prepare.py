@@ -170,7 +170,7 @@ def test_labels_of_the_studio_make_pictures_alone_data_to_learn_from(data8: Path
         name = f"{kind}-{stem}.png"
         (tmp_path / "alone").mkdir(exist_ok=True)
         shutil.copy(path, tmp_path / "alone" / name)
-        labels[name] = Label()
+        labels[name] = Label(normal=True)
         if kind != "good":
             (tmp_path / "drawn").mkdir(exist_ok=True)
             shutil.copy(data8 / f"ground_truth/{kind}/{stem}_mask.png", tmp_path / "drawn" / name)

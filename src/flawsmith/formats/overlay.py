@@ -4,14 +4,17 @@ FOLDER/index.json, with paths that never lead out of their folders:
 
     {"kind": "flawsmith labels", "version": 1, "pictures": {
     "test/dent/007.png": {"kinds": {"dent": "masks/dent/test/dent/007.png.png"}},
-    "test/dent/008.png": {"normal": true}
+    "test/dent/008.png": {"normal": true},
+    "test/dent/009.png": {"kinds": {}}
     }}
 
 A picture is named by its path as seen from the data's root. What the index says of it replaces all that the data say of it; of other
-pictures the data's own labels count. A mask is a picture of its picture's size in which what is above the middle grey is marked.
+pictures the data's own labels count. One without any kind that is no normal is left out. A mask is a picture of its picture's size in
+which what is above the middle grey is marked.
 """
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,13 +31,15 @@ from flawsmith.formats.options import LABELS_INDEX, ReadOptions
 from flawsmith.images.files import SUFFIXES, image_size
 
 KIND, VERSION = "flawsmith labels", 1
+_KIND = re.compile(r"""(?![ .])[^/\\:*?"<>|\x00-\x1f]{1,80}(?<![ .])""")
 
 
 @dataclass(frozen=True)
 class Label:
     """What an index says of one picture."""
 
-    masks: Mapping[str, str] = field(default_factory=dict)  # path in the folder, by kind of defect; none: the picture is a normal
+    masks: Mapping[str, str] = field(default_factory=dict)  # path in the folder, by kind of defect
+    normal: bool = False  # nothing is wrong with it; of one that has no masks either nothing is known
 
 
 def read_index(folder: Path) -> dict[str, Label]:
@@ -57,7 +62,7 @@ def read_index(folder: Path) -> dict[str, Label]:
 
 def write_index(folder: Path, labels: Mapping[str, Label]) -> None:
     """Write the index of a folder of labels, a line for each picture, atomically."""
-    pictures = {name: {"kinds": dict(label.masks)} if label.masks else {"normal": True} for name, label in labels.items()}
+    pictures = {name: {"normal": True} if label.normal else {"kinds": dict(label.masks)} for name, label in labels.items()}
     rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(pictures.items()))
     write_text(folder / LABELS_INDEX, f'{{"kind": "{KIND}", "version": {VERSION}, "pictures": {{\n{rows}\n}}}}\n')
 
@@ -70,41 +75,49 @@ def lay_over(found: Scan, options: ReadOptions) -> None:
     folder = Path(options.labels)
     named = {normal_form(name): path for path, name in found.names().items()}
     held_out = {*found.held_out_normals}
-    masks: dict[Path, dict[str, Path]] = {}  # by picture and kind
+    labels: dict[Path, Label] = {}  # by picture
     for name, label in read_index(folder).items():
         picture = named.get(normal_form(name)) or _in_root(found.root, name)
         if picture is None:
             message = f"labels {name}, but there is no such picture in the data. Put it back, or remove its label."
             found.problems.append(Problem(relative(folder / LABELS_INDEX, found.root), message))
         else:
-            masks[picture] = {kind: folder / path for kind, path in label.masks.items()}
-    _take_out(found, masks)
-    for picture, own in sorted(masks.items()):
-        if not own:
+            labels[picture] = label
+    _take_out(found, labels)
+    for picture, label in labels.items():
+        if label.normal:
             (found.held_out_normals if picture in held_out else found.normals).append(picture)
-        for kind, path in own.items():
-            _add(found, picture, kind, path, options)
-    found.normals.sort()
-    found.held_out_normals.sort()
+        elif not label.masks:
+            found.unlisted.append(picture)
+        for kind, path in label.masks.items():
+            _add(found, picture, kind, folder / path)
+    for listed in (found.normals, found.held_out_normals, found.unlisted):
+        listed.sort()
     found.defects = {name: sorted(items, key=lambda item: item.image) for name, items in sorted(found.defects.items()) if items}
-    without = sum(not own for own in masks.values())
-    found.notes.append(f"labels in {folder}: they replace what the data say of {len(masks)} pictures; {without} of these are normals.")
+    normals = sum(label.normal for label in labels.values())
+    found.notes.append(f"labels in {folder}: they replace what the data say of {len(labels)} pictures; {normals} of these are normals.")
     if found.defects:
         _excuse(found)
 
 
+def is_kind(name: str) -> bool:
+    """Return whether a defect can be called so: what a folder can be called everywhere, and is not that of normals."""
+    return bool(_KIND.fullmatch(name)) and name != GOOD and name == normal_form(name)
+
+
 def _label(path: Path, name: str, entry: Any) -> Label:
-    kinds = entry.get("kinds", {}) if isinstance(entry, dict) else None
-    if not isinstance(kinds, dict) or bool(kinds) == bool(entry.get("normal")):
+    normal = entry == {"normal": True}
+    kinds = {} if normal else entry.get("kinds") if isinstance(entry, dict) else None
+    if not isinstance(kinds, dict):
         raise FileError(path, f'{name}: expected {{"kinds": {{DEFECT: MASK, ...}}}} or {{"normal": true}}.')
     for kind, mask in kinds.items():
-        if not kind.strip() or kind in (".", "..", GOOD) or any(letter in kind for letter in '/\\:*?"<>|\0'):
+        if not is_kind(kind):
             raise FileError(path, f"{name}: {kind!r} cannot be the name of a defect.")
         if not isinstance(mask, str) or not mask or leads_out(mask):
             raise FileError(path, f"{name}: the mask {mask!r} is no path inside the folder of labels.")
     if leads_out(name):
         raise FileError(path, f"labels {name!r}, which is no path inside the data.")
-    return Label(kinds)
+    return Label(kinds, normal)
 
 
 def _in_root(root: Path, name: str) -> Path | None:
@@ -122,8 +135,7 @@ def _take_out(found: Scan, pictures: Collection[Path]) -> None:
     found.problems = [problem for problem in found.problems if problem.path not in names]
 
 
-def _add(found: Scan, picture: Path, kind: str, mask: Path, options: ReadOptions) -> None:
-    target = options.defect_of(kind)
+def _add(found: Scan, picture: Path, kind: str, mask: Path) -> None:
     try:
         trouble = mask_trouble(image_size(mask), picture, image_size(picture)) if mask.is_file() else "is missing."
     except FileError as error:
@@ -131,8 +143,8 @@ def _add(found: Scan, picture: Path, kind: str, mask: Path, options: ReadOptions
     if trouble:
         message = f"{trouble} It is the mask of {kind} in {found.name(picture)}: draw it again, or remove that label."
         found.problems.append(Problem(relative(mask, found.root), message))
-    elif target is not None:
-        found.defects.setdefault(target, []).append(Item(picture, mask, target, rule="high"))
+    else:
+        found.defects.setdefault(kind, []).append(Item(picture, mask, kind, rule="high"))
 
 
 def _excuse(found: Scan) -> None:

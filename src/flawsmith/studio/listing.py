@@ -6,7 +6,7 @@ the data but what is asked for; `reading.renew` has them read in the background.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Row
@@ -19,7 +19,7 @@ from flawsmith.core.errors import DataError
 from flawsmith.dataset.sample import Item
 from flawsmith.formats.drawing import Drawing
 from flawsmith.formats.kept_marks import from_text, mask_files
-from flawsmith.studio.database import Database
+from flawsmith.studio.database import Database, Writing
 from flawsmith.studio.pictures import check_allowed
 from flawsmith.studio.project import Project
 
@@ -36,6 +36,8 @@ CREATE INDEX IF NOT EXISTS pictures_by_role ON pictures (role);
 CREATE TABLE IF NOT EXISTS labels (name TEXT NOT NULL, kind TEXT NOT NULL, file BLOB, rule TEXT NOT NULL, marks TEXT);
 CREATE INDEX IF NOT EXISTS labels_by_name ON labels (name);
 CREATE INDEX IF NOT EXISTS labels_by_kind ON labels (kind, name);
+CREATE TABLE IF NOT EXISTS boxes (name TEXT NOT NULL, kind TEXT NOT NULL, file BLOB, rule TEXT NOT NULL, marks TEXT);
+CREATE INDEX IF NOT EXISTS boxes_by_name ON boxes (name);
 """
 
 
@@ -146,6 +148,30 @@ def masks_of(project: Project, name: str) -> tuple[Label, ...]:
     path = picture_of(project, name)
     rows = database(project).rows("SELECT * FROM labels WHERE name = ? ORDER BY kind, rowid", (name,))
     return tuple(_label(project, path, row) for row in rows)
+
+
+def boxes_of(project: Project, name: str) -> tuple[Label, ...]:
+    """Return the boxes in a picture in which no mask is drawn, each read as a filled rectangle. Raises as `masks_of` does."""
+    path = picture_of(project, name)
+    rows = database(project).rows("SELECT * FROM boxes WHERE name = ? ORDER BY rowid", (name,))
+    return tuple(_label(project, path, row) for row in rows if row["marks"] is not None)
+
+
+def neighbour(project: Project, name: str, forward: bool, which: Which = ALL) -> str | None:
+    """Return the name of the next picture, or of the one before; None where there is none. Raises a 404 as `place` does."""
+    condition, values = _where(which)
+    compared, order = (">", "ASC") if forward else ("<", "DESC")
+    query = f"SELECT name FROM pictures WHERE {condition} AND place {compared} ? ORDER BY place {order} LIMIT 1"
+    row = database(project).one(query, (*values, _row(project, name)["place"]))
+    return None if row is None else str(row["name"])
+
+
+def relabel(to: Writing, name: str, role: str, masks: Mapping[str, Path]) -> None:
+    """Note what a picture is from now on, and its masks (pictures of 0 and 255) by kind; until the data are read anew."""
+    to.execute("UPDATE pictures SET role = ?, kinds = ? WHERE name = ?", (role, json.dumps(list(masks)), name))
+    to.execute("DELETE FROM labels WHERE name = ?", (name,))
+    rows = [(name, kind, os.fsencode(path), "high", None) for kind, path in masks.items()]
+    to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
 
 
 def _label(project: Project, path: Path, row: Row) -> Label:

@@ -131,12 +131,15 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
     project.unpacked_in(_kept_in(project, found))
     names = found.names()
     pictures, labels = list(_pictures(project, found, names)), list(_labels(found, names))
+    boxes = [(names[item.image], item.defect, *_label(item)) for item in found.boxes]
     with database(project).writing() as to:
         to.execute(*said)
         to.execute("DELETE FROM pictures")
         to.execute("DELETE FROM labels")
+        to.execute("DELETE FROM boxes")
         to.many("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pictures)
         to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labels)
+        to.many("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)", boxes)
 
 
 def _kept_in(project: Project, found: Scan) -> Iterator[Path]:
