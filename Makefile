@@ -17,7 +17,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/flawsmith demo --overwrite
 
 test: lint browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -16,7 +16,9 @@ from flawsmith.core.network import OFFLINE, QUIET
 
 SET = [word for key in SMALL for word in ("--set", key)]
 TESTED = {"check", "fit", "generate", "evaluate", "export", "sweep", "doctor"}
-ELSEWHERE = {"benefit", "demo"}  # tests/workflows/test_benefit.py blocks the network, too; `demo` is fit and generate on its own pictures
+# tests/workflows/test_benefit.py blocks the network, too; `demo` is fit and generate on its own pictures; what pages of the studio ask for
+# is recorded by the browser that looks at them (tests/studio)
+ELSEWHERE = {"benefit", "demo", "studio"}
 
 
 @pytest.fixture
