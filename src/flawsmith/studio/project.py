@@ -18,7 +18,13 @@ from flawsmith.studio.database import Database
 
 FILE = "project.json"
 STUDIO = Kind(
-    PROJECT, (r"project\.json", r"studio\.sqlite(-wal|-shm)?", r"(thumbnails|jobs|labels|data)/.+", r"(runs|pairs|exports|reports)/[^/]+/")
+    PROJECT,
+    (
+        r"project\.json",
+        r"studio\.sqlite(-wal|-shm)?",
+        r"(thumbnails|jobs|labels|data|requests|trash)/.+",
+        r"(runs|pairs|exports|reports)/[^/]+/",
+    ),
 )
 UNPACKED = "CREATE TABLE IF NOT EXISTS unpacked (path BLOB NOT NULL)"
 NAME = re.compile(r"\w[\w .()+-]{0,63}")  # of what a user names: runs, pairs, exports
