@@ -41,7 +41,7 @@ sbom: $(VENV)/.installed-dev
 	$(VENV)-sbom/bin/python -m pip --disable-pip-version-check install --quiet $(PIP_ARGS) 'cyclonedx-bom>=7,<8'
 	$(VENV)-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON --output-reproducible -o $(VENV)-sbom/all.json $(BIN)/python
 	VERSION=$$($(BIN)/python -c 'from flawsmith.version import __version__; print(__version__)') && \
-		$(BIN)/python packaging/sbom.py $(VENV)-sbom/all.json sd metrics demo tensorboard > dist/flawsmith-$$VERSION.cdx.json
+		$(BIN)/python packaging/sbom.py $(VENV)-sbom/all.json sd metrics demo tensorboard studio > dist/flawsmith-$$VERSION.cdx.json
 	rm -rf $(VENV)-sbom
 
 # Known weaknesses of the pinned versions; asks a service on the network, and fails where it has no answer (docs/security.md).

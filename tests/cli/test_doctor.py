@@ -16,7 +16,15 @@ from flawsmith.workflows import doctor
 def test_as_text(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "find_in_cache", lambda name: None)
     text = run("doctor").stdout
-    for part in ("cores", "free disk", "torch ", "extra       metrics: installed", "extractor   LPIPS:", "preset      tiny: ready"):
+    for part in (
+        "cores",
+        "free disk",
+        "torch ",
+        "extra       metrics: installed",
+        "extra       studio: installed",
+        "extractor   LPIPS:",
+        "preset      tiny: ready",
+    ):
         assert part in text
     for known in KNOWN:
         assert f"weights     {known.name}: not here ({known.size:g} GB to fetch); licence {known.licence}, commercial use allowed" in text
