@@ -71,3 +71,13 @@ def test_normals_may_lie_elsewhere(run: Callable[..., Any], data: Path, tmp_path
     assert result.exit_code == 1 and "--normals" in result.stdout
     result = run("check", data, "--normals", tmp_path / "elsewhere")
     assert result.exit_code == 0 and "normals   3" in result.stdout
+
+
+def test_a_report_is_written_and_the_status_says_that_it_was(run: Callable[..., Any], data: Path, tmp_path: Path) -> None:
+    (data / "train" / "good" / "1.png").write_bytes(b"")
+    result = run("check", data, "--report", tmp_path / "check.json")
+    assert result.exit_code == 0 and "1.png" in result.stdout
+    said = json.loads((tmp_path / "check.json").read_text())
+    assert said["bad"] and said["spots"]["scratch"]["areas"] == [400, 420, 440]
+    assert run("check", data / "nothing", "--report", tmp_path / "other.json").exit_code == 1
+    assert not (tmp_path / "other.json").exists()

@@ -146,6 +146,26 @@ def test_the_report_is_json(mvtec: Path) -> None:
     assert values["problems"][0]["path"] == "test/crack/000.png" and values["summary"]["dent"]["area"]["median"] == 275
 
 
+def test_where_labels_lie_is_told_on_request(mvtec: Path) -> None:
+    report = check(mvtec)
+    assert "spots" not in report.to_dict()
+    crack = report.to_dict(spots=True)["spots"]["crack"]
+    assert crack["areas"] == (250, 275, 300) and crack["sides"] == (25, 25, 25)
+    places = np.array(crack["places"])  # pictures of 48 x 64 with rows 10 to 19, 20, 21 and columns 5 to 29 marked
+    assert places.shape == (64, 64) and places.max() == 3
+    rows, columns = np.flatnonzero(places.any(1)), np.flatnonzero(places.any(0))
+    assert (rows[0], rows[-1], columns[0], columns[-1]) == (10 * 64 // 48, 21 * 64 // 48, 5, 29)
+    assert (places[rows[0]] == 3).sum() == 25 and (places[rows[-1]] == 1).sum() == 25
+
+
+def test_a_label_of_one_pixel_has_a_place(mvtec: Path) -> None:
+    mask = np.zeros((48, 64), bool)
+    mask[47, 63] = True
+    write_mask(mvtec / "ground_truth/dent/000_mask.png", mask)
+    dent = check(mvtec).spots["dent"]
+    assert dent.places[62][63] == 1 and dent.areas[0] == 1
+
+
 def test_groups(mvtec: Path) -> None:
     rows = ["test/crack/000.png,1", "test/crack/001.png,1", "train/good/000.png,2", "test/good/000.png,2", "test/crack/gone.png,3"]
     (mvtec / "groups.csv").write_text("\n".join(["path,group", *rows]))

@@ -16,6 +16,7 @@ from flawsmith.core.progress import Advance, progress
 from flawsmith.dataset.sample import EMPTY_MASK, Item, mask_trouble
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.dataset.splits import duplicates
+from flawsmith.dataset.spots import Spots, spots_of
 from flawsmith.dataset.windows import bounding_box, choose_grid
 from flawsmith.images.files import SUFFIXES, orientation, read_image, read_mask, type_of
 
@@ -66,16 +67,18 @@ class Report:
     summary: dict[str, DefectSummary]  # by defect; only those with a usable picture
     problems: tuple[Problem, ...]  # what must be mended, sorted by path
     warnings: tuple[Problem, ...]  # what should be looked at
+    spots: dict[str, Spots]  # where the usable labels of each kind of defect lie, and how large each is
 
     @property
     def bad(self) -> bool:
         """Whether anything must be mended."""
         return bool(self.problems)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as values that JSON can hold."""
+    def to_dict(self, spots: bool = False) -> dict[str, Any]:
+        """Return the report as values that JSON can hold; spots: with what it says of single labels."""
         numbers = {key: {str(k): n for k, n in getattr(self, key).items()} for key in ("depths", "channels")}
-        return {**asdict(self), **numbers, "root": str(self.root), "bad": self.bad}
+        said = {**asdict(self), **numbers, "root": str(self.root), "bad": self.bad}
+        return said if spots else {key: value for key, value in said.items() if key != "spots"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ class _Mark:
     picture: Path
     size: tuple[int, int]  # (H, W) of the picture
     spots: int
-    shape: np.ndarray  # the mask, cut to the box around what is marked
+    corner: tuple[int, int]  # top, left of the box around what is marked
+    shape: np.ndarray  # the mask, cut to that box
 
 
 @dataclass
@@ -140,6 +144,7 @@ def examine(found: Scan, window: int = 0, cells: int = 0, quiet: bool = True) ->
         summary=summary,
         problems=tuple(sorted((*found.problems, *found.stale_rows, *seen.problems), key=lambda p: p.path)),
         warnings=tuple(sorted(warnings, key=lambda p: p.path)),
+        spots={name: spots_of((mark.shape, mark.corner, mark.size) for mark in marks) for name, marks in seen.marks.items()},
     )
 
 
@@ -230,7 +235,7 @@ def _measure(picture: Path, mask: np.ndarray) -> _Mark:
     box = bounding_box(mask)
     shape = mask[box.top : box.top + box.height, box.left : box.left + box.width].copy()
     labels = cv2.connectedComponentsWithStats(shape.astype(np.uint8), connectivity=8)[0]
-    return _Mark(picture, (mask.shape[0], mask.shape[1]), labels - 1, shape)  # label 0 is what is not marked
+    return _Mark(picture, (mask.shape[0], mask.shape[1]), labels - 1, (box.top, box.left), shape)  # label 0 is what is not marked
 
 
 def _summarise(found: Scan, marks: Sequence[_Mark], factor: float) -> DefectSummary:
