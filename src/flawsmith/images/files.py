@@ -6,13 +6,13 @@ interlaced or have a palette as a whole, in a copy of its own (RGB with four byt
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 import cv2
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageOps, TiffImagePlugin
 
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import write_pieces
@@ -51,6 +51,7 @@ __all__ = [  # what there is to know and to do with picture files, from one plac
     "read_image",
     "read_mask",
     "read_pitch",
+    "read_small",
     "type_of",
     "write_image",
     "write_mask",
@@ -100,6 +101,27 @@ def read_image(path: Path | str) -> np.ndarray:
             return next(stored.strips)
         image, view = stored.empty(stored.channels, dtype=stored.dtype)
         _fill(view, stored.strips)
+    return image
+
+
+def read_small(path: Path | str, side: int) -> np.ndarray:
+    """Return the picture as `read_image` does, but smaller: its longer side has `side` pixels or more, as far as it has them, and few more.
+
+    PNGs are made smaller strip by strip, JPEGs as they are decoded, so that a large one takes little memory; others are decoded as a whole.
+    Raises as `read_image` does.
+    """
+    path = Path(path)
+    if type_of(path) == "JPEG":
+        return _small_jpeg(path, side)
+    with _open(path) as stored:
+        times = max(1, max(stored.height, stored.width) // (2 * side))
+        if times == 1:
+            image, view = stored.empty(stored.channels, dtype=stored.dtype)
+            _fill(view, stored.strips)
+            return image
+        smaller = replace(stored, height=-(-stored.height // times), width=-(-stored.width // times))
+        image, view = smaller.empty(stored.channels, dtype=stored.dtype)
+        _fill(view, _shrunk(stored.strips, times))
     return image
 
 
@@ -251,6 +273,36 @@ def _fill(view: np.ndarray, strips: Iterable[np.ndarray]) -> None:
     for strip in strips:
         view[top : top + len(strip)] = strip
         top += len(strip)
+
+
+def _shrunk(strips: Iterable[np.ndarray], times: int) -> Iterator[np.ndarray]:
+    """Yield strips of rows (h, W, C) with every `times` x `times` pixels as one, their mean; at the last row and column what is left."""
+    rest: np.ndarray | None = None
+    for strip in strips:
+        rows = strip if rest is None or not len(rest) else np.concatenate([rest, strip])
+        whole = len(rows) // times * times
+        if whole:
+            yield _means(rows[:whole], times)
+        rest = rows[whole:]
+    if rest is not None and len(rest):
+        yield _means(rest, times)
+
+
+def _means(rows: np.ndarray, times: int) -> np.ndarray:
+    height, width, channels = rows.shape
+    smaller = cv2.resize(rows, (-(-width // times), max(1, height // times)), interpolation=cv2.INTER_AREA)
+    return smaller.reshape(*smaller.shape[:2], channels)
+
+
+def _small_jpeg(path: Path, side: int) -> np.ndarray:
+    """Return a JPEG (H, W, C) uint8 of which no more is decoded than `side` pixels of its longer side need."""
+    trouble = "is a {kind} that cannot be decoded to its end ({error}); it is truncated or damaged."
+    with open_file(path, trouble) as stream, open_picture(stream) as image:
+        least = max(1, side * min(image.size) // max(image.size))
+        image.draft(None, (side, least) if image.width >= image.height else (least, side))
+        mode = _plain_mode(image)
+        upright = ImageOps.exif_transpose(image)
+        return np.array(upright if upright.mode == mode else upright.convert(mode)).reshape(upright.height, upright.width, -1)
 
 
 def _levels(path: Path, strips: Iterable[np.ndarray], counts: np.ndarray) -> Iterator[np.ndarray]:
