@@ -331,6 +331,22 @@ def test_pictures_of_a_folder_are_sorted_and_other_files_are_passed_over(tmp_pat
     assert [path.name for path in list_pictures(tmp_path)] == ["a.bmp", "b.png", "c.tif"]
 
 
+@pytest.mark.parametrize("form", [".txt", ".jsonl"])
+def test_pictures_of_a_list_keep_its_order(tmp_path: Path, save_picture: Callable[..., Path], form: str) -> None:
+    for name in ("b.png", "more/a.png"):
+        save_picture(tmp_path / name, np.zeros((8, 8)))
+    found, names = tmp_path / f"chosen{form}", ["more/a.png", str(tmp_path / "b.png"), "more/a.png"]
+    lines = [json.dumps({"image": name}) for name in names] if form == ".jsonl" else names
+    found.write_text("\n".join(lines))
+    assert list_pictures(found) == [tmp_path / "more/a.png", tmp_path / "b.png"]
+    found.write_text(lines[0].replace("a.png", "gone.png"))
+    with pytest.raises(DataError, match=r"--onto .*gone.png, which is no picture"):
+        list_pictures(found)
+    found.write_text("\n")
+    with pytest.raises(DataError, match="names no picture"):
+        list_pictures(found)
+
+
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing: there is no such folder"):
         list_pictures(tmp_path / "nothing")

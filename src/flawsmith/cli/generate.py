@@ -15,7 +15,7 @@ from flawsmith.core.processes import rank
 @click.option("-o", "--output", "out", type=options.path, required=True, metavar="OUT", help="The folder for the pairs.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="Accepted pairs to make; needed unless --plan is given.")
 @click.option("--defect", "defects", multiple=True, metavar="NAME", help="Make only this defect; may be repeated.  [default: all]")
-@click.option("--onto", type=options.path, metavar="DIR", help="Put defects onto the pictures in DIR.  [default: the normals learned from]")
+@click.option("--onto", type=options.path, metavar="DIR|LIST", help="Put defects onto these pictures.  [default: the normals learned from]")
 @click.option("--free", is_flag=True, help="Make the whole picture from noise instead.")
 @click.option(
     "--region",

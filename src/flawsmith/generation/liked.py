@@ -6,23 +6,21 @@ from functools import partial
 from pathlib import Path
 
 from flawsmith.core.errors import DataError
-from flawsmith.core.parsing import parse_json
-from flawsmith.core.text import read_text
 from flawsmith.dataset.sample import Item, Sample, load_sample
 from flawsmith.formats.files import MOST
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import scan
 from flawsmith.formats.registry import recognised
+from flawsmith.generation.listed import LISTS, is_list, listed
 from flawsmith.generation.plan import list_pictures
 from flawsmith.images.files import READABLE, bit_depth, image_size, type_of
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.forms import LABELLED
 from flawsmith.pairs.kinds import masks_by_kind
-from flawsmith.pairs.pair import ACCEPTED, Pair
+from flawsmith.pairs.pair import Pair
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.product import Product
 
-LISTS = (".txt", ".jsonl")  # of files that name pictures, one in a line
 AROUND = 100_000  # files below a folder around a picture: one with more is no data folder
 SHOWN = 5  # sizes that are named in an error
 Name = str | Path
@@ -160,26 +158,11 @@ def _pictures_of(path: Path) -> list[Path]:
             return [pairs.image_path(pair) for pair in pairs.accepted()]
         labelled = [item.image for items in scan(path, ReadOptions()).defects.values() for item in items] if recognised(path) else []
         return labelled or list_pictures(path, "--like", "of defects")
-    if path.suffix.lower() not in LISTS:
+    if not is_list(path):
         if type_of(path) is None:
             raise DataError(f"--like {path}: is no picture ({READABLE}), and no list of pictures ({' or '.join(LISTS)}).")
         return [path]
-    return _listed(path)
-
-
-def _listed(path: Path) -> list[Path]:
-    """Return the pictures of a list; raises DataError for a line that names none."""
-    try:
-        lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-        rows = [parse_json(line) if path.suffix.lower() == ".jsonl" else {"image": line} for line in lines]
-        names = [row["image"] for row in rows if row.get("verdict", ACCEPTED) == ACCEPTED]
-        pictures = [path.parent / name for name in names]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"--like {path}: is no list of pictures ({error}); expected a path in each line, or rows with an image.") from error
-    for picture in pictures:
-        if not picture.is_file() or type_of(picture) is None:
-            raise DataError(f"--like {path}: names {picture}, which is no picture; expected paths as seen from the list's folder.")
-    return pictures
+    return listed(path, "--like")
 
 
 def _check_size(picture: Path, known: Collection[tuple[int, int]]) -> None:

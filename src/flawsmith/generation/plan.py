@@ -12,6 +12,7 @@ from flawsmith.core.parsing import parse_json
 from flawsmith.core.paths import entries
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.core.text import normal_form, read_text
+from flawsmith.generation.listed import is_list, listed
 from flawsmith.images.files import READABLE, type_of
 from flawsmith.placement.regions import Regions, parse_box
 from flawsmith.placement.shapes import Size, parse_size
@@ -169,9 +170,16 @@ def choose_defects(known: Sequence[str], asked: str | Sequence[str] | None) -> l
 
 
 def list_pictures(folder: Path, option: str = "--onto", what: str = "of good parts") -> list[Path]:
-    """Return the pictures in the folder that an option names, sorted; raises DataError when there are none."""
+    """Return the pictures in the folder that an option names, sorted, or those of a list (`listed`), each once.
+
+    Raises DataError when there are none.
+    """
+    if folder.is_file() and is_list(folder):
+        if not (named := list(dict.fromkeys(listed(folder, option)))):
+            raise DataError(f"{option} {folder}: names no picture; expected some {what}.")
+        return named
     if not folder.is_dir():
-        raise DataError(f"{option} {folder}: there is no such folder; expected one with pictures {what}.")
+        raise DataError(f"{option} {folder}: there is no such folder or list; expected one with pictures {what}.")
     files = [path for path in entries(folder) if path.is_file() and type_of(path) is not None]
     if not files:
         raise DataError(f"{option} {folder}: there are no pictures in it ({READABLE}).")

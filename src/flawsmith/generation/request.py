@@ -25,7 +25,7 @@ class Request:
 
     count: int | None = None  # accepted pairs to make; not with `plan`
     defect: str | Sequence[str] | None = None  # these kinds only
-    onto: Name | None = None  # folder of normals; None = those learned from
+    onto: Name | None = None  # folder of normals, or a list of them; None = those learned from
     free: bool = False  # the whole picture from noise
     region: Name | None = None  # mask, folder of masks, or rect:X,Y,W,H or ellipse:X,Y,W,H
     place_map: Name | None = None  # grey picture, or a folder of them: where defects are likely
