@@ -15,6 +15,7 @@ from flawsmith.pairs.forms import EXACT, LABELLED, Masks
 from flawsmith.pairs.pair import ACCEPTED, FAILED, REJECTED, Pair
 from flawsmith.pairs.reason import Reason
 from flawsmith.quality.copies import MARGIN, Crop
+from flawsmith.quality.ratings import write_bounds
 from flawsmith.quality.select import features, pick
 from flawsmith.quality.verify import Verifier
 from flawsmith.quality.view import Candidate
@@ -34,8 +35,9 @@ class Output:
         self._vectors: dict[str, np.ndarray] = {}  # by id
 
     def open(self) -> None:
-        """Make the folder ready for rows."""
+        """Make the folder ready for rows, with what scores are held to."""
         self._pairs.begin()
+        write_bounds(self._pairs.folder, self._checks)
 
     def finish(self, attempt: Attempt, last: bool) -> str:
         """Write an attempt's row, and its files where it counts; return its verdict, "failed" where it was the last attempt.

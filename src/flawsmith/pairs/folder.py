@@ -22,7 +22,7 @@ PAIRS = Kind(
     "pairs",
     (
         r"(pairs|plan|review)\.jsonl",
-        r"made\.json",
+        r"(made|limits)\.json",
         r"(plan|sheet)\.png",
         r"report\.html",
         r"test/[^/]+/\d{6,}\.png",

@@ -212,19 +212,22 @@ def read_lines(path: Path, start: int = 0) -> tuple[list[Line], int]:
     found, place = [], start
     for text in whole.splitlines(keepends=True):
         try:
-            found.append(_line(parse_json(text)))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            pass  # cut off
+            line = parse_line(text)
         except ValueError as error:
             raise DataError(
                 f"{path}: the line at byte {place} {error}; expected what the studio writes. A newer flawsmith may read it."
             ) from error
+        found += [] if line is None else [line]
         place += len(text)
     return found, start + len(whole)
 
 
-def _line(said: Any) -> Line:
-    """Return the line of a JSON value; raises ValueError for what is none."""
+def parse_line(text: bytes) -> Line | None:
+    """Return the line that a text is; None for one that was cut off. Raises ValueError for one that says nothing we know."""
+    try:
+        said = parse_json(text)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        return None
     if not isinstance(said, dict):
         raise ValueError("is no object")
     act, reviewer, mask, at = (said.get(key) for key in ("act", "reviewer", "mask", "at"))
