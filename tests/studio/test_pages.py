@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from studio_server import Server
 
+from flawsmith.reports.blocks import Note
+from flawsmith.reports.page import Page
 from flawsmith.studio import pages
 from flawsmith.studio.home import Home
 from flawsmith.studio.jobs.job import Order, place
@@ -40,6 +42,8 @@ def studio(data8: Path, make_pairs: Callable[..., Path], tmp_path_factory: pytes
     data = Path(shutil.copytree(data8, root / "parts"))
     project = Home(root / "home").open(data)
     pairs = make_pairs(project.folder / "pairs/first", data, 8)
+    report = Page("Pairs of the test", [Note("8 of 8.", "sum")], []).html()
+    (pairs / "report.html").write_text(report.replace("</body>", "<script>document.title = 'it ran'</script></body>"))
     export(pairs, project.folder / "exports/first-coco", "coco", quiet=True)
     failed = place(project.folder / "jobs", Order("fit", "Fit parts", ("fit",), {}))
     for name, said in (("started", {}), ("ended", {"status": 1})):
@@ -93,6 +97,14 @@ def test_nothing_keeps_anybody_out(page: Any, studio: Server, shots: Path, addre
     assert [error for error in page.errors if not (address.endswith("nothing") and "404" in error)] == []
     elsewhere = [url for url in page.asked if urlsplit(url).scheme not in ("data", "blob") and not url.startswith(studio.address)]
     assert page.asked and elsewhere == []
+
+
+def test_a_report_opens_and_runs_nothing(page: Any, studio: Server) -> None:
+    page.goto(f"{studio.address}/p/parts/reports")
+    page.get_by_role("link", name="Report on first").click()
+    page.get_by_role("heading", name="Pairs of the test").wait_for()
+    assert page.title() == "Pairs of the test"
+    assert page.evaluate("getComputedStyle(document.querySelector('main')).maxWidth") == "1180px", "its own styles hold"
 
 
 def test_the_test_sees_a_barrier(page: Any, studio: Server) -> None:
