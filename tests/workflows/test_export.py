@@ -21,11 +21,14 @@ from PIL import Image
 import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, DiskFullError, OutputExistsError
 from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.formats.writers.journal import Journal
 from flawsmith.formats.writers.registry import writers
+from flawsmith.formats.writers.row import Line
 from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.workflows import export as export_module
 
 EXACT = [one.name for one in writers() if one.exact]
 
@@ -161,6 +164,24 @@ def parts(folder: Path) -> dict[str, str]:
     """Return the part of each picture in an export."""
     lines = [json.loads(line) for line in (folder / "export.jsonl").read_text().splitlines()]
     return {line["name"]: line["split"] for line in lines}
+
+
+@pytest.mark.parametrize("to", ["coco", "webdataset"])
+def test_pictures_are_on_the_disk_before_they_are_noted(to: str, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settled: list[Path] = []
+    noted, add = [], Journal.add
+
+    def watched(journal: Journal, lines: list[Line]) -> None:
+        for line in lines:
+            place = journal.folder / line.image
+            holder = place.parent
+            noted.append(holder in settled and (place if to == "coco" else holder).is_file())
+        add(journal, lines)
+
+    monkeypatch.setattr(export_module, "settle", lambda folder: settled.append(folder))
+    monkeypatch.setattr(Journal, "add", watched)
+    fs.export(out, tmp_path / "to", to, split="0.5,0.2,0.3", quiet=True)
+    assert len(noted) == 8 and all(noted)
 
 
 def test_what_was_made_on_one_normal_stays_together_and_moves_never(tmp_path: Path) -> None:

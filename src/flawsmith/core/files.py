@@ -21,12 +21,15 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF,
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader sees the old file or the whole new one, never a part."""
-    write_pieces(path, [content])
+def write_bytes(path: Path, content: bytes, settled: bool = True) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the whole new one, never a part.
+
+    settled: its name is on the disk, too; one who writes many files settles their folders once, behind the last of them.
+    """
+    write_pieces(path, [content], settled)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
+def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], settled: bool = True) -> None:
     """Write the pieces one after the other as `write_bytes` writes its content; one at a time is held.
 
     Raises DiskFullError, with nothing left of the new file, where there is no room for it.
@@ -45,7 +48,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        for folder in (path.parent, *(new.parent for new in made)):
+        for folder in (*([path.parent] if settled else []), *(new.parent for new in made)):
             settle(folder)
 
 

@@ -1,25 +1,26 @@
 """Work that other threads do meanwhile: masks are decoded ahead of the row whose turn it is, and pictures copied behind it."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from flawsmith.core.processors import cores
 from flawsmith.formats.writers.row import Row
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 AHEAD = 4  # rows whose masks are held at a time
-MOST = 4  # threads: reading and writing files is what is waited for, more than that the processor
+WRITERS = 4  # threads that copy: they wait for the disk, which may take several files at a time
 
 
 class Background:
     """A few threads; used as `with Background() as work`."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(min(MOST, os.cpu_count() or 1))
+        self._pool = ThreadPoolExecutor(min(AHEAD, cores()))
+        self._writers = ThreadPoolExecutor(WRITERS)
         self._open: deque[Future[None]] = deque()
 
     def __enter__(self) -> "Background":
@@ -27,10 +28,11 @@ class Background:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._writers.shutdown(cancel_futures=True)
 
     def later(self, work: Callable[[], None]) -> None:
         """Do some work by and by."""
-        self._open.append(self._pool.submit(work))
+        self._open.append(self._writers.submit(work))
 
     def settle(self) -> None:
         """Wait until all of it is done; raises what the first of it raised."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from flawsmith.core.disk import require_room
 from flawsmith.core.errors import ConfigError, OutputExistsError
-from flawsmith.core.files import write_json, write_pieces, write_text
+from flawsmith.core.files import settle, write_json, write_pieces, write_text
 from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, working
 from flawsmith.dataset.sample import Dataset
@@ -161,6 +161,8 @@ def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, 
         work.settle()
         if not lines:
             return added
+        for folder in sorted({(place.folder / line.image).parent for line in lines}):
+            settle(folder)  # what is noted is there after a loss of power, too
         journal.add(lines)
         added.counts.update((line.split, kind_of(line)) for line in lines)
         added.pictures.update(line.image for line in lines)

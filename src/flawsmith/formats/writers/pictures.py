@@ -50,9 +50,10 @@ def _marked(row: Row, place: Place) -> bool:
 
 
 def _copy(source: Path, target: Path, marked: bool) -> None:
+    """Copy a picture; its folder is settled when the rows that it belongs to are noted."""
     check_picture(source)
     found = source.read_bytes()
-    write_bytes(target, with_marker(found) if marked else found)
+    write_bytes(target, with_marker(found) if marked else found, settled=False)
 
 
 def _linked(source: Path, target: Path) -> bool:
