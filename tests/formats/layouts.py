@@ -257,6 +257,13 @@ def hf() -> dict[str, Any]:
     return tree
 
 
+def anomalib_tabular() -> dict[str, Any]:
+    """anomalib's Tabular."""
+    rows = ["images/0.png,0,train,normal,", "images/1.png,1,test,dent,masks/1.png"]
+    tree: dict[str, Any] = {"samples.csv": "\n".join(["image_path,label_index,split,label,mask_path", *rows]) + "\n"}
+    return tree | {"images/0.png": picture(1), "images/1.png": picture(2), "masks/1.png": mask(ONE)}
+
+
 def plain() -> dict[str, Any]:
     """Folders of good and bad pictures; kinds of defects are folders, masks lie beside and elsewhere."""
     return {
@@ -283,6 +290,7 @@ TREES: dict[str, Callable[[], dict[str, Any]]] = {
     "voc": voc,
     "semantic-masks": semantic_masks,
     "hf": hf,
+    "anomalib-tabular": anomalib_tabular,
     "plain": plain,
 }
 

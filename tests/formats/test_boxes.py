@@ -67,6 +67,7 @@ CASES: dict[str, dict[str, Any]] = {
         "labels/a.txt": f"0 {(X + WIDTH / 2) / 30} {(Y + HEIGHT / 2) / 20} {WIDTH / 30} {HEIGHT / 20}\n",
     },
     "cvat": {"annotations.xml": CVAT},
+    "box-tables": {"boxes.csv": f"filename,width,height,class,xmin,ymin,xmax,ymax\na.png,30,20,scratch,{X},{Y},{X + WIDTH},{Y + HEIGHT}\n"},
     "datumaro": {"images/train/a.png": None, "annotations/train.json": DATUMARO},
     "labelstudio": {"tasks.json": STUDIO},
     "geti": {"images/a.png": None, "annotations/a.json": GETI},

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flawsmith.core.errors import ConfigError, DataError
+from flawsmith.core.errors import ConfigError, DataError, FileError
 from flawsmith.core.paths import entries, stored, subfolders
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.check import Report, examine
@@ -20,6 +20,7 @@ from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.overlay import lay_over
 from flawsmith.formats.readers.unlabelled import FORMAT as UNLABELLED
 from flawsmith.formats.registry import COMMON, Format, formats, recognised
+from flawsmith.formats.xml_trees import spoiled
 
 FOLDERS = 100  # in a folder of no layout that are looked into
 
@@ -103,7 +104,7 @@ def _choose(files: Files, options: ReadOptions) -> tuple[Format, str]:
     if not found and options.labels:
         return UNLABELLED, "no label file or layout was recognised, and labels come from elsewhere"
     if not found:
-        raise DataError(_unknown(files.path))
+        raise DataError(_unknown(files))
     (chosen, why), others = found[0], [one.name for one, _ in found[1:] if one.rank < COMMON]
     return chosen, f"{why}{'; --format ' + ' or '.join(others) + ' would fit, too' if others else ''}"
 
@@ -115,13 +116,26 @@ def _expected() -> str:
     return "expected " + "\nor ".join([*shown, f"what one of these tools or data sets writes: {', '.join(others)}"])
 
 
-def _unknown(path: Path) -> str:
-    """Return that no format was recognised, what was expected, and what is there."""
+def _unknown(files: Files) -> str:
+    """Return that no format was recognised, what was expected, and what is there; label files that cannot be read may be why."""
+    path, bad = files.path, _spoiled(files)
+    hint = "".join(f"\n{error}" for error in bad[:3]) + (f"\n... and {len(bad) - 3} more" if len(bad) > 3 else "")
     if not path.is_dir():
-        return f"{path}: is no label file of a known format; {_expected()}"
-    inside = [d.name for d in subfolders(path)[:FOLDERS] if recognised(d)]
-    hint = f"\nThese folders inside it are in a known layout, so name one of them: {', '.join(inside)}." if inside else ""
+        return f"{path}: is no label file of a known format; {_expected()}{hint}"
+    if inside := [d.name for d in subfolders(path)[:FOLDERS] if recognised(d)]:
+        hint += f"\nThese folders inside it are in a known layout, so name one of them: {', '.join(inside)}."
     return f"{path}: no layout was recognised; {_expected()}\nfound\n{_tree(path)}{hint}"
+
+
+def _spoiled(files: Files) -> list[FileError]:
+    """Return why label files cannot be read, of the few that a format would be recognised by."""
+    found = [error for path in files.looked_into(".xml") if (error := spoiled(path))]
+    for path in files.looked_into(".json"):
+        try:
+            files.json(path)
+        except FileError as error:
+            found.append(error)
+    return found
 
 
 def _tree(root: Path, lines: int = 24) -> str:

@@ -1,6 +1,7 @@
 """Label files in XML, read part by part and without anything that XML may do beyond holding them."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -26,17 +27,25 @@ def parts(path: Path) -> Iterator[Element]:
 
 
 def head(path: Path) -> list[str]:
-    """Return the names of the root and of the first few elements in it; none for what is no XML."""
+    """Return the names of the root and of the first few elements in it, as far as it is XML."""
     names: list[str] = []
-    try:
+    with suppress(FileError):
         for depth, element in _events(path):
             if depth > 0:
                 names.append(element.tag)
             if len(names) == _HEAD:
                 break
-    except FileError:
-        return []
     return names
+
+
+def spoiled(path: Path) -> FileError | None:
+    """Return why a file cannot be read as XML to its end, None where it can."""
+    try:
+        for _ in parts(path):
+            pass
+    except FileError as error:
+        return error
+    return None
 
 
 def _events(path: Path) -> Iterator[tuple[int, Element]]:

@@ -64,6 +64,26 @@ def test_every_form_of_a_mask(tmp_path: Path) -> None:
     assert np.array_equal(masks[1], MASK) and np.array_equal(masks[2], MASK)
 
 
+@pytest.mark.parametrize("name", ["train.json", "annotations_train.json", "train.coco.json", "instances_train.json"])
+def test_a_subset_s_name_tells_which_picture_of_a_name_is_meant(name: str, tmp_path: Path) -> None:
+    for part, level in (("train", 90), ("valid", 120)):
+        path = tmp_path / part / "images/0.png"
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.full((20, 30), level, np.uint8)).save(path)
+        found = tree() | {"images": tree()["images"][:1], "annotations": tree()["annotations"][:1] if part == "train" else []}
+        (tmp_path / name.replace("train", part)).write_text(json.dumps(found))
+    data = fs.read(tmp_path)
+    assert [s.source.parent.parent.name for s in data.samples()] == ["train"] and [p.parent.parent.name for p in data.normals] == ["valid"]
+
+
+def test_a_spoiled_file_says_so_and_where(tmp_path: Path) -> None:
+    root = write(tmp_path, tree())
+    (root / "instances_train.json").write_text(json.dumps(tree(), indent=1)[:-40])
+    for format in ("coco", ""):
+        with pytest.raises(DataError, match=r"instances_train\.json: is not JSON \(.*line \d+"):
+            fs.read(root, format=format)
+
+
 def test_labels_are_scaled_with_their_picture_and_it_is_said(tmp_path: Path) -> None:
     root = write(tmp_path, tree(), (40, 60))
     report = fs.check(root)

@@ -136,6 +136,23 @@ def test_what_xml_is_attacked_by(tmp_path: Path) -> None:
         fs.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("<annotations><image name='a.png' width='30' height='20'>\n</imag></annotations>", "line 2"),
+        ("<annotations><version>1.1</version>\n\n<image name='a.png' ", "line 3"),
+        ("annotations", "line 1"),
+        ("<annotations>&e;</annotations>", "line 1"),
+    ],
+)
+def test_spoiled_xml_says_so_and_where(text: str, where: str, tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png")
+    labels(tmp_path / "annotations.xml", text)
+    for format in ("cvat", ""):
+        with pytest.raises(DataError, match=rf"annotations\.xml: is not XML that may be read \(.*{where}"):
+            fs.read(tmp_path, format=format)
+
+
 def element(tree: Any) -> str:
     """Return XML of a tree of [name, attributes, children]; what is no such element becomes text."""
     if not isinstance(tree, list) or len(tree) != 3 or not isinstance(tree[1], dict) or not isinstance(tree[2], list):

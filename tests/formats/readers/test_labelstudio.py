@@ -1,7 +1,9 @@
 """Label Studio's exports, and its brush."""
 
 import base64
+import csv
 import io
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,63 @@ def test_percent_prefixes_and_places_of_pictures(tmp_path: Path) -> None:
     found = masks(tmp_path)
     assert sorted(name for name, _ in found) == ["a.png", "b.png", "c c.png", "d.png"]
     assert all(np.array_equal(mask, box(3, 10, 3, 12)) for mask in found.values())
+
+
+def test_paths_of_local_storage_may_be_written_for_the_web(tmp_path: Path) -> None:
+    pictures(tmp_path, "sub folder/a.png")
+    labels(tmp_path / "p.json", [task("/data/local-files/?d=sub%20folder%2Fa.png", POLYGON)])
+    assert list(areas(tmp_path)) == [("a.png", "scratch")]
+
+
+def several(*results: dict[str, Any], **data: Any) -> list[dict[str, Any]]:
+    return [{"id": 1, "data": data, "annotations": [{"id": 2, "result": list(results), "was_cancelled": False}]}]
+
+
+@pytest.mark.parametrize("tag", ["second", "img-2", "Image2"])
+def test_a_task_with_a_picture_for_each_of_the_interface(tag: str, tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    names = {"first": "a.png", "second": "b.png"} if tag == "second" else {"image1": "a.png", "image2": "b.png"}
+    first, second = ({**POLYGON, "to_name": name} for name in ("first" if tag == "second" else "img-1", tag))
+    labels(tmp_path / "p.json", several(second, **names))
+    assert list(areas(tmp_path)) == [("b.png", "scratch")], "and of the first nothing is said"
+    tasks = several(second, **names) + several({**first, "value": {**first["value"], "polygonlabels": ["dent"]}}, second, **names)
+    labels(tmp_path / "p.json", [*tasks, *several(image1="c.png", first="c.png", second="c.png")])
+    assert areas(tmp_path) == {("a.png", "dent"): 63, ("b.png", "scratch"): 63} and [p.name for p in fs.read(tmp_path).normals] == ["c.png"]
+
+
+def test_pictures_of_which_nothing_says_which_is_which(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    results = [{**POLYGON, "to_name": name} for name in ("left", "right")]
+    labels(tmp_path / "p.json", several(*results, one="a.png", other="b.png"))
+    with pytest.raises(DataError, match=r"results on the pictures left, right, and tasks with one, other: nothing says which is which"):
+        fs.read(tmp_path)
+    labels(tmp_path / "p.json", several(results[0], image="a.png", url="thumbnails/x.png"))
+    assert list(areas(tmp_path)) == [("a.png", "scratch")], "one picture has the usual name"
+
+
+def test_a_task_with_a_list_of_pictures(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    listed = ["/data/upload/1/0123abcd-a.png", "/data/upload/1/0123abcd-b.png", "c.png"]
+    labels(tmp_path / "p.json", several({**POLYGON, "item_index": 1}, {**POLYGON, "id": "p2"}, images=listed))
+    assert list(areas(tmp_path)) == [("a.png", "scratch"), ("b.png", "scratch")]
+    assert [p.name for p in fs.read(tmp_path).normals] == ["c.png"]
+    labels(tmp_path / "p.json", several({**POLYGON, "item_index": 3}, images=listed))
+    with pytest.raises(DataError, match="a result on a picture beyond the 3 of its task"):
+        fs.read(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_tables_are_json_min_in_cells(suffix: str, tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png", "c.png")
+    drawn = json.dumps([{"points": SQUARE, "polygonlabels": ["scratch"], "original_width": 30, "original_height": 20}])
+    rows = [("image", "id", "label", "choice", "annotator", "annotation_id"), ("/data/upload/1/0123abcd-a.png", 1, drawn, "bad", 1, 1)]
+    rows += [("b.png", 2, "", "good", 1, 2), ("c.png", 3, "", "bad", 1, 3)]
+    with (tmp_path / f"p.{suffix}").open("w", newline="") as stream:
+        csv.writer(stream, delimiter="\t" if suffix == "tsv" else ",").writerows(rows)
+    assert areas(tmp_path) == {("a.png", "scratch"): 63} and [p.name for p in fs.read(tmp_path).normals] == ["b.png"]
+    (tmp_path / f"p.{suffix}").write_text((tmp_path / f"p.{suffix}").read_text().replace("]]", "]"))
+    with pytest.raises(DataError, match="line 2 holds what is not JSON"):
+        fs.read(tmp_path)
 
 
 def test_brushes_and_bitmaps(tmp_path: Path) -> None:

@@ -38,6 +38,14 @@ def test_pictures_that_were_moved_and_renamed_are_not_guessed(tmp_path: Path) ->
     assert said.count("has no mask") == 2 and said.count("is a mask without a picture") == 2
 
 
+def test_defects_in_train_are_not_passed_over(tmp_path: Path) -> None:
+    tree = {"train/good/000.png": picture(1), "train/crack/000.jpg": picture(2), "train/crack/000_mask.png": mask(ONE)}
+    data = fs.read(plant(tmp_path, tree))
+    assert areas(data) == {("train/crack/000.jpg", "crack"): 20} and names(data, data.normals) == ["train/good/000.png"]
+    plant(tmp_path, {"train/dent/001.png": picture(3)})
+    assert "train/dent" in told(tmp_path) and "have no mask" in told(tmp_path)
+
+
 def test_folders_of_a_test_alone_are_not_this_layout(tmp_path: Path) -> None:
     plant(
         tmp_path,

@@ -105,6 +105,13 @@ def test_classes_of_roboflow_are_named_in_each_subset(tmp_path: Path) -> None:
     assert data.defects["dent"][0].group == "a0_jpg"
 
 
+@pytest.mark.parametrize("value", [1, 2])
+def test_a_class_that_is_alone_has_its_name_from_the_list(value: int, tmp_path: Path) -> None:
+    tree = {"train/a.jpg": picture(1), "train/a_mask.png": mask(ONE, values=(value,)), "train/b.jpg": picture(2), "train/b_mask.png": BLACK}
+    root = plant(tmp_path, tree | {"train/_classes.csv": "Pixel Value, Class\n0, background\n1, dent\n"})
+    assert areas(fs.read(root)) == {("train/a.jpg", "dent" if value == 1 else "defect"): 20}, "and one that the list lacks has none"
+
+
 def test_nothing_is_guessed(tmp_path: Path) -> None:
     tree = plain()
     del tree["masks/dent/3.png"]

@@ -55,6 +55,13 @@ def write(root: Path, name: str, *objects: dict[str, Any], **more: Any) -> Path:
     return root
 
 
+def test_old_files_without_a_type_of_geometry(tmp_path: Path) -> None:
+    drawn = {"classTitle": "scratch", "bitmap": None, **outline(SQUARE)}
+    painted = {"classTitle": "dent", "bitmap": {"origin": [20, 2], "data": packed(palette(np.ones((3, 4), bool)))}, "points": None}
+    write(tmp_path, "a.png", drawn, painted)
+    assert areas(tmp_path) == {("a.png", "scratch"): 100, ("a.png", "dent"): 12}
+
+
 @pytest.mark.parametrize("case", cases("supervisely"))
 def test_genuine(case: str, tmp_path: Path) -> None:
     root, expected = completed(case, tmp_path / "data")

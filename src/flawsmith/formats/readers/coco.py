@@ -4,6 +4,7 @@ Polygons of one annotation are parts of one object, run lengths are compressed o
 usable: CVAT and Datumaro set it for every mask that was painted.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
 from flawsmith.formats.shapes import Polygon, Runs, Shape, Unmarked, coordinates, sized_box
+from flawsmith.formats.words import PARTS, key
 
 _SUBSET = "instances_"  # annotations/instances_train.json: its pictures lie in images/train
 
@@ -31,6 +33,8 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
     """Yield the pictures of every COCO file. Raises DataError for a list of results, which names no pictures."""
     several = list(_label_files(files))
     if not several:
+        for path in files.looked_into(".json"):
+            files.json(path)  # one that is spoiled says so
         results = next((p for p in files.looked_into(".json") if _is_results(files.glance(p))), None)
         message = "is a list of COCO results, which names no pictures. Put its entries into `annotations` of the data set's file."
         if results is None:
@@ -48,10 +52,17 @@ def _read(path: Path, tree: dict[str, Any]) -> Iterator[Labelled]:
     for row in _rows(path, tree, "annotations"):
         name = names.get(_id(row.get("category_id")), f"category {row.get('category_id')}")
         objects[_id(row.get("image_id"))] += [Object(name, shape) for shape in _shapes(path, row)]
-    part = path.stem.removeprefix(_SUBSET) if path.stem.startswith(_SUBSET) else path.parent.name
+    part = _part(path)
     for row in _rows(path, tree, "images"):
         size = stated_size(row.get("height"), row.get("width"))
         yield Labelled(str(row.get("file_name", "")), path, tuple(objects.get(_id(row.get("id")), ())), size, part=part)
+
+
+def _part(path: Path) -> str:
+    """Return the subset that a file is about: as its name says (instances_train, annotations_val, test), else its folder's."""
+    if path.stem.startswith(_SUBSET):
+        return path.stem.removeprefix(_SUBSET)
+    return next((word for word in re.split(r"[_.-]", path.stem) if key(word) in PARTS), path.parent.name)
 
 
 def _shapes(path: Path, row: dict[str, Any]) -> list[Shape | Unmarked]:

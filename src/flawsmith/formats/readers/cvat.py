@@ -17,7 +17,7 @@ from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size, whole_numbers
 from flawsmith.formats.shapes import Ellipse, Runs, Shape, Unmarked, box, number, polygon, stroke
 from flawsmith.formats.trees import told
-from flawsmith.formats.xml_trees import head, parts
+from flawsmith.formats.xml_trees import head, parts, spoiled
 
 _UNMARKED = ("box", "cuboid", "skeleton")
 _FRAME = re.compile(r"frame_(\d{6,9})")  # how CVAT calls the pictures of a video
@@ -30,8 +30,12 @@ def recognise(files: Files) -> str | None:
 
 
 def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
-    """Yield the pictures and frames of every such file."""
-    for path in (p for p in files.of(".xml") if _is_cvat(p)):
+    """Yield the pictures and frames of every such file, and the errors of XML files that cannot be read."""
+    for path in files.of(".xml"):
+        if not _is_cvat(path):
+            if error := spoiled(path):
+                yield error
+            continue
         video = _Video(files.name(path))
         for part in parts(path):
             if part.tag == "image":

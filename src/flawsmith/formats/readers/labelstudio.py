@@ -1,12 +1,15 @@
-"""Label Studio: JSON, JSON-MIN, predictions, and single annotations as its storage keeps them.
+"""Label Studio: JSON, JSON-MIN, CSV, predictions, and single annotations as its storage keeps them.
 
 Coordinates are percent of the picture; what was painted is coded in Label Studio's own way. Of several annotations of a task one is taken.
+A task may have several pictures: a list of them, or one for each picture of the labelling interface.
 """
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
@@ -19,12 +22,13 @@ from flawsmith.formats.pictures import plain_parts
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
 from flawsmith.formats.shapes import Bitmap, Ellipse, Shape, Unmarked, coordinates, number, polygon, sized_box, stroke
+from flawsmith.formats.tables import header, table
 from flawsmith.formats.trees import fields, rows, text, told
 
 PERCENT = (100.0, 100.0)
 _LISTS = ("annotations", "completions", "predictions")
-_MIN = {"annotator", "annotation_id", "lead_time"}  # what tells JSON-MIN apart
-_NO_NAMES = {"created_at", "updated_at", "agreement", "project", "completed_by"}  # text in JSON-MIN that is no choice
+_MIN = {"annotator", "annotation_id", "lead_time"}  # what tells JSON-MIN and CSV apart
+_NO_NAMES = _MIN | {"id", "created_at", "updated_at", "agreement", "project", "completed_by"}  # text in them that is no choice
 _NAMES = ("image", "img", "picture", "photo", "url")  # what people call the picture in a task
 _BOX = ("x", "y", "width", "height")
 _PLACE = ("x", "y", "width", "height", "radiusX", "radiusY", "rotation", "imageDataURL")
@@ -32,22 +36,30 @@ _SUFFIX = re.compile(r"\.(png|jpe?g|bmp|tiff?|webp|gif)($|\?)", re.IGNORECASE)
 
 
 def recognise(files: Files) -> str | None:
-    """Return which JSON file Label Studio wrote."""
+    """Return which JSON or CSV file Label Studio wrote."""
     found = next((p for p in files.looked_into(".json") if _tasks(files.glance(p))), None)
-    return f"{files.name(found)} holds tasks of Label Studio" if found else None
+    if found:
+        return f"{files.name(found)} holds tasks of Label Studio"
+    found = next((p for p in files.looked_into(".csv", ".tsv") if _is_table(p)), None)
+    return f"{files.name(found)} has the columns of Label Studio" if found else None
 
 
 def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
     """Yield the annotated pictures of every such file; tasks that nobody annotated are left out."""
-    for path in files.of(".json"):
+    for path in files.of(".json", ".csv", ".tsv"):
         skipped = several = guessed = 0
-        for task in _tasks(files.json(path)):
+        annotated: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+        for task in _tasks(files.json(path)) if path.suffix.lower() == ".json" else _from_table(path):
             if not isinstance(task, dict):
                 raise FileError(path, "holds tasks that are no objects. Export it again.")
             made, others, predicted = _annotation(path, task)
             skipped, several, guessed = skipped + (made is None), several + (others > 0), guessed + predicted
             if made is not None:
-                yield _entry(files, options, path, task, rows(path, made.get("result"), "result"))
+                annotated.append((task, rows(path, made.get("result"), "result")))
+        fields_of = _fields_of(path, annotated)
+        for task, results in annotated:
+            for name, own in _by_picture(files, path, task, results, fields_of):
+                yield _entry(options, path, name, own)
         yield from _notes(files.name(path), skipped, several, guessed)
 
 
@@ -85,8 +97,7 @@ def _min_results(task: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"value": {"choices": [value]}} for value in chosen]
 
 
-def _entry(files: Files, options: ReadOptions, path: Path, task: dict[str, Any], results: list[dict[str, Any]]) -> Labelled:
-    name = _picture(files, path, task)
+def _entry(options: ReadOptions, path: Path, name: str, results: Iterable[dict[str, Any]]) -> Labelled:
     found: dict[Any, tuple[list[str], list[Object]]] = {}  # by what was drawn, which may be told twice: by a tool, and by its label
     size = None
     for i, row in enumerate(results):
@@ -152,17 +163,97 @@ def _bytes(value: Any) -> bytes:
         raise ValueError("a brush whose values are not from 0 to 255") from None
 
 
-def _picture(files: Files, path: Path, task: dict[str, Any]) -> str:
+def _by_picture(
+    files: Files, path: Path, task: dict[str, Any], results: list[dict[str, Any]], fields_of: dict[str, str]
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield the pictures of a task, as it calls them, with the results that were drawn on each; mostly there is one."""
+    data = _data(path, task)
+    if fields_of:
+        for tag, field in fields_of.items():
+            if isinstance(data.get(field), str):
+                yield _plain(data[field]), [row for row in results if text(row.get("to_name")) == tag]
+        return
+    listed = next((value for value in data.values() if _are_pictures(value)), None)
+    if listed is None:
+        yield _picture(files, path, task, data), results
+        return
+    places = [row.get("item_index") or 0 for row in results]
+    if any(not isinstance(place, int) or not 0 <= place < len(listed) for place in places):
+        raise FileError(path, f"has a result on a picture beyond the {len(listed)} of its task. Export it again.")
+    for i, name in enumerate(listed):
+        yield _plain(name), [row for row, place in zip(results, places, strict=True) if place == i]
+
+
+def _fields_of(path: Path, annotated: Iterable[tuple[dict[str, Any], list[dict[str, Any]]]]) -> dict[str, str]:
+    """Return the field of the tasks' data for each picture of the labelling interface, where there are several such fields.
+
+    The interface itself is in no export, so names tell: "image2" is the picture of "image2", or of "img-2". Raises FileError where they
+    tell nothing; none are returned where results are of one picture, which no field's name is like: the usual one is meant.
+    """
+    tags, keys = dict[str, None](), dict[str, None]()
+    for task, results in annotated:
+        tags |= {tag: None for row in results if "original_width" in row and (tag := text(row.get("to_name")))}
+        keys |= {key: None for key, value in _data(path, task).items() if isinstance(value, str) and _is_path(value)}
+    if len(keys) < 2:
+        return {}
+    found = {tag: same[0] for tag in tags if len(same := [key for key in keys if _alike(tag, key)]) == 1}
+    if len(found) == len(tags) == len(set(found.values())):
+        return found
+    if len(tags) < 2:
+        return {}
+    raise FileError(
+        path,
+        f"has results on the pictures {', '.join(tags)}, and tasks with {', '.join(keys)}: nothing says which is which. Name them alike.",
+    )
+
+
+def _alike(tag: str, key: str) -> bool:
+    """Return whether a picture of the labelling interface and a field of data have the same name or end with the same number."""
+    numbers = [match[0] for match in (re.search(r"\d+$", name) for name in (tag, key)) if match]
+    return tag.casefold() == key.casefold() or (len(numbers) == 2 and int(numbers[0]) == int(numbers[1]))
+
+
+def _data(path: Path, task: dict[str, Any]) -> dict[str, Any]:
+    """Return what a task is about."""
+    return fields(path, _within(path, task).get("data"), "data") or (task if _MIN & set(task) else {})
+
+
+def _within(path: Path, task: dict[str, Any]) -> dict[str, Any]:
+    return fields(path, task["task"], "task") if isinstance(task.get("task"), dict) else task
+
+
+def _picture(files: Files, path: Path, task: dict[str, Any], data: dict[str, Any]) -> str:
     """Return the picture of a task: of all that its data may name it by what is there, else what looks most like it."""
-    within = fields(path, task["task"], "task") if isinstance(task.get("task"), dict) else task
-    data = fields(path, within.get("data"), "data") or (task if _MIN & set(task) else {})
-    texts = {key: value.partition("?d=")[2] or value for key, value in data.items() if isinstance(value, str)}
+    texts = {key: _plain(value) for key, value in data.items() if isinstance(value, str)}
     usual = sorted(texts, key=lambda key: (not _is_path(texts[key]), key.casefold() not in _NAMES))
-    candidates = [texts[key] for key in usual] + [text(within.get("file_upload"))]
+    candidates = [texts[key] for key in usual] + [text(_within(path, task).get("file_upload"))]
     if not any(candidates):
         raise FileError(path, "names no picture: predictions alone do not. Put them under `predictions` of a task that has `data`.")
     there = (name for name in candidates if name_key((plain_parts(name) or ("",))[-1]) in files.picture_names)
     return next(there, next(filter(None, candidates), ""))
+
+
+def _plain(value: str) -> str:
+    """Return a picture's path without the address under which Label Studio gives files of its own machine."""
+    _, local, path = value.partition("?d=")
+    return unquote(path) if local else value
+
+
+def _are_pictures(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) and _is_path(one) for one in value)
+
+
+def _from_table(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a CSV or TSV file as the tasks of JSON-MIN that they are. Raises FileError for cells that cannot be used."""
+    for line, row in table(path) if _is_table(path) else ():
+        try:
+            yield {key: json.loads(cell) if cell[:1] in ("[", "{") else cell for key, cell in row.items()}
+        except (ValueError, RecursionError) as error:
+            raise FileError(path, f"line {line} holds what is not JSON. Export it again.") from error
+
+
+def _is_table(path: Path) -> bool:
+    return {"annotator", "annotation_id"} <= set(header(path))
 
 
 def _is_path(value: str) -> bool:

@@ -18,10 +18,11 @@ def recognise(files: Files) -> str | None:
     if files.only:
         return None
     root, names = files.root, _names(files.root)
-    truth, others = subfolders(root / "ground_truth"), any(is_normal(d.name) for d in subfolders(root / "train") if d.name != GOOD)
+    truth, others = subfolders(root / "ground_truth"), [d for d in subfolders(root / "train") if d.name != GOOD]
     if (root / "train" / GOOD).is_dir():
-        return f"there is a folder train/{GOOD}" if truth or not names else None
-    return f"there are folders of defects in ground_truth ({', '.join(names[:3])})" if truth and not others else None
+        return f"there is a folder train/{GOOD}" if truth or not (names or others) else None
+    normals = any(is_normal(d.name) for d in others)
+    return f"there are folders of defects in ground_truth ({', '.join(names[:3])})" if truth and not normals else None
 
 
 def read(files: Files, options: ReadOptions) -> Scan:

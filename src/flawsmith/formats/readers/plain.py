@@ -4,7 +4,7 @@ Nothing is guessed about a picture that has no mask and lies in no folder of nor
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from flawsmith.formats.mask_files import Held, alone, are_classes, entry, look, 
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import COMMON, Format
 from flawsmith.formats.words import DEFECT, MASKS, NORMAL, NUMBERED, PARTS, PICTURES, unmasked, words
+from flawsmith.images.codes import code_name
 from flawsmith.images.mask_values import FEW
 
 
@@ -69,9 +70,10 @@ def _labelled(files: Files, options: ReadOptions, told: Scan) -> Iterator[Labell
         ordinary = all_kinds  # nor is one that all pictures are in
     kinds = {p.path: kind for p in places if (kind := p.kind) and kind not in ordinary}
     own = {p.path: next((kinds[q.path] for q in (p, *pairs.get(p.path, ())) if q.path in kinds), "") for p in pictures}
-    classes = are_classes(list(held.values()), options) and (options.mask_values == "classes" or not all(own[p] for p in pairs))
+    by_folder = options.mask_values != "classes" and all(own[p] for p in pairs)
     beside = dict.fromkeys([files.root, *(folder for path in held for folder in (path.parent, path.parent.parent))])
-    names = next(filter(None, map(names_beside, beside)), {}) if classes else {}
+    names = {} if by_folder else next(filter(None, map(names_beside, beside)), {})
+    classes = not by_folder and (are_classes(list(held.values()), options) or (options.mask_values == "auto" and _named(held, names)))
     if classes and not names:
         told.notes.append("the values of masks are classes, called by their numbers or colours; --classes gives them names.")
     unsure: Counter[str] = Counter()
@@ -97,6 +99,12 @@ def _labelled(files: Files, options: ReadOptions, told: Scan) -> Iterator[Labell
     if empty:
         told.notes.append(f"pictures in folders of defects whose mask is black: {empty}, taken as normals.")
     _tell_unsure(unsure, pictures, told)
+
+
+def _named(held: Mapping[Path, Held], names: Mapping[str, str]) -> bool:
+    """Return whether a list of classes has a name for every value of the masks, as for a class that is alone."""
+    values = {(value, mask.colours) for mask in held.values() for value in mask.marked}
+    return bool(values) and all(code_name(value, colours) in names for value, colours in values)
 
 
 def _objects(mask: Held, classes: bool, name: str, options: ReadOptions, names: dict[str, str]) -> Iterable[Object]:

@@ -78,7 +78,9 @@ def _entry(files: Files, options: ReadOptions, path: Path, tree: dict[str, Any])
 def _shape(path: Path, row: dict[str, Any], options: ReadOptions) -> Shape | Unmarked:
     """Return what an object marks. Raises ValueError for one that cannot be used."""
     name = text(row.get("geometryType"))
-    if name == "bitmap" or (not name and "bitmap" in row):
+    if not name:  # in old files the parts alone tell
+        name = "bitmap" if row.get("bitmap") else "polygon" if row.get("points") else ""
+    if name == "bitmap":
         bitmap = fields(path, row.get("bitmap"), "bitmap")
         corner = coordinates(bitmap.get("origin"))
         if not isinstance(bitmap.get("data"), str) or len(corner) != 1:

@@ -7,7 +7,7 @@ A rectangle is as much a drawn shape as a polygon is.
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,7 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
         else:
             tree = _pictures_of(files.json(path))
             pictures = list(_from_json(path, tree)) if tree is not None else []
-        attribute = _class_attribute(region for _, regions, _ in pictures for region in regions)
+        attribute = class_attribute(region.attributes for _, regions, _ in pictures for region in regions)
         if attribute is not None:
             yield Note(f"{files.name(path)}: the regions' attribute {attribute!r} names their class.")
         for name, regions, data in pictures:
@@ -66,11 +66,14 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
             yield Labelled(name, path, tuple(objects), data=data)
 
 
-def _class_attribute(regions: Iterable[_Region]) -> str | None:
-    """Return the attribute that names the class: one of the usual names, else the one that is filled in most often; None: there is none."""
+def class_attribute(regions: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the attribute that names the class: one of the usual names, else the one that is filled in most often; None: there is none.
+
+    regions: the attributes of each.
+    """
     filled: Counter[str] = Counter()
-    for region in regions:
-        filled.update(key for key, value in region.attributes.items() if _names(value) != [""])
+    for attributes in regions:
+        filled.update(key for key, value in attributes.items() if _names(value) != [""])
     usual = [key for key in filled if key.strip().casefold() in _CLASS]
     return (
         min(usual, key=lambda key: _CLASS.index(key.strip().casefold()))
