@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
+from flawsmith.cli.main import main
 from flawsmith.formats.writers.registry import writers
+from flawsmith.pairs.review import decide
 from flawsmith.studio import exports, zipped
 from flawsmith.studio.home import Home
 from flawsmith.studio.jobs.job import jobs_in
@@ -51,6 +54,24 @@ def test_an_export_runs_and_says_what_came_of_it(project: Project, client: TestC
     assert "parts.studio/exports/out" in client.get("/p/parts/export").text
     refused = client.post("/p/parts/api/exports", json=wish(to="yolo").model_dump())
     assert "holds an export to coco, to which this one cannot be added" in refused.json()["error"]
+
+
+def test_what_people_said_is_told_before_and_honoured(project: Project, client: TestClient) -> None:
+    out = project.folder / "pairs/first"
+    none = client.get("/p/parts/api/exports/review/first").json()
+    assert none["complete"] and none["pairs"] == 6 and none["verdicts"]["open"] == 6
+    decide(out, "ann", ["000000", "000003"], "accept")
+    decide(out, "ann", ["000001"], "reject")
+    decide(out, "bob", ["000003"], "reject")
+    said = client.get("/p/parts/api/exports/review/first").json()["verdicts"]
+    assert said == {"accepted": 1, "rejected": 1, "disputed": 1, "skipped": 0, "open": 3}
+    assert client.get("/p/parts/api/exports/review/second").status_code == 404
+    for choice, taken in (("", ["000000"]), ("unrejected", ["000000", "000002", "000004", "000005"])):
+        words = exports.order(project, wish(name=f"out{choice}", review=choice)).arguments
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 0, result.output
+        rows = [json.loads(line) for line in (project.folder / f"exports/out{choice}/pairs.jsonl").read_text().splitlines()]
+        assert [row["id"] for row in rows] == taken and json.loads(result.stdout)["review"]["rejected"] == 1
 
 
 def test_the_zip_holds_the_folder(project: Project, client: TestClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from flawsmith.formats.writers.journal import STATE
 from flawsmith.formats.writers.registry import Writer, find_writer
 from flawsmith.formats.writers.row import SPLITS
 from flawsmith.formats.writers.splitting import parse_shares
-from flawsmith.pairs.folder import ROWS
+from flawsmith.studio import pairs_index, review_board
 from flawsmith.studio.jobs.job import DONE, OUT, QUEUED, RUNNING, Job, Order, jobs_by_name
+from flawsmith.studio.pairs_index import sets
 from flawsmith.studio.project import Project
+from flawsmith.studio.review_queue import counts
 
 ROOM = "exports"
 KIND = "export"
@@ -40,9 +42,14 @@ class Wish(BaseModel):
     normals: bool = True
 
 
-def sets(project: Project) -> list[str]:
-    """Return the names of the sets of pairs, the newest first."""
-    return [name for name in project.names("pairs") if (project.place("pairs", name) / ROWS).is_file()]
+def review_of(project: Project, name: str) -> dict[str, Any]:
+    """Return how many pairs of a set the checks accepted ("pairs"), and how many of these people accepted, rejected, ... ("verdicts").
+
+    "complete" is False while more are being read. Raises a 404 where there is no such set.
+    """
+    complete = pairs_index.look(project, name).complete and review_board.look(project, name).complete
+    found = counts(project, name)
+    return {"pairs": found["pairs"], "verdicts": found["verdicts"], "complete": complete}
 
 
 def order(project: Project, wish: Wish) -> Order:

@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field
 
 from flawsmith.core.errors import DataError
 from flawsmith.core.processors import cores
-from flawsmith.studio.exports import sets
 from flawsmith.studio.jobs.job import QUEUED, RUNNING, Job, Order, jobs_by_name
 from flawsmith.studio.jobs.progress import progress_of
+from flawsmith.studio.pairs_index import sets
 from flawsmith.studio.project import Project
 
 ROOM = "reports"

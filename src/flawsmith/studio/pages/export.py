@@ -13,6 +13,7 @@ from flawsmith.formats.writers.registry import writers
 from flawsmith.studio import exports
 from flawsmith.studio.exports import ROOM, Wish
 from flawsmith.studio.pages.jobs import described
+from flawsmith.studio.pairs_index import sets
 from flawsmith.studio.state import Here, Shared
 from flawsmith.studio.views import page
 from flawsmith.studio.zipped import zipped
@@ -24,7 +25,7 @@ router = APIRouter(prefix="/p/{key}")
 def show(request: Request, project: Here, pairs: str = "") -> HTMLResponse:
     """Show what can be exported, and what was; pairs: the set that is chosen at first."""
     formats = [{"name": one.name, "description": one.description, "exact": one.exact, "polygons": one.polygons} for one in writers()]
-    found = exports.sets(project)
+    found = sets(project)
     chosen = pairs if pairs in found else next(iter(found), "")
     return page(request, "export", project, "export", formats=formats, sets=found, chosen=chosen, exports=exports.listed(project))
 
@@ -33,6 +34,12 @@ def show(request: Request, project: Here, pairs: str = "") -> HTMLResponse:
 def listed(project: Here) -> list[dict[str, Any]]:
     """Return the exports, the newest first."""
     return exports.listed(project)
+
+
+@router.get("/api/exports/review/{pairs}")
+def review(project: Here, pairs: str) -> dict[str, Any]:
+    """Return what people said of the pairs of a set, before it is exported."""
+    return exports.review_of(project, pairs)
 
 
 @router.post("/api/exports")

@@ -7,9 +7,9 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 
 from flawsmith.images.files import read_image
 from flawsmith.studio import reports
-from flawsmith.studio.exports import sets
 from flawsmith.studio.jobs.job import Order
 from flawsmith.studio.pages.jobs import described
+from flawsmith.studio.pairs_index import sets
 from flawsmith.studio.pictures import check_allowed, picture, small, thumbnail
 from flawsmith.studio.project import Project
 from flawsmith.studio.reports import PAGE, SHEET, Benefit, Evaluation

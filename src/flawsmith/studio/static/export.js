@@ -118,7 +118,32 @@ function shares() {
   return given;
 }
 
+let reviewed = null; // what people said of the chosen set
+async function review() {
+  const name = form.elements.pairs.value;
+  reviewed = null;
+  const found = await ask(`exports/review/${encodeURIComponent(name)}`);
+  if (form.elements.pairs.value !== name) return;
+  reviewed = found;
+  count();
+  if (!found.complete) setTimeout(review, 1000);
+}
+
+/** Say before it is exported how many pairs that is. */
+function count() {
+  if (!reviewed) return;
+  const { accepted, rejected, disputed, skipped, open: unseen } = reviewed.verdicts;
+  const begun = accepted + rejected + disputed > 0;
+  const choice = form.elements.review.value || (begun ? "accepted" : "unrejected");
+  const taken = { accepted, unrejected: accepted + skipped + unseen, ignored: reviewed.pairs }[choice];
+  const said = begun ? `Reviewed: ${number(accepted)} accepted, ${number(rejected)} rejected, ${disputed ? `${number(disputed)} disagreed on, ` : ""}${number(unseen + skipped)} not decided.` : "Nobody has reviewed them.";
+  form.querySelector("[data-review]").textContent = `${said} This exports ${number(taken)} of ${plural(reviewed.pairs, "pair")}${reviewed.complete ? "." : ", and those that are still being read."}`;
+}
+
 if (form) {
+  review().catch((error) => tell(error.message, true));
+  form.elements.pairs.addEventListener("change", () => review().catch((error) => tell(error.message, true)));
+  form.elements.review.addEventListener("change", count);
   form.elements.name.addEventListener("input", () => { edited = form.elements.name.value !== ""; });
   form.addEventListener("input", () => { suggest(); shares(); });
   form.addEventListener("submit", (event) => {
