@@ -11,7 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from flawsmith.core.errors import DataError
+from flawsmith.core.files import write_text
 from flawsmith.studio.jobs.job import DIED, DONE, FAILED, QUEUED, RUNNING, STOPPED, Job, Order, jobs_in, place
+from flawsmith.studio.jobs.progress import progress_of
 from flawsmith.studio.jobs.scheduler import MOST_QUEUED, Scheduler, start
 
 
@@ -105,6 +107,23 @@ def test_the_api_shows_and_stops_them(client: TestClient, tmp_path: Path) -> Non
     assert client.post(f"/p/{key}/api/jobs/0001-generate/stop").status_code == 200
     assert client.get(f"/p/{key}/api/jobs/0009-fit").status_code == 404
     assert client.get(f"/p/{key}/jobs").status_code == 200
+
+
+def test_pairs_are_counted_as_their_rows_come(tmp_path: Path) -> None:
+    rows = tmp_path / "out" / "pairs.jsonl"
+    job = place(tmp_path / "jobs", Order("generate", "", (), {"out": str(rows.parent), "count": 5}))
+    assert progress_of(job).text == ""
+    rows.parent.mkdir()
+    for text, accepted, attempts in [
+        ('{"verdict": "accepted"}\n{"verdict": "rejected"}\n{"verd', 1, 2),
+        ('ict": "accepted"}\n', 2, 3),  # the row that was being written
+        ("", 2, 3),
+    ]:
+        with rows.open("a") as stream:
+            stream.write(text)
+        assert (progress_of(job).done, progress_of(job).text) == (accepted, f"{accepted} of 5 accepted, {attempts} attempts")
+    write_text(rows, '{"verdict": "accepted"}\n')  # written anew, as by --resume
+    assert progress_of(job).done == 1
 
 
 def test_a_damaged_job_hides_no_other(tmp_path: Path) -> None:

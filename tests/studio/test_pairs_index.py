@@ -60,6 +60,23 @@ def test_rows_come_as_they_are_written(project: Project) -> None:
     assert order(project, "first", Wanted()) == ["000000", "000001", "000002", "000003"], "what counts"
 
 
+def test_what_was_refused_is_counted_by_check(project: Project) -> None:
+    out = write_rows(project, "first", range(4))
+    write_rows(project, "second", [0], verdict="failed")
+    write_rows(project, "first", [5, 6], verdict="rejected")
+    with (out / "pairs.jsonl").open("a") as stream:
+        several = {**row(7, "rejected"), "reasons": ["edge: a", "edge: b", "copy: c"]}
+        stream.write(json.dumps(several) + "\n")
+    pairs_index.look(project, "first")
+    assert pairs_index.tally(project, "first") == ({"accepted": 4, "rejected": 3, "failed": 0}, {"edge": 3, "copy": 1})
+    PairFolder(out).resume(lambda pair: True, lambda pair: pair.id in ("000001", "000005"))
+    pairs_index.look(project, "first")
+    assert pairs_index.tally(project, "first") == ({"accepted": 1, "rejected": 1, "failed": 0}, {"edge": 1})
+    pairs_index.look(project, "second")
+    assert pairs_index.tally(project, "second") == ({"accepted": 0, "rejected": 0, "failed": 1}, {"edge": 1})
+    assert pairs_index.tally(project, "third") == ({"accepted": 0, "rejected": 0, "failed": 0}, {})
+
+
 def test_ratings_stand_in_columns(project: Project) -> None:
     out = write_rows(project, "first", range(20))
     pairs_index.look(project, "first")

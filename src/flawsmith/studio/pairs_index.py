@@ -5,6 +5,7 @@
 
 import json
 import threading
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from sqlite3 import Row
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from flawsmith.core.parsing import parse_json
 from flawsmith.pairs.folder import ROWS, PairFolder
-from flawsmith.pairs.pair import ACCEPTED, Pair
+from flawsmith.pairs.pair import ACCEPTED, VERDICTS, Pair
 from flawsmith.quality.ratings import LIMITS, AllBounds, Ratings, ratings, read_bounds
 from flawsmith.quality.registry import rules
 from flawsmith.studio.appended import New, Reach, take
@@ -31,6 +32,10 @@ CREATE TABLE IF NOT EXISTS pairs (
     consistency REAL, novelty REAL, contrast REAL, size INTEGER, PRIMARY KEY (pairs, number)
 );
 CREATE INDEX IF NOT EXISTS pairs_by_id ON pairs (pairs, id, number);
+CREATE INDEX IF NOT EXISTS pairs_by_verdict ON pairs (pairs, verdict);
+CREATE TABLE IF NOT EXISTS refusals (
+    pairs TEXT NOT NULL, check_name TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (pairs, check_name)
+);
 """
 
 _threads: dict[tuple[Path, str], threading.Thread] = {}
@@ -83,6 +88,14 @@ def rows_after(project: Project, name: str, number: int, most: int = 200) -> lis
     return database(project).rows("SELECT * FROM pairs WHERE pairs = ? AND number >= ? ORDER BY number LIMIT ?", (name, number, most))
 
 
+def tally(project: Project, name: str) -> tuple[dict[str, int], dict[str, int]]:
+    """Return how many attempts of a set have each verdict, and how many each check refused, the most frequent first."""
+    asked = database(project)
+    verdicts = dict(map(tuple, asked.rows("SELECT verdict, count(*) FROM pairs WHERE pairs = ? GROUP BY verdict", (name,))))
+    refusals = asked.rows("SELECT check_name, count FROM refusals WHERE pairs = ? ORDER BY count DESC, check_name", (name,))
+    return {verdict: verdicts.get(verdict, 0) for verdict in VERDICTS}, dict(map(tuple, refusals))
+
+
 def row_of(project: Project, name: str, id: str) -> Row:
     """Return an accepted pair's row of the database. Raises a 404 where there is none."""
     query = "SELECT * FROM pairs WHERE pairs = ? AND id = ? AND verdict = ? ORDER BY number DESC"
@@ -130,8 +143,9 @@ def _take_some(project: Project, name: str, folder: PairFolder) -> Reach:
 
     def put(to: Writing, new: New) -> None:
         if new.anew:
-            to.execute("DELETE FROM pairs WHERE pairs = ?", (name,))
-        made = []
+            for table in ("pairs", "refusals"):
+                to.execute(f"DELETE FROM {table} WHERE pairs = ?", (name,))
+        made, refused = [], Counter[str]()
         for place, line in new.lines:
             try:
                 pair = Pair.from_row(parse_json(line))
@@ -139,7 +153,10 @@ def _take_some(project: Project, name: str, folder: PairFolder) -> Reach:
                 new.error = new.error or f"{folder.rows}: the row at byte {place} is left out: {error}"
                 continue
             made.append((name, new.count, *_columns(pair, place, len(line), ratings(pair, bounds, known))))
+            refused.update({reason.check for reason in pair.reasons})
             new.count += 1
+        counts = "INSERT INTO refusals VALUES (?, ?, ?) ON CONFLICT (pairs, check_name) DO UPDATE SET count = count + excluded.count"
+        to.many(counts, [(name, check, count) for check, count in refused.items()])
         to.many(f"INSERT OR REPLACE INTO pairs VALUES ({', '.join('?' * 17)})", made)
 
     return take(database(project), f"{ROOM}/{name}/{ROWS}", folder.rows, AT_ONCE, put)

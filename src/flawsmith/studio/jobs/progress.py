@@ -1,6 +1,8 @@
 """How far a running job is, by the files that its command writes."""
 
 import json
+import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +11,10 @@ from typing import Any
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json
 from flawsmith.studio.jobs.job import ERR, Job, tail
+
+MOST_COUNTED = 64  # files whose rows are not counted again at every look
+_counted: dict[Path, tuple[int, int, int, int]] = {}  # inode, bytes, accepted, attempts; the last used at the end
+_counting = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,27 @@ def _fit(about: Mapping[str, Any]) -> Progress | None:
 
 
 def _generate(about: Mapping[str, Any]) -> Progress | None:
-    """By the accepted rows of OUT/pairs.jsonl; about: out, count."""
-    try:
-        rows = (Path(about["out"]) / "pairs.jsonl").read_bytes()
-    except OSError:
-        return None
-    accepted, attempts = rows.count(b'"verdict": "accepted"'), rows.count(b"\n")
+    """By the accepted rows of OUT/pairs.jsonl, of which only those that are new are read; about: out, count."""
+    path = Path(about["out"]) / "pairs.jsonl"
+    with _counting:
+        file, place, accepted, attempts = _counted.pop(path, (0, 0, 0, 0))
+        try:
+            with path.open("rb") as stream:
+                found = os.fstat(stream.fileno())
+                if found.st_ino != file or found.st_size < place:  # it was written anew
+                    place = accepted = attempts = 0
+                stream.seek(place)
+                while line := stream.readline():
+                    if not line.endswith(b"\n"):
+                        break  # it is being written
+                    place += len(line)
+                    attempts += 1
+                    accepted += b'"verdict": "accepted"' in line
+        except OSError:
+            return None
+        _counted[path] = found.st_ino, place, accepted, attempts
+        if len(_counted) > MOST_COUNTED:
+            _counted.pop(next(iter(_counted)))
     return Progress(accepted, about["count"], f"{accepted} of {about['count']} accepted, {attempts} attempts")
 
 
