@@ -18,6 +18,7 @@ from flawsmith.core.errors import FlawsmithError
 from flawsmith.studio import pages
 from flawsmith.studio.home import Home
 from flawsmith.studio.jobs.scheduler import Scheduler
+from flawsmith.studio.places import Places
 from flawsmith.studio.security import Access, Guard
 from flawsmith.studio.state import Studio
 from flawsmith.studio.views import page
@@ -32,7 +33,7 @@ def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
     def folders() -> Iterator[Path]:
         return (project.folder / "jobs" for project in where.projects())
 
-    studio = Studio(where, Scheduler(folders, at_once))
+    studio = Studio(where, Scheduler(folders, at_once), Places(where.folder, access.local))
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:

@@ -38,7 +38,10 @@ CREATE INDEX IF NOT EXISTS labels_by_name ON labels (name);
 CREATE INDEX IF NOT EXISTS labels_by_kind ON labels (kind, name);
 CREATE TABLE IF NOT EXISTS boxes (name TEXT NOT NULL, kind TEXT NOT NULL, file BLOB, rule TEXT NOT NULL, marks TEXT);
 CREATE INDEX IF NOT EXISTS boxes_by_name ON boxes (name);
+CREATE TABLE IF NOT EXISTS findings (list TEXT NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL, name TEXT);
+CREATE INDEX IF NOT EXISTS findings_by_name ON findings (name, list);
 """
+TO_MEND, WARNING = "problem", "warning"  # lists of findings
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Reading:
     at: float = 0.0  # when; 0 = never. Another number means another listing
     format: str = ""  # what they were read as, and by what that was recognised
     error: str = ""  # why no labels could be read; the pictures are listed all the same
+    stamp: str = ""  # of the files as they were read, see reading.stamp_of
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Which:
     kind: str = ""  # labelled with this kind of defect
     group: str = ""  # of this specimen
     text: str = ""  # somewhere in its name
+    bad: bool = False  # something in it, or in its label, must be mended
 
 
 ALL = Which()
@@ -96,7 +101,7 @@ def database(project: Project) -> Database:
 
 def reading(project: Project) -> Reading:
     """Return what the last reading said."""
-    row = database(project).one("SELECT at, format, error FROM reading")
+    row = database(project).one("SELECT at, format, error, stamp FROM reading")
     return Reading(*row) if row else Reading()
 
 
@@ -210,4 +215,6 @@ def _where(which: Which) -> tuple[str, tuple[str, ...]]:
         "instr(lower(name), lower(?)) > 0": which.text,
     }
     asked = {condition: value for condition, value in parts.items() if value}
+    if which.bad:
+        asked["name IN (SELECT name FROM findings WHERE list = ?)"] = TO_MEND
     return " AND ".join(asked) or "1", tuple(asked.values())

@@ -25,6 +25,7 @@ KEPT = {"Cache-Control": "private, no-cache"}  # may be kept, but is asked about
 def picture(project: Project, path: Path) -> Response:
     """Return a picture at its native size. Raises a 404 for one that is missing or not the project's, FileError for one that is damaged."""
     check_allowed(project, path)
+    image_size(path)  # one that is too large is no browser's task, either
     kind = SHOWN.get(path.suffix.lower())
     if kind is not None and bit_depth(path) == 8 and orientation(path) == 1:
         return FileResponse(path, media_type=kind, headers=KEPT)

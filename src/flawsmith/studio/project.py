@@ -20,7 +20,7 @@ FILE = "project.json"
 STUDIO = Kind(
     PROJECT,
     (
-        r"project\.json",
+        r"(project|card|check)\.json",
         r"studio\.sqlite(-wal|-shm)?",
         r"(thumbnails|jobs|labels|data|requests|trash)/.+",
         r"(runs|pairs|exports|reports)/[^/]+/",

@@ -27,6 +27,7 @@ from flawsmith.formats.kept_marks import to_text
 from flawsmith.formats.options import LABELS_INDEX, ReadOptions
 from flawsmith.formats.reading import scan
 from flawsmith.images.files import image_size
+from flawsmith.studio.card import write_card
 from flawsmith.studio.listing import DEFECT, HELD_OUT, NORMAL, UNLABELLED, database, reading
 from flawsmith.studio.project import Project
 
@@ -140,6 +141,7 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
         to.many("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pictures)
         to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labels)
         to.many("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)", boxes)
+    write_card(project)
 
 
 def _kept_in(project: Project, found: Scan) -> Iterator[Path]:

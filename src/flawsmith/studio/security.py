@@ -42,6 +42,7 @@ class Access:
     token: str = ""  # must be known to whoever asks; "" = none is needed
     addresses: bool = False  # numeric addresses are fine, too: only names can be made to lead here by somebody else
     upload: int = 2 * 2**30  # bytes of an upload at most
+    local: bool = False  # nobody but who is on this machine reaches it
 
     def knows(self, host: str) -> bool:
         """Whether a Host header names this server."""
@@ -58,7 +59,7 @@ def access_for(host: str, token: bool | None = None, names: tuple[str, ...] = ()
     wanted = not local if token is None else token
     own = [] if local else [socket.gethostname(), socket.getfqdn()] if everywhere else [host]
     hosts = tuple(name.lower() for name in (*LOOPBACK, *own, *names))
-    return Access(hosts, secrets.token_urlsafe(24) if wanted else "", addresses=everywhere)
+    return Access(hosts, secrets.token_urlsafe(24) if wanted else "", addresses=everywhere, local=local and not names)
 
 
 class Guard:

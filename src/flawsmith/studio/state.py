@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from flawsmith.studio.home import Home
 from flawsmith.studio.jobs.scheduler import Scheduler
+from flawsmith.studio.places import Places
 from flawsmith.studio.project import Project
 
 
@@ -16,6 +17,7 @@ class Studio:
 
     home: Home
     scheduler: Scheduler
+    places: Places  # what may be opened
 
 
 def _studio(request: Request) -> Studio:

@@ -1,6 +1,5 @@
 """The first page: the projects that are known, and how another is begun."""
 
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -32,7 +31,7 @@ def begin(studio: Shared, asked: Opening) -> dict[str, Any]:
     """Open the project of a folder, or make one without pictures; returns its address."""
     if bool(asked.path) == bool(asked.name.strip()):
         raise DataError("Give the path of a folder, or a name for a new project.")
-    project = studio.home.open(Path(asked.path).expanduser()) if asked.path else studio.home.new(asked.name.strip())
+    project = studio.home.open(studio.places.checked(asked.path)) if asked.path else studio.home.new(asked.name.strip())
     return {"key": project.key, "address": f"/p/{project.key}/data"}
 
 
