@@ -1,16 +1,15 @@
 """Zip files as tools export them, unpacked into the cache: bounded, and nothing outside it."""
 
 import hashlib
-import os
 import re
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
+from functools import partial
 from pathlib import Path
 
-from flawsmith.core.cache import unpacked_folder
+from flawsmith.core.cache import kept_folder
 from flawsmith.core.errors import FileError
 from flawsmith.core.paths import entries
 from flawsmith.core.text import normal_form
@@ -35,9 +34,9 @@ def unpacked(path: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             members = _members(path, archive)
             listed = "\n".join(f"{name}\0{info.CRC}\0{info.file_size}" for name, info in sorted(members.items()))
-            folder = unpacked_folder() / f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
-            if not folder.is_dir():
-                _unpack(path, archive, members, folder)
+            name = f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
+            size = sum(info.file_size for info in members.values())
+            folder = kept_folder(name, path, size, partial(_unpack, archive, members))
     # NotImplementedError is what zipfile says of a compression that it does not know
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, UnicodeError) as error:
         raise FileError(
@@ -79,23 +78,9 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     return found
 
 
-def _unpack(path: Path, archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    total, free = sum(info.file_size for info in members.values()), shutil.disk_usage(folder.parent).free
-    if total > free:
-        raise FileError(
-            path, f"unfolds to {total >> 20} MiB, and {folder.parent} has room for {free >> 20}. Set FLAWSMITH_CACHE to a larger disk."
-        )
-    temporary = Path(tempfile.mkdtemp(prefix="part-", dir=folder.parent))
-    try:
-        for name, info in members.items():
-            target = temporary / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with archive.open(info) as source, target.open("xb") as stream:
-                shutil.copyfileobj(source, stream, 1 << 20)
-        os.rename(temporary, folder)
-    except OSError:
-        if not folder.is_dir():  # another process was not faster
-            raise
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _unpack(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], into: Path) -> None:
+    for name, info in members.items():
+        target = into / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(info) as source, target.open("xb") as stream:
+            shutil.copyfileobj(source, stream, 1 << 20)

@@ -27,6 +27,7 @@ EXTRAS = {  # name: a module that it brings
     "demo": "elpv_dataset",
     "tensorboard": "tensorboard",
     "cluster": "ray",
+    "parquet": "pyarrow",
     "studio": "fastapi",
 }
 

@@ -7,6 +7,7 @@ from formats.layouts import areas, names, picture, plant, told, visa
 
 import flawsmith as fs
 from flawsmith.core.errors import DataError
+from flawsmith.formats.visa_classes import CLASSES
 
 ANOMALY = "Data/Images/Anomaly/00{}.JPG"
 
@@ -21,11 +22,29 @@ def test_classes_by_number_split_and_kinds(tmp_path: Path) -> None:
 
 
 def test_numbers_are_names_where_nothing_says_more(tmp_path: Path) -> None:
-    tree = visa()
-    del tree["pcb1/image_anno.csv"]
+    tree = {name.replace("pcb1", "gear"): content for name, content in visa().items() if not name.endswith(".csv")}
     root = plant(tmp_path, tree)
     assert list(fs.read(root).defects) == ["1", "3"] and "--classes gives them names" in told(root)
     assert list(fs.read(root, classes="bent=1; scratch=3").defects) == ["bent", "scratch"]
+
+
+def test_the_table_of_its_authors_names_what_image_anno_does_not(tmp_path: Path) -> None:
+    tree = visa()
+    del tree["pcb1/image_anno.csv"]
+    root = plant(tmp_path, tree)
+    assert list(fs.read(root).defects) == ["bent", "scratch"] and "the table of VisA's authors" in told(root)
+    anomalies = "pcb1/Data/Images/Anomaly/00{}.JPG,{},x\n"
+    kinds = "image,label,mask\n" + "".join(anomalies.format(i, '"bent,scratch"') for i in range(3))
+    assert list(fs.read(plant(root, {"pcb1/image_anno.csv": kinds})).defects) == ["bent", "scratch"], "both in every picture"
+    alone = plant(tmp_path / "alone", {f"pcb4/{name[5:]}": m for name, m in visa().items() if "000" in name})
+    assert list(fs.read(alone).defects) == ["burnt"], "one class alone has its name, too"
+
+
+def test_the_table_is_complete() -> None:
+    assert {name: len(kinds) for name, kinds in CLASSES.items()} == {
+        **{"candle": 8, "capsules": 5, "cashew": 9, "chewinggum": 6, "fryum": 8, "macaroni1": 7, "macaroni2": 7},
+        **{"pcb1": 4, "pcb2": 4, "pcb3": 4, "pcb4": 7, "pipe_fryum": 9},
+    }, "classes by product, as VisA's README counts them (but for pipe_fryum, of which it counts 6)"
 
 
 def test_a_split_without_the_pictures_is_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from flawsmith.images.files import SUFFIXES
 
 _TABLES = ("metadata.jsonl", "metadata.csv")
 _PICTURES = ("file_name", "image_file_name", "input_file_name")  # columns that name the picture, best first
-_MASK = re.compile(r"mask|segm|annotation|ground.?truth|\bgt\b|label", re.IGNORECASE)  # names of columns that hold paths of masks
+MASK = re.compile(r"mask|segm|annotation|ground.?truth|\bgt\b|label", re.IGNORECASE)  # names of columns that hold paths of masks
 _CLASSES = ("label", "labels", "class", "class_name", "defect", "defect_type", "anomaly_class", "category", "kind")
 _KINDS = ("category", "categories", "label", "category_id", "name")  # of a picture's objects
 _GROUPS = ("group", "specimen", "part_id")
@@ -152,7 +152,7 @@ def _rows(files: Files, table: Path) -> Iterator[_Row]:
     rows = list(_from_csv(table) if table.suffix.lower() == ".csv" else _from_lines(table))
     columns = {column: None for values in rows for column in values if isinstance(column, str)}
     own = next((column for column in _PICTURES if column in columns), _PICTURES[0])
-    held = [c for c in columns if c != own and _MASK.search(c) and any(_is_picture(values.get(c)) for values in rows)]
+    held = [c for c in columns if c != own and MASK.search(c) and any(_is_picture(values.get(c)) for values in rows)]
     for values in rows:
         picture = values.get(own)
         if not isinstance(picture, str) or not picture.strip():
@@ -212,7 +212,7 @@ def _class_names(card: Path) -> dict[str, dict[str, str]]:
 
 
 def _plain(column: str) -> str:
-    return "mask" if _MASK.search(column) and column not in _CLASSES else "label" if column in _CLASSES and column != "category" else column
+    return "mask" if MASK.search(column) and column not in _CLASSES else "label" if column in _CLASSES and column != "category" else column
 
 
 def _exported(files: Files) -> dict[str, str]:

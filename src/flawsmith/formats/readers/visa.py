@@ -17,6 +17,7 @@ from flawsmith.formats.labelled import NAMELESS, Labelled
 from flawsmith.formats.mask_files import by_stem, entry, masked, names_by_kinds, objects, read_masks
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import Format
+from flawsmith.formats.visa_classes import class_names
 
 _SPLITS = ("1cls.csv", "2cls_highshot.csv", "2cls_fewshot.csv")  # in split_csv, beside the products; the first that is there
 _KINDS = "image_anno.csv"  # in the product's folder: the kinds of anomalies in each picture
@@ -49,8 +50,12 @@ def _labelled(root: Path, options: ReadOptions, told: Scan) -> Iterator[Labelled
     masks = by_stem(pictures_in(root / "Data/Masks/Anomaly", told), told)
     held = list(masked(pictures, masks, told, "a mask of its name in Data/Masks/Anomaly"))
     kinds = _kinds(root)
-    names = names_by_kinds([(mask, kinds.get(_key(picture), [])) for picture, mask in held])
-    several = bool(names) or len({value for _, mask in held for value in mask.marked}) > 1
+    names, own = names_by_kinds([(mask, kinds.get(_key(picture), [])) for picture, mask in held]), class_names(root.name)
+    values = {str(value) for _, mask in held for value in mask.marked}
+    if values - names.keys() and values <= own.keys():
+        told.notes.append(f"what the numbers in masks of {root.name} stand for is taken from the table of VisA's authors.")
+        names = own
+    several = bool(names) or len(values) > 1
     if several and not names:
         told.notes.append(f"{_KINDS} is not there: defects are called by the numbers in their masks; --classes gives them names.")
     for picture, mask in held:
