@@ -35,11 +35,12 @@ def test_the_words_arrive(run: Callable, replace: Callable[[str, Any], None]) ->
         return {"added": 0}
 
     replace("export", export)
-    words = ("--with", "real", "--split", "80,20", "--polygons", "--link", "--no-marker", "--no-normals", "--json")
+    words: tuple[str, ...] = ("--with", "real", "--split", "80,20", "--polygons", "--link", "--no-marker", "--no-normals", "--json")
+    words += ("--review", "unrejected", "--mask", "labelled")
     result = run("export", "pairs", "--to", "yolo", "-o", "dir", *words)
     assert json.loads(result.stdout) == {"added": 0}
     expected = {"real": Path("real"), "split": "80,20", "polygons": True, "link": True, "marker": False, "normals": False, "quiet": True}
-    expected |= {"labels": ReadOptions()}
+    expected |= {"labels": ReadOptions(), "review": "unrejected", "mask": "labelled"}
     assert asked == {"given": (Path("pairs"), Path("dir"), "yolo"), **expected}
 
 
@@ -49,7 +50,17 @@ def test_the_iou_of_every_file_with_outlines_is_printed_and_poor_ones_are_listed
     result = run("export", out, "--to", "yolo", "-o", tmp_path / "yolo")
     assert result.stdout.count("IoU 1.0000 with the mask, read again") == 8
     back = {"compared": 2, "different": {"a.png": 0.97, "b.png": 0.9}, "poor": {"b.png": 0.9}}
-    said = {"to": "yolo", "folder": "dir", "added": 2, "already_there": 0, "pictures": {}, "told": {}, "round_trip": back, "use": ""}
+    said = {
+        "to": "yolo",
+        "folder": "dir",
+        "added": 2,
+        "already_there": 0,
+        "pictures": {},
+        "told": {},
+        "round_trip": back,
+        "use": "",
+        "review": None,
+    }
     replace("export", lambda *_, **__: said | {"outlines": back["different"]})
     lines = run("export", out, "--to", "yolo", "-o", "dir").stdout.splitlines()
     assert lines[:2] == ["a.png: IoU 0.9700 with the mask, read again", "b.png: IoU 0.9000 with the mask, read again"]

@@ -21,13 +21,15 @@ from PIL import Image
 import flawsmith as fs
 from flawsmith.core.errors import ConfigError, DataError, DiskFullError, OutputExistsError
 from flawsmith.dataset.sample import Dataset, Item
+from flawsmith.dataset.windows import bounding_box
 from flawsmith.formats.writers.journal import Journal
 from flawsmith.formats.writers.registry import writers
 from flawsmith.formats.writers.row import Line
 from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
-from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.forms import Masks as BothMasks
+from flawsmith.pairs.pair import Pair, PlacedDefect
 from flawsmith.workflows import export as export_module
 
 EXACT = [one.name for one in writers() if one.exact]
@@ -223,6 +225,44 @@ def test_real_pictures_come_along_and_are_told_apart(
     assert result["pictures"]["test"] == {"normal": 2}, "what the data hold out, whatever the shares"
     said = json.loads((tmp_path / "to/annotations/instances_train.json").read_text())
     assert all(isinstance(image["synthetic"], bool) for image in said["images"])
+
+
+def test_masks_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
+    thin, wide = np.zeros((40, 56), bool), np.zeros((40, 56), bool)
+    thin[10, 5:30] = wide[7:14, 4:31] = True
+    folder = PairFolder(tmp_path / "out")
+    folder.begin()
+    g = np.random.default_rng(0)
+    several: list[np.ndarray | BothMasks] = [BothMasks(thin, wide), thin, BothMasks(thin, wide)]
+    for number, drawn in enumerate(several):
+        defects = tuple(PlacedDefect(name, bounding_box(thin), int(thin.sum())) for name in ("scratch", "dent")[: 1 + number // 2])
+        kind = "combined" if number == 2 else "scratch"
+        pair = Pair(f"{number:06d}", kind, "accepted", size=(40, 56), mask_form="exact", defects=defects)
+        folder.add(pair, g.integers(0, 256, (40, 56, 1), np.uint8), drawn)
+    result = fs.export(folder.folder, tmp_path / "to", "coco", mask="labelled", quiet=True)
+    assert [area for _, area in result["told"].items()] == [1] and "without a mask in the form labelled" in next(iter(result["told"]))
+    assert result["round_trip"]["different"] == {}
+    masks = list(DECODERS["coco"](tmp_path / "to").values())
+    assert [union(found).sum() for found in masks] == [wide.sum(), thin.sum(), wide.sum()]
+    rows = [json.loads(line) for line in (tmp_path / "to/pairs.jsonl").read_text().splitlines()]
+    assert [row["mask_form"] for row in rows] == ["labelled", "exact", "labelled"]
+    assert rows[0]["defects"][0]["area"] == wide.sum() and rows[1]["defects"][0]["area"] == thin.sum(), "those of the mask that is there"
+    assert fs.export(folder.folder, tmp_path / "to", "coco", mask="labelled", quiet=True)["already_there"] == 3
+    for other in ("", "exact"):
+        with pytest.raises(OutputExistsError, match="holds an export to coco with --mask labelled; nothing was written"):
+            fs.export(folder.folder, tmp_path / "to", "coco", mask=other, quiet=True)
+    exact = fs.export(folder.folder, tmp_path / "exact", "coco", mask="exact", quiet=True)
+    assert exact["told"] == {} and all(union(m).sum() == thin.sum() for m in DECODERS["coco"](tmp_path / "exact").values())
+    with pytest.raises(ConfigError, match="--mask wide: expected exact"):
+        fs.export(folder.folder, tmp_path / "to", "coco", mask="wide", quiet=True)
+
+
+def test_exports_of_before_there_were_forms_go_on(out: Path, tmp_path: Path) -> None:
+    fs.export(out, tmp_path / "to", "coco", quiet=True)
+    state = json.loads((tmp_path / "to/export.json").read_text())
+    del state["options"]["mask"]
+    (tmp_path / "to/export.json").write_text(json.dumps(state))
+    assert fs.export(out, tmp_path / "to", "coco", quiet=True)["already_there"] == 8
 
 
 def test_synthetic_pictures_say_so_and_keep_their_pixels(out: Path, tmp_path: Path) -> None:

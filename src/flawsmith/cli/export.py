@@ -25,6 +25,12 @@ from flawsmith.cli import options
     metavar="WHICH",
     help="Of pairs that people reviewed: accepted (by somebody, rejected by nobody), unrejected, or ignored.  [default: accepted]",
 )
+@click.option(
+    "--mask",
+    default="",
+    metavar="FORM",
+    help="Masks as exact (pixels that changed) or labelled (as the labels learned from), where pairs have both.  [default: as made]",
+)
 @options.labels
 @options.quiet
 @options.as_json
@@ -39,6 +45,7 @@ def export(
     no_marker: bool,
     no_normals: bool,
     review: str,
+    mask: str,
     labels: dict[str, Any],
     quiet: bool,
     as_json: bool,
@@ -69,6 +76,7 @@ def export(
             normals=not no_normals,
             labels=ReadOptions(**labels),
             review=review,
+            mask=mask,
             quiet=quiet or as_json,
         )
     if as_json:

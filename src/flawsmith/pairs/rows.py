@@ -1,6 +1,7 @@
 """Pairs, and the normals they were made on, as rows for the writers of other formats."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from flawsmith.core.errors import FileError
 from flawsmith.core.files import content_hash
 from flawsmith.dataset.sample import GOOD, Dataset, Item, mask_trouble
-from flawsmith.dataset.windows import Box
+from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.formats.writers.names import picture_name
 from flawsmith.formats.writers.real import specimen
 from flawsmith.formats.writers.row import TEST, TRAIN, Row
@@ -59,15 +60,17 @@ def pair_rows(
     pairs: Iterable[Pair],
     specimen_of: Callable[[Path], str],
     split: Callable[[str], str],
+    form: str = "",
     each: Callable[[Callable[[Pair], Row], Iterable[Pair]], Iterable[Row]] = map,
 ) -> Iterator[Row]:
     """Yield the row of each accepted pair. It goes where the specimen of its normal goes, if there is one.
 
-    specimen_of: returns the name of the specimen that a normal shows; split: the part that a specimen goes to; each: map, or one that
-    works ahead.
+    specimen_of: returns the name of the specimen that a normal shows; split: the part that a specimen goes to; form: of its mask, of FORMS,
+    where the pair has that one; each: map, or one that works ahead.
     """
 
     def row(pair: Pair) -> Row:
+        pair = _in_form(folder, pair, form)
         path = folder.image_path(pair)
         digest = content_hash(path)
         name = picture_name(path.stem, digest, synthetic=True)
@@ -77,6 +80,23 @@ def pair_rows(
         return Row(name, path, digest, size, classes_of(pair), split(group), group, True, _reader(folder, pair, size), pair.to_row())
 
     yield from each(row, pairs)
+
+
+def lacks_form(pair: Pair, form: str) -> bool:
+    """Return whether a pair has no mask of a form that is asked for: it has one alone, or one that was corrected by hand."""
+    return bool(form) and pair.mask_form != form and (not pair.mask_form or pair.other_mask is None)
+
+
+def _in_form(folder: PairFolder, pair: Pair, form: str) -> Pair:
+    """Return a pair with its mask in a form, as if it had been made with it; the box and area of a single defect are those of that mask."""
+    if not form or pair.mask_form == form or lacks_form(pair, form):
+        return pair
+    pair = replace(pair, mask=pair.other_mask, other_mask=pair.mask, mask_form=form)
+    mask = folder.mask(pair)
+    if len(pair.placed()) != 1 or not mask.any():
+        return pair
+    defects = (replace(d, box=bounding_box(mask), area=int(mask.sum())) if d.box is not None else d for d in pair.defects)
+    return replace(pair, defects=tuple(defects))
 
 
 def masks_by_class(pair: Pair, whole: np.ndarray) -> dict[str, np.ndarray]:

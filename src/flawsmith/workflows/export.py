@@ -24,9 +24,10 @@ from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.formats.writers.splitting import Splitter, parse_shares
 from flawsmith.generation.made import read_made
 from flawsmith.pairs.folder import ROWS, PairFolder
+from flawsmith.pairs.forms import check_form
 from flawsmith.pairs.pair import Pair
 from flawsmith.pairs.reviewed import Reviewed, check_choice, reviewed, stale
-from flawsmith.pairs.rows import Specimens, classes_of, pair_rows
+from flawsmith.pairs.rows import Specimens, classes_of, lacks_form, pair_rows
 from flawsmith.reports.datacard import card, card_text, kind_of, source_of
 from flawsmith.workflows.background import Background
 from flawsmith.workflows.round_trip import compare
@@ -47,6 +48,7 @@ def export(
     normals: bool = True,
     labels: ReadOptions | None = None,
     review: str = "",
+    mask: str = "",
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Write the accepted pairs of the folder `out` into the folder `into` in the format `to`, and return what was written.
@@ -56,13 +58,16 @@ def export(
     moves in no later export. polygons: outlines where the format could hold exact masks; link: pictures become hard links where the file
     system can; marker: synthetic pictures say in their file that they are; normals: those that pairs were made on come along; labels: how
     those of `real` are read. review: where people reviewed the pairs, which of them: "accepted" by somebody and rejected by nobody,
-    "unrejected", "ignored", as if nobody had; "": accepted ones where there is a review, else all. Pictures that are in `into` already are
+    "unrejected", "ignored", as if nobody had; "": accepted ones where there is a review, else all. mask: the form of pairs' masks, "exact"
+    or "labelled", where they were made with both; "": the one that was asked for then. Pictures that are in `into` already are
     left as they are. Raises FlawsmithError for unusable input, and for an `into` that holds anything but an export to the same format, or
     pairs that the review leaves out by now.
     """
     out, into = Path(out), Path(into)
-    writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker)
+    writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker, mask)
     check_choice(review)
+    if mask:
+        check_form(mask)
     _check(writer, options, into, [out] if real is None or isinstance(real, Dataset) else [out, Path(real)])
     folder = PairFolder(out)
     with working(f"reading {out}", quiet):
@@ -82,8 +87,12 @@ def export(
             require_room(into, new * sum(path.stat().st_size for path in pictures), f"{len(pictures)} pictures")
         journal.begin(_classes(pairs, data))
         with Background() as work, progress("export", len(pairs) + len({i.image for i in items}), quiet, "pictures") as advance:
-            rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of, work.map))
+            rows = chain(real_rows(items, splitter.of), pair_rows(folder, pairs, specimens.of, splitter.of, mask, work.map))
             place = Place(into, journal.classes, journal.lines, options, work.later)
+            if single := sum(lacks_form(pair, mask) for pair in pairs):
+                place.told[
+                    f"pairs without a mask in the form {mask}, or with one that was corrected by hand: exported with the one they have"
+                ] = single
             added = _write(writer, rows, place, journal, work, advance)
         with working("writing what is about all pictures", quiet):
             files = writer.finish(place)

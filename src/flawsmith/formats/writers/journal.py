@@ -19,7 +19,7 @@ class Journal:
 
     def __init__(self, folder: Path, to: str, options: Options) -> None:
         """Read what is there. Raises OutputExistsError where an export of this kind cannot go on in the folder."""
-        self.folder, self._to, self._options = folder, to, {"polygons": options.polygons}
+        self.folder, self._to, self._options = folder, to, {"polygons": options.polygons, "mask": options.mask}
         self.classes: tuple[str, ...] = ()
         self.digests: set[str] = set()  # of the pictures that are there
         self.splits: dict[str, str] = {}  # by group
@@ -40,8 +40,11 @@ class Journal:
             )
         state = json.loads((self.folder / STATE).read_text(encoding="utf-8"))
         self.classes = tuple(state["classes"])
-        if (state["to"], state["options"]) != (self._to, self._options):
-            told = f"{state['to']}{' with --polygons' if state['options']['polygons'] else ''}"
+        options = {"mask": "", **state["options"]}
+        if (state["to"], options) != (self._to, self._options):
+            told = (
+                f"{state['to']}{' with --polygons' if options['polygons'] else ''}{options['mask'] and ' with --mask ' + options['mask']}"
+            )
             raise OutputExistsError(f"{self.folder}: holds an export to {told}; nothing was written. Name another folder.")
         for name, digest in state["files"].items():  # none of an export that was interrupted
             path = self.folder / name

@@ -90,6 +90,7 @@ class Options:
     polygons: bool = False  # outlines where the format could hold exact masks
     link: bool = False  # pictures become hard links to the source where the file system can
     marker: bool = True  # synthetic pictures say in their file that they are
+    mask: str = ""  # the form of pairs' masks, where they have both; "" = the one that they were made with
 
 
 def at_once(work: Callable[[], None]) -> None:
