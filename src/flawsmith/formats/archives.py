@@ -16,6 +16,8 @@ from flawsmith.core.text import normal_form
 
 MOST_FILES, MOST_BYTES = 500_000, 64 << 30
 LOOSE, RATIO = 1 << 30, 100  # an archive that unfolds to more bytes than LOOSE, and more than RATIO times its own, is no pictures'
+# what zipfile raises for a damaged archive; NotImplementedError is of a compression that it does not know
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, UnicodeError)
 _IGNORED = {"__macosx", ".ds_store", "thumbs.db"}
 
 
@@ -32,13 +34,12 @@ def unpacked(path: Path) -> Path:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = _members(path, archive)
+            members = members_of(path, archive)
             listed = "\n".join(f"{name}\0{info.CRC}\0{info.file_size}" for name, info in sorted(members.items()))
             name = f"{hashlib.sha256(listed.encode()).hexdigest()[:16]}-{path.stem}"
             size = sum(info.file_size for info in members.values())
             folder = kept_folder(name, path, size, partial(_unpack, archive, members))
-    # NotImplementedError is what zipfile says of a compression that it does not know
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, UnicodeError) as error:
+    except BROKEN as error:
         raise FileError(
             path, f"is a zip file that cannot be unpacked ({error}). Copy it again, or unpack it and name the folder."
         ) from error
@@ -49,8 +50,11 @@ def unpacked(path: Path) -> Path:
     return folder
 
 
-def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Return the files in an archive by their paths, without those that systems add."""
+def members_of(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return the files in an archive by their paths, without those that systems add.
+
+    Raises FileError for what is encrypted, links or paths that lead out of it, and for more than the limits above allow.
+    """
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.replace("\\", "/")

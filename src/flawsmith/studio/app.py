@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.studio import pages
 from flawsmith.studio.home import Home
+from flawsmith.studio.incoming import Incoming
 from flawsmith.studio.jobs.scheduler import Scheduler
 from flawsmith.studio.places import Places
 from flawsmith.studio.security import Access, Guard
@@ -33,7 +34,7 @@ def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
     def folders() -> Iterator[Path]:
         return (project.folder / "jobs" for project in where.projects())
 
-    studio = Studio(where, Scheduler(folders, at_once), Places(where.folder, access.local))
+    studio = Studio(where, Scheduler(folders, at_once), Places(where.folder, access.local), Incoming(where), access.upload)
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:

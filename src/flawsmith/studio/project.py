@@ -62,6 +62,11 @@ class Project:
         return Path(self.settings.data)
 
     @property
+    def owns_data(self) -> bool:
+        """Whether the data are the project's own, brought to it; all others are never written to."""
+        return self.data == self.folder.absolute() / "data"
+
+    @property
     def drawn(self) -> Path:
         """The folder of what was labelled in the studio; without an index nothing was."""
         return self.folder / "labels"

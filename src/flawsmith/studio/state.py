@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from flawsmith.studio.home import Home
+from flawsmith.studio.incoming import Incoming
 from flawsmith.studio.jobs.scheduler import Scheduler
 from flawsmith.studio.places import Places
 from flawsmith.studio.project import Project
@@ -18,6 +19,8 @@ class Studio:
     home: Home
     scheduler: Scheduler
     places: Places  # what may be opened
+    incoming: Incoming  # what is being brought
+    upload: int  # bytes of one file at most
 
 
 def _studio(request: Request) -> Studio:
