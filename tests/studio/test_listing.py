@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -158,6 +159,9 @@ def test_an_archive_is_shown_from_where_it_is_unpacked(
     assert number(project) == 12
     assert picture_of(project, "test/crack/000.png").is_relative_to(tmp_path / "cache")
     assert masks_of(project, "test/crack/000.png")[0].read().any()
+    shutil.rmtree(tmp_path / "cache")  # which keeps nothing for ever
+    reading.main(project.folder, always=False)
+    assert picture_of(project, "test/crack/000.png").is_file()
 
 
 def test_a_project_beside_its_label_file_is_no_part_of_the_data(opened: Callable[[Path], Project], tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def kept_file(content: bytes, name: str) -> Path:
             _make_room(len(content))
         write_bytes(path, content)
     else:
-        _mark_used(path)
+        mark_used(path)
     return path
 
 
@@ -62,7 +62,7 @@ def kept_folder(name: str, source: Path, size: int, fill: Callable[[Path], None]
     """
     folder = unpacked_folder() / name
     if folder.is_dir():
-        _mark_used(folder)
+        mark_used(folder)
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     _make_room(size)
@@ -81,7 +81,8 @@ def kept_folder(name: str, source: Path, size: int, fill: Callable[[Path], None]
     return folder
 
 
-def _mark_used(path: Path) -> None:
+def mark_used(path: Path) -> None:
+    """Keep what was unpacked for longer: it is in use."""
     with suppress(OSError):  # of another user, or gone
         os.utime(path)
 

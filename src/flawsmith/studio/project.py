@@ -91,8 +91,13 @@ class Project:
         """The folders of which anything may be shown."""
         normals = self.settings.labels.get("normals")
         found = [self.folder, self.data.parent if self.data.is_file() else self.data, *([Path(normals)] if normals else [])]
+        return *found, *self.unpacked
+
+    @property
+    def unpacked(self) -> list[Path]:
+        """The folders of the cache that hold what lies inside files of the data."""
         self.database.table(UNPACKED)
-        return *found, *(Path(os.fsdecode(row["path"])) for row in self.database.rows("SELECT path FROM unpacked"))
+        return [Path(os.fsdecode(row["path"])) for row in self.database.rows("SELECT path FROM unpacked")]
 
     def unpacked_in(self, folders: Iterable[Path]) -> None:
         """Note where what its data hold inside other files is unpacked: it may be shown."""

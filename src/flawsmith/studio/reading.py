@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flawsmith.core.cache import unpacked_folder
+from flawsmith.core.cache import mark_used, unpacked_folder
 from flawsmith.core.errors import DataError, FlawsmithError, FolderBusyError
 from flawsmith.core.locks import hold
 from flawsmith.dataset.sample import Item
@@ -72,8 +72,11 @@ def main(folder: Path, always: bool) -> int:
         with hold(folder / "reading"):
             stamp = stamp_of(project)
             row = database(project).one("SELECT stamp FROM reading")
-            if always or row is None or row["stamp"] != stamp:
+            gone = [folder for folder in project.unpacked if not folder.is_dir()]  # the cache keeps nothing for ever
+            if always or gone or row is None or row["stamp"] != stamp:
                 _read(project, stamp)
+            for folder in project.unpacked:
+                mark_used(folder)
             _measure(project)
     except FolderBusyError:
         return BUSY
@@ -129,7 +132,7 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
         with database(project).writing() as to:
             to.execute(*said)
         return
-    project.unpacked_in(_kept_in(project, found))
+    project.unpacked_in(_kept_in(found))
     names = found.names()
     pictures, labels = list(_pictures(project, found, names)), list(_labels(found, names))
     boxes = [(names[item.image], item.defect, *_label(item)) for item in found.boxes]
@@ -144,12 +147,11 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
     write_card(project)
 
 
-def _kept_in(project: Project, found: Scan) -> Iterator[Path]:
-    """Yield the folders of the cache that pictures of the data were unpacked into: those of an archive, or of a label file."""
-    if is_archive(project.data):
-        yield found.root
-    if any(path.parent == unpacked_folder() for path in found.pictures()):
-        yield unpacked_folder()
+def _kept_in(found: Scan) -> set[Path]:
+    """Return the folders of the cache that pictures of the data were unpacked into: those of archives and of tables, or of label files."""
+    cache = unpacked_folder()
+    inside = {path.relative_to(cache).parts for path in (*found.pictures(), *found.unlisted) if path.is_relative_to(cache)}
+    return {cache / parts[0] if len(parts) > 1 else cache for parts in inside}
 
 
 def _pictures(project: Project, found: Scan, names: Mapping[Path, str]) -> Iterator[tuple[Any, ...]]:
