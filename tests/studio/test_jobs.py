@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -124,6 +125,14 @@ def test_pairs_are_counted_as_their_rows_come(tmp_path: Path) -> None:
         assert (progress_of(job).done, progress_of(job).text) == (accepted, f"{accepted} of 5 accepted, {attempts} attempts")
     write_text(rows, '{"verdict": "accepted"}\n')  # written anew, as by --resume
     assert progress_of(job).done == 1
+
+
+def test_one_that_could_say_nothing_on_a_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = place(tmp_path / "jobs", order())
+    (job.folder / "ended.json").write_text('{"status": 1}')
+    assert job.error == "It ended with the status 1 and said nothing."
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 0))  # type: ignore[attr-defined]
+    assert "The disk of the project is full: 0 bytes of 1.0 GB" in job.error
 
 
 def test_a_damaged_job_hides_no_other(tmp_path: Path) -> None:

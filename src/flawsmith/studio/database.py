@@ -24,29 +24,33 @@ class Database:
     def table(self, statements: str) -> None:
         """Make tables and indexes that are not there: `CREATE ... IF NOT EXISTS ...`, divided by semicolons."""
         if statements not in self._made:
-            self._connection.executescript(statements)
+            with _told(self.path):
+                self._connection.executescript(statements)
             self._made.add(statements)
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return what a query finds."""
-        return self._connection.execute(query, values).fetchall()
+        with _told(self.path):
+            return self._connection.execute(query, values).fetchall()
 
     def one(self, query: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
         """Return the first that a query finds; None where it finds nothing."""
-        found: sqlite3.Row | None = self._connection.execute(query, values).fetchone()
+        with _told(self.path):
+            found: sqlite3.Row | None = self._connection.execute(query, values).fetchone()
         return found
 
     @contextmanager
     def writing(self) -> Iterator["Writing"]:
         """Write all that the block does, or nothing where it raises."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield Writing(connection)
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
+        with _told(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Writing(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -72,11 +76,33 @@ class Writing:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    try:
+    with _told(path):
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.Error as error:
-        raise DataError(f"{path}: is no database of the studio ({error}). Move it away: what it held is read anew.") from error
     return connection
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn what a disk, another process or a damaged file makes impossible into an error that says what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        words = str(error)
+        found = next((advice for sign, advice in _ADVICE.items() if sign in words), None)
+        if found is None:
+            raise  # our own mistake
+        raise DataError(f"{path}: {words}. {found}") from error
+
+
+_ADVICE = {
+    "disk is full": "Free some space on that disk; what was saved before is whole.",
+    "disk I/O error": "Look whether that disk is full or failing; what was saved before is whole.",
+    "readonly": "Nothing can be written there; make the folder writable.",
+    "unable to open": "Nothing can be written there; make the folder writable.",
+    "locked": "Another process has held it for long; try again when it has ended.",
+    "not a database": "It is no database of the studio. Move it away: what lies in files is read anew.",
+    "malformed": "It is damaged. Move it away: what lies in files is read anew.",
+}

@@ -1,6 +1,7 @@
 """One job: its folder PROJECT/jobs/ID, and what the files in it say."""
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -9,12 +10,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flawsmith.core.disk import size
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json, write_json
 from flawsmith.core.locks import holder
 
 QUEUED, RUNNING, DONE, STOPPED, FAILED, DIED = STATES = ("queued", "running", "done", "stopped", "failed", "died")
 JOB, STARTED, ENDED, STOP, OUT, ERR = "job.json", "started.json", "ended.json", "stop", "out.txt", "err.txt"
+FEW = 1_000_000  # bytes: a disk with less has no room for what a job says
 GRACE = 20.0  # seconds from the start of a process to its first sign of life
 STOPPED_BY = (130, 143)  # exit statuses of a command that was asked to stop and kept what it had
 
@@ -79,10 +82,16 @@ class Job:
     def error(self) -> str:
         """The last of what it wrote to standard error, in plain lines: why it failed."""
         words = tail(self.folder / ERR)
-        if self.state != DIED:
-            return words
-        died = "The process was killed from outside, or the machine ran out of memory or was switched off."
-        return f"{words}\n{died}".strip()
+        if self.state == DIED:
+            words += "\nThe process was killed from outside, or the machine ran out of memory or was switched off."
+        elif not words:
+            words = f"It ended with the status {self.status} and said nothing."
+        with suppress(OSError):
+            if (usage := shutil.disk_usage(self.folder)).free < FEW:
+                words += (
+                    f"\nThe disk of the project is full: {size(usage.free)} of {size(usage.total)} are free. Free some space and go on."
+                )
+        return words.strip()
 
     def stop(self) -> None:
         """Ask it to stop at its next step, or not to begin."""
