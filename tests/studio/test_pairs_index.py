@@ -60,6 +60,24 @@ def test_rows_come_as_they_are_written(project: Project) -> None:
     assert order(project, "first", Wanted()) == ["000000", "000001", "000002", "000003"], "what counts"
 
 
+def test_who_looks_while_a_thread_takes_rows_waits_for_nothing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_rows(project, "first", range(3))
+    pairs_index.look(project, "first")
+    write_rows(project, "first", range(3, 5))
+    end = threading.Event()
+    other = threading.Thread(target=end.wait)
+    monkeypatch.setitem(pairs_index._threads, (project.folder, "first"), other)
+    other.start()
+    try:
+        with project.database.writing():  # what the thread holds
+            reach = pairs_index.look(project, "first")
+    finally:
+        end.set()
+        other.join()
+    assert reach.count == 3 and not reach.complete and reach.place < reach.size
+    assert pairs_index.look(project, "first").count == 5
+
+
 def test_what_was_refused_is_counted_by_check(project: Project) -> None:
     out = write_rows(project, "first", range(4))
     write_rows(project, "second", [0], verdict="failed")

@@ -63,6 +63,14 @@ def take(database: Database, name: str, path: Path, most: int, put: Callable[[Wr
         return Reach()
 
 
+def reach(database: Database, name: str, path: Path) -> Reach:
+    """Return how much of a file is in the database, taking nothing."""
+    database.table(TABLE)
+    known = _state(database, name)
+    size = path.stat().st_size if path.is_file() else 0
+    return Reach(0, size, complete=not size) if known is None else Reach(known[1], size, known[3], known[4], known[1] == size)
+
+
 def _take(database: Database, name: str, stream: BinaryIO, most: int, put: Callable[[Writing, New], None]) -> Reach:
     with database.writing() as to:
         known = _state(database, name)  # again: another may have been quicker

@@ -19,6 +19,7 @@ from flawsmith.pairs.pair import ACCEPTED, VERDICTS, Pair
 from flawsmith.quality.ratings import LIMITS, AllBounds, Ratings, ratings, read_bounds
 from flawsmith.quality.registry import rules
 from flawsmith.studio.appended import New, Reach, take
+from flawsmith.studio.appended import reach as reach_of
 from flawsmith.studio.database import Database, Writing
 from flawsmith.studio.project import Project
 
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS pairs (
     consistency REAL, novelty REAL, contrast REAL, size INTEGER, PRIMARY KEY (pairs, number)
 );
 CREATE INDEX IF NOT EXISTS pairs_by_id ON pairs (pairs, id, number);
-CREATE INDEX IF NOT EXISTS pairs_by_verdict ON pairs (pairs, verdict);
+CREATE INDEX IF NOT EXISTS pairs_by_verdict ON pairs (pairs, verdict, number);
 CREATE TABLE IF NOT EXISTS refusals (
     pairs TEXT NOT NULL, check_name TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (pairs, check_name)
 );
@@ -64,9 +65,12 @@ def sets(project: Project) -> list[str]:
 def look(project: Project, name: str) -> Reach:
     """Have the rows of a set in the database, at once where few are new, else by a thread; return how far that is.
 
-    Raises a 404 where there is no such set.
+    While a thread takes them nobody else does: who asks waits for no transaction. Raises a 404 where there is no such set.
     """
     folder = folder_of(project, name)
+    thread = _threads.get((project.folder, name))
+    if thread is not None and thread.is_alive():
+        return reach_of(database(project), f"{ROOM}/{name}/{ROWS}", folder.rows)
     reach = _take_some(project, name, folder)
     if reach.size - reach.place <= SOON:
         return _take_all(project, name, folder, reach)
@@ -86,6 +90,15 @@ def rows_after(project: Project, name: str, number: int, most: int = 200) -> lis
     ([[top, left, height, width], ...]) and ratings. Numbers count from 0, and begin anew where the file was written anew.
     """
     return database(project).rows("SELECT * FROM pairs WHERE pairs = ? AND number >= ? ORDER BY number LIMIT ?", (name, number, most))
+
+
+def newest(project: Project, name: str, offset: int, count: int) -> tuple[int, list[Row]]:
+    """Return how many pairs of a set are accepted, and `count` rows of them from the `offset`th on, those made last first."""
+    asked, values = database(project), (name, ACCEPTED)
+    total = asked.one("SELECT count(*) FROM pairs WHERE pairs = ? AND verdict = ?", values)
+    assert total is not None
+    query = "SELECT * FROM pairs WHERE pairs = ? AND verdict = ? ORDER BY number DESC LIMIT ? OFFSET ?"
+    return int(total[0]), asked.rows(query, (*values, count, offset))
 
 
 def tally(project: Project, name: str) -> tuple[dict[str, int], dict[str, int]]:
