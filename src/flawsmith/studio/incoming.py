@@ -212,7 +212,7 @@ async def _write(stream: BinaryIO, body: AsyncIterator[bytes], count: _Counter) 
         if len(waiting) >= PIECE:
             await run_in_threadpool(stream.write, bytes(waiting))
             waiting.clear()
-    await run_in_threadpool(stream.write, bytes(waiting))
+    stream.write(waiting)  # less than a piece: to wait for a thread would take longer
 
 
 def _store(bringing: _Bringing, place: Place, name: PurePosixPath, temporary: Path, head: bytes) -> None:
