@@ -17,7 +17,7 @@ from flawsmith.studio.jobs.scheduler import Scheduler
 from flawsmith.studio.project import Project, create
 
 SCHEDULER = Scheduler(lambda: [])  # starts nothing
-WISH = runs.Wish("run", "tiny", 10, 2.0, ("training.batch=2",))
+WISH = runs.Wish("run", "tiny", 10, 2.0, ("training.batch=2",), threads=1)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_command_has_all_that_was_asked_for(project: Project) -> None:
     assert words[:4] == ("fit", str(project.data), "-o", str(project.folder / "runs" / "run"))
     assert words[4:] == (
         *("--preset", "tiny", "--max-steps", "10", "--max-minutes", "2", "--set", "training.batch=2"),
-        *("--line-width", "3"),
+        *("--threads", "1", "--line-width", "3"),
     )
     assert [one.name for one in runs.runs_of(project)] == ["run"]  # although it has no folder yet
 
@@ -94,7 +94,7 @@ def test_one_that_died_goes_on_up_to_its_limits(project: Project) -> None:
     assert run.state == DIED and "killed from outside" in run.reason() and run.last == (4, 8.0)
     again = runs.go_on(project, SCHEDULER, run)
     assert again.job is not None and again.limits == (10, 2.0)
-    assert again.job.order.arguments[4:] == ("--resume", "--max-steps", "10", "--max-minutes", "2")
+    assert again.job.order.arguments[4:] == ("--resume", "--max-steps", "10", "--max-minutes", "2", "--threads", "1")
     with pytest.raises(DataError, match="runs or waits"):
         runs.go_on(project, SCHEDULER, runs.run_of(project, "run"))
 
@@ -108,12 +108,12 @@ def test_one_that_ended_goes_on_longer(project: Project) -> None:
     assert any("more steps did not help" in note for note in run.notes())
     longer = runs.go_on(project, SCHEDULER, run, more_minutes=3)
     assert longer.job is not None and longer.limits == (0, 4.5)
-    assert longer.job.order.arguments[-2:] == ("--set", f"training.patience={runs.FOREVER}")
+    assert longer.job.order.arguments[-4:-2] == ("--set", f"training.patience={runs.FOREVER}")
     end(longer.job, 143)
     run = runs.run_of(project, "run")
     assert run.state == STOPPED
     again = runs.go_on(project, SCHEDULER, run)  # up to the longer limits, and still without an early end
-    assert again.job is not None and again.limits == (0, 4.5) and "training.patience" in again.job.order.arguments[-1]
+    assert again.job is not None and again.limits == (0, 4.5) and f"training.patience={runs.FOREVER}" in again.job.order.arguments
 
 
 def test_the_time_left_goes_by_the_last_steps(project: Project) -> None:

@@ -74,6 +74,18 @@ def check_safetensors(path: Path) -> dict[str, str]:
     return metadata
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a file's header, for a look: what comes behind it is not read, nor compared with the checksum.
+
+    Raises OSError, and ValueError for what begins as no safetensors file does.
+    """
+    with open_plain(path) as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > MAX_HEADER:
+            raise ValueError(f"its header says it has {length} bytes; at most {MAX_HEADER} are read")
+        return _metadata(stream.read(length))
+
+
 def _metadata(text: bytes) -> dict[str, str]:
     try:
         header = json.loads(text)

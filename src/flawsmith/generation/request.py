@@ -77,7 +77,7 @@ def prepare_request(
     own_normals: returns those learned from; read: returns the defects in pictures to follow, given with the normals that are drawn onto;
     None where the network follows no exemplars.
     """
-    _check_together(request)
+    check_together(request)
     if read is None and (request.like is not None or request.strength != USUAL):
         told = "--like" if request.like is not None else "--strength"
         raise ConfigError(f"{told}: this model is on a model.backbone, which follows no exemplars; leave it out, or fit without one.")
@@ -114,7 +114,7 @@ def prepare_request(
     return PreparedRequest(plan, indexes, placement, normals, [*request.inputs(), *pictures], following, request.mask)
 
 
-def _check_together(request: Request) -> None:
+def check_together(request: Request) -> None:
     """Raise ConfigError for options that do not go together."""
     graded = parse_severity(request.severity) != (1, 1)
     several = parse_per_image(request.per_image)

@@ -22,7 +22,7 @@ STUDIO = Kind(
     (
         r"(project|card|check)\.json",
         r"studio\.sqlite(-wal|-shm)?",
-        r"(thumbnails|jobs|labels|data|requests|trash)/.+",
+        r"(thumbnails|jobs|labels|data|regions|requests|trash)/.+",
         r"(runs|pairs|exports|reports)/[^/]+/",
     ),
 )

@@ -38,6 +38,7 @@ class Wish:
     steps: int  # at most; 0 = no limit
     minutes: float  # at most; 0 = no limit
     settings: tuple[str, ...] = ()  # KEY=VALUE of the configuration
+    threads: int = 0  # of the processor; 0 = as many as it has cores
 
 
 class Run:
@@ -219,8 +220,8 @@ def start(project: Project, scheduler: Scheduler, wish: Wish) -> Run:
     resolve(wish.preset, None, (*wish.settings, *limits))
     run = project.place(ROOM, name)
     words = ["--preset", wish.preset, *_limits(wish.steps, wish.minutes)]
-    arguments = ("fit", str(project.data), "-o", str(run), *words, *_set(wish.settings), *project.label_options)
-    about = {"run": str(run), "preset": wish.preset, "steps": wish.steps, "minutes": wish.minutes}
+    arguments = ("fit", str(project.data), "-o", str(run), *words, *_set(wish.settings), *_threads(wish.threads), *project.label_options)
+    about = {"run": str(run), "preset": wish.preset, "steps": wish.steps, "minutes": wish.minutes, "threads": wish.threads}
     return Run(run, scheduler.ask(project.folder / "jobs", Order(KIND, f"Fit {name}", arguments, about)))
 
 
@@ -232,7 +233,8 @@ def go_on(project: Project, scheduler: Scheduler, run: Run, more_steps: int = 0,
     if run.state in OPEN:
         raise DataError(f"{run.name} is not at rest: {run.reason() or 'it runs or waits already'}")
     (steps, minutes), (step, seconds) = run.limits, run.last
-    settings = [] if run.job is None else list(run.job.order.about.get("settings", ()))  # of one that went on before
+    about = {} if run.job is None else run.job.order.about
+    settings, threads = list(about.get("settings", ())), int(about.get("threads", 0))  # as it went on before
     if more_steps or more_minutes:
         steps = step + more_steps if more_steps else 0
         minutes = round(seconds / 60 + more_minutes, 2) if more_minutes else 0.0
@@ -240,12 +242,13 @@ def go_on(project: Project, scheduler: Scheduler, run: Run, more_steps: int = 0,
         if isinstance(held, dict) and held.get("settled"):
             settings = [f"training.patience={FOREVER}"]
     if run.begun:
-        arguments = ("fit", str(project.data), "-o", str(run.folder), "--resume", *_limits(steps, minutes), *_set(settings))
+        limits = (*_limits(steps, minutes), *_set(settings), *_threads(threads))
+        arguments = ("fit", str(project.data), "-o", str(run.folder), "--resume", *limits)
     elif run.job is not None:
         arguments = tuple(word for word in run.job.order.arguments if word != "--overwrite") + ("--overwrite",)
     else:
         raise DataError(f"{run.folder}: holds no fit that could go on.")
-    about = {"run": str(run.folder), "preset": run.preset, "steps": steps, "minutes": minutes, "settings": settings}
+    about = {"run": str(run.folder), "preset": run.preset, "steps": steps, "minutes": minutes, "settings": settings, "threads": threads}
     return Run(run.folder, scheduler.ask(project.folder / "jobs", Order(KIND, f"Fit {run.name}", arguments, about)))
 
 
@@ -325,6 +328,10 @@ def _limits(steps: int, minutes: float) -> tuple[str, ...]:
 
 def _set(settings: Iterable[str]) -> tuple[str, ...]:
     return tuple(word for setting in settings for word in ("--set", setting))
+
+
+def _threads(count: int) -> tuple[str, ...]:
+    return ("--threads", str(count)) if count else ()
 
 
 def _rows(text: str) -> list[dict[str, Any]]:

@@ -72,6 +72,11 @@ class Scheduler:
                 room[kind] -= 1
 
 
+def waits_for(folder: Path) -> str:
+    """Return the title of the job of a project that a heavy one waits for; "" where none runs."""
+    return next((job.order.title for job in jobs_in(folder) if job.order.kind in HEAVY and job.state == RUNNING), "")
+
+
 def start(job: Job) -> "subprocess.Popen[bytes] | None":
     """Start a job's process, which goes on when this one ends; None where another server was quicker."""
     try:

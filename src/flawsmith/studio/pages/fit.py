@@ -10,12 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from flawsmith.images.files import image_size
-from flawsmith.studio import machine, runs
+from flawsmith.studio import listing, machine, runs
 from flawsmith.studio.following import START, added
-from flawsmith.studio.jobs.job import ERR, QUEUED, RUNNING, Job, jobs_in, tail
-from flawsmith.studio.jobs.scheduler import HEAVY
+from flawsmith.studio.jobs.job import ERR, QUEUED, RUNNING, Job, tail
+from flawsmith.studio.jobs.scheduler import waits_for
 from flawsmith.studio.pictures import picture
-from flawsmith.studio.project import Project
 from flawsmith.studio.state import Here, Shared
 from flawsmith.studio.views import page
 
@@ -33,6 +32,7 @@ class Wanted(BaseModel):
     steps: int = Field(0, ge=0, le=10**9)
     minutes: float = Field(0, ge=0, le=10**6)
     settings: list[str] = Field([], max_length=MOST_SETTINGS)  # KEY=VALUE
+    threads: int = Field(0, ge=0, le=1024)  # of the processor; 0 = as many as it has cores
 
 
 class Longer(BaseModel):
@@ -62,9 +62,14 @@ def show_run(request: Request, project: Here, name: str) -> HTMLResponse:
 
 @router.get("/api/runs")
 def overview(project: Here) -> dict[str, Any]:
-    """Return the runs, what the machine can run, and what steps took here."""
-    found = runs.runs_of(project)
-    return {"runs": [run.to_json() for run in found], "machine": machine.found(project), "measured": runs.step_times(found)}
+    """Return the runs, what the machine can run, and what steps took here, and what there is to learn from."""
+    found, numbers = runs.runs_of(project), listing.numbers(project)
+    return {
+        "runs": [run.to_json() for run in found],
+        "machine": machine.found(project),
+        "measured": runs.step_times(found),
+        "data": {"kinds": numbers["kinds"], "normals": numbers["roles"][listing.NORMAL], "known": bool(listing.reading(project).at)},
+    }
 
 
 @router.post("/api/machine")
@@ -77,7 +82,7 @@ def look(studio: Shared, project: Here, asked: Looking) -> dict[str, Any]:
 def begin(studio: Shared, project: Here, asked: Wanted) -> dict[str, Any]:
     """Begin a fit; return its run."""
     settings = tuple(line.strip() for line in asked.settings if line.strip())
-    wish = runs.Wish(asked.name.strip(), asked.preset, asked.steps, asked.minutes, settings)
+    wish = runs.Wish(asked.name.strip(), asked.preset, asked.steps, asked.minutes, settings, asked.threads)
     return runs.start(project, studio.scheduler, wish).to_json()
 
 
@@ -90,7 +95,7 @@ def state(project: Here, name: str, after: str = START) -> dict[str, Any]:
         "run": run.to_json(),
         "notes": run.notes() if run.state not in runs.OPEN else [],
         "said": "" if run.job is None else _said(run.job),
-        "before": _before(project, run) if run.state == QUEUED else "",
+        "before": waits_for(project.folder / "jobs") if run.state == QUEUED else "",
         "rows": new.rows,
         "mark": new.mark,
         "anew": new.anew,
@@ -156,9 +161,3 @@ def _previews(run: Path) -> list[Path]:
 
 def _preview(run: Path, step: int) -> Path:
     return run / "previews" / f"step-{step:07d}.png"
-
-
-def _before(project: Project, run: runs.Run) -> str:
-    """Return the title of the job that a waiting one waits for; "" where there is none."""
-    heavy = (job for job in jobs_in(project.folder / "jobs") if job.order.kind in HEAVY and job.state == RUNNING)
-    return next((job.order.title for job in heavy if run.job is None or job.id != run.job.id), "")

@@ -97,7 +97,7 @@ form.addEventListener("submit", (event) => {
   doing(form.querySelector("button.main"), async () => {
     const run = await post("runs", {
       name: fields.name.value, preset: fields.preset.value, minutes: Number(fields.minutes.value), steps: Number(fields.steps.value),
-      settings: fields.settings.value.split("\n"),
+      settings: fields.settings.value.split("\n"), threads: Number(fields.threads.value),
     });
     location.assign(`${base}/fit/${encodeURIComponent(run.name)}`);
   });
@@ -110,8 +110,16 @@ again.addEventListener("click", () => doing(again, async () => {
   tell("The machine is being looked at.");
 }));
 
+function learns() {
+  const { kinds, normals, known: read } = known.data, names = Object.entries(kinds);
+  if (!read) return "The data have not been looked at yet.";
+  if (!names.length) return "No kind of defect is labelled yet: label some first.";
+  return `It learns from ${names.map(([name, count]) => `${count} ${name}`).join(", ")} and ${normals} ${normals === 1 ? "normal" : "normals"}.`;
+}
+
 function show() {
   showRuns();
+  write(document.querySelector("[data-learns]"), learns());
   showMachine();
 }
 
