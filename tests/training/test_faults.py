@@ -32,6 +32,8 @@ from flawsmith.training.pool import Batch
 from flawsmith.training.prepare import prepare_training
 from flawsmith.workflows.fit import fit
 
+OUT_OF_MEMORY = "CUDA out of memory. Tried to allocate 2 GiB."
+
 
 def test_a_loss_that_is_not_a_number_stops_the_training(data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_batch(3, lambda batch: dataclasses.replace(batch, image=batch.image * float("nan")), monkeypatch)
@@ -70,14 +72,16 @@ def test_a_gradient_that_is_not_a_number_reaches_no_checkpoint(
     assert [path.stem for path in (tmp_path / "run/checkpoints").iterdir()] == ["step-0000001"]
 
 
-def short_of_memory(largest: int, monkeypatch: pytest.MonkeyPatch, error: type[Exception] = torch.OutOfMemoryError) -> list[int]:
+def short_of_memory(
+    largest: int, monkeypatch: pytest.MonkeyPatch, error: type[Exception] = torch.OutOfMemoryError, said: str = OUT_OF_MEMORY
+) -> list[int]:
     """Let no more than `largest` windows at a time fit into memory; return the list of how many there were in each pass that did."""
     forward, passed = Objective.forward, []
 
     def small(self: Objective, batch: Batch, *rest: Any) -> Any:
         if len(batch.ids) > largest:
             forward(self, batch, *rest).total.backward()  # what a failed pass leaves counts for nothing
-            raise error("CUDA out of memory. Tried to allocate 2 GiB.")
+            raise error(said)
         passed.append(len(batch.ids))
         return forward(self, batch, *rest)
 
@@ -85,13 +89,22 @@ def short_of_memory(largest: int, monkeypatch: pytest.MonkeyPatch, error: type[E
     return passed
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError, RuntimeError])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(torch.OutOfMemoryError, OUT_OF_MEMORY), (RuntimeError, OUT_OF_MEMORY), (RuntimeError, "could not create a primitive")],
+)
 def test_a_batch_that_is_too_large_for_memory_goes_through_in_pieces(
-    error: type[Exception], data8: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: type[Exception],
+    said: str,
+    data8: Path,
+    tiny: Tiny,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     settings = {"steps": 2, "batch": 4, "preview_every": 0}
     go(data8, tmp_path / "asked", tiny(training=settings | {"pieces": 4}))
-    passed = short_of_memory(1, monkeypatch, error)
+    passed = short_of_memory(1, monkeypatch, error, said)
     result = fit(data8, tmp_path / "run", tiny(training=settings), device="cpu", threads=1)
     assert passed == [1] * 8 and result["pieces"] == 4
     a, b = (load_model(tmp_path / name / "model/model.safetensors")[0].state_dict() for name in ("run", "asked"))

@@ -51,3 +51,9 @@ def test_products_are_done_and_one_that_fails_stops_no_other(tmp_path: Path, mak
     status, told = sweep("--pairs", "4")
     assert status == 1 and "was begun with pairs 3, got 4" in told
     assert shlex.split(FIT)[1] in json.loads((out / "sweep.json").read_text())["settings"]["fit"]
+
+
+def test_what_is_of_a_cluster_needs_one(tmp_path: Path) -> None:
+    for words in (["--ship"], ["--ray", "auto", "--results", "stay"], ["--ray", "auto", "--place", "x"]):
+        result = CliRunner().invoke(main, ["sweep", str(tmp_path), "-o", str(tmp_path / "out"), *words])
+        assert result.exit_code == 2 and "--ship needs --ray" in result.stderr

@@ -23,6 +23,15 @@ from flawsmith.cli import options
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="CPU threads of every job.")
 @click.option("--retries", type=click.IntRange(min=0), default=2, show_default=True, metavar="N", help="Of a job that was killed or lost.")
 @click.option("--ray", "address", metavar="ADDRESS", help="Run on a Ray cluster: auto, HOST:PORT. Its machines share ROOT and DIR.")
+@click.option("--ship", is_flag=True, help="For machines that share neither: send them the pictures, and bring results back.")
+@click.option(
+    "--results",
+    type=click.Choice(["back", "stay"]),
+    default="back",
+    show_default=True,
+    help="With --ship: have all but reports and rows stay.",
+)
+@click.option("--place", default="", metavar="PATH", help="Folder on each machine for --ship.  [default: flawsmith-sweep, temporary]")
 @click.option("--cpus", type=click.FloatRange(min=0), metavar="N", help="Cores that a job asks Ray for.  [default: as --threads]")
 @click.option("--gpus", type=click.FloatRange(min=0), default=0, show_default=True, metavar="N", help="GPUs that a job asks Ray for.")
 @click.option("--memory", type=click.FloatRange(min=0), default=0, metavar="GB", help="Memory that a job asks Ray for.  [default: none]")
@@ -48,6 +57,9 @@ def sweep(
     cpus: float | None,
     gpus: float,
     memory: float,
+    ship: bool,
+    results: str,
+    place: str,
     dry_run: bool,
     device: str,
     quiet: bool,
@@ -58,7 +70,7 @@ def sweep(
     Each job is the ordinary command, with its log in DIR/products. The same command again does what is not done yet. A product that fails
     stops no other; it is named at the end, and the exit status is then 1.
     """
-    from flawsmith.core.errors import DataError
+    from flawsmith.core.errors import ConfigError, DataError
     from flawsmith.sweeps.on_ray import Cluster
     from flawsmith.sweeps.plan import SweepSettings, words_of
     from flawsmith.workflows.terminal import show_plan, show_sweep
@@ -75,7 +87,11 @@ def sweep(
         device=device,
         threads=threads,
     )
-    cluster = None if address is None else Cluster(address, threads if cpus is None else cpus, gpus, memory)
+    if address is None and ship or not ship and (results == "stay" or place):
+        raise ConfigError("--ship needs --ray, and --results stay and --place need --ship.")
+    cluster = None
+    if address is not None:
+        cluster = Cluster(address, threads if cpus is None else cpus, gpus, memory, ship, results == "back", place)
     with options.resumable(lambda: (folder / "sweep.json").exists(), add=""):
         result = fs.sweep(root, folder, settings, workers, cluster, retries, dry_run, quiet or as_json)
     if as_json:

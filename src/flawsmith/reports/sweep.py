@@ -34,6 +34,7 @@ def write_sweep_report(folder: Path, result: Result) -> None:
         Section("Pairs by themselves", "evaluated", _evaluated(result["evaluate"])),
         Section("Pairs", "pairs", _pairs(result["pairs"])),
         Section("What failed", "failed", _failed(result)),
+        Section("What stayed elsewhere", "stayed", _stayed(result)),
         Section("How to read it", "reading", [Terms(_READING)] if result["benefit"] else []),
     ]
     page = Page(f"All products of {Path(result['root']).name}", [Facts(facts)], [s for s in sections if s.blocks])
@@ -54,6 +55,8 @@ def print_sweep(result: Result, folder: Path) -> None:
         console.print(Text(f"{product}: nothing can be learned from it: {problem}"), soft_wrap=True)
     for each in result["jobs"]["failed"]:
         console.print(Text(f"{each['job']} failed: {each['reason']} ({each['log']})", style="red"), soft_wrap=True)
+    for each in result["jobs"]["stayed"]:
+        console.print(Text(f"{each['job']}: its results stayed on {each['host']} in {each['folder']}"), soft_wrap=True)
     counts = result["jobs"]["counts"]
     console.print(
         Text(f"{counts.get('done', 0):,} of {sum(counts.values()):,} jobs done. Look at {folder / 'report.html'}"), soft_wrap=True
@@ -125,6 +128,11 @@ def _failed(result: Result) -> list[Block]:
     if not lines:
         return []
     return [Note("The other products are not touched by these."), Table("What failed", ("Job", "Reason", "Log"), lines, words=(0, 1, 2))]
+
+
+def _stayed(result: Result) -> list[Block]:
+    lines = [(each["job"], each["host"], each["folder"]) for each in result["jobs"]["stayed"]]
+    return [Table("Results that stayed on their machines", ("Job", "Machine", "Folder"), lines, words=(0, 1, 2))] if lines else []
 
 
 _READING = [

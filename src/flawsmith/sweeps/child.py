@@ -14,11 +14,16 @@ GRACE = 120.0  # seconds to keep the work
 
 def main() -> None:
     """Run `flawsmith` with this process's arguments."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     runpy.run_module("flawsmith", run_name="__main__", alter_sys=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Have this process end when the one does that holds the other end of its standard input."""
+    threading.Thread(target=_wait_and_end, daemon=True).start()
+
+
+def _wait_and_end() -> None:
     """Wait for the end of standard input, then end this process as SIGTERM does; at once where it does not."""
     while os.read(0, 1):
         pass

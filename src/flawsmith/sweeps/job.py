@@ -35,6 +35,7 @@ class Job:
     log: str  # what the command printed, of all tries
     needs: tuple[str, ...] = ()  # names of jobs
     amount: int = 1  # of work, such as the number of pairs: what the time is in proportion to
+    data: str = ""  # the product's folder
 
     @property
     def name(self) -> str:
@@ -66,6 +67,7 @@ class State:
     host: str = ""
     exit: int | None = None  # of the last try; below 0: the signal that killed it
     reason: str = ""  # why it failed
+    stayed: str = ""  # the folder on `host` that holds its results; "" = its output
 
 
 def read_state(job: Job) -> State:

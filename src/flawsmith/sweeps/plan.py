@@ -77,8 +77,9 @@ def _of_product(product: Product, folder: Path, settings: SweepSettings) -> Iter
         yield from _of_model(name, product.data.resolve(), len(defects), _leaving_out(others), folder, settings)
     if "benefit" in settings.steps:  # makes models of its own, from a part of the pictures
         chosen = ("--preset", settings.preset) if settings.preset else ()
-        words = (str(product.data.resolve()), *chosen, "--workers", "0", *settings.benefit)
-        yield _job(product.name, "benefit", words, "benefit", folder, settings)
+        data = product.data.resolve()
+        words = (str(data), *chosen, "--workers", "0", *settings.benefit)
+        yield _job(product.name, "benefit", words, "benefit", data, folder, settings)
 
 
 def _of_model(name: str, data: Path, defects: int, only: tuple[str, ...], folder: Path, settings: SweepSettings) -> Iterator[Job]:
@@ -86,14 +87,14 @@ def _of_model(name: str, data: Path, defects: int, only: tuple[str, ...], folder
     home = folder / "products" / name
     if "fit" in settings.steps:
         chosen = ("--preset", settings.preset) if settings.preset else ()
-        yield _job(name, "fit", (str(data), *chosen, *only, *settings.fit), "run", folder, settings)
+        yield _job(name, "fit", (str(data), *chosen, *only, *settings.fit), "run", data, folder, settings)
     if "generate" in settings.steps:
         count = settings.pairs * defects
         words = (str(home / "run"), "--count", str(count), *settings.generate)
-        yield _job(name, "generate", words, "pairs", folder, settings, (f"fit {name}",), count)
+        yield _job(name, "generate", words, "pairs", data, folder, settings, (f"fit {name}",), count)
     if "evaluate" in settings.steps:
         words = (str(data), str(home / "pairs"), *only, *settings.evaluate)
-        yield _job(name, "evaluate", words, "evaluated", folder, settings, (f"generate {name}",))
+        yield _job(name, "evaluate", words, "evaluated", data, folder, settings, (f"generate {name}",))
 
 
 def _job(
@@ -101,6 +102,7 @@ def _job(
     step: str,
     words: tuple[str, ...],
     output: str,
+    data: Path,
     folder: Path,
     settings: SweepSettings,
     needs: tuple[str, ...] = (),
@@ -109,7 +111,7 @@ def _job(
     home = folder / "products" / name
     common = ("-o", str(home / output), "--device", settings.device, "--threads", str(settings.threads), "--quiet")
     files = (str(home / output), str(home / f"{step}.json"), str(home / f"{step}.log"))
-    return Job(name, step, (step, *words, *common), *files, needs, amount)
+    return Job(name, step, (step, *words, *common), *files, needs, amount, str(data))
 
 
 def _leaving_out(defects: Sequence[str]) -> tuple[str, ...]:

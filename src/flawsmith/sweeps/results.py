@@ -26,8 +26,10 @@ def collect(board: Board) -> dict[str, Any]:
     ended = [job for name, job in board.jobs.items() if board.now(name).state == DONE]
     seconds = sum(board.now(name).seconds for name in board.jobs)
     failed = [{"job": job.name, "reason": state.reason, "log": job.log} for job, state in board.failed()]
+    states = {job.name: board.now(job.name) for job in ended}
+    stayed = [{"job": name, "host": state.host, "folder": state.stayed} for name, state in states.items() if state.stayed]
     return {
-        "jobs": {"counts": dict(board.counts()), "minutes": round(seconds / 60, 1), "failed": failed},
+        "jobs": {"counts": dict(board.counts()), "minutes": round(seconds / 60, 1), "failed": failed, "stayed": stayed},
         "pairs": [_pairs(board, job) for job in ended if job.step == "generate"],
         "evaluate": _evaluated({job.product: _report(job) for job in ended if job.step == "evaluate"}),
         "benefit": _benefits({job.product: _report(job) for job in ended if job.step == "benefit"}),

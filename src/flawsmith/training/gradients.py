@@ -12,7 +12,8 @@ from flawsmith.core.errors import RunError
 from flawsmith.training.latents import Encoded
 from flawsmith.training.pool import Batch
 
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")  # what plain errors say
+# what plain errors say, the last that of convolutions on a CPU
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "could not create a primitive")
 
 
 class Gradients:

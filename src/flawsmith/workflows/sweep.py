@@ -21,6 +21,7 @@ from flawsmith.sweeps.on_ray import Cluster, require_ray, run_on_ray
 from flawsmith.sweeps.plan import SweepSettings, plan
 from flawsmith.sweeps.products import Product, find_products
 from flawsmith.sweeps.results import collect
+from flawsmith.sweeps.shipping import require_sendable
 from flawsmith.version import __version__
 
 SWEEP = Kind(
@@ -49,7 +50,8 @@ def sweep(
 
     Every job is a `flawsmith` command of its own that writes into `output`/products/NAME; how far it is stands beside it, so that a second
     call does what is not done yet, what failed included. One that fails stops nothing but what needs it. workers: jobs side by side;
-    None = as many as there are cores or GPUs for. cluster: a Ray cluster, whose machines see `root` and `output` at the same paths.
+    None = as many as there are cores or GPUs for. cluster: a Ray cluster, whose machines see `root` and `output` at the same paths, or
+    are sent what they need.
     retries: how often a job is begun again whose process or machine was lost. With `dry_run` nothing is written, and what is left to do
     and how long it will take is returned. Raises DataError where there is no product, RunError for an `output` of another sweep.
     """
@@ -60,6 +62,8 @@ def sweep(
         check_output(output, SWEEP, overwrite=False, inputs=[])
     with working(f"looking for products in {root}", quiet):
         products = find_products(root)
+    if cluster is not None and cluster.ship:
+        require_sendable(products)
     board = Board(jobs := plan(products, output, settings), retries)
     side_by_side = len(slots(settings.device, workers, settings.threads)) if cluster is None else workers or 1
     kept = {"root": str(root.resolve()), **settings.identity()}
