@@ -72,7 +72,7 @@ def one(name: str, value: float) -> Told:
 def test_scores_are_told_as_factors_with_limits_and_place() -> None:
     found = one("softness", 3.0)
     assert (found.check, found.text) == ("edge", "its border is 8.00 px wide")
-    assert (found.real, found.allowed) == ("real ones show 2.00 px to 8.00 px", "allowed is at least 1.00 px and at most 16.00 px")
+    assert (found.real, found.allowed) == ("real ones show 2.00 to 8.00 px", "allowed is at least 1.00 px and at most 16.00 px")
     assert (found.room, found.ok, found.place, found.shown) == (0.5, True, 0.75, (0.25, 0.75))
     beyond = one("product", 2.2)
     assert not beyond.ok and beyond.room == 0 and beyond.place == 1 and beyond.allowed == "allowed is at most 2.00"

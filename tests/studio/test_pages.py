@@ -23,7 +23,7 @@ from flawsmith.studio.views import ROOMS
 from flawsmith.workflows.export import export
 
 THERE = [(address, name) for address, name in ROOMS if find_spec(f"{pages.__name__}.{address}")]
-PAGES = ("/", "/new", *(f"/p/parts/{address}" for address, _ in THERE), "/p/parts/nothing")
+PAGES = ("/", "/new", *(f"/p/parts/{address}" for address, _ in THERE), "/p/parts/review/first", "/p/parts/nothing")
 SIZES = ((1280, 800), (1920, 1080), (820, 1180))
 GRAVE = ("serious", "critical")
 STILL = 0.02  # of the page, weighted, may move while it is loaded

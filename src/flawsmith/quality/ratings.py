@@ -160,7 +160,11 @@ def _told(check: Check, rule: Rule, name: str, value: float, one: Bounds) -> Tol
     text, number = _linear(rule)
     show = number.format
     plain = _plain if rule.joint or "2^{" in rule.text else float
-    real = "" if one.least is None or one.most is None else f"real ones show {show(plain(one.least))} to {show(plain(one.most))}"
+    real = (
+        ""
+        if one.least is None or one.most is None
+        else f"real ones show {show(plain(one.least)).removesuffix(' px')} to {show(plain(one.most))}"
+    )
     ends = _ends(value, one)
     shown = None if one.least is None or one.most is None else (_share(one.least, ends), _share(one.most, ends))
     room = _room(value, one, rule)

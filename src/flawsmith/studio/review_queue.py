@@ -12,16 +12,17 @@ from flawsmith.pairs.review import DECISIONS, DISPUTED, OPEN, VERDICTS
 from flawsmith.studio.project import Project
 from flawsmith.studio.review_board import board_of
 
-# what pairs are sorted by: name, column, words
+FEW = 500  # values in one statement
+# what pairs are sorted by
 SORTS = {
-    "made": ("p.number", "as made"),
-    "realism": ("p.realism", "realism"),
-    "consistency": ("p.consistency", "mask consistency"),
-    "novelty": ("p.novelty", "novelty"),
-    "contrast": ("abs(p.contrast)", "contrast"),
-    "size": ("p.size", "size"),
-    "kind": ("p.defect", "kind"),
-    "disputed": (f"coalesce(v.verdict, '') = '{DISPUTED}'", "disagreement"),
+    "made": "p.number",
+    "realism": "p.realism",
+    "consistency": "p.consistency",
+    "novelty": "p.novelty",
+    "contrast": "abs(p.contrast)",
+    "size": "p.size",
+    "kind": "p.defect",
+    "disputed": f"coalesce(v.verdict, '') = '{DISPUTED}'",
 }
 NONE = "none"  # no decision of one's own
 _FROM = "FROM pairs p LEFT JOIN verdicts v ON v.pairs = p.pairs AND v.id = p.id"
@@ -43,7 +44,7 @@ def order(project: Project, name: str, wanted: Wanted) -> list[str]:
     """Return the ids of pairs in the order that is asked for; where a pair's number is not known, it comes last."""
     if wanted.sort not in SORTS:
         raise DataError(f"sort: got {wanted.sort!r}, expected one of {', '.join(SORTS)}.")
-    column, _ = SORTS[wanted.sort]
+    column = SORTS[wanted.sort]
     condition, values = _where(name, wanted)
     way = "DESC" if wanted.down else "ASC"
     query = f"SELECT p.id {_FROM} WHERE {condition} ORDER BY {column} IS NULL, {column} {way}, p.number"
@@ -59,6 +60,16 @@ def items(project: Project, name: str, ids: Sequence[str]) -> list[dict[str, Any
     rows = {row["id"]: row for row in database.rows(query, (name, COUNTS, *ids))}
     opinions = opinions_of(project, name, ids)
     return [_item(rows[id], opinions.get(id, {})) for id in ids if id in rows]
+
+
+def missing(project: Project, name: str, ids: Sequence[str]) -> list[str]:
+    """Return those of some ids that no pair of the set has."""
+    found: set[str] = set()
+    for start in range(0, len(ids), FEW):
+        some = ids[start : start + FEW]
+        query = f"SELECT id FROM pairs WHERE pairs = ? AND verdict = ? AND id IN ({', '.join('?' * len(some))})"
+        found |= {row[0] for row in board_of(project).rows(query, (name, COUNTS, *some))}
+    return [id for id in ids if id not in found]
 
 
 def opinions_of(project: Project, name: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ export async function ask(path, { method = "GET", body, type } = {}) {
       method, headers, body: body === undefined || raw ? body : JSON.stringify(body),
     });
   } catch {
-    throw new Error("The studio does not answer. Is it still running? What was decided before is saved.");
+    throw Object.assign(new Error("The studio does not answer. Is it still running? What was decided before is saved."), { offline: true });
   }
   const text = await answer.text();
   let said = null;
