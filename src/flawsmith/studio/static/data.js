@@ -47,10 +47,12 @@ const asked = () => {
   return said;
 };
 
-export function about(item) {
+function about(item) {
   const kinds = item.kinds.length ? item.kinds.join(", ") : ROLES[item.role];
   return item.bad ? `to mend: ${kinds}` : kinds;
 }
+
+const short = (name) => (name.length > 30 ? `${name.slice(0, 8)}…${name.slice(-19)}` : name); // their ends tell names apart
 
 const grid = new Grid(find("[data-grid]"), {
   label: "Pictures of the data",
@@ -59,7 +61,7 @@ const grid = new Grid(find("[data-grid]"), {
   show: (item) => ({
     src: item.shown ? `${base}/api/thumb?picture=${encodeURIComponent(item.name)}&outline=${filter.elements.outline.checked}&at=${state.at}` : "",
     label: `${item.name}, ${about(item)}${item.size ? `, ${item.size[1]} by ${item.size[0]} pixels` : ""}`,
-    caption: [make("span", { class: "title", title: item.name }, item.name.split("/").pop()), make("span", { class: "what" }, about(item))],
+    caption: [make("span", { class: "title", title: item.name }, short(item.name.split("/").pop())), make("span", { class: "what" }, about(item))],
     state: `${item.bad ? "bad" : ""} ${item.shown ? "" : "broken"}`,
   }),
   open: (item, index) => viewer.open(index),
@@ -157,7 +159,8 @@ function draw() {
     line.dataset.words = words;
     const again = make("button", { type: "button", class: "small", onclick: () => doing(again, checkAgain) }, "Check again");
     const idle = words && !state.reading && !["queued", "running"].includes(state.check?.state);
-    line.replaceChildren(words, idle ? again : "");
+    const on = !idle || state.findings?.problem || !total() ? null : state.error ? ["label", "Label them"] : ["fit", "Go on: fit"];
+    line.replaceChildren(words, idle ? again : "", on ? make("a", { class: "button small", href: `${base}/${on[0]}` }, on[1]) : "");
   }
   find("[data-count=pictures]").textContent = total() ? total().toLocaleString("en") : "";
   const mend = find("[data-count=mend]");
