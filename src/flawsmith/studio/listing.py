@@ -141,6 +141,11 @@ def picture(project: Project, name: str) -> Picture:
     return _picture(_row(project, name))
 
 
+def is_listed(project: Project, name: str) -> bool:
+    """Whether there is a picture of this name."""
+    return database(project).one("SELECT 1 FROM pictures WHERE name = ?", (name,)) is not None
+
+
 def picture_of(project: Project, name: str) -> Path:
     """Return a picture's file. Raises a 404 for one that is not in the listing, is gone, or must not be shown."""
     path = Path(os.fsdecode(_row(project, name)["path"]))
@@ -177,6 +182,18 @@ def relabel(to: Writing, name: str, role: str, masks: Mapping[str, Path]) -> Non
     to.execute("DELETE FROM labels WHERE name = ?", (name,))
     rows = [(name, kind, os.fsencode(path), "high", None) for kind, path in masks.items()]
     to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def rename(project: Project, to: Writing, kind: str, name: str) -> bool:
+    """Give a kind of defect another name, until the data are read anew; returns whether any picture or box is of it."""
+    asked = database(project)
+    pictures = asked.rows("SELECT name, kinds FROM pictures WHERE name IN (SELECT name FROM labels WHERE kind = ?)", (kind,))
+    changed = [(json.dumps([name if each == kind else each for each in json.loads(row["kinds"])]), row["name"]) for row in pictures]
+    boxed = asked.one("SELECT 1 FROM boxes WHERE kind = ?", (kind,)) is not None
+    to.many("UPDATE pictures SET kinds = ? WHERE name = ?", changed)
+    to.execute("UPDATE labels SET kind = ? WHERE kind = ?", (name, kind))
+    to.execute("UPDATE boxes SET kind = ? WHERE kind = ?", (name, kind))
+    return boxed or bool(changed)
 
 
 def _label(project: Project, path: Path, row: Row) -> Label:

@@ -1,7 +1,7 @@
 """LabelMe: a JSON file beside each picture, with a mask for each defect."""
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flawsmith.core.files import write_json
@@ -17,17 +17,22 @@ def write(rows: Iterable[Row], place: Place) -> Iterator[tuple[str, Entry]]:
     """Write pictures and their JSON files; a normal has one without shapes."""
     for row in rows:
         image = put_picture(row, place, row.split)
-        label = {
-            "version": VERSION,
-            "flags": {"synthetic": row.synthetic},
-            "shapes": [_shape(one) for one in row.instances()],
-            "imagePath": image.rsplit("/", 1)[1],
-            "imageData": None,
-            "imageHeight": row.size[0],
-            "imageWidth": row.size[1],
-        }
+        label = tree(image.rsplit("/", 1)[1], row.size, row.instances(), {"synthetic": row.synthetic})
         write_json(place.folder / row.split / f"{row.name}.json", label)
         yield image, {}
+
+
+def tree(picture: str, size: tuple[int, int], instances: Iterable[Instance], flags: Mapping[str, bool]) -> dict[str, Any]:
+    """Return what a label file says of a picture (its path as seen from the file) of a size (H, W)."""
+    return {
+        "version": VERSION,
+        "flags": dict(flags),
+        "shapes": [_shape(one) for one in instances],
+        "imagePath": picture,
+        "imageData": None,
+        "imageHeight": size[0],
+        "imageWidth": size[1],
+    }
 
 
 def _shape(one: Instance) -> dict[str, Any]:

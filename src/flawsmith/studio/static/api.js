@@ -2,7 +2,7 @@
 
 export const base = document.body.dataset.base; // "/p/KEY"
 
-/** Ask the API of this project: returns what it answers; throws an Error with the server's words. `body` is sent as JSON, or as it is. */
+/** Ask the API of this project: returns what it answers; throws an Error with the server's words and the `status`. `body` is sent as JSON, or as it is. */
 export async function ask(path, { method = "GET", body, type } = {}) {
   const raw = body instanceof Blob || body instanceof FormData;
   const headers = body === undefined || body instanceof FormData ? {} : { "content-type": type || (raw ? body.type : "application/json") };
@@ -17,7 +17,7 @@ export async function ask(path, { method = "GET", body, type } = {}) {
   const text = await answer.text();
   let said = null;
   try { said = text ? JSON.parse(text) : null; } catch { /* no JSON: a refusal in plain words */ }
-  if (!answer.ok) throw new Error(said?.error || text || `The studio answered ${answer.status}.`);
+  if (!answer.ok) throw Object.assign(new Error(said?.error || text || `The studio answered ${answer.status}.`), { status: answer.status });
   return said;
 }
 

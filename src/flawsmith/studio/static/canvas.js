@@ -7,6 +7,7 @@
 //   view.bare = true;                             // the picture without layers
 //   view.adjust({ brightness: 1.2, contrast: 1 }) // of the picture alone
 //   view.fit()  view.native()  view.zoom(factor)  view.step(+1 | -1)  view.pan(dx, dy)  view.centre(x, y)
+//   view.paint = (board, view) => {};             // draws more above the layers, in pixels of the screen: view.toScreen({ x, y })
 //   view.redraw()                                 // after a layer's mask or fields were changed; setting a property does it by itself
 //   view.tool = { down(point, event), move(point, event), up(point, event), cancel(), hover(point), paint(board, view), clicks: false }
 //   host.addEventListener("view", ...)            // zoom or place changed; view.scale: pixels of the screen for one of the picture
@@ -46,6 +47,7 @@ export class View {
     this.asked = this.stale = false; // whether drawing is due, and whether of the picture, too
     this.state = { picture: null, second: null, blink: false, bare: false, layers: [], tool: null };
     this.label = label;
+    this.paint = null;
     this.tool = null;
     this.listen(keys);
     const observer = new ResizeObserver((found) => this.resize(found[0]));
@@ -212,6 +214,7 @@ export class View {
     over.clearRect(0, 0, this.width, this.height);
     if (!this.picture || !this.width || this.bare) return;
     if (!compared) for (const layer of this.layers) if (layer.visible !== false) this.drawLayer(over, layer);
+    this.paint?.(over, this);
     this.tool?.paint?.(over, this);
     if (this.cursor && this.tool) this.drawCursor(over);
   }

@@ -43,6 +43,8 @@ export class Drawing extends EventTarget {
     this.undone = [];
     this.points = null; // of a line or polygon that is being drawn, the last one moving with the pointer
     this.hovered = null;
+    this.own = {}; // tools of the room
+    this.wrap = null; // step => step: what else the room changes with each
   }
 
   get size() { return this.state.size; }
@@ -104,7 +106,7 @@ export class Drawing extends EventTarget {
   }
 
   note(step) {
-    this.done.push(step);
+    this.done.push(this.wrap ? this.wrap(step) : step);
     this.undone = [];
     this.dispatchEvent(new CustomEvent("change"));
   }
@@ -125,7 +127,13 @@ export class Drawing extends EventTarget {
 
   // ---- tools
 
+  /** Add a tool of the room's own: make() returns it, as View.tool takes it. */
+  add(name, make) {
+    this.own[name] = make;
+  }
+
   tool(name) {
+    if (this.own[name]) return this.own[name]();
     if (name === "brush" || name === "eraser") return this.brush(name === "brush");
     if (name === "line" || name === "polygon") return this.outline(name === "polygon");
     return { clicks: true, down: (point, event) => this.pour(name, point, event.shiftKey), move() {}, up() {}, cancel() {} };

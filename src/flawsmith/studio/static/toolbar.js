@@ -2,10 +2,11 @@
 import { make } from "./api.js";
 import { SIZES, TOOLS } from "./drawing.js";
 
-/** Fill an element with the controls of a drawing; tools: which of TOOLS. */
-export function toolbar(host, drawing, tools = Object.keys(TOOLS)) {
-  const buttons = tools.map((name) => {
-    const { key, name: words, hint } = TOOLS[name];
+/** Fill an element with the controls of a drawing; tools: which of TOOLS; more: tools of the room's own, as TOOLS has them. */
+export function toolbar(host, drawing, tools = Object.keys(TOOLS), more = {}) {
+  const known = { ...TOOLS, ...more };
+  const buttons = [...tools, ...Object.keys(more)].map((name) => {
+    const { key, name: words, hint } = known[name];
     return make("button", { type: "button", class: "small", "data-tool": name, title: hint, "aria-keyshortcuts": key, onclick: () => drawing.use(drawing.chosen === name ? "" : name) },
       words, make("kbd", { "aria-hidden": "true" }, key.toUpperCase()));
   });
@@ -35,7 +36,7 @@ export function toolbar(host, drawing, tools = Object.keys(TOOLS)) {
     tolerances.hidden = drawing.chosen !== "tones";
     undo.disabled = !drawing.back && !drawing.points;
     redo.disabled = !drawing.forth;
-    hint.textContent = drawing.chosen ? TOOLS[drawing.chosen].hint : "Drag moves the picture. Choose a tool to draw.";
+    hint.textContent = drawing.chosen ? known[drawing.chosen].hint : "Drag moves the picture. Choose a tool to draw.";
   };
   drawing.addEventListener("change", show);
   drawing.addEventListener("tool", show);

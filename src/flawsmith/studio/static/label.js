@@ -1,0 +1,514 @@
+// The room where masks are drawn and corrected.
+import { ask, base, doing, make, post, tell } from "./api.js";
+import { Mask, Picture, View } from "./canvas.js";
+import { Drawing, KEYS } from "./drawing.js";
+import { cut, differenceOf } from "./proposal.js";
+import { toolbar } from "./toolbar.js";
+
+const COLOURS = ["#ff4d4f", "#3d9bff", "#ffb020", "#2fc46f", "#c678ff", "#00c2c7", "#ff7ac6", "#a8cf3a"];
+const SOON = 1200; // milliseconds after a change until it is saved
+const LEAST = [1, 2, 3, 4, 6, 9, 12, 16, 20, 25, 36, 49, 64, 81, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800, 6400];
+const $ = (name) => document.querySelector(`[data-${name}]`);
+const button = (name) => document.querySelector(`[data-do="${name}"]`);
+const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const shown = (number) => number.toLocaleString("en");
+
+const view = new View($("view"), { label: "Picture" });
+const drawing = new Drawing(view);
+toolbar($("tools"), drawing, undefined, { box: { key: "r", name: "Box", hint: "Drag a box around a defect: what stands out inside it is marked." } });
+
+let now = null; // the picture that is shown, as the server said
+let opening = 0; // counts pictures that were asked for
+let kinds = [];
+let layers = []; // { kind, mask, colour, visible }
+let kind = ""; // that is drawn
+let normal = false;
+let wantNormal = null; // what the step that is being noted makes of it
+let changes = 0, saved = 0; // counted
+let saving = null, timer = 0;
+let proposal = null; // { difference, mask, key, normal }
+let look = { opacity: 0.4, outline: true, hidden: false };
+
+const layer = () => layers.find((each) => each.kind === kind);
+const marked = () => layers.some(({ mask }) => mask.tiles.size);
+
+// ---- a picture
+
+async function open(name, { push = true } = {}) {
+  if (now && !(await settled())) return;
+  const turn = ++opening;
+  const said = await ask(`label?picture=${encodeURIComponent(name)}`);
+  if (said.picture === null) { empty(said); return; }
+  const picture = await Picture.load(`${base}/api/label/picture?name=${encodeURIComponent(said.picture)}`);
+  if (turn !== opening) { picture.close(); return; }
+  const before = view.picture;
+  const masks = await Promise.all(said.layers.map(({ bits }) => Mask.unpack(bits, said.size[1], said.size[0])));
+  $("room").hidden = false;
+  $("empty").hidden = true;
+  load(said, masks);
+  view.label = `Picture ${said.picture}`;
+  view.show(picture);
+  showPlace(null);
+  before?.close();
+  const address = `${base}/label?picture=${encodeURIComponent(said.picture)}`;
+  if (push && location.pathname + location.search !== address) history.pushState(null, "", address);
+  if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) propose().catch(() => {});
+}
+
+function empty({ reading, error }) {
+  $("empty").hidden = false;
+  $("empty").textContent = reading ? "The pictures are being read ..." : error || "There are no pictures yet. Bring some on the data page.";
+  if (reading) setTimeout(() => start(), 700);
+}
+
+function load(said, masks) {
+  now = said;
+  normal = said.normal;
+  kinds = said.kinds;
+  layers = said.layers.map((each, i) => ({ kind: each.kind, mask: masks[i], visible: true }));
+  forgetProposal();
+  shape();
+  changes = saved = 0;
+  drawing.reset(layer().mask);
+  if (!drawing.chosen) drawing.use("brush");
+  if (said.told) tell(said.told, true);
+  show();
+}
+
+/** Have a layer for each kind, in their order and colours, and one that is drawn. */
+function shape() {
+  const [height, width] = now.size;
+  if (!kinds.length) kinds = ["defect"];
+  for (const name of kinds) if (!layers.some((each) => each.kind === name)) layers.push({ kind: name, mask: new Mask(width, height), visible: true });
+  for (const each of layers) if (!kinds.includes(each.kind)) kinds.push(each.kind);
+  layers.sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind));
+  layers.forEach((each) => { each.colour = COLOURS[kinds.indexOf(each.kind) % COLOURS.length]; });
+  const drawn = layers.find(({ mask }) => mask.tiles.size)?.kind || now.boxes[0]?.kind;
+  if (!layers.some((each) => each.kind === kind) || (drawn && !layer().mask.tiles.size)) kind = drawn || layers[0].kind;
+}
+
+function choose(name) {
+  kind = name;
+  drawing.mask = layer().mask;
+  show();
+}
+
+// ---- what is seen
+
+function show() {
+  const proposed = proposal?.mask && { mask: proposal.mask, colour: "#ffffff", opacity: 0.25, outline: true };
+  view.layers = look.hidden ? [] : [...layers.filter((each) => each.visible).map((each) => ({ ...each, ...look })), ...(proposed ? [proposed] : [])];
+  $("name").textContent = now.title || now.picture;
+  document.title = `${now.title || now.picture} – label – flawsmith`;
+  const { number, count, open: unlabelled } = now.beside || {};
+  $("number").textContent = now.beside ? `${shown(number)} of ${shown(count)}; ${unlabelled ? `${shown(unlabelled)} without a label` : "all labelled"}.` : "";
+  for (const where of ["previous", "next", "nextOpen"]) button(where).disabled = !now.beside?.[where];
+  button("normal").setAttribute("aria-pressed", normal);
+  button("forget").disabled = !now.drawn;
+  const wanted = JSON.stringify(layers.map((each) => each.kind));
+  if (wanted !== listed) { // else what is focused stays so
+    listed = wanted;
+    $("kinds").replaceChildren(...layers.map(row));
+  }
+  layers.forEach((each, i) => {
+    const [radio, eye] = $("kinds").children[i].querySelectorAll("input"), area = each.mask.area();
+    radio.checked = each.kind === kind;
+    eye.checked = each.visible;
+    $("kinds").children[i].querySelector(".area").textContent = area ? `${shown(area)} px` : "";
+  });
+  $("boxes").hidden = !now.boxes.length;
+  $("boxes-said").textContent = `Your data have ${now.boxes.length === 1 ? "a box" : `${now.boxes.length} boxes`} here: what stands out inside is a start.`;
+  tellSaved();
+}
+
+let listed = "";
+function row({ kind: name, colour }, i) {
+  const radio = make("input", { type: "radio", name: "kind", value: name, onchange: () => choose(name) });
+  const swatch = make("span", { class: "swatch" });
+  swatch.style.background = colour;
+  const eye = make("input", { type: "checkbox", "aria-label": `Show ${name}`, title: "Show", onchange: () => { layers[i].visible = eye.checked; show(); } });
+  return make("div", {}, make("label", {}, radio, swatch, make("span", { title: name }, name)), make("span", { class: "area" }), eye);
+}
+
+let words = "";
+function tellSaved(trouble = "") {
+  const said = trouble || (saving ? "Saving ..." : changes !== saved ? "Not saved yet." : saved || now.drawn ? "Saved." : "");
+  if (said !== words) $("saved").textContent = words = said;
+  $("saved").classList.toggle("bad", Boolean(trouble));
+}
+
+view.host.addEventListener("view", () => { $("zoom").value = `${view.scale < 0.1 ? (100 * view.scale).toFixed(1) : Math.round(100 * view.scale)} %`; });
+view.host.addEventListener("point", ({ detail }) => showPlace(detail));
+function showPlace(point) {
+  const x = Math.floor(point?.x ?? -1), y = Math.floor(point?.y ?? -1);
+  const inside = now && x >= 0 && y >= 0 && x < now.size[1] && y < now.size[0];
+  $("place").textContent = inside ? `x ${x}, y ${y}` : now ? `${now.size[1]} x ${now.size[0]} pixels` : "";
+  $("under").textContent = inside ? layers.filter(({ mask }) => mask.at(x, y)).map((each) => each.kind).join(", ") : "";
+}
+view.paint = (board) => {
+  if (look.hidden) return;
+  for (const { kind: name, box: [left, top, right, bottom] } of now?.boxes || []) {
+    const a = view.toScreen({ x: left, y: top }), b = view.toScreen({ x: right, y: bottom });
+    for (const [style, dash] of [["#000", []], [layers.find((each) => each.kind === name)?.colour || "#fff", [6, 4]]]) {
+      board.setLineDash(dash);
+      board.lineWidth = 2 * view.ratio;
+      board.strokeStyle = style;
+      board.strokeRect(a.x, a.y, b.x - a.x, b.y - a.y);
+    }
+    board.setLineDash([]);
+  }
+};
+
+// ---- what is drawn
+
+drawing.wrap = (step) => {
+  const before = normal, after = wantNormal ?? (marked() ? false : normal);
+  wantNormal = null;
+  normal = after;
+  return { undo() { step.undo(); normal = before; }, redo() { step.redo(); normal = after; } };
+};
+drawing.addEventListener("change", () => {
+  changes += 1;
+  show();
+  clearTimeout(timer);
+  timer = setTimeout(() => save(), SOON);
+});
+drawing.addEventListener("told", ({ detail }) => tell(detail, true));
+
+function markNormal() {
+  wantNormal = !normal;
+  if (normal || !drawing.edit(layers.map(({ mask }) => mask), () => layers.forEach(({ mask }) => mask.clear()))) drawing.note({ undo() {}, redo() {} });
+}
+
+/** Have masks by kind in place of what is drawn, as one step. */
+function replace(masks, keep = false) {
+  for (const name of masks.keys()) if (!kinds.includes(name)) kinds = [...kinds, name];
+  shape();
+  const done = drawing.edit(layers.map(({ mask }) => mask), () => layers.forEach((each) => {
+    if (!keep) each.mask.clear();
+    if (masks.has(each.kind)) each.mask.merge(masks.get(each.kind));
+  }));
+  drawing.mask = layer().mask;
+  return done;
+}
+
+// ---- saving: one after the other, each from the version that the last one made
+
+function save() {
+  clearTimeout(timer);
+  saving ||= saveAll().finally(() => { saving = null; tellSaved(failed); });
+  return saving;
+}
+
+let failed = "";
+async function saveAll() {
+  failed = "";
+  while (now && changes !== saved) {
+    const picture = now, at = changes;
+    tellSaved();
+    try {
+      const said = await send();
+      if (now !== picture) return;
+      Object.assign(now, said, { drawn: true, kinds: undefined });
+      saved = at;
+      show();
+    } catch (error) {
+      if (error.status === 409) { if (await settleConflict()) continue; }
+      failed = error.status === 409 ? "Not saved: decide which of the two counts." : `Not saved: ${error.message}`;
+      if (error.status !== 409) timer = setTimeout(() => save(), 5000);
+      return;
+    }
+  }
+}
+
+async function send() {
+  const full = layers.filter(({ mask }) => mask.tiles.size);
+  const bits = await Promise.all(full.map(async (each) => ({ kind: each.kind, bits: await each.mask.pack() })));
+  return post("label", { picture: now.picture, version: now.version, normal, layers: bits });
+}
+
+/** Save what is not saved; returns whether all is. */
+async function settled() {
+  while (changes !== saved) {
+    const before = saved;
+    await save();
+    if (saved === before && changes !== saved) { tell(failed || "Not saved.", true); return false; }
+  }
+  return true;
+}
+
+async function settleConflict() {
+  const theirs = await ask(`label?picture=${encodeURIComponent(now.picture)}`);
+  const answer = await asked($("conflict"));
+  if (!answer) return false;
+  const [height, width] = now.size;
+  const other = new Map();
+  for (const each of theirs.layers) other.set(each.kind, await Mask.unpack(each.bits, width, height));
+  const mine = new Map();
+  for (const each of layers) { const copy = new Mask(width, height); copy.merge(each.mask); mine.set(each.kind, copy); }
+  const own = normal;
+  now.version = theirs.version;
+  wantNormal = answer === "both" ? !marked() && !other.size && (own || theirs.normal) : theirs.normal;
+  if (!replace(other, answer === "both")) drawing.note({ undo() {}, redo() {} });
+  if (answer === "mine") { wantNormal = own; if (!replace(mine)) drawing.note({ undo() {}, redo() {} }); }
+  return true;
+}
+
+/** Ask by a dialog; returns the value of the button that closed it. */
+function asked(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
+}
+
+addEventListener("beforeunload", (event) => {
+  if (changes === saved) return;
+  save();
+  event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => { if (document.hidden && changes !== saved) save(); });
+addEventListener("popstate", () => start());
+
+// ---- the proposal
+
+async function propose() {
+  const picture = now;
+  $("proposed").textContent = "Comparing with normals ...";
+  let said = { state: "working" };
+  for (let i = 0; said.state === "working"; i++) {
+    if (i) await wait(Math.min(1500, 150 * i));
+    if (now !== picture) return;
+    said = await post("label/proposal", { picture: picture.picture });
+  }
+  if (now !== picture) return;
+  if (said.state === "failed") { $("proposed").textContent = said.words; return; }
+  const files = `${base}/api/label/proposal/${said.key}`;
+  const [difference, normals] = await Promise.all([differenceOf(`${files}/difference.png`), Picture.load(`${files}/normal.png`)]);
+  if (now !== picture) { normals.close(); return; }
+  forgetProposal();
+  proposal = { difference, normal: normals, words: said.words };
+  view.second = normals;
+  button("compare").disabled = false;
+  recut();
+}
+
+function recut() {
+  if (!proposal?.difference) return;
+  const threshold = Number($("threshold").value), least = LEAST[Math.min(LEAST.length - 1, $("least").value)];
+  const { mask, areas } = cut(proposal.difference, threshold, least);
+  proposal.mask = mask;
+  button("take").disabled = !areas;
+  const what = areas ? `${shown(areas)} ${areas === 1 ? "area" : "areas"}, ${shown(mask.area())} px` : "Nothing at this threshold";
+  $("proposed").textContent = `${what}. ${proposal.words}`;
+  show();
+}
+
+function take() {
+  if (!proposal?.mask || button("take").disabled) return;
+  const { mask } = proposal;
+  proposal.mask = null;
+  button("take").disabled = true;
+  if (!drawing.edit([layer().mask], () => layer().mask.merge(mask))) tell("That is marked already.");
+  show();
+}
+
+function forgetProposal() {
+  proposal?.normal.close();
+  proposal = null;
+  view.second = null;
+  compare(false);
+  for (const name of ["take", "compare"]) button(name).disabled = true;
+  $("proposed").textContent = "";
+}
+
+function compare(on) {
+  view.blink = on && Boolean(view.second);
+  button("compare").setAttribute("aria-pressed", view.blink);
+}
+
+// ---- boxes: of the data, and drawn ones
+
+async function fill(boxes) {
+  const picture = now;
+  const found = await post("label/inside", { picture: now.picture, boxes: boxes.map(({ box }) => box) });
+  if (now !== picture) return;
+  const masks = new Map();
+  for (const [i, { left, top, size: [height, width], bits }] of found.entries()) {
+    const name = boxes[i].kind;
+    const part = await Mask.unpack(bits, width, height);
+    if (!masks.has(name)) masks.set(name, new Mask(now.size[1], now.size[0]));
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (part.at(x, y)) masks.get(name).span(top + y, left + x, left + x + 1);
+  }
+  if (!replace(masks, true)) tell("That is marked already.");
+}
+
+function boxTool() {
+  let from = null, to = null;
+  return {
+    down: (point) => { from = to = point; },
+    move: (point) => { to = point; view.redraw(); },
+    up: (point) => {
+      const box = [Math.min(from.x, point.x), Math.min(from.y, point.y), Math.max(from.x, point.x), Math.max(from.y, point.y)];
+      from = null;
+      view.redraw();
+      const whole = [Math.floor(box[0]), Math.floor(box[1]), Math.ceil(box[2]), Math.ceil(box[3])];
+      if (whole[2] - whole[0] < 2 || whole[3] - whole[1] < 2) return;
+      fill([{ kind, box: whole }]).catch((error) => tell(error.message, true));
+    },
+    cancel: () => { from = null; view.redraw(); },
+    paint: (board) => {
+      if (!from) return;
+      const a = view.toScreen(from), b = view.toScreen(to);
+      drawing.twice(board, () => board.rect(a.x, a.y, b.x - a.x, b.y - a.y));
+    },
+  };
+}
+drawing.add("box", boxTool);
+
+// ---- controls
+
+const go = (where) => (now.beside?.[where] ? open(now.beside[where]) : tell("There is none further on."));
+const DO = {
+  in: () => view.step(1),
+  out: () => view.step(-1),
+  native: () => view.native(),
+  fit: () => view.fit(),
+  previous: () => go("previous"),
+  next: () => go("next"),
+  nextOpen: () => go("nextOpen"),
+  previousOpen: () => go("previousOpen"),
+  propose,
+  take,
+  compare: () => compare(!view.blink),
+  boxes: () => fill(now.boxes),
+  normal: markNormal,
+  rename,
+  forget,
+  help: () => { $("help").showModal(); },
+};
+for (const each of document.querySelectorAll("[data-do]")) {
+  each.addEventListener("click", () => {
+    Promise.resolve().then(DO[each.dataset.do]).catch((error) => tell(error.message, true));
+  });
+}
+
+$("add").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { name } = event.target.elements;
+  doing(event.target.querySelector("button"), async () => {
+    kinds = await post("label/kinds", { name: name.value.trim() });
+    shape();
+    choose(name.value.trim());
+    name.value = "";
+  });
+});
+
+async function rename() {
+  if (!(await settled())) return;
+  const dialog = $("renaming"), { name } = dialog.querySelector("form").elements;
+  name.value = kind;
+  if ((await asked(dialog)) !== "rename" || name.value.trim() === kind) return;
+  const to = name.value.trim(), picture = now.picture;
+  await post("label/kinds/rename", { kind, name: to });
+  kind = to;
+  await reread();
+  now = null;
+  await open(picture, { push: false });
+}
+
+async function forget() {
+  clearTimeout(timer);
+  if (saving) await saving;
+  const { picture, version } = now;
+  await post("label/forget", { picture, version });
+  await reread();
+  now = null;
+  await open(picture, { push: false });
+}
+
+async function reread() {
+  while ((await ask("label/reading")).reading) await wait(300);
+}
+
+const slides = {
+  threshold: () => { $("threshold-said").value = $("threshold").value; soon(recut); },
+  least: () => { $("least-said").value = `${LEAST[Math.min(LEAST.length - 1, $("least").value)]} px`; soon(recut); },
+  opacity: () => { look.opacity = $("opacity").value / 100; if (now) show(); },
+  outline: () => { look.outline = $("outline").checked; if (now) show(); },
+  brightness: () => view.adjust({ brightness: $("brightness").value / 100, contrast: $("contrast").value / 100 }),
+  contrast: () => slides.brightness(),
+};
+let due = null;
+function soon(work) {
+  due ??= requestAnimationFrame(() => { due = null; work(); });
+}
+$("least").max = LEAST.length - 1;
+for (const [name, work] of Object.entries(slides)) { $(name).addEventListener("input", work); work(); }
+try { $("automatic").checked = localStorage.getItem("propose") !== "no"; } catch { /* no storage: as it is */ }
+$("automatic").addEventListener("change", () => { try { localStorage.setItem("propose", $("automatic").checked ? "yes" : "no"); } catch { /* it lasts as long as the page */ } });
+
+function slide(name, by) {
+  const input = $(name);
+  input.value = Number(input.value) + by;
+  input.dispatchEvent(new Event("input"));
+}
+
+// ---- keys
+
+const OWN = {
+  j: "next", k: "previous", n: "nextOpen", N: "previousOpen", d: "propose", a: "take", c: "compare", i: "boxes", m: "normal", "?": "help",
+};
+const MORE = {
+  o: () => { look.hidden = !look.hidden; show(); },
+  s: () => save(),
+  r: () => drawing.use("box"),
+  ",": () => slide("threshold", -4),
+  ".": () => slide("threshold", 4),
+  "{": () => slide("opacity", -10),
+  "}": () => slide("opacity", 10),
+};
+const TEXTS = [
+  ...KEYS,
+  ["R", "Box: what stands out inside is marked"],
+  ["1 ... 9", "Kind that is drawn"],
+  ["M", "No defect here: the picture is a normal"],
+  ["D, A", "Propose; take the proposal"],
+  [",  .", "Threshold of the proposal"],
+  ["I", "Fill the boxes of the data"],
+  ["C", "Compare with the nearest normal"],
+  ["J  K", "Next and previous picture"],
+  ["N  Shift N", "Next and previous picture without a label"],
+  ["O", "Masks on and off"],
+  ["{  }", "Opacity of the masks"],
+  ["+  -  0  F", "Zoom; native pixels; fit"],
+  ["Space", "Held: drag moves the picture"],
+  ["Arrows, Enter", "In the picture: move the cursor (Shift: ten at once); put the tool down and up"],
+  ["S", "Save now"],
+];
+$("help").querySelector("tbody").replaceChildren(...TEXTS.map(([keys, what]) => make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, keys)), make("td", {}, what))));
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || !now || document.querySelector("dialog[open]") || event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
+  if (key(event)) event.preventDefault();
+});
+
+function key(event) {
+  if (drawing.key(event)) return true;
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    if (event.key.toLowerCase() !== "s" || event.altKey) return false;
+    save();
+    return true;
+  }
+  const number = Number(event.key);
+  if (number >= 1 && number <= 9) { if (layers[number - 1]) choose(layers[number - 1].kind); return true; }
+  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled) Promise.resolve().then(DO[OWN[event.key]]).catch((error) => tell(error.message, true)); return true; }
+  if (MORE[event.key]) { MORE[event.key](); return true; }
+  return ["+", "=", "-", "0", "f", "F"].includes(event.key) && view.key(event);
+}
+
+const start = () => open(new URLSearchParams(location.search).get("picture") || "", { push: false }).catch((error) => {
+  $("empty").hidden = Boolean(now);
+  $("empty").textContent = error.message;
+  tell(error.message, true);
+});
+start();
