@@ -89,7 +89,7 @@ def test_a_check_that_died_is_told(client: TestClient, home: Path, mvtec: Path) 
     for name, said in (("started", {}), ("ended", {"status": 1})):
         (job.folder / f"{name}.json").write_text(json.dumps(said))
     (job.folder / "err.txt").write_text("flawsmith: the disk is full.\n")
-    said = client.get(f"{base}/api/data").json()
+    said = until(client, base, lambda said: said["check_error"])
     assert said["check_error"] == "flawsmith: the disk is full." and not said["due"]
 
 
@@ -100,7 +100,7 @@ def test_a_report_that_is_none_is_told(client: TestClient, home: Path, mvtec: Pa
     for name, said in (("started", {}), ("ended", {"status": 0})):
         (job.folder / f"{name}.json").write_text(json.dumps(said))
     (project.folder / "check.json").write_text("[1, 2]")
-    assert "is no report" in client.get(f"{base}/api/data").json()["error"]
+    assert "is no report" in until(client, base, lambda said: said["check_error"])["check_error"]
 
 
 def test_pictures_of_all_kinds_are_listed_in_pages(client: TestClient, mvtec: Path) -> None:  # noqa: F811

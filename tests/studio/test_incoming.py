@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from flawsmith.core import disk
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import scan
-from flawsmith.studio import incoming
+from flawsmith.studio import incoming, taking
 from flawsmith.studio.app import make_app
 from flawsmith.studio.home import Home
 from flawsmith.studio.security import access_for
@@ -231,7 +231,7 @@ def test_a_file_that_breaks_off_leaves_nothing(home: Path) -> None:
         raise ClientDisconnect
 
     with pytest.raises(ClientDisconnect):
-        asyncio.run(found.receive(name, incoming.Place(), "a.png", body()))
+        asyncio.run(found.receive(name, taking.Place(), "a.png", body()))
     assert files_in(home / ".incoming" / name) == ["owner.json"]
 
 

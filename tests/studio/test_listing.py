@@ -238,3 +238,22 @@ def test_what_is_labelled_meanwhile_is_listed(opened: Callable[[Path], Project],
     assert numbers(project)["kinds"] == {"crack": 2, "dent": 3, "hole": 1}
     assert [label.files for label in masks_of(project, "train/good/000.png")] == [(mask,)]
     assert (listing.picture(project, "test/crack/000.png").role, masks_of(project, "test/crack/000.png")) == (NORMAL, ())
+
+
+@pytest.mark.parametrize(("code", "said", "told"), [(-9, "", "was killed"), (1, "x\ndatabase or disk is full\n", "disk is full")])
+def test_a_reading_that_dies_is_told(
+    home: Path,
+    mvtec: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    said: str,
+    told: str,
+) -> None:
+    project = Home(home).open(mvtec)
+    reading.main(project.folder, always=False)
+    monkeypatch.setattr(reading.subprocess, "run", lambda *_, **__: reading.subprocess.CompletedProcess([], code, "", said))
+    reading.renew(project)
+    end = time.monotonic() + 10
+    while reading.is_reading(project):
+        assert time.monotonic() < end
+    assert told in listing.reading(project).error and number(project) == 12, "the pictures stay listed"

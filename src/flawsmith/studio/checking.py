@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ CREATE TABLE IF NOT EXISTS checked (
 );
 CREATE TABLE IF NOT EXISTS spots (kind TEXT PRIMARY KEY, areas TEXT NOT NULL, sides TEXT NOT NULL, places TEXT NOT NULL);
 """
+_taking: dict[Path, threading.Thread] = {}  # by the project's folder
 _APART = ("problems", "warnings", "spots")  # parts of the report that have tables of their own
 
 
@@ -75,15 +77,26 @@ def is_due(project: Project) -> bool:
     return now.stamp not in ("" if job is None else job.order.about.get("stamp"), checked(project).stamp)
 
 
-def take(project: Project) -> Job | None:
-    """Take what the last check found into the database where it has ended since; returns its job."""
+def take(project: Project) -> str:
+    """Have what the last check found taken into the database, in the background, where it has ended since.
+
+    Returns the state of its job, which runs until that is done; "" where there is none.
+    """
     job = newest(project)
-    if job is None or job.state in (QUEUED, RUNNING):
-        return job
+    if job is None:
+        return ""
+    state = job.state
+    if state in (QUEUED, RUNNING):
+        return state
     known = _tables(project).one("SELECT job FROM checked")
-    if known is None or known["job"] != job.id:
-        _take(project, job)
-    return job
+    if known is not None and known["job"] == job.id:
+        return state
+    thread = _taking.get(project.folder)
+    if thread is None or not thread.is_alive():
+        thread = threading.Thread(target=_take, args=(project, job), name="check", daemon=True)
+        _taking[project.folder] = thread
+        thread.start()
+    return RUNNING
 
 
 def checked(project: Project) -> Checked:
@@ -111,12 +124,8 @@ def kinds(project: Project) -> list[str]:
 
 
 def _take(project: Project, job: Job) -> None:
-    stamp = str(job.order.about.get("stamp", ""))
     if job.state != DONE:
-        error = "The check was stopped." if job.state == STOPPED else job.error or "The check did not end well."
-        before = checked(project)
-        with _tables(project).writing() as to:
-            to.execute("INSERT OR REPLACE INTO checked VALUES (1, ?, ?, ?, ?)", (job.id, before.stamp, json.dumps(before.report), error))
+        _note(project, job, "The check was stopped." if job.state == STOPPED else job.error or "The check did not end well.")
         return
     try:
         report = read_json(project.folder / REPORT)
@@ -127,7 +136,9 @@ def _take(project: Project, job: Job) -> None:
         said = {key: value for key, value in report.items() if key not in _APART}
         said["findings"] = {TO_MEND: len(report["problems"]), WARNING: len(report["warnings"])}
     except (FileError, KeyError, TypeError) as error:
-        raise DataError(f"{project.folder / REPORT}: is no report of `flawsmith check` ({error}). Check the data again.") from error
+        _note(project, job, f"{project.folder / REPORT}: is no report of `flawsmith check` ({error}). Check the data again.")
+        return
+    stamp = str(job.order.about.get("stamp", ""))
     with _tables(project).writing() as to:
         to.execute("INSERT OR REPLACE INTO checked VALUES (1, ?, ?, ?, '')", (job.id, stamp, json.dumps(said)))
         to.execute("DELETE FROM findings")
@@ -137,11 +148,21 @@ def _take(project: Project, job: Job) -> None:
     write_card(project)
 
 
+def _note(project: Project, job: Job, error: str) -> None:
+    """Note why a check brought nothing; what the one before said stays."""
+    before = checked(project)
+    with _tables(project).writing() as to:
+        to.execute("INSERT OR REPLACE INTO checked VALUES (1, ?, ?, ?, ?)", (job.id, before.stamp, json.dumps(before.report), error))
+
+
 def _pictures_of(project: Project, root: Path) -> dict[str, list[str]]:
     """Return the names of the pictures that a path in a finding, as seen from the root, is about: itself, or those that it labels."""
     found = {row["name"]: [row["name"]] for row in database(project).rows("SELECT name FROM pictures")}
+    start = f"{root}{os.sep}"
     for row in database(project).rows("SELECT DISTINCT file, name FROM labels WHERE file IS NOT NULL"):
-        found.setdefault(inside(relative(Path(os.fsdecode(row["file"])), root)), []).append(row["name"])
+        path = os.fsdecode(row["file"])
+        own = path[len(start) :].replace(os.sep, "/") if path.startswith(start) else relative(Path(path), root)
+        found.setdefault(inside(own), []).append(row["name"])
     return found
 
 

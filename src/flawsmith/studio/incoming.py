@@ -1,19 +1,15 @@
 """Pictures and label files that somebody brings: held apart, file by file, until all are there; then they become a project's data at once.
 
-What a file is, its first bytes say: a picture that can be read, of no more pixels than a picture may have; a label file, which is text; an
-archive, whose members are treated alike. A name never leads out of the folder. What was not finished is removed.
+Members of an archive are treated as files of their own. What was not finished is removed.
 """
 
-import codecs
 import json
 import os
-import re
 import secrets
 import shutil
 import socket
 import threading
 import time
-import unicodedata
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,40 +21,18 @@ from starlette.concurrency import run_in_threadpool
 from flawsmith.core.disk import full_disk_told, require_room, size
 from flawsmith.core.errors import DataError, FileError, FlawsmithError
 from flawsmith.core.locks import Owner
-from flawsmith.core.paths import leads_out
 from flawsmith.dataset.sample import GOOD
 from flawsmith.formats.archives import BROKEN, members_of
-from flawsmith.formats.files import LARGEST
-from flawsmith.images.files import READABLE, SUFFIXES, content_type, image_size
 from flawsmith.studio.home import Home
 from flawsmith.studio.project import Project
+from flawsmith.studio.taking import HEAD, WHOLE, Place, checked_name, is_archive, kept_as
 
 FOLDER, OWNER, FILES = ".incoming", "owner.json", "files"  # in the home; in the folder of one
 MOST_FILES, MOST_BYTES = 200_000, 64 << 30  # of one bringing
 MOST_OPEN = 8  # at a time
 IDLE = 6 * 3600.0  # seconds after which one that nobody goes on with is given up
-LABELS = (".json", ".jsonl", ".ndjson", ".xml", ".csv", ".tsv", ".txt", ".yaml", ".yml")  # suffixes of label files
-WHOLE, NORMAL, DEFECT, MASK = PLACES = ("whole", "normal", "defect", "mask")
 PIECE = 1 << 20  # bytes written at a time
-_LITTER = {"thumbs.db", "desktop.ini", "__macosx"}  # and what begins with a dot
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # no file can be called so on Windows
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where what is brought belongs."""
-
-    role: str = WHOLE  # one of PLACES: as it lies in its folders; a normal; of a kind of defect; its mask
-    kind: str = ""  # the kind of defect
-
-    def path(self, name: PurePosixPath, flat: bool = True) -> PurePosixPath:
-        """Return the path in the data of a file that is called so; flat: without its folders where it is sorted."""
-        if self.role == WHOLE:
-            return name
-        own = name.name if flat else "_".join(name.parts[-2:])
-        folder = {NORMAL: ("train", GOOD), DEFECT: ("test", self.kind), MASK: ("ground_truth", self.kind)}[self.role]
-        return PurePosixPath(*folder, own)
+LAYOUT = ("train", "test", "ground_truth")  # folders that mean something by themselves
 
 
 @dataclass
@@ -106,7 +80,7 @@ class Incoming:
         Raises DataError for what cannot be taken, with nothing left of it.
         """
         bringing = self._found(name)
-        target = _checked(place, written)
+        target = checked_name(place, written)
         temporary = bringing.folder / f"part-{secrets.token_hex(8)}"
         try:
             with full_disk_told(temporary):
@@ -125,16 +99,17 @@ class Incoming:
         """
         bringing = self._found(name)
         with bringing.lock:
-            root = _laid_out(bringing.folder / FILES)
-            files = sorted(path for path in root.rglob("*") if path.is_file())
+            brought = bringing.folder / FILES
+            files = sorted(path for path in brought.rglob("*") if path.is_file())
             if not files:
                 raise DataError("Nothing was brought that can be used.")
+            _give_masks_a_folder(brought)
             if project is None:
                 project = self._home.new(title)
                 project.data.rmdir()
-                os.rename(root, project.data)
+                os.rename(_unwrapped(brought), project.data)
             else:
-                _add(root, files, project)
+                _add(brought, files, project)
             self._drop(name)
         return project
 
@@ -175,8 +150,8 @@ class Incoming:
 
     def _keep(self, bringing: _Bringing, place: Place, target: PurePosixPath, temporary: Path) -> list[str]:
         with temporary.open("rb") as stream:
-            head = stream.read(16)
-        if head.startswith(_ZIP):
+            head = stream.read(HEAD)
+        if is_archive(head):
             return self._unfold(bringing, place, target, temporary)
         _store(bringing, place, target, temporary, head)
         return []
@@ -191,7 +166,7 @@ class Incoming:
                 for written, info in members.items():
                     if bringing.folder.name not in self._open:
                         raise DataError("This upload was stopped.")
-                    own = _checked(place, f"{target.stem}/{written}" if place.role == WHOLE else written)
+                    own = checked_name(place, f"{target.stem}/{written}" if place.role == WHOLE else written)
                     if own is None:
                         continue
                     count = self._counter(bringing, written)
@@ -202,7 +177,7 @@ class Incoming:
                                 count.add(len(piece))
                                 stream.write(piece)
                         with temporary.open("rb") as stream:
-                            head = stream.read(16)
+                            head = stream.read(HEAD)
                         _store(bringing, place, own, temporary, head)
                     except FlawsmithError as error:
                         left.append(str(error))
@@ -237,60 +212,12 @@ async def _write(stream: BinaryIO, body: AsyncIterator[bytes], count: _Counter) 
         if len(waiting) >= PIECE:
             await run_in_threadpool(stream.write, bytes(waiting))
             waiting.clear()
-    await run_in_threadpool(stream.write, bytes(waiting))
-
-
-def _checked(place: Place, written: str) -> PurePosixPath | None:
-    """Return the name of a file with its folders; None for what systems add. Raises DataError for one that leads elsewhere."""
-    text = unicodedata.normalize("NFC", written.replace("\\", "/"))
-    if len(text) > 1000 or leads_out(text) or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text):
-        raise DataError(f"{written[:80]!r}: is no name of a file that can be taken.")
-    parts = [part for part in text.split("/") if part not in ("", ".")]
-    if not parts or any(part.startswith(".") or part.lower() in _LITTER for part in parts):
-        return None
-    name = PurePosixPath(*(_portable(part) for part in parts))
-    if place.role in (DEFECT, MASK):
-        _check_kind(place.kind)
-    return name
-
-
-def _portable(part: str) -> str:
-    """Return a name that is one on every system."""
-    kept = re.sub(r'[<>:"|?*]', "_", part).rstrip(". ")
-    while len(kept.encode()) > 200:
-        kept = kept[: len(kept) // 2 - 8] + kept[-(len(kept) // 2 - 8) :]
-    return f"_{kept}" if not kept or _DEVICES.fullmatch(kept) else kept
-
-
-def _check_kind(kind: str) -> None:
-    if (
-        kind.strip() != kind
-        or not 0 < len(kind) <= 64
-        or kind == GOOD
-        or _portable(kind) != kind
-        or kind.startswith(".")
-        or re.search(r"[/\\]", kind)
-    ):
-        raise DataError(f"{kind!r}: cannot be the name of a defect; use letters, digits, spaces and - _ ( ), and another name than {GOOD}.")
+    stream.write(waiting)  # less than a piece: to wait for a thread would take longer
 
 
 def _store(bringing: _Bringing, place: Place, name: PurePosixPath, temporary: Path, head: bytes) -> None:
     """Move a file that was received to its place. Raises DataError for one that is not of a kind that is taken."""
-    kind = content_type(head)
-    if kind in SUFFIXES.values():
-        try:
-            image_size(temporary)
-        except FileError as error:
-            raise DataError(f"{name}: {error.what}") from error
-        if SUFFIXES.get(name.suffix.lower()) != kind:
-            stem = name.stem if name.suffix.lower() in SUFFIXES else name.name
-            name = name.with_name(stem + next(suffix for suffix, own in SUFFIXES.items() if own == kind))
-    elif place.role != WHOLE or name.suffix.lower() not in LABELS:
-        found = f"a {kind} file" if kind else "an archive in an archive" if head.startswith(_ZIP) else "no picture"
-        labels = "" if place.role != WHOLE else f", label files ({', '.join(LABELS)}) and zip files"
-        raise DataError(f"{name}: is {found}; expected pictures ({READABLE}){labels}.")
-    else:
-        _check_text(name, temporary)
+    name = kept_as(place, name, temporary, head)
     with bringing.lock:
         target = bringing.folder / FILES / place.path(name)
         if target.exists() and place.role != WHOLE:
@@ -301,32 +228,18 @@ def _store(bringing: _Bringing, place: Place, name: PurePosixPath, temporary: Pa
         os.rename(temporary, target)
 
 
-def _check_text(name: PurePosixPath, path: Path) -> None:
-    if path.stat().st_size > LARGEST:
-        raise DataError(f"{name}: has {size(path.stat().st_size)}; expected a label file of at most {size(LARGEST)}.")
-    with path.open("rb") as stream:
-        wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        stream.seek(0)
-        decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8")()
-        try:
-            for piece in iter(lambda: stream.read(PIECE), b""):
-                if "\0" in decoder.decode(piece):
-                    raise UnicodeError("it holds zero bytes")
-            decoder.decode(b"", final=True)
-        except UnicodeError as error:
-            raise DataError(f"{name}: is called as a label file and is no text ({error}).") from error
+def _give_masks_a_folder(files: Path) -> None:
+    """Make a folder for the masks of each kind of defect: the layout is known by them, and masks may be drawn later."""
+    for folder in (files / "test").iterdir() if (files / "test").is_dir() else ():
+        if folder.is_dir() and folder.name != GOOD:
+            (files / "ground_truth" / folder.name).mkdir(parents=True, exist_ok=True)
 
 
-def _laid_out(files: Path) -> Path:
-    """Return the folder that becomes the data: what one folder alone was brought in; kinds of defect have a folder for masks."""
-    root = files
-    while len(inside := list(root.iterdir())) == 1 and inside[0].is_dir() and inside[0].name not in ("train", "test", "ground_truth"):
-        root = inside[0]
-    if root == files:
-        for folder in (files / "test").iterdir() if (files / "test").is_dir() else ():
-            if folder.is_dir() and folder.name != GOOD:
-                (files / "ground_truth" / folder.name).mkdir(parents=True, exist_ok=True)
-    return root
+def _unwrapped(files: Path) -> Path:
+    """Return the folder that becomes the data: one that alone was brought, with all in it, is not a folder in a folder."""
+    while len(inside := list(files.iterdir())) == 1 and inside[0].is_dir() and inside[0].name not in LAYOUT:
+        files = inside[0]
+    return files
 
 
 def require_own(project: Project) -> None:

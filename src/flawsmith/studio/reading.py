@@ -6,6 +6,7 @@ What a label file makes of memory and time is thus not the server's, and a file 
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -58,9 +59,13 @@ def _wait_for_process(project: Project, always: bool) -> None:
     command = [sys.executable, "-m", "flawsmith.studio.reading", str(project.folder), *(["--always"] if always else [])]
     with MOST_AT_ONCE:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
-    if done.returncode not in (0, BUSY):
-        why = (done.stderr.strip().splitlines() or ["its process was killed; the machine may have run out of memory"])[-1]
+    if done.returncode in (0, BUSY):
+        return
+    why = (done.stderr.strip().splitlines() or ["the process was killed; the machine may have run out of memory"])[-1]
+    try:
         _write(project, "", f"The data could not be read: {why}", None)
+    except (sqlite3.Error, FlawsmithError) as error:  # a full disk, say
+        print(f"flawsmith studio: {project.data} could not be read ({why}), nor could that be noted ({error}).", file=sys.stderr)
 
 
 def main(folder: Path, always: bool) -> int:
@@ -80,6 +85,9 @@ def main(folder: Path, always: bool) -> int:
             _measure(project)
     except FolderBusyError:
         return BUSY
+    except (FlawsmithError, sqlite3.Error) as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -93,6 +93,38 @@ def test_polygons_in_xml_are_masks(tmp_path: Path) -> None:
     assert areas(fs.read(root)) == {("images/c.jpg", "rolled-in_scale"): 24}
 
 
+def web(*objects: str) -> str:
+    """Return the XML of the LabelMe of the web, as CVAT and Datumaro write it."""
+    size = "<imagesize><nrows>12</nrows><ncols>16</ncols></imagesize>"
+    return f"<annotation><filename>a.png</filename><folder></folder>{size}{''.join(objects)}</annotation>"
+
+
+def painted(name: str, mask: str, deleted: int = 0) -> str:
+    return f"<object><name>{name}</name><deleted>{deleted}</deleted><segm><mask>{mask}</mask><box><xmin>1</xmin></box></segm></object>"
+
+
+def test_mask_pictures_of_the_labelme_of_the_web(tmp_path: Path) -> None:
+    ring = "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in ((2, 2), (6, 2), (6, 6), (2, 6)))
+    drawn = f"<object><name>dent</name><deleted>0</deleted><polygon>{ring}</polygon></object>"
+    tree = {
+        "Images/train/a.png": picture(1),
+        "Images/test/a.png": picture(2),
+        "Masks/train/a_mask_0.png": mask(ONE),
+        "Masks/test/a_mask_0.png": mask(TWO, values=(1,)),
+        "Annotations/train/a.xml": web(painted("scratch", "a_mask_0.png"), drawn, painted("gone", "a_mask_9.png", deleted=1)),
+        "Annotations/test/a.xml": web(painted("scratch", "a_mask_0.png")),
+    }
+    root = plant(tmp_path, tree)
+    assert areas(fs.read(root)) == {
+        ("Images/test/a.png", "scratch"): 6,
+        ("Images/train/a.png", "dent"): 16,
+        ("Images/train/a.png", "scratch"): 20,
+    }
+    plant(root, {"Annotations/test/a.xml": web(painted("scratch", "a_mask_7.png"))})
+    with pytest.raises(DataError, match=r"test/a.xml: the picture 'a_mask_7.png' is not there"):
+        fs.read(root)
+
+
 @pytest.mark.parametrize(
     "text", ["", "<annotation>", '<!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><annotation>&b;</annotation>', "<a>" * 100_000]
 )

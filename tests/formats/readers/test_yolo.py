@@ -30,6 +30,7 @@ def test_genuine(case: str, tmp_path: Path) -> None:
         ("images/images/a.png", "images/labels/a.txt"),
         ("a.png", "a.txt"),
         ("pictures/a.png", "labels/a.txt"),
+        ("Images/a.png", "Labels/a.txt"),
     ],
 )
 def test_where_labels_lie(picture: str, label: str, tmp_path: Path) -> None:

@@ -53,9 +53,12 @@ def _labelled(root: Path, options: ReadOptions, told: Scan) -> Iterator[Labelled
 
 
 def _folders(root: Path) -> list[Path]:
-    return [
-        d for kind in subfolders(root) if kind.name.casefold().startswith(_KIND) for d in subfolders(kind) if d.name.casefold() == "imgs"
-    ]
+    """Return the folders Imgs of the kinds in a folder, or in the only folder in it: what GitHub packs is in one."""
+    inside = subfolders(root)
+    if len(inside) == 1 and not inside[0].name.casefold().startswith(_KIND):
+        inside = subfolders(inside[0])
+    kinds = [folder for folder in inside if folder.name.casefold().startswith(_KIND)]
+    return [folder for kind in kinds for folder in subfolders(kind) if folder.name.casefold() == "imgs"]
 
 
 FORMAT = Format("magnetic-tile", "Magnetic-Tile defects", recognise, read, rank=40)

@@ -1,6 +1,7 @@
 """Pascal VOC: SegmentationClass with masks in a palette or in colours, labelmap.txt and ImageSets, or XML of boxes.
 
-Also what CVAT calls Segmentation mask 1.1 and what labelme2voc makes.
+Also what CVAT calls Segmentation mask 1.1, what labelme2voc makes, and the XML of the LabelMe of the web, which CVAT and Datumaro write:
+polygons, or the names of mask pictures.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,16 +12,17 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from flawsmith.core.errors import FileError
+from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.text import normal_form
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.files import Files, read_label_text
 from flawsmith.formats.label_maps import Names, named_objects, names_beside
-from flawsmith.formats.labelled import Labelled, Object, stated_size
+from flawsmith.formats.labelled import Labelled, Object, part_of, stated_size
 from flawsmith.formats.mask_files import alone, entry, read_masks
 from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.pictures import Finder
 from flawsmith.formats.registry import Format
-from flawsmith.formats.shapes import Shape, Unmarked, box, polygon
+from flawsmith.formats.shapes import MaskFile, Shape, Unmarked, box, polygon
 
 _MASKS = ("segmentationclass", "segmentationclasspng", "segmentationclassraw", "segmentationclassaug")  # best first
 _NO_PICTURES = "segmentation"  # how folders of masks and of what is made of them begin
@@ -66,14 +68,14 @@ def _labelled(files: Files, told: Scan) -> Iterator[Labelled]:
                 continue
             seen.add(picture)
             yield from _masked(picture, mask, names, parts.get(key) or parts.get(key.rpartition("/")[2], ""), told)
-    known = {normal_form(picture.stem) for picture in seen}
+    masked, boxed, finder = {normal_form(picture.stem) for picture in seen}, set(), Finder(files)
     for path in files.of(".xml"):
         tree = _parsed(path)
-        if tree.tag == "annotation" and normal_form(path.stem) not in known:
-            known.add(normal_form(path.stem))
-            yield _annotation(path, tree)
+        if tree.tag == "annotation" and normal_form(path.stem) not in masked:
+            boxed.add(normal_form(path.stem))
+            yield _annotation(path, tree, part_of(files.name(path)), finder)
     for key, picture in pictures.items():
-        if picture not in seen and normal_form(picture.stem) not in known:
+        if picture not in seen and normal_form(picture.stem) not in masked | boxed:
             yield entry(told, picture, picture.parent, part=parts.get(key) or parts.get(key.rpartition("/")[2], ""))
 
 
@@ -84,18 +86,22 @@ def _masked(picture: Path, mask: Path, names: Names, part: str, told: Scan) -> I
         told.problems.append(Problem(told.name(mask), error.what))
 
 
-def _annotation(path: Path, tree: Element) -> Labelled:
-    """Return what an XML file says. Raises FileError for a polygon that is none."""
-    size = stated_size(tree.findtext("size/height"), tree.findtext("size/width"))
+def _annotation(path: Path, tree: Element, part: str | None, finder: Finder) -> Labelled:
+    """Return what an XML file says. Raises FileError for a polygon that is none, and for a mask that is not there."""
+    pairs = (("size/height", "size/width"), ("imagesize/nrows", "imagesize/ncols"))
+    size = next((size for pair in pairs if (size := stated_size(*map(tree.findtext, pair)))), None)
     try:
-        objects = tuple(Object((one.findtext("name") or "").strip(), _shape(one)) for one in tree.iter("object"))
-    except ValueError as error:
+        drawn = [one for one in tree.iter("object") if one.findtext("deleted", "0").strip() != "1"]
+        objects = tuple(Object((one.findtext("name") or "").strip(), _shape(one, path, part, finder)) for one in drawn)
+    except (ValueError, DataError) as error:
         raise FileError(path, f"{error}. Correct or remove it.") from error
-    return Labelled(tree.findtext("filename") or path.stem, path, objects, size)
+    return Labelled(tree.findtext("filename") or path.stem, path, objects, size, part=part)
 
 
-def _shape(one: Element) -> Shape | Unmarked:
-    """Return a polygon, as Roboflow (x1, y1, x2, ...) and the LabelMe of the web (pt) write it, or that there is only a box."""
+def _shape(one: Element, path: Path, part: str | None, finder: Finder) -> Shape | Unmarked:
+    """Return a polygon, as Roboflow (x1, y1, x2, ...) and the LabelMe of the web (pt) write it, a mask picture, or that it is a box."""
+    if mask := (one.findtext("segm/mask") or "").strip():
+        return MaskFile(finder.find(mask, path.parent, part))
     found = one.find("polygon")
     if found is None:
         return box(*(one.findtext(f"bndbox/{side}") for side in ("xmin", "ymin", "xmax", "ymax")))

@@ -66,7 +66,7 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
         yield Labelled(files.name(picture), path, objects, units=SHARES, part=part_of(files.name(picture)), path=picture)
     folders = {picture.parent for picture in used}
     for picture in files.pictures:
-        if picture not in used and (picture.parent in folders or "images" in _folders(files.name(picture))):
+        if picture not in used and (picture.parent in folders or "images" in _folders(files.name(picture).casefold())):
             yield Labelled(files.name(picture), picture, (), part=part_of(files.name(picture)), path=picture)
     if unnamed:
         yield Note(
@@ -125,7 +125,7 @@ def _label_files(files: Files) -> list[Path]:
     """Return the text files in folders called `labels`, and those that lie beside a picture of their name."""
     texts = [p for p in files.all if p.suffix.lower() == ".txt" and not _NO_LABELS.fullmatch(p.name)]
     beside = {(p.parent, name_key(p.stem)) for p in files.pictures}
-    return [p for p in texts if "labels" in _folders(files.name(p)) or (p.parent, name_key(p.stem)) in beside]
+    return [p for p in texts if "labels" in _folders(files.name(p).casefold()) or (p.parent, name_key(p.stem)) in beside]
 
 
 def _class_names(files: Files) -> dict[int, str]:

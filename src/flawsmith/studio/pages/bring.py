@@ -10,8 +10,9 @@ from starlette.responses import HTMLResponse
 
 from flawsmith.core.disk import size
 from flawsmith.studio import reading
-from flawsmith.studio.incoming import LABELS, MOST_BYTES, MOST_FILES, Place, require_own
+from flawsmith.studio.incoming import MOST_BYTES, MOST_FILES, require_own
 from flawsmith.studio.state import Shared
+from flawsmith.studio.taking import LABELS, Place
 from flawsmith.studio.views import page
 
 router = APIRouter()

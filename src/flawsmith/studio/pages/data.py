@@ -152,15 +152,15 @@ def places(project: Here, kind: str, known: Known = "") -> Response:
 
 
 def _state(project: Project) -> dict[str, Any]:
-    job = checking.take(project)
+    going = checking.take(project)
+    job = checking.newest(project)
     now, said = listing.reading(project), checking.checked(project)
-    asked = None if job is None else described(job)
     return {
         "reading": reading.is_reading(project),
         "at": now.at,
         "error": now.error,
         "numbers": listing.numbers(project),
-        "check": None if asked is None else {name: asked[name] for name in ("id", "state", "progress")},
+        "check": None if job is None else {"id": job.id, "state": going or job.state, "progress": described(job)["progress"]},
         "check_error": said.error,
         "due": checking.is_due(project),
         "of_now": said.stamp == now.stamp,

@@ -208,7 +208,12 @@ draw();
 show(byAddress() ?? tabs[0]);
 await grid.reload();
 counted();
-post("data/renew").catch((error) => tell(error.message, true));
-repeat(1, look);
+post("data/renew").then((said) => { state = said; draw(); }, (error) => tell(error.message, true));
+let quiet = 0; // looks since anything was going on
+repeat(1, async () => {
+  const busy = state.reading || state.due || ["queued", "running"].includes(state.check?.state);
+  quiet = busy ? 0 : quiet + 1;
+  if (busy || quiet % 5 === 1) await look();
+});
 const wanted = new URLSearchParams(location.search).get("picture");
 if (wanted) viewer.find(wanted);
