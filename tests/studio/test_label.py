@@ -18,6 +18,7 @@ from flawsmith.core.errors import DataError
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.reading import read
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.studio import labels, listing, proposals, reading
 from flawsmith.studio.bits import pack, unpack
 from flawsmith.studio.home import Home
@@ -291,3 +292,37 @@ def test_no_name_of_a_kind_leads_out(project: Project) -> None:
         with pytest.raises(DataError, match="cannot be the name of a kind"):
             labels.save(project, NAME, 0, {kind: area(0, 9, 0, 9)}, normal=False)
     assert bounding_box(area(0, 9, 0, 9)).height == 9
+
+
+@pytest.fixture
+def pairs(project: Project, make_pairs: Callable[..., Path], data8: Path) -> Path:
+    """Return the folder of a set of pairs."""
+    return make_pairs(project.folder / "pairs/first", data8, 4)
+
+
+def test_the_mask_of_a_pair_is_corrected(api: Callable[..., Any], pairs: Path) -> None:
+    folder = PairFolder(pairs)
+    [pair] = [each for each in folder.accepted() if each.id == "000001"]
+    generated = folder.mask(pair)
+    first = api("label/pair?pairs=first&id=000001")
+    assert [layer["kind"] for layer in first["layers"]] == [pair.defect] and first["version"] == 0 and not first["drawn"]
+    assert np.array_equal(unpack(first["layers"][0]["bits"], generated.shape), generated)
+    corrected = np.zeros_like(generated)
+    corrected[3:9, 4:8] = True
+    asked = {"pairs": "first", "id": "000001", "version": 0, "reviewer": "Ann", "bits": pack(corrected)}
+    version = api("label/pair", asked)["version"]
+    assert np.array_equal(np.asarray(Image.open(pairs / f"reviewed/{pair.defect}/000001_mask.png")) > 0, corrected)
+    assert np.array_equal(folder.mask(pair), generated)
+    again = api("label/pair?pairs=first&id=000001")
+    assert (again["version"], again["drawn"]) == (version, True) and unpack(again["layers"][0]["bits"], generated.shape).sum() == 24
+    assert "corrected meanwhile" in api("label/pair", asked, 409)["error"]
+    assert "Mark the defect" in api("label/pair", {**asked, "version": version, "bits": pack(np.zeros_like(generated))}, 400)["error"]
+    assert "no name of a reviewer" in api("label/pair", {**asked, "version": version, "reviewer": " "}, 400)["error"]
+    api("label/pair", {**asked, "version": version, "bits": ""})
+    last = api("label/pair?pairs=first&id=000001")
+    assert last["version"] == 0 and np.array_equal(unpack(last["layers"][0]["bits"], generated.shape), generated)
+
+
+@pytest.mark.parametrize("which", ["pairs=first&id=999999", "pairs=second&id=000001", "pairs=first&id=../000001", "pairs=..&id=000001"])
+def test_a_pair_that_is_not_there(which: str, client: TestClient, project: Project, pairs: Path) -> None:
+    assert client.get(f"/p/{project.key}/api/label/pair?{which}").status_code in (400, 404)

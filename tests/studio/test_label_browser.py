@@ -92,6 +92,41 @@ def saved_as(page: Any, root: Path, kind: str, mask: np.ndarray, name: str = NAM
     until(lambda: np.array_equal(on_disk(root, kind, name), mask))
 
 
+def test_the_mask_of_a_pair_is_corrected(
+    room: Callable[..., Any],
+    page: Any,
+    server: Server,
+    make_pairs: Callable[..., Path],
+    data8: Path,
+    mvtec: Path,  # noqa: F811
+) -> None:
+    pairs = make_pairs(mvtec.with_name("data.studio") / "pairs/first", data8, 4)
+    [generated] = pairs.glob("ground_truth/*/000001_mask.png")
+    before = np.asarray(Image.open(generated)) > 0
+    page.goto(f"{server.address}/p/data/label?pairs=first&id=000001")
+    picture = page.get_by_label("Picture 000001")
+    picture.wait_for()
+    assert not page.get_by_role("button", name="No defect here").is_visible()
+    for key in ("e", *"]" * 14):  # an eraser over all that is marked, but for a corner
+        picture.press(key)
+    picture.press("b")
+    for key in ("[",) * 26:
+        picture.press(key)
+    for key in ("ArrowDown", "Enter", "ArrowRight", "Enter"):
+        page.keyboard.press(key)
+    page.get_by_role("heading", name="Who reviews?").wait_for()
+    page.get_by_label("Name", exact=True).fill("Ann")
+    page.get_by_role("button", name="Go on").click()
+    saved(page)
+    [path] = pairs.glob("reviewed/*/000001_mask.png")
+    found = np.asarray(Image.open(path)) > 0
+    assert 1 <= (found != before).sum() <= 2 and (found | before == found).all()
+    assert barriers(page) == []
+    page.get_by_role("link", name="Back to the review").click()
+    page.wait_for_url("**/p/data/review/first#000001")
+    page.get_by_role("link", name="Correct the mask").wait_for()
+
+
 def barriers(page: Any) -> list[str]:
     """Return what axe-core finds on a page."""
     page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))

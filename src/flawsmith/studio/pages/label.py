@@ -1,5 +1,6 @@
-"""Drawing and correcting masks: /p/KEY/label?picture=NAME."""
+"""Drawing and correcting masks: /p/KEY/label?picture=NAME of the data, and /p/KEY/label?pairs=NAME&id=ID of a pair that was made."""
 
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,13 +14,17 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from flawsmith.core.errors import DataError, FlawsmithError
 from flawsmith.dataset.windows import bounding_box
 from flawsmith.images.channels import without_alpha
-from flawsmith.images.files import image_size, read_image
+from flawsmith.images.files import image_size, read_image, read_mask
+from flawsmith.pairs.review import LONGEST, checked_reviewer, correct_mask
 from flawsmith.product.inside import inside_box
-from flawsmith.studio import labels, listing, proposals, reading
+from flawsmith.studio import labels, listing, pairs_index, proposals, reading, review_board
 from flawsmith.studio.bits import pack, unpack
 from flawsmith.studio.listing import HELD_OUT, NORMAL, UNLABELLED, Which
+from flawsmith.studio.pairs_index import folder_of, pair_of
 from flawsmith.studio.pictures import KEPT, check_allowed, eight_bit, picture
 from flawsmith.studio.project import Project
+from flawsmith.studio.review_board import board_of
+from flawsmith.studio.review_pictures import mask_path
 from flawsmith.studio.state import Here
 from flawsmith.studio.views import page
 
@@ -28,6 +33,7 @@ OPEN = Which(role=UNLABELLED)
 MOST_KINDS = 64  # in one picture
 MOST_BOXES = 200  # that are filled at once
 HELD = 12_000_000  # values of a picture that stays decoded between two requests
+_CORRECTING = threading.Lock()  # of two who correct a pair the second is told
 Name = Annotated[str, Query(max_length=4096)]
 
 
@@ -52,6 +58,16 @@ class Asking(BaseModel):
 
     picture: str = Field(max_length=4096)
     version: int = Field(0, ge=0)
+
+
+class Correcting(BaseModel):
+    """The mask of a pair."""
+
+    pairs: str = Field(max_length=64)
+    id: str = Field(max_length=200)
+    version: float = Field(ge=0)  # when the correction was made that it was begun from; 0 = the mask that was generated
+    reviewer: str = Field(max_length=4 * LONGEST)
+    bits: str = ""  # as `bits.pack` makes them; nothing: the generated mask counts again
 
 
 class Kind(BaseModel):
@@ -149,6 +165,48 @@ def rename_kind(project: Here, asked: Kind) -> list[str]:
     return labels.kinds(project)
 
 
+@router.get("/api/label/pair")
+def pair_state(project: Here, pairs: Name, id: Name) -> dict[str, Any]:
+    """Return what `state` does, of a pair."""
+    pairs_index.look(project, pairs)
+    review_board.look(project, pairs)
+    pair = pair_of(project, pairs, id)
+    path = mask_path(project, pairs, pair)
+    check_allowed(project, path)
+    mask = read_mask(path)
+    version = _corrected_at(project, pairs, id)
+    normal = folder_of(project, pairs).normal_path(pair)
+    return {
+        "picture": id,
+        "title": f"Pair {id} of {pairs}",
+        "size": mask.shape,
+        "version": version,
+        "drawn": version > 0,
+        "normal": False,
+        "layers": [{"kind": pair.defect, "bits": pack(mask)}],
+        "told": "",
+        "boxes": [],
+        "kinds": [pair.defect],
+        "beside": None,
+        "compare": normal is not None and project.allowed(normal),
+    }
+
+
+@router.post("/api/label/pair")
+def correct(project: Here, asked: Correcting) -> dict[str, Any]:
+    """Save the corrected mask of a pair; answers 409 where another was saved meanwhile."""
+    pairs_index.look(project, asked.pairs)
+    pair, folder = pair_of(project, asked.pairs, asked.id), folder_of(project, asked.pairs)
+    mask = unpack(asked.bits, image_size(folder.image_path(pair))) if asked.bits else None
+    with _CORRECTING:
+        review_board.look(project, asked.pairs)
+        if _corrected_at(project, asked.pairs, asked.id) != asked.version:
+            raise HTTPException(409, f"Pair {asked.id}: its mask was corrected meanwhile; nothing of yours was saved yet.")
+        correct_mask(folder.folder, pair, mask, checked_reviewer(asked.reviewer))
+        review_board.look(project, asked.pairs)
+    return {"version": _corrected_at(project, asked.pairs, asked.id)}
+
+
 @router.get("/api/label/picture")
 def native(project: Here, name: Name) -> Response:
     """Return a picture of the data at its native size."""
@@ -195,6 +253,12 @@ def beside(project: Project, name: str) -> dict[str, Any]:
         "previousOpen": listing.neighbour(project, name, False, OPEN),
         "nextOpen": listing.neighbour(project, name, True, OPEN),
     }
+
+
+def _corrected_at(project: Project, pairs: str, id: str) -> float:
+    """Return when the mask of a pair was corrected; 0 where the generated one counts."""
+    row = board_of(project).one("SELECT at FROM corrections WHERE pairs = ? AND id = ?", (pairs, id))
+    return 0.0 if row is None else float(row["at"])
 
 
 def _first(project: Project) -> str | None:

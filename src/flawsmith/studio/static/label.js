@@ -2,6 +2,7 @@
 import { ask, base, doing, make, post, tell } from "./api.js";
 import { Mask, Picture, View } from "./canvas.js";
 import { Drawing, KEYS } from "./drawing.js";
+import { askReviewer, reviewer } from "./reviewer.js";
 import { cut, differenceOf } from "./proposal.js";
 import { toolbar } from "./toolbar.js";
 
@@ -12,6 +13,12 @@ const $ = (name) => document.querySelector(`[data-${name}]`);
 const button = (name) => document.querySelector(`[data-do="${name}"]`);
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 const shown = (number) => number.toLocaleString("en");
+
+// a picture of the data, or with ?pairs=NAME&id=ID the mask of a pair that was made
+const asking = new URLSearchParams(location.search);
+const pair = asking.has("pairs") ? { pairs: asking.get("pairs"), id: asking.get("id") || "" } : null;
+const stateOf = (name) => ask(pair ? `label/pair?${new URLSearchParams(pair)}` : `label?picture=${encodeURIComponent(name)}`);
+const pictureOf = (name) => (pair ? `${base}/api/review/${encodeURIComponent(pair.pairs)}/picture?id=${encodeURIComponent(pair.id)}` : `${base}/api/label/picture?name=${encodeURIComponent(name)}`);
 
 const view = new View($("view"), { label: "Picture" });
 const drawing = new Drawing(view);
@@ -37,9 +44,9 @@ const marked = () => layers.some(({ mask }) => mask.tiles.size);
 async function open(name, { push = true } = {}) {
   if (now && !(await settled())) return;
   const turn = ++opening;
-  const said = await ask(`label?picture=${encodeURIComponent(name)}`);
+  const said = await stateOf(name);
   if (said.picture === null) { empty(said); return; }
-  const picture = await Picture.load(`${base}/api/label/picture?name=${encodeURIComponent(said.picture)}`);
+  const picture = await Picture.load(pictureOf(said.picture));
   if (turn !== opening) { picture.close(); return; }
   const before = view.picture;
   const masks = await Promise.all(said.layers.map(({ bits }) => Mask.unpack(bits, said.size[1], said.size[0])));
@@ -50,6 +57,7 @@ async function open(name, { push = true } = {}) {
   view.show(picture);
   showPlace(null);
   before?.close();
+  if (pair) { if (said.compare) await compareWithNormal(); return; }
   const address = `${base}/label?picture=${encodeURIComponent(said.picture)}`;
   if (push && location.pathname + location.search !== address) history.pushState(null, "", address);
   if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) propose().catch(() => {});
@@ -99,12 +107,13 @@ function show() {
   const proposed = proposal?.mask && { mask: proposal.mask, colour: "#ffffff", opacity: 0.25, outline: true };
   view.layers = look.hidden ? [] : [...layers.filter((each) => each.visible).map((each) => ({ ...each, ...look })), ...(proposed ? [proposed] : [])];
   $("name").textContent = now.title || now.picture;
-  document.title = `${now.title || now.picture} – label – flawsmith`;
+  document.title = `${now.title || now.picture} – Label – flawsmith`;
   const { number, count, open: unlabelled } = now.beside || {};
   $("number").textContent = now.beside ? `${shown(number)} of ${shown(count)}; ${unlabelled ? `${shown(unlabelled)} without a label` : "all labelled"}.` : "";
   for (const where of ["previous", "next", "nextOpen"]) button(where).disabled = !now.beside?.[where];
   button("normal").setAttribute("aria-pressed", normal);
   button("forget").disabled = !now.drawn;
+  button("forget").textContent = pair ? "Back to the generated mask" : "Discard what was labelled here";
   const wanted = JSON.stringify(layers.map((each) => each.kind));
   if (wanted !== listed) { // else what is focused stays so
     listed = wanted;
@@ -215,13 +224,20 @@ async function saveAll() {
     } catch (error) {
       if (error.status === 409) { if (await settleConflict()) continue; }
       failed = error.status === 409 ? "Not saved: decide which of the two counts." : `Not saved: ${error.message}`;
-      if (error.status !== 409) timer = setTimeout(() => save(), 5000);
+      if (!error.status || error.status >= 500) timer = setTimeout(() => save(), 5000); // the studio may be starting again
       return;
     }
   }
 }
 
 async function send() {
+  if (pair) {
+    const name = reviewer() || (await askReviewer());
+    if (!name) throw Object.assign(new Error("a correction is kept with the name of whoever made it."), { status: 400 });
+    const { mask } = layers[0];
+    if (!mask.tiles.size) throw Object.assign(new Error("nothing is marked. Mark the defect, or reject the pair."), { status: 400 });
+    return post("label/pair", { ...pair, version: now.version, reviewer: name, bits: await mask.pack() });
+  }
   const full = layers.filter(({ mask }) => mask.tiles.size);
   const bits = await Promise.all(full.map(async (each) => ({ kind: each.kind, bits: await each.mask.pack() })));
   return post("label", { picture: now.picture, version: now.version, normal, layers: bits });
@@ -238,7 +254,7 @@ async function settled() {
 }
 
 async function settleConflict() {
-  const theirs = await ask(`label?picture=${encodeURIComponent(now.picture)}`);
+  const theirs = await stateOf(now.picture);
   const answer = await asked($("conflict"));
   if (!answer) return false;
   const [height, width] = now.size;
@@ -319,6 +335,16 @@ function forgetProposal() {
   compare(false);
   for (const name of ["take", "compare"]) button(name).disabled = true;
   $("proposed").textContent = "";
+}
+
+/** Have the normal that a pair was made on to compare with, where there is one. */
+async function compareWithNormal() {
+  const picture = now;
+  const normals = await Picture.load(`${base}/api/review/${encodeURIComponent(pair.pairs)}/normal?id=${encodeURIComponent(pair.id)}`);
+  if (now !== picture) { normals.close(); return; }
+  view.second?.close();
+  view.second = normals;
+  button("compare").disabled = false;
 }
 
 function compare(on) {
@@ -420,8 +446,12 @@ async function forget() {
   clearTimeout(timer);
   if (saving) await saving;
   const { picture, version } = now;
-  await post("label/forget", { picture, version });
-  await reread();
+  if (pair) {
+    await post("label/pair", { ...pair, version, reviewer: reviewer() || (await askReviewer()) });
+  } else {
+    await post("label/forget", { picture, version });
+    await reread();
+  }
   now = null;
   await open(picture, { push: false });
 }
@@ -501,9 +531,15 @@ function key(event) {
   }
   const number = Number(event.key);
   if (number >= 1 && number <= 9) { if (layers[number - 1]) choose(layers[number - 1].kind); return true; }
-  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled) Promise.resolve().then(DO[OWN[event.key]]).catch((error) => tell(error.message, true)); return true; }
+  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled && !control?.closest("[hidden]")) Promise.resolve().then(DO[OWN[event.key]]).catch((error) => tell(error.message, true)); return true; }
   if (MORE[event.key]) { MORE[event.key](); return true; }
   return ["+", "=", "-", "0", "f", "F"].includes(event.key) && view.key(event);
+}
+
+if (pair) {
+  for (const each of document.querySelectorAll("[data-proposals], [data-pictures], [data-kind-controls]")) each.hidden = true;
+  $("back").hidden = false;
+  $("back").firstElementChild.href = `${base}/review/${encodeURIComponent(pair.pairs)}#${encodeURIComponent(pair.id)}`;
 }
 
 const start = () => open(new URLSearchParams(location.search).get("picture") || "", { push: false }).catch((error) => {
