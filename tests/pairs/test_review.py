@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -153,6 +154,21 @@ def test_two_people_disagree(tmp_path: Path) -> None:
     assert read_review(tmp_path).verdict(IDS[1]) == "accepted"
     redo(tmp_path, "ben")
     assert read_review(tmp_path).verdict(IDS[1]) == DISPUTED
+
+
+def test_many_may_write_at_once(tmp_path: Path) -> None:
+    def write(name: str) -> None:
+        for id in IDS * 4:
+            decide(tmp_path, name, [id], "accept", [name * 100])
+
+    writing = [threading.Thread(target=write, args=(name,)) for name in ("anna", "ben", "cleo")]
+    for thread in writing:
+        thread.start()
+    for thread in writing:
+        thread.join()
+    found = read_lines(tmp_path / "review.jsonl")[0]
+    assert len(found) == 3 * 4 * len(IDS)
+    assert [line.ids[0] for line in found if line.reviewer == "ben"] == IDS * 4, "each one's in turn"
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_pictures_are_those_of_the_pair(api: Api, project: Project) -> None:
     assert api.picture("/thumbnail", id="000002").shape[:2] == (128, 192), "all of a small picture, twice as large"
     assert np.ptp(api.picture("/thumbnail", id="000002", outline=True).astype(int), axis=2).max() > 60, "a coloured outline"
     correct_mask(folder.folder, pair, np.ones((64, 96), bool), "anna")
-    assert (api.picture("/mask", id="000002") > 0).all() and api.get("/items", id="000002")[0]["corrected"] == "anna"
+    assert (api.picture("/mask", id="000002") > 0).all() and api.get("/items", id="000002")[0]["corrected"]["by"] == "anna"
     assert api.get("/changes", after=0)["items"][0]["id"] == "000002"
 
 

@@ -55,7 +55,7 @@ def items(project: Project, name: str, ids: Sequence[str]) -> list[dict[str, Any
     """Return what pages show of some pairs, in the order of `ids`; what is not there is left out."""
     database = board_of(project)
     marks = ", ".join("?" * len(ids))
-    query = f"""SELECT p.*, v.verdict AS said, c.reviewer AS corrected {_FROM}
+    query = f"""SELECT p.*, v.verdict AS said, c.reviewer AS corrected, c.at AS corrected_at {_FROM}
         LEFT JOIN corrections c ON c.pairs = p.pairs AND c.id = p.id WHERE p.pairs = ? AND p.verdict = ? AND p.id IN ({marks})"""
     rows = {row["id"]: row for row in database.rows(query, (name, COUNTS, *ids))}
     opinions = opinions_of(project, name, ids)
@@ -143,5 +143,5 @@ def _item(row: Row, opinions: Mapping[str, Any]) -> dict[str, Any]:
         "ratings": ratings,
         "verdict": row["said"] or OPEN,
         "opinions": dict(opinions),
-        "corrected": row["corrected"],
+        "corrected": None if row["corrected"] is None else {"by": row["corrected"], "at": row["corrected_at"]},
     }

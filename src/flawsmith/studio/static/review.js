@@ -10,6 +10,7 @@ import { Sender } from "./sender.js";
 
 const AHEAD = 6; // pictures that are loaded before they are asked for, as far as memory goes
 const PAGE = 60; // items that are asked for at once
+const DWELL = 500; // milliseconds on a pair after which its normal is loaded
 const BLINK = 300; // milliseconds: less than three flashes a second
 const VERDICT = { accept: "accepted", reject: "rejected", skip: "skipped" };
 const MASK = "#ff6369";
@@ -154,7 +155,7 @@ async function show() {
   if (!ids.length) {
     view.show(null);
     over("");
-    one("title").textContent = there ? "No pair is so" : "No pairs yet";
+    one("title").textContent = there ? "No pair matches" : "No pairs yet";
     one("verdict").textContent = there ? "Choose another kind, or show all pairs." : "Pairs that the checks accept come here.";
     for (const name of ["numbers", "real", "scores"]) one(name).replaceChildren();
     drawInset(one("inset"), view, []);
@@ -205,7 +206,7 @@ async function beside(item, mineTurn) {
     showScores(one("scores"), details);
     showReal(one("real"), details, (number) => address("real", item.id, `&number=${number}`));
     blinks(details.normal);
-    if (details.normal) assets.normal(item.id).then((picture) => { if (mineTurn === turn) view.second = picture; }, () => {});
+    setTimeout(() => { if (mineTurn === turn && details.normal) normal(item.id); }, DWELL); // not of pairs that one passes by
   } catch (error) {
     if (mineTurn === turn) tell(error.message, true);
   }
@@ -238,20 +239,22 @@ function centre(item = current(), mask = view.layers[0]?.mask) {
 }
 
 function largest(item, mask) {
-  const boxes = item.corrected ? [] : item.boxes;
-  if (boxes.length) {
-    const [top, left, height, width] = boxes.reduce((most, box) => (box[2] * box[3] > most[2] * most[3] ? box : most));
-    return { top, left, height, width };
-  }
+  const boxes = boxesOf(item, mask);
+  const [top, left, height, width] = boxes.reduce((most, box) => (box[2] * box[3] > most[2] * most[3] ? box : most), [0, 0, 0, 0]);
+  return height ? { top, left, height, width } : { left: 0, top: 0, width: view.picture.width, height: view.picture.height };
+}
+
+/** Return the boxes around the defects as the row says, or around the mask where it does not or was corrected. */
+function boxesOf(item, mask) {
+  if (item.boxes.length && !item.corrected) return item.boxes;
   const found = mask?.bounds();
-  return found ? { left: found.left, top: found.top, width: found.right - found.left, height: found.bottom - found.top }
-    : { left: 0, top: 0, width: view.picture.width, height: view.picture.height };
+  return found ? [[found.top, found.left, found.bottom - found.top, found.right - found.left]] : [];
 }
 
 let drawing = 0;
 function inset() {
   cancelAnimationFrame(drawing);
-  drawing = requestAnimationFrame(() => drawInset(one("inset"), view, current()?.boxes || []));
+  drawing = requestAnimationFrame(() => drawInset(one("inset"), view, current() ? boxesOf(current(), view.layers[0]?.mask) : []));
 }
 
 /** Show what is decided of the current pair, and where in the queue it is. */
@@ -300,7 +303,7 @@ async function named() {
 function learn(found) {
   for (const item of found) {
     if (!known.has(item.id)) continue;
-    if (known.get(item.id).corrected !== item.corrected) assets.forget(item.id);
+    if (known.get(item.id).corrected?.at !== item.corrected?.at) assets.forget(item.id);
     known.set(item.id, item);
     if (!one("many").hidden) grid.update(ids.indexOf(item.id), item);
   }
@@ -477,17 +480,32 @@ function fade(step) {
   one("opacity").dispatchEvent(new Event("input"));
 }
 
+/** Have the normal of the pair that is shown ready to be compared with. */
+async function normal(id) {
+  const mineTurn = turn;
+  const picture = await assets.normal(id).catch((error) => { tell(error.message, true); return null; });
+  if (mineTurn === turn && picture) view.second = picture;
+}
+
 let blinking = 0;
-function blink(on = !blinking) {
+async function blink(on = !blinking) {
   clearInterval(blinking);
   blinking = 0;
   view.blink = false;
   if (one("over").textContent === "The normal") over("");
   press("blink", on);
   if (!on) return;
-  if (!view.second) { press("blink", false); tell("The normal of this pair is not there, or is being loaded."); return; }
+  const mineTurn = turn;
+  if (!view.second) {
+    if (place.querySelector('[data-do="blink"]').disabled) { press("blink", false); tell("The normal that this pair was made on is not there."); return; }
+    over("The normal is loaded …");
+    await normal(ids[at]);
+    over("");
+    if (mineTurn !== turn || !view.second) { press("blink", false); return; }
+  }
   const swap = () => { view.blink = !view.blink; over(view.blink ? "The normal" : ""); };
   swap();
+  clearInterval(blinking); // of another press while the normal was loaded
   blinking = matchMedia("(prefers-reduced-motion: reduce)").matches ? -1 : setInterval(swap, BLINK);
 }
 

@@ -30,7 +30,7 @@ export function showHead(title, verdict, item) {
   const colour = { accepted: "state-accept", rejected: "state-reject" }[item.verdict] || "";
   verdict.replaceChildren(make("b", { class: colour }, `${SIGNS[item.verdict]} ${VERDICTS[item.verdict]}`.trim()),
     ...(Object.keys(item.opinions).length ? [` – ${said(item)}`] : []),
-    ...(item.corrected ? [make("br"), `Mask corrected by ${item.corrected}`] : []));
+    ...(item.corrected ? [make("br"), `Mask corrected by ${item.corrected.by}`] : []));
 }
 
 export function showNumbers(place, item) {
