@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from studio_server import Server
 
+from flawsmith.images.files import write_image
 from flawsmith.reports.blocks import Note
 from flawsmith.reports.page import Page
 from flawsmith.studio import pages
@@ -23,7 +25,8 @@ from flawsmith.studio.views import ROOMS
 from flawsmith.workflows.export import export
 
 THERE = [(address, name) for address, name in ROOMS if find_spec(f"{pages.__name__}.{address}")]
-PAGES = ("/", "/new", *(f"/p/parts/{address}" for address, _ in THERE), "/p/parts/review/first", "/p/parts/nothing")
+MORE = tuple(f"/p/parts/{address}" for address in ("review/first", "fit/old", "generate/first"))
+PAGES = ("/", "/new", *(f"/p/parts/{address}" for address, _ in THERE), *MORE, "/p/parts/nothing")
 SIZES = ((1280, 800), (1920, 1080), (820, 1180))
 GRAVE = ("serious", "critical")
 STILL = 0.02  # of the page, weighted, may move while it is loaded
@@ -49,8 +52,21 @@ def studio(data8: Path, make_pairs: Callable[..., Path], tmp_path_factory: pytes
     for name, said in (("started", {}), ("ended", {"status": 1})):
         (failed.folder / f"{name}.json").write_text(json.dumps(said))
     (failed.folder / "err.txt").write_text("flawsmith: nothing to learn from.\n")
+    leave_run(project.folder / "runs/old")
     with Server(root / "home") as server:
         yield server
+
+
+def leave_run(run: Path) -> None:
+    """Write what the page of a fit shows."""
+    rows: list[dict[str, Any]] = [{"step": step, "loss": 1 / step, "seconds": 2.0 * step} for step in range(10, 210, 10)]
+    rows += [{"step": 200, "held_inside": 0.04, "seconds": 401.0}, {"step": 201, "pieces": 2, "why": "out of memory"}]
+    look = {"step": 100, "seconds": 200.0, "drawn": 6, "passed": 4, "refusals": {"seam": 2}}
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("preset: tiny\n")
+    (run / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "looks.jsonl").write_text(json.dumps(look) + "\n")
+    write_image(run / "previews/step-0000100.png", np.random.default_rng(0).integers(0, 255, (192, 128, 1), np.uint8))
 
 
 @pytest.fixture(scope="module")

@@ -57,7 +57,8 @@ def show(request: Request, project: Here) -> HTMLResponse:
 @router.get("/fit/{name}")
 def show_run(request: Request, project: Here, name: str) -> HTMLResponse:
     """Show one run."""
-    return page(request, "run", project, "fit", run=runs.run_of(project, name).to_json())
+    run = runs.run_of(project, name)
+    return page(request, "run", project, "fit", run=run.to_json(), shown=previews(project, name), notes=run.notes())
 
 
 @router.get("/api/runs")

@@ -170,7 +170,7 @@ at("paint").addEventListener("click", () => {
   paint(item.name);
 });
 let finding = 0;
-fields.find.addEventListener("input", () => { 
+fields.find.addEventListener("input", () => {
   clearTimeout(finding);
   finding = setTimeout(() => { inSight = new Set(); normals.reload(); }, 200);
 });
@@ -183,12 +183,11 @@ function showExemplars() {
   exemplars = pictures(at("exemplars"), "Real defects", () => ({ role: "defect" }), {
     show: (each) => ({ src: thumbnail(each.name, true), label: `${each.name}: ${each.kinds.join(", ")}`, caption: each.kinds.join(", ") }),
   });
-  at("exemplars").addEventListener("chosen", async () => {
+  exemplars.reload().then(() => at("exemplars").addEventListener("chosen", async () => {
     liked = (await exemplars.selected()).map((each) => each.name);
     at("liked").value = liked.length ? `(${liked.length} chosen)` : "";
     command();
-  });
-  exemplars.reload();
+  }));
 }
 at("like").addEventListener("toggle", showExemplars);
 
@@ -215,7 +214,7 @@ function missing() {
   return "";
 }
 
-let asking = 0, told = "";
+let asking = 0;
 async function command() {
   clearTimeout(asking);
   asking = setTimeout(async () => {
@@ -224,7 +223,6 @@ async function command() {
       try { ({ command: line } = await post("generate/command", wish())); } catch (error) { wrong = error.message; }
     }
     if (line) write(at("command"), line);
-    told = wrong;
     write(at("wrong"), wrong);
   }, 150);
 }

@@ -99,8 +99,7 @@ function look(each, index) {
 }
 
 let drawn = "";
-async function showPreviews() {
-  const answer = await ask(`${address}/previews`);
+function showPreviews(answer) {
   const said = JSON.stringify(answer);
   if (said === drawn || !answer.previews.length) return;
   drawn = said;
@@ -172,9 +171,10 @@ async function turn() {
   run = { ...answer.run, before: answer.before };
   showRun();
   showNotes(answer.notes, answer.said);
-  if (run.step !== passed || OPEN.includes(run.state)) { passed = run.step; await showPreviews(); }
+  if (run.step !== passed || OPEN.includes(run.state)) { passed = run.step; showPreviews(await ask(`${address}/previews`)); }
 }
 
 showRun();
 showCurves();
+showPreviews(given("shown"));
 repeat(1, turn);
