@@ -99,6 +99,20 @@ def severstal() -> dict[str, Any]:
     return {"train_images/a.jpg": grey(PICTURE_SIZE), "train.csv": "ImageId,ClassId,EncodedPixels\na.jpg,1,3 5 20 5\n"}
 
 
+def via_3() -> dict[str, Any]:
+    """Return a small project of VIA 3."""
+    label = {"vid": "1", "flg": 0, "z": [], "xy": [7, *(v for corner in CORNERS for v in corner)], "av": {"1": "0"}}
+    attribute = {"aname": "defect", "anchor_id": "FILE1_Z0_XY1", "type": 4, "options": {"0": "crack"}}
+    project = {"project": {"pname": "x"}, "config": {}, "attribute": {"1": attribute}, "metadata": {"x": label}}
+    project |= {"file": {"1": {"fid": 1, "fname": "a.png", "type": 2}}, "view": {"1": {"fid_list": [1]}}}
+    return {"a.png": grey(PICTURE_SIZE), "via.json": project}
+
+
+def box_tables() -> dict[str, Any]:
+    """Return a small table of boxes."""
+    return {"a.png": grey(PICTURE_SIZE), "boxes.csv": "filename,width,height,class,xmin,ymin,xmax,ymax\na.png,16,12,crack,3,2,11,7\n"}
+
+
 TOOLS: dict[str, Callable[[], dict[str, Any]]] = {
     "yolo": yolo,
     "coco": coco,
@@ -109,6 +123,8 @@ TOOLS: dict[str, Callable[[], dict[str, Any]]] = {
     "supervisely": supervisely,
     "datumaro": datumaro,
     "severstal": severstal,
+    "via-3": via_3,
+    "box-tables": box_tables,
 }
 
 

@@ -63,9 +63,13 @@ def cases() -> list[Case]:
     return [
         *sized,
         *broken,
-        Case("check xml bomb", replaced("cvat", ".xml", LAUGHS), REFUSED, "holds no picture"),
-        Case("check xml that reads files", replaced("cvat", ".xml", FILES_OF_OTHERS), REFUSED, "holds no picture"),
-        Case("check deep xml", replaced("cvat", ".xml", "<annotations>" * 10_000), REFUSED, "holds no picture"),
+        Case("check xml bomb", replaced("cvat", ".xml", LAUGHS), REFUSED, "annotations.xml: is not XML that may be read"),
+        Case(
+            "check xml that reads files", replaced("cvat", ".xml", FILES_OF_OTHERS), REFUSED, "annotations.xml: is not XML that may be read"
+        ),
+        Case(
+            "check deep xml", replaced("cvat", ".xml", "<annotations>" * 10_000), REFUSED, "annotations.xml: is XML that is nested deeper"
+        ),
         Case("check coco without a picture", wrong_coco(image_id=9), REFUSED, "x.json"),
         Case(
             "check coco with huge run lengths",
