@@ -82,6 +82,12 @@ def test_scores_are_told_as_factors_with_limits_and_place() -> None:
     assert [(each.allowed, each.ok) for each in free] == [("", True)], "a kind without limits"
 
 
+def test_a_limit_that_lets_everything_pass_is_not_told() -> None:
+    wide = {"crack": {"softness": Bounds(low=-1e9, high=1e9, least=1.0, median=2.0, most=3.0)}}
+    (found,) = told(defect({"softness": 2.0}), wide)
+    assert found.allowed == "" and found.ok and found.real == "real ones show 2.00 to 8.00 px"
+
+
 def test_what_fails_comes_first_then_what_is_nearest_to_its_limit() -> None:
     found = told(defect({"softness": 2.0, "product": 1.9, "area": 200.0, "copy": 0.5}), BOUNDS)
     assert [each.score for each in found] == ["area", "product", "softness", "copy"]

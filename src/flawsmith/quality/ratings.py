@@ -18,6 +18,7 @@ from flawsmith.quality.verify import Verifier
 
 LIMITS = "limits.json"
 NOT_LOOKS = ("area", "shape")  # checks that say nothing of how real a defect looks: a user may ask for any size
+NO_LIMIT = 60  # log2 of a factor from which a limit is none, as where `quality.margin` lets everything pass
 # scores that no real defect sets a limit of: how they are told
 FIXED = {
     "consistency": "the mask and what really changed overlap by {:.2f} (intersection over union)",
@@ -182,7 +183,8 @@ def _told_fixed(name: str, text: str, value: float, one: Bounds) -> Told:
 
 
 def _allowed(one: Bounds, show: Any, plain: Any) -> str:
-    words = [f"{word} {show(plain(bound))}" for word, bound in (("at least", one.low), ("at most", one.high)) if bound is not None]
+    given = [(word, bound) for word, bound in (("at least", one.low), ("at most", one.high)) if bound is not None]
+    words = [f"{word} {show(plain(bound))}" for word, bound in given if plain is float or abs(bound) < NO_LIMIT]
     return f"allowed is {' and '.join(words)}" if words else ""
 
 
