@@ -1,0 +1,25 @@
+// What can be done in a review, in words, and by which keys as long as nobody changes them; reasons: those of rejections, by number.
+
+export const actions = (reasons) => ({
+  accept: { words: "Accept, and go on", keys: ["a"] },
+  reject: { words: "Reject, and go on", keys: ["x"] },
+  skip: { words: "Skip, and go on", keys: ["s"] },
+  ...Object.fromEntries(reasons.map((reason, at) => [`reason${at + 1}`, { words: `Reject: ${reason}`, keys: [`${at + 1}`] }])),
+  next: { words: "Next", keys: ["j", "ArrowRight", "ArrowDown"] },
+  previous: { words: "Previous", keys: ["k", "ArrowLeft", "ArrowUp"] },
+  undo: { words: "Undo your last", keys: ["z"] },
+  redo: { words: "Redo", keys: ["Shift+z"] },
+  overlay: { words: "Overlay on or off", keys: ["o"] },
+  fainter: { words: "Overlay fainter", keys: ["["] },
+  stronger: { words: "Overlay stronger", keys: ["]"] },
+  bare: { words: "The bare picture, while held", keys: ["Space"] },
+  blink: { words: "Blink with the normal", keys: ["b"] },
+  closer: { words: "Zoom in", keys: ["+", "="] },
+  farther: { words: "Zoom out", keys: ["-"] },
+  native: { words: "Native pixels", keys: ["0"] },
+  fit: { words: "The whole picture", keys: ["f"] },
+  defect: { words: "To the defect", keys: ["d"] },
+  correct: { words: "Correct the mask", keys: ["e"] },
+  grid: { words: "Grid, and back", keys: ["g"] },
+  help: { words: "This list", keys: ["?"] },
+});
