@@ -92,6 +92,21 @@ def saved_as(page: Any, root: Path, kind: str, mask: np.ndarray, name: str = NAM
     until(lambda: np.array_equal(on_disk(root, kind, name), mask))
 
 
+def test_what_cannot_be_shown_is_passed_over_and_leaving_saves(room: Callable[..., Any], mvtec: Path) -> None:  # noqa: F811
+    (mvtec / "test/crack/001.png").write_bytes(b"no picture")
+    page = room()
+    page.get_by_label(f"Picture {NAME}").press("m")
+    page.get_by_role("button", name="Next", exact=True).click()
+    page.get_by_text("test/crack/001.png: ").wait_for()
+    page.get_by_label("Picture test/crack/002.png").wait_for()
+    page.errors.clear()  # of the picture that is none
+    page.get_by_label("Picture test/crack/002.png").press("m")
+    page.get_by_role("link", name="Jobs").click()
+    page.wait_for_url("**/p/data/jobs")
+    index = json.loads((mvtec.with_name("data.studio") / "labels/index.json").read_text())
+    assert index["pictures"] == {NAME: {"normal": True}, "test/crack/002.png": {"normal": True}}
+
+
 def test_the_mask_of_a_pair_is_corrected(
     room: Callable[..., Any],
     page: Any,

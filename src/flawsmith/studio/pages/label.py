@@ -242,6 +242,12 @@ def inside(project: Here, asked: Boxes) -> list[dict[str, Any]]:
     return found
 
 
+@router.get("/api/label/beside")
+def beside_it(project: Here, picture: Name) -> dict[str, Any]:
+    """Return what leads from a picture to the others."""
+    return beside(project, picture)
+
+
 def beside(project: Project, name: str) -> dict[str, Any]:
     """Return what leads from a picture to the others: names before and after it, of all and of unlabelled ones, and how many there are."""
     return {

@@ -151,6 +151,7 @@ view.host.addEventListener("point", ({ detail }) => showPlace(detail));
 function showPlace(point) {
   const x = Math.floor(point?.x ?? -1), y = Math.floor(point?.y ?? -1);
   const inside = now && x >= 0 && y >= 0 && x < now.size[1] && y < now.size[0];
+  $("place").parentElement.setAttribute("aria-live", view.cursor ? "polite" : "off"); // where the keys' cursor is
   $("place").textContent = inside ? `x ${x}, y ${y}` : now ? `${now.size[1]} x ${now.size[0]} pixels` : "";
   $("under").textContent = inside ? layers.filter(({ mask }) => mask.at(x, y)).map((each) => each.kind).join(", ") : "";
 }
@@ -282,6 +283,12 @@ addEventListener("beforeunload", (event) => {
   save();
   event.preventDefault();
 });
+document.addEventListener("click", (event) => { // to another room: what is drawn is saved before
+  const link = event.target.closest("a[href]");
+  if (!link || changes === saved || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
+  event.preventDefault();
+  settled().then((all) => { if (all) location.assign(link.href); });
+});
 document.addEventListener("visibilitychange", () => { if (document.hidden && changes !== saved) save(); });
 addEventListener("popstate", () => start());
 
@@ -334,7 +341,7 @@ function forgetProposal() {
   view.second = null;
   compare(false);
   for (const name of ["take", "compare"]) button(name).disabled = true;
-  $("proposed").textContent = "";
+  $("proposed").textContent = "What differs from the nearest normals is proposed, to be taken or corrected.";
 }
 
 /** Have the normal that a pair was made on to compare with, where there is one. */
@@ -393,7 +400,21 @@ drawing.add("box", boxTool);
 
 // ---- controls
 
-const go = (where) => (now.beside?.[where] ? open(now.beside[where]) : tell("There is none further on."));
+/** Go to another picture; those that cannot be shown are told and passed over. */
+async function go(where) {
+  let name = now.beside?.[where];
+  while (name) {
+    try {
+      await open(name);
+      return;
+    } catch (error) {
+      if (!error.status || error.status >= 500) throw error;
+      tell(`${name}: ${error.message}`, true);
+      name = (await ask(`label/beside?picture=${encodeURIComponent(name)}`))[where];
+    }
+  }
+  tell("There is none further on.");
+}
 const DO = {
   in: () => view.step(1),
   out: () => view.step(-1),

@@ -2,19 +2,19 @@
 
 const SMALL = 1024; // pixels of the longer side below which there is no smaller copy
 
-/** Return an ImageBitmap of what lies at an address; throws an Error with the server's words. options: of createImageBitmap. */
+/** Return an ImageBitmap of what lies at an address; throws an Error with the server's words and status. options: of createImageBitmap. */
 export async function bitmapOf(url, options = {}, signal = undefined) {
   const answer = await fetch(url, { signal });
   if (!answer.ok) {
     const text = await answer.text();
     let said = "";
     try { said = JSON.parse(text).error; } catch { said = text; }
-    throw new Error(said || `The picture is not there (${answer.status}).`);
+    throw Object.assign(new Error(said || `The picture is not there (${answer.status}).`), { status: answer.status });
   }
   try {
     return await createImageBitmap(await answer.blob(), options);
   } catch {
-    throw new Error("The browser cannot show this picture: it is damaged, or too large for it.");
+    throw Object.assign(new Error("The browser cannot show this picture: it is damaged, or too large for it."), { status: 415 });
   }
 }
 
