@@ -62,8 +62,9 @@ def read_index(folder: Path) -> dict[str, Label]:
 
 def write_index(folder: Path, labels: Mapping[str, Label]) -> None:
     """Write the index of a folder of labels, a line for each picture, atomically."""
-    pictures = {name: {"normal": True} if label.normal else {"kinds": dict(label.masks)} for name, label in labels.items()}
-    rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in sorted(pictures.items()))
+    text = json.JSONEncoder().encode  # as json.dumps, which makes an encoder for each row
+    entries = ((name, '{"normal": true}' if label.normal else text({"kinds": dict(label.masks)})) for name, label in sorted(labels.items()))
+    rows = ",\n".join(f"{text(name)}: {entry}" for name, entry in entries)
     write_text(folder / LABELS_INDEX, f'{{"kind": "{KIND}", "version": {VERSION}, "pictures": {{\n{rows}\n}}}}\n')
 
 

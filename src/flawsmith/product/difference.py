@@ -6,8 +6,9 @@ surface that lies differently in every picture is told by its texture instead: h
 around a pixel are among those of normals. How much of either means nothing is told by the normals themselves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -48,16 +49,19 @@ def nearest(picture: np.ndarray, normals: np.ndarray, count: int = ALIKE) -> lis
     return [int(i) for i in np.argsort(normals @ -picture, kind="stable")[:count]]
 
 
-def difference(image: np.ndarray, normals: Sequence[np.ndarray]) -> Difference:
+def difference(image: np.ndarray, normals: Iterable[np.ndarray]) -> Difference:
     """Return where a picture differs from normals.
 
-    image: (H, W, C) uint8, C 1 or 3; normals: one or more of the same channels, of any size, the most alike first.
+    image: (H, W, C) uint8, C 1 or 3; normals: one or more of the same channels, of any size, the most alike first; each is taken when it
+    is its turn, so that they may be read one by one.
     """
-    first = brought_onto(normals[0], image)
+    others = iter(normals)
+    nearest = next(others)
+    first = brought_onto(nearest, image)
     if _alike(image, first) < ALIGNED:
-        return Difference(_unusual(image, normals), first, aligned=False)
-    onto = [first, *(brought_onto(normal, image) for normal in normals[1:])]
-    return Difference(_outside(image, onto), first, aligned=True)
+        return Difference(_unusual(image, chain([nearest], others)), first, aligned=False)
+    del nearest
+    return Difference(_outside(image, [first, *(brought_onto(normal, image) for normal in others)]), first, aligned=True)
 
 
 def _scaled(found: np.ndarray, level: float, least: float) -> np.ndarray:
@@ -134,8 +138,8 @@ def _outside(image: np.ndarray, normals: Sequence[np.ndarray]) -> np.ndarray:
     # what is told already is no stain: smoothed, it would reach far around itself
     told = cv2.dilate((fine >= SEEN).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
     rest = _smoothed(np.where(told[..., None], first, image))
-    smooth = [_smoothed(normal) for normal in normals]
-    stain = _scaled(_beyond(rest, smooth, 7), _level(_beyond(smooth[0], smooth[1:] or smooth, 7)), 2.0)
+    calm = _beyond(_smoothed(first), map(_smoothed, others), 7)
+    stain = _scaled(_beyond(rest, map(_smoothed, normals), 7), _level(calm), 2.0)
     return np.maximum(fine, stain)
 
 
@@ -153,7 +157,7 @@ def _level(calm: np.ndarray) -> float:
     return float(np.quantile(calm, _CALM))
 
 
-def _beyond(image: np.ndarray, normals: Sequence[np.ndarray], side: int) -> np.ndarray:
+def _beyond(image: np.ndarray, normals: Iterable[np.ndarray], side: int) -> np.ndarray:
     """Return how far values lie outside of those that normals have within a square of `side` pixels, (H, W) float32."""
     near = np.ones((side, side), np.uint8)
     most, least = np.zeros_like(image), np.full_like(image, 255)
@@ -171,7 +175,7 @@ def _smoothed(image: np.ndarray) -> np.ndarray:
 # by texture
 
 
-def _unusual(image: np.ndarray, normals: Sequence[np.ndarray]) -> np.ndarray:
+def _unusual(image: np.ndarray, normals: Iterable[np.ndarray]) -> np.ndarray:
     """Return how far the features of a picture's pixels are from those of the normals' pixels, (H, W) uint8 as of Difference."""
     known = np.concatenate([band.reshape(-1, band.shape[2])[::_EVERY] for normal in normals for band in _features(normal)])
     mean = known.mean(axis=0)

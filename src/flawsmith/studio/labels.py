@@ -229,9 +229,9 @@ def _write_labelme(project: Project, name: str, path: Path, size: tuple[int, int
 
 def _parts(mask: np.ndarray) -> Sequence[Component]:
     """Return the connected parts of a mask; as one where there are very many."""
-    if cv2.connectedComponents(mask.view(np.uint8), connectivity=8)[0] <= MOST_PARTS:
-        return components(mask)
-    return [whole(mask)]
+    one = whole(mask)
+    few = cv2.connectedComponents(one.shape.astype(np.uint8), connectivity=8)[0] - 1 <= MOST_PARTS
+    return components(mask) if few else [one]
 
 
 def _rename_in_labelme(file: Path, kind: str, name: str) -> None:
@@ -245,9 +245,13 @@ def _rename_in_labelme(file: Path, kind: str, name: str) -> None:
 def _write_index(project: Project) -> None:
     rows = project.database.rows("SELECT name, role, masks FROM drawn WHERE role != ''")
     if rows:
-        write_index(project.drawn, {row["name"]: Label(json.loads(row["masks"]), row["role"] == NORMAL) for row in rows})
+        write_index(project.drawn, {row["name"]: _label_of(row) for row in rows})
     else:
         (project.drawn / LABELS_INDEX).unlink(missing_ok=True)
+
+
+def _label_of(row: Row) -> Label:
+    return Label(normal=True) if row["role"] == NORMAL else Label(json.loads(row["masks"]))
 
 
 def _remove(folder: Path, files: Iterable[str]) -> None:

@@ -20,13 +20,13 @@ from flawsmith.images.files import image_size, read_image
 from flawsmith.product.difference import difference, nearest, small
 from flawsmith.studio import listing
 from flawsmith.studio.listing import NORMAL
-from flawsmith.studio.pictures import as_png, eight_bit
+from flawsmith.studio.pictures import as_png, decoding, eight_bit
 from flawsmith.studio.project import Project
 
 WORKING, READY, FAILED = STATES = ("working", "ready", "failed")
 DIFFERENCE, ALIGNED, SAID = "difference.png", "normal.png", "said.json"
 NORMALS = 48  # are looked at to find those that are most alike
-PIXELS = 6_000_000  # of what is compared; larger pictures are shrunk for it
+PIXELS = 3_000_000  # of what is compared; larger pictures are shrunk for it
 LARGEST = 64_000_000  # pixels of a picture for which a proposal is made
 MOST_WAITING = 4
 KEPT = 60  # proposals of a project
@@ -138,22 +138,22 @@ def _make(project: Project, path: Path, names: Sequence[str], folder: Path, key:
         write_json(folder / SAID, asdict(Proposal(FAILED, key, "None of the normals can be read; the data page says why.")))
         return
     chosen = nearest(small(image), np.stack([values for _, values in seen]))
-    alike = [_read(listing.picture_of(project, seen[i][0])) for i in chosen]
-    channels = min(each.shape[2] for each in (image, *alike))
-    found = difference(_of_channels(image, channels), [_of_channels(each, channels) for each in alike])
+    alike = [seen[i][0] for i in chosen]
+    found = difference(image, (_of_channels(_read(listing.picture_of(project, name)), image.shape[2]) for name in alike))
     size = width, height
     values = found.values if found.values.shape == (height, width) else cv2.resize(found.values, size, interpolation=cv2.INTER_LINEAR)
-    normal = found.normal if found.normal.shape[:2] == (height, width) else cv2.resize(found.normal, size).reshape(height, width, channels)
+    normal = found.normal if found.normal.shape[:2] == (height, width) else cv2.resize(found.normal, size).reshape(height, width, -1)
     write_bytes(folder / DIFFERENCE, as_png(values[..., None]))
     write_bytes(folder / ALIGNED, as_png(normal))
     how = "pixel by pixel" if found.aligned else "by their texture, as they lie differently"
     others = f" and {len(alike) - 1} more normals that are most alike" if len(alike) > 1 else ""
-    write_json(folder / SAID, asdict(Proposal(READY, key, f"Compared with {seen[chosen[0]][0]}{others}, {how}.")))
+    write_json(folder / SAID, asdict(Proposal(READY, key, f"Compared with {alike[0]}{others}, {how}.")))
 
 
 def _read(path: Path) -> np.ndarray:
     """Return a picture as it is compared, (H, W, C) uint8, C 1 or 3."""
-    image = np.ascontiguousarray(without_alpha(eight_bit(read_image(path))))
+    with decoding(path):
+        image = np.ascontiguousarray(without_alpha(eight_bit(read_image(path))))
     share = (PIXELS / (image.shape[0] * image.shape[1])) ** 0.5
     if share < 1:
         size = max(1, round(image.shape[1] * share)), max(1, round(image.shape[0] * share))
@@ -162,7 +162,10 @@ def _read(path: Path) -> np.ndarray:
 
 
 def _of_channels(image: np.ndarray, channels: int) -> np.ndarray:
-    return image if image.shape[2] == channels else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+    """Return a picture (H, W, C) uint8 as grey where another is, or in colours."""
+    if image.shape[2] == channels:
+        return image
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None] if channels == 1 else image.repeat(3, axis=2)
 
 
 def _seen(project: Project, name: str) -> np.ndarray | None:

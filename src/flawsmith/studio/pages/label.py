@@ -21,7 +21,7 @@ from flawsmith.studio import labels, listing, pairs_index, proposals, reading, r
 from flawsmith.studio.bits import pack, unpack
 from flawsmith.studio.listing import HELD_OUT, NORMAL, UNLABELLED, Which
 from flawsmith.studio.pairs_index import folder_of, pair_of
-from flawsmith.studio.pictures import KEPT, check_allowed, eight_bit, picture
+from flawsmith.studio.pictures import KEPT, check_allowed, decoding, eight_bit, picture
 from flawsmith.studio.project import Project
 from flawsmith.studio.review_board import board_of
 from flawsmith.studio.review_pictures import mask_path
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/p/{key}")
 OPEN = Which(role=UNLABELLED)
 MOST_KINDS = 64  # in one picture
 MOST_BOXES = 200  # that are filled at once
-HELD = 12_000_000  # values of a picture that stays decoded between two requests
+HELD = 32_000_000  # values of a picture that stays decoded between two requests
 _CORRECTING = threading.Lock()  # of two who correct a pair the second is told
 Name = Annotated[str, Query(max_length=4096)]
 
@@ -105,7 +105,8 @@ def state(project: Here, picture: Name = "") -> dict[str, Any]:
     path = listing.picture_of(project, name)
     size = image_size(path)
     drawn = labels.drawn(project, name)
-    layers, told = _layers(project, name, size)
+    with decoding(path):
+        layers, told = _layers(project, name, size)
     return {
         "picture": name,
         "file": str(path),
@@ -310,4 +311,5 @@ def _held(path: Path, _changed: int) -> np.ndarray:
 
 
 def _decoded(path: Path) -> np.ndarray:
-    return without_alpha(eight_bit(read_image(path)))
+    with decoding(path):
+        return without_alpha(eight_bit(read_image(path)))
