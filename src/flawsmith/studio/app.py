@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
@@ -15,6 +16,8 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from flawsmith.core.errors import FlawsmithError
+from flawsmith.formats.writers.registry import writers
+from flawsmith.quality.registry import rules
 from flawsmith.studio import pages
 from flawsmith.studio.home import Home
 from flawsmith.studio.incoming import Incoming
@@ -22,7 +25,7 @@ from flawsmith.studio.jobs.scheduler import Scheduler
 from flawsmith.studio.places import Places
 from flawsmith.studio.security import Access, Guard
 from flawsmith.studio.state import Studio
-from flawsmith.studio.views import page
+from flawsmith.studio.views import environment, page
 
 THREADS = 8  # requests that are worked on at a time
 
@@ -39,6 +42,7 @@ def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        threading.Thread(target=_prepare, name="prepare", daemon=True).start()
         with studio.scheduler:
             yield
 
@@ -54,6 +58,15 @@ def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
         router: APIRouter = importlib.import_module(f"{pages.__name__}.{module.name}").router
         app.include_router(router)
     return app
+
+
+def _prepare() -> None:
+    """Do once what the first who ask for a page would wait for: its template, the formats, the checks."""
+    templates = environment()
+    for name in templates.list_templates(extensions=["j2"]):
+        templates.get_template(name)
+    writers()
+    rules()
 
 
 def _base_style() -> Response:
