@@ -22,7 +22,8 @@ const pictureOf = (name) => (pair ? `${base}/api/review/${encodeURIComponent(pai
 
 const view = new View($("view"), { label: "Picture" });
 const drawing = new Drawing(view);
-toolbar($("tools"), drawing, undefined, { box: { key: "r", name: "Box", hint: "Drag a box around a defect: what stands out inside it is marked." } });
+const BOX = { box: { key: "r", name: "Box", hint: "Drag a box around a defect: what stands out inside it is marked." } };
+toolbar($("tools"), drawing, undefined, pair ? {} : BOX);
 
 let now = null; // the picture that is shown, as the server said
 let opening = 0; // counts pictures that were asked for
@@ -512,7 +513,7 @@ const OWN = {
 const MORE = {
   o: () => { look.hidden = !look.hidden; show(); },
   s: () => save(),
-  r: () => drawing.use("box"),
+  r: () => { if (!pair) drawing.use("box"); },
   ",": () => slide("threshold", -4),
   ".": () => slide("threshold", 4),
   "{": () => slide("opacity", -10),
