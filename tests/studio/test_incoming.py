@@ -231,10 +231,9 @@ def test_a_file_that_breaks_off_leaves_nothing(home: Path) -> None:
         yield picture()[:30]
         raise ClientDisconnect
 
-    with pytest.raises(ClientDisconnect):
-        # in a thread of its own: a browser that another test looks with has an event loop in this one
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: asyncio.run(found.receive(name, taking.Place(), "a.png", body()))).result()
+    # in a thread of its own: a browser that another test looks with has an event loop in this one
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ClientDisconnect):
+        pool.submit(lambda: asyncio.run(found.receive(name, taking.Place(), "a.png", body()))).result()
     assert files_in(home / ".incoming" / name) == ["owner.json"]
 
 
