@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -63,15 +64,18 @@ def product(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_flawsmith_commands_run_in_the_readmes_order(product: Path) -> None:
+def test_the_flawsmith_commands_run_in_the_readmes_order(product: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("flawsmith.studio.serving.serve", lambda *given: served.append(given))  # it ends with Ctrl-C alone
     found = commands("flawsmith")
-    assert {words[1] for words in found} == {"check", "fit", "generate", "export", "evaluate", "benefit"}
+    assert {words[1] for words in found} == {"check", "fit", "generate", "export", "evaluate", "benefit", "studio"}
     for words in found:
         result = CliRunner().invoke(main, [*words[1:], *shlex.split(SHORT.get(words[1], ""))])
         nothing = (
             words[1] == "generate" and "attempts was accepted" in result.output
         )  # of a model that has hardly learned, with the status 1
         assert result.exit_code == (1 if nothing else 0), f"{shlex.join(words)}\n{result.output}"
+    assert [given[1] for given in served] == [Path("parts")]
     for folder in ("pairs", "scratches", "invented"):
         assert (product / folder / "pairs.jsonl").read_text().count("\n") >= 10
 
