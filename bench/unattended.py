@@ -147,11 +147,9 @@ def full(place: Place) -> bool:
         away = replace(place, root=Path(elsewhere))
         status = status_of(started(work, chance.randint(1, place.calls[work.folder]), fill, told=away.told()))
         said = away.told().read_text()
-        told = any(
-            words in said for words in ("as the disk is full: ", "are free there; nothing was written.")
-        )  # while, or before, it writes
+        told = "as the disk is full: " in said or "are free there; nothing was written." in said  # while, or before, a part is written
         require(status == 0 or status == 1 and told, away, f"{work.folder.name} ended with {status}")
-    require(not list(work.folder.rglob("*.tmp")), place, "half a file is left") if work.folder.exists() else None
+    require(not list(work.folder.rglob("*.tmp")), place, "half a file is left")
     filler.unlink(missing_ok=True)
     ends_as_undisturbed(place, work)
     return status == 1
