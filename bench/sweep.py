@@ -182,7 +182,8 @@ def suffer(death: str, sweep: Sweep, ray: Ray | None, chance: random.Random) -> 
             job.kill()
         elif death == "worker":
             parent = job.parent()
-            assert parent is not None
+            if parent is None or not parent.cmdline()[0].startswith("ray::"):
+                return False  # one was killed before, and its job is about to end
             parent.kill()
         elif death == "driver":
             sweep.driver().kill()

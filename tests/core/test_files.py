@@ -169,3 +169,14 @@ def test_a_line_for_which_there_is_no_room_is_told(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").symlink_to("/dev/full")
     with pytest.raises(DiskFullError, match=r"log\.jsonl: could not be written, as the disk is full"):
         files.append_line(tmp_path / "log.jsonl", "{}")
+
+
+def test_an_interrupt_right_when_a_file_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(path: Path, mode: str) -> None:
+        Path(path).touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files, "open", interrupted, raising=False)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_text(tmp_path / "a.txt", "new")
+    assert names(tmp_path) == []

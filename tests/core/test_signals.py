@@ -94,3 +94,16 @@ def test_another_thread_runs_the_block_without_handlers() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+def test_what_was_held_back_is_handled_as_before_so_that_a_second_cuts_nothing_off() -> None:
+    kept = False
+    with pytest.raises(Terminated), terminated_as_interrupt():
+        try:
+            with interrupts_held_back():
+                os.kill(os.getpid(), signal.SIGTERM)
+        except Terminated:
+            os.kill(os.getpid(), signal.SIGTERM)
+            kept = True
+            raise
+    assert kept

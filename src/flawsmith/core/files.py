@@ -37,9 +37,10 @@ def write_pieces(path: Path, pieces: Iterable[bytes | memoryview], settled: bool
     with full_disk_told(path):
         made = list(takewhile(lambda folder: not folder.exists(), path.parents))
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = _temporary(path)
+        temporary = _temporary(path)  # named before it is there, so that no interrupt leaves one that has no name here
         try:
-            with os.fdopen(handle, "wb") as stream:
+            # with the mode that the umask leaves from the start: changing a file's mode is not permitted on many shares
+            with open(temporary, "xb") as stream:
                 for piece in pieces:
                     stream.write(piece)
                 stream.flush()
@@ -137,15 +138,9 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _temporary(path: Path) -> tuple[int, Path]:
-    """Return the handle and the name of a new file beside `path`.
-
-    It has the mode that the umask leaves from the start: changing a file's mode is not permitted on many shares.
-    """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+def _temporary(path: Path) -> Path:
+    """Return the name of a file beside `path` that is not there."""
     while True:
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            return os.open(temporary, flags, 0o666), temporary
-        except FileExistsError:
-            continue
+        if not os.path.lexists(temporary):
+            return temporary

@@ -48,8 +48,8 @@ def terminated_as_interrupt() -> Iterator[None]:
 def interrupts_held_back(said: str = "") -> Iterator[Callable[[], None]]:
     """Let no signal interrupt the block; gives the function that raises what has come until then, as `terminated_as_interrupt` does.
 
-    Only the first counts. What is not raised inside the block is raised at its end, unless the block ends by an error. said: a line for
-    standard error when it comes.
+    Only the first counts. What is not raised inside the block is handled at its end as it would have been before, unless the block ends by
+    an error. said: a line for standard error when it comes.
     """
     came: list[int] = []
 
@@ -62,8 +62,10 @@ def interrupts_held_back(said: str = "") -> Iterator[Callable[[], None]]:
         if came:
             raise _interrupt(came[0])
 
-    with _handled_by(note, _handlers()):
+    with _handled_by(note, before := _handlers()):
         yield stop_if_asked
+    if came and callable(before[came[0]]):
+        before[came[0]](came[0], None)  # which may have further ones ignored
     stop_if_asked()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from flawsmith.core.files import write_pieces
 from flawsmith.core.opening import open_plain
+from flawsmith.core.signals import interrupts_held_back
 
 DIGEST, DIGEST_OF = "sha256", "sha256_of"  # keys of the header's metadata; both or neither, so that no damage takes the check away
 _OF = "this file with a 0 for each digit of its sha256"
@@ -40,7 +41,8 @@ def read_safetensors(path: Path, framework: str = "pt") -> tuple[dict[str, Any],
 
     metadata = check_safetensors(path)
     try:
-        with safe_open(path, framework=framework) as file:
+        # the library takes an interrupt for an error of the file
+        with interrupts_held_back(), safe_open(path, framework=framework) as file:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dictionary)
     except SafetensorError as error:
         raise ValueError(str(error)) from error
