@@ -96,7 +96,7 @@ def cases() -> list[Case]:
         Case("check a link out of the tree", linked(lambda root: root.parent / "elsewhere.png"), REFUSED, "linked.png"),
         Case("check a link to a whole file outside", linked(lambda root: root.parents[1] / "outside.png"), GOOD),
         Case("check a folder that links to itself", linked(lambda root: root, "train/good/again"), GOOD),
-        Case("check a folder that links to the root", linked(lambda _: "/", "test/all"), GOOD, "test/all: holds no pictures"),
+        Case("check a folder that links to what never ends", linked(lambda _: "/proc", "test/all"), GOOD, "test/all: holds no pictures"),
         Case("check links in a circle", circle, REFUSED, "a.png"),
         Case("check a link to what never ends", linked(lambda _: "/dev/zero"), REFUSED, "linked.png"),
         Case("check a pipe", device_file, REFUSED, "pipe.png"),
