@@ -302,7 +302,7 @@ def test_plain_text(mvtec: Path) -> None:
     text = "\n".join(report_lines(check(mvtec)))
     for part in (
         "4, and 2 held out",
-        "48 x 64 px",
+        "64 x 48 px (width x height)",
         "8 bit, 1 channel",
         "250 / 275 / 300",
         "64 px, 4 px to a latent cell",

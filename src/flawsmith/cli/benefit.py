@@ -8,6 +8,7 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
+from flawsmith.core.text import command
 
 
 @click.command()
@@ -120,7 +121,7 @@ def benefit(
             workers=workers,
             threads=threads,
             quiet=quiet or as_json,
-            command=options.command_line(*[a for a in typed if a not in ("--resume", "--overwrite")]),
+            command=command(*[a for a in typed if a not in ("--resume", "--overwrite")]),
         )
     if as_json:
         options.print_json(result)

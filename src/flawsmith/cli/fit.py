@@ -10,6 +10,7 @@ import flawsmith as fs
 from flawsmith.cli import options
 from flawsmith.config.presets import PRESETS
 from flawsmith.core.processes import rank
+from flawsmith.core.text import command
 
 
 @click.command()
@@ -75,4 +76,4 @@ def fit(
     if as_json:
         options.print_json({"run": run, **result})
     elif not quiet:
-        click.echo(f"The model is in {run}. Next: {options.command_line('generate', run, '-o', 'OUT', '--count', '30')}")
+        click.echo(f"The model is in {run}. Next: {command('generate', run, '-o', 'OUT', '--count', '30')}")

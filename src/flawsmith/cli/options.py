@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -12,6 +11,7 @@ from typing import Any
 import click
 
 from flawsmith.core.signals import exit_status
+from flawsmith.core.text import command
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -79,11 +79,6 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(plain(value), indent=2))
 
 
-def command_line(*words: str | Path) -> str:
-    """Return a `flawsmith` command as one would type it."""
-    return shlex.join(["flawsmith", *map(str, words)])
-
-
 @contextmanager
 def resumable(started: Callable[[], bool], add: str = "--resume", how: str = "To go on") -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into a line that says how to go on, and into the exit statuses 130 and 143.
@@ -96,7 +91,7 @@ def resumable(started: Callable[[], bool], add: str = "--resume", how: str = "To
     except KeyboardInterrupt as stop:
         args = [a for a in click.get_current_context().meta.get("flawsmith.args", []) if a not in ("--overwrite", add)]
         if args and started():
-            click.echo(f"\nflawsmith: stopped. {how}: {command_line(*filter(None, (args[0], add, *args[1:])))}", err=True)
+            click.echo(f"\nflawsmith: stopped. {how}: {command(*filter(None, (args[0], add, *args[1:])))}", err=True)
         else:
             click.echo("\nflawsmith: stopped; nothing was written.", err=True)
         raise click.exceptions.Exit(exit_status(stop)) from None

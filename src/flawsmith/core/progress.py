@@ -15,7 +15,7 @@ def say(text: str) -> None:
     """Write a line on standard error."""
     from rich.console import Console
 
-    Console(stderr=True).print(text, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Text files as people's editors write them."""
 
 import codecs
+import shlex
 import unicodedata
 from io import TextIOWrapper
 from pathlib import Path
@@ -18,6 +19,11 @@ def read_text(path: Path) -> str:
         stream.seek(0)
         wide = head in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         return TextIOWrapper(stream, encoding="utf-16" if wide else "utf-8-sig").read()
+
+
+def command(*words: str | Path) -> str:
+    """Return a `flawsmith` command as one would type it in a shell."""
+    return shlex.join(["flawsmith", *map(str, words)])
 
 
 def normal_form(text: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from flawsmith.core.errors import FileError
 from flawsmith.core.processors import cores
 from flawsmith.core.progress import Advance, progress
-from flawsmith.dataset.sample import EMPTY_MASK, Item, mask_trouble
+from flawsmith.dataset.sample import EMPTY_MASK, FEWEST_NORMALS, Item, mask_trouble
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.dataset.splits import duplicates
 from flawsmith.dataset.spots import Spots, spots_of
@@ -57,6 +57,7 @@ class Report:
     notes: tuple[str, ...]  # what was decided about odd things, in sentences
     normals: int
     held_out_normals: int
+    missing: int  # labelled pictures that are not there
     groups: int  # physical specimens that groups.csv names
     heights: tuple[int, int] | None  # least and largest, in pixels; None when no picture could be read
     widths: tuple[int, int] | None
@@ -119,6 +120,7 @@ def examine(found: Scan, window: int = 0, cells: int = 0, quiet: bool = True) ->
     summary = {name: _summarise(found, marks, factor) for name, marks in seen.marks.items()}
     warnings = [
         *found.warnings,
+        *_few_normals(found),
         *seen.warnings,
         *_mixed(found, seen.depths, "bits a channel"),
         *_mixed(found, {path: shape[2] for path, shape in seen.shapes.items()}, "channels"),
@@ -134,6 +136,7 @@ def examine(found: Scan, window: int = 0, cells: int = 0, quiet: bool = True) ->
         notes=tuple(found.notes),
         normals=len(found.normals),
         held_out_normals=len(found.held_out_normals),
+        missing=found.missing,
         groups=len(set(found.groups.values())),
         heights=(min(heights), max(heights)) if heights else None,
         widths=(min(widths), max(widths)) if widths else None,
@@ -255,6 +258,13 @@ def _summarise(found: Scan, marks: Sequence[_Mark], factor: float) -> DefectSumm
 
 def _spread(values: Sequence[float]) -> Spread:
     return Spread(min(values), float(np.median(values)), max(values))
+
+
+def _few_normals(found: Scan) -> list[Problem]:
+    if not 0 < len(found.normals) < FEWEST_NORMALS:
+        return []
+    message = f"holds {len(found.normals)} normals, and where the product ends is told from {FEWEST_NORMALS} or more: defects will be put"
+    return [Problem(".", f"{message} anywhere in the picture. Add normals, or give `flawsmith generate` --foreground or --region.")]
 
 
 def _mixed(found: Scan, values: dict[Path, int], what: str) -> list[Problem]:

@@ -7,9 +7,11 @@ def report_lines(report: Report) -> list[str]:
     """Return the report as plain text, problems last."""
     text = [f"{report.root}", f"  read as   {report.format}", f"  normals   {report.normals}, and {report.held_out_normals} held out"]
     if report.heights and report.widths:
-        size = f"{_range(report.heights)} x {_range(report.widths)} px (height x width)"
+        size = f"{_range(report.widths)} x {_range(report.heights)} px (width x height)"
         depths, channels = ("/".join(str(n) for n in counts) for counts in (report.depths, report.channels))
         text.append(f"  pictures  {size}, {depths} bit, {channels} {'channel' if channels == '1' else 'channels'}")
+    if report.missing:
+        text.append(f"  missing   {report.missing} labelled pictures are not there; their labels are left out")
     if report.groups:
         text.append(f"  groups    {report.groups} specimens")
     if report.summary:
@@ -20,7 +22,14 @@ def report_lines(report: Report) -> list[str]:
     for title, rows in (("Warnings", report.warnings), ("Problems", report.problems)):
         if rows:
             text += ["", f"{title} ({len(rows)})", *(f"  {row}" for row in rows)]
-    return [*text, "", f"{len(report.problems)} to mend." if report.bad else "Nothing to mend."]
+    return [*text, "", _last_line(report)]
+
+
+def _last_line(report: Report) -> str:
+    if report.bad:
+        return f"{len(report.problems)} to mend."
+    missing = f", but {report.missing} labelled pictures are not there" if report.missing else ""
+    return f"Nothing to mend{missing}{f'; look at the warnings ({len(report.warnings)})' if report.warnings else ''}."
 
 
 def _table(report: Report) -> list[str]:

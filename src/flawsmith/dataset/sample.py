@@ -1,15 +1,17 @@
 """The one form of a picture inside flawsmith, and where pictures are found."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from flawsmith.core.errors import DataError, FileError
+from flawsmith.core.text import command
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import orientation, read_image, read_mask
 
+FEWEST_NORMALS = 3  # from which it can be told where the product is in a picture
 GOOD = "good"  # the name of a picture without a defect
 NO_NORMALS = "holds no pictures of the product without a defect; expected some. Add them, or name their folder: --normals DIR."
 NO_DEFECTS = "holds no picture of a defect with its mask."
@@ -57,6 +59,7 @@ class Dataset:
     good: tuple[Item, ...]  # normals to learn from
     held_out: tuple[Item, ...]  # normals that are never learned from, such as `test/good`
     defects: dict[str, tuple[Item, ...]]  # by defect name, names sorted
+    warnings: tuple[str, ...] = field(default=(), compare=False)  # what should be looked at in how it was read, in sentences
 
     @property
     def normals(self) -> tuple[Path, ...]:
@@ -73,7 +76,7 @@ class Dataset:
         if not self.good:
             raise DataError(f"{self.root}: {NO_NORMALS}")
         if not self.defects:
-            raise DataError(f"{self.root}: {NO_DEFECTS} `flawsmith check {self.root}` says what was understood of it.")
+            raise DataError(f"{self.root}: {NO_DEFECTS} `{command('check', self.root)}` says what was understood of it.")
 
     def samples(self) -> Iterator[Sample]:
         """Yield one sample per labelled defect class of a picture, decoded when it is its turn, by defect name and path."""

@@ -1,5 +1,6 @@
 """What lies in a data folder before anything is decoded: pictures, their labels, and everything that does not fit."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,8 @@ class Scan:
     warnings: list[Problem] = field(default_factory=list)
     format: str = ""  # what it was read as, and by what that was recognised
     notes: list[str] = field(default_factory=list)  # what was decided about odd things, in sentences
+    classes: Counter[str] = field(default_factory=Counter)  # labels by class, as they are called there; 0 of one that is listed alone
+    missing: int = 0  # labelled pictures that are not there, left out with their labels
 
     def name(self, path: Path) -> str:
         """Return `path` relative to the root, with "/"."""

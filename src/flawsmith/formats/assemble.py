@@ -4,21 +4,21 @@ import base64
 import binascii
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from flawsmith.core.cache import kept_file
 from flawsmith.core.errors import DataError, FileError
-from flawsmith.core.text import normal_form
+from flawsmith.core.text import command, normal_form
 from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.scan import NoMasks, Problem, Scan
 from flawsmith.formats.drawing import Drawing, Mark
 from flawsmith.formats.files import Files, name_key
-from flawsmith.formats.labelled import NAMELESS, Entry, Labelled, Note
-from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.labelled import NAMELESS, Classes, Entry, Labelled, Note
+from flawsmith.formats.options import ReadOptions, class_key
 from flawsmith.formats.pictures import Finder, MissingPicture
-from flawsmith.formats.shapes import Rectangle, Unmarked
+from flawsmith.formats.shapes import Rectangle, Unmarked, reaches_over
 from flawsmith.images.files import content_type, image_size
 
 HELD_OUT = {"test", "val", "valid", "validation", "testing", "test_public"}  # subsets whose normals are never learned from
@@ -37,6 +37,8 @@ class _Known:
     drawn: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))  # by defect
     boxes: list[tuple[str, Mark]] = field(default_factory=list)  # by defect
     unused: int = 0  # labels that mark nothing
+    good: int = 0  # labels of classes that --classes calls good
+    labels: int = 0  # of any kind
 
 
 def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unlisted: str = "left out") -> Scan:
@@ -52,13 +54,20 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
     classes: dict[str, Counter[str]] = defaultdict(Counter)
     scaled: list[str] = []
     missing: list[Problem] = []
+    over: dict[Path, int] = {}  # labels that reach over the border, by picture
+    spoiled: set[str] = set()  # stems of label files that cannot be used
     for entry in labelled:
         if isinstance(entry, Note):
             found.notes.append(entry.text)
             continue
+        if isinstance(entry, Classes):
+            found.classes.update(dict.fromkeys(map(class_key, entry.names), 0))
+            continue
         if isinstance(entry, FileError):
+            spoiled.add(name_key(entry.path.stem))
             found.problems.append(Problem(found.name(entry.path), entry.what))
             continue
+        found.classes.update(class_key(one.name) or NAMELESS for one in entry.objects)
         try:
             picture = _picture(entry, finder)
         except MissingPicture as error:
@@ -70,9 +79,13 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
         known = pictures.setdefault(picture, _Known(entry.source, entry.part, entry.group))
         if entry.size and _differs(picture, entry.size):
             scaled.append(found.name(picture))
+        known.labels += len(entry.objects)
+        if units := entry.units or entry.size:
+            over[picture] = over.get(picture, 0) + sum(reaches_over(one.shape, units) for one in entry.objects)
         for one in entry.objects:
-            name = options.defect_of(one.name) if one.name.strip() else options.defect_of(NAMELESS)
+            name = options.defect_of(one.name if one.name.strip() else NAMELESS)
             if name == GOOD:
+                known.good += class_key(one.name) in options.renamed
                 continue
             if name is None:
                 known.unused += 1
@@ -90,10 +103,16 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
                 known.drawn[folder].append(Mark(one.shape, entry.source, entry.size, entry.units))
     _sort_out(pictures, found)
     _tell(found, counts, classes, scaled)
-    _tell_missing(missing, found, bool(pictures))
+    _tell_border(found, over)
+    _tell_missing(missing, found, bool(pictures), files.archives)
     stems = {name_key(p.stem) for p in pictures}
     others = [p for p in files.pictures if p not in pictures]
+    found.lone_images += [p for p in others if name_key(p.stem) in spoiled]  # what is labelled in it is not known
+    others = [p for p in others if name_key(p.stem) not in spoiled]
     plain = [p for p in others if unlisted == "normals" and name_key(p.stem) not in stems]
+    bare = sum(not known.labels for known in pictures.values())
+    if bare and unlisted != "masks":
+        found.notes.append(f"pictures that label files list without any label: {bare}, taken as normals.")
     if plain:
         found.normals = sorted({*found.normals, *plain})
         found.notes.append(f"pictures without a label file: {len(plain)}, taken as normals.")
@@ -102,7 +121,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
         found.notes.append(f"pictures that no label file names: {len(others)} ({_some(found, others)}), left out.")
     _group(found, pictures, options)
     if pictures and not found.defects and any(known.unused for known in pictures.values()) and not found.problems:
-        found.problems.append(NoMasks(".", no_masks(counts)))
+        found.problems.append(NoMasks(".", no_masks(counts, files.path)))
     return found
 
 
@@ -111,13 +130,14 @@ def _folder(name: str) -> str:
     return _NO_FOLDER.sub("_", name).strip(". ") or NAMELESS
 
 
-def no_masks(counts: Iterable[str]) -> str:
-    """Return what to do with labels that mark no pixels; counts: what they are."""
+def no_masks(counts: Iterable[str], data: Path) -> str:
+    """Return what to do with the labels in `data` that mark no pixels; counts: what they are."""
     kinds = sorted({match.group(1) for text in counts if (match := re.match(r"labels that are a (.+) without a mask", text))})
     what = f"holds labels without masks ({', '.join(kinds)})" if kinds else "holds labels that are all left out"
     return (
-        f"{what}, and a mask is not invented from them. Draw masks with a labelling tool (or give lines and points a width with "
-        "--line-width); a box may be given to `flawsmith generate` as --region, to draw a defect there."
+        f"{what}, and a mask is not invented from them. Draw masks of a few: `{command('studio', data)}` opens the pictures with their "
+        "boxes, and what is drawn there counts with --labels; or use another tool, or give lines and points a width (--line-width). Once "
+        "defects are learned, a box can be where one is made: `flawsmith generate RUN -o OUT --count 20 --region rect:X,Y,WIDTH,HEIGHT`."
     )
 
 
@@ -140,11 +160,24 @@ def _picture(entry: Labelled, finder: Finder) -> Path:
     return kept_file(content, f"{Path(entry.source.name).stem}{suffix}")
 
 
-def _tell_missing(missing: list[Problem], found: Scan, some_are_there: bool) -> None:
-    """Tell of pictures that are not there: all of them where there is none, else how many; a part of a labelled set may be all one has."""
+def _tell_border(found: Scan, over: dict[Path, int]) -> None:
+    if several := sorted(picture for picture, number in over.items() if number):
+        labels = f"labels that reach over the border of their picture: {sum(over.values())} ({_some(found, several)})"
+        found.notes.append(f"{labels}, cut off there.")
+
+
+def _tell_missing(missing: list[Problem], found: Scan, some_are_there: bool, archives: Sequence[Path]) -> None:
+    """Tell of pictures that are not there: all of them where there is none, else how many; a part of a labelled set may be all one has.
+
+    archives: in which they may lie.
+    """
+    if missing and archives:
+        message = f"lies there, and {len(missing)} labelled pictures are missing. If it holds them, unpack it where it lies."
+        (found.warnings if some_are_there else found.problems).append(Problem(found.name(archives[0]), message))
     if not some_are_there:
         found.problems += missing
     elif missing:
+        found.missing = len(missing)
         shown = "".join(f"\n  {problem}" for problem in missing[:5]) + ("\n  ..." if len(missing) > 5 else "")
         found.warnings.append(Problem(".", f"labelled pictures that are not there: {len(missing)}, left out with their labels.{shown}"))
 
@@ -159,7 +192,7 @@ def _differs(picture: Path, size: tuple[int, int]) -> bool:
 def _sort_out(pictures: dict[Path, _Known], found: Scan) -> None:
     """Fill in normals and defects."""
     normals: dict[bool, list[Path]] = {True: [], False: []}
-    left = 0
+    left, called_good = 0, 0
     for picture, known in sorted(pictures.items()):
         for name, drawn in sorted(known.drawn.items()):
             item = Item(picture, drawn[0].source, name, draw=Drawing(picture, tuple(drawn)))
@@ -171,9 +204,12 @@ def _sort_out(pictures: dict[Path, _Known], found: Scan) -> None:
             left += 1
             found.lone_images.append(picture)
         else:
+            called_good += known.good > 0
             normals[(known.part or "").casefold() in HELD_OUT].append(picture)
     found.defects = dict(sorted(found.defects.items()))
     found.normals, found.held_out_normals = normals[False] or normals[True], normals[True] if normals[False] else []
+    if called_good:
+        found.warnings.append(Problem(".", f"pictures that are normals only because --classes calls their labels {GOOD}: {called_good}."))
     if left:
         found.notes.append(f"pictures all of whose labels are left out: {left}; they are neither normals nor defects.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.folders import MARKER, read_marker
-from flawsmith.core.paths import relative
+from flawsmith.core.paths import relative, subfolders
 from flawsmith.core.text import normal_form, read_text
 from flawsmith.images.files import SUFFIXES
 
@@ -17,6 +17,8 @@ MOST = 2_000_000  # files below one folder
 LARGEST = 1 << 30  # bytes of a label file
 LOOKED_INTO = 20  # files of one suffix that are opened to recognise a format by
 PROJECT = "studio"  # the kind that the marker of a studio's project names
+_MADE_TO_BE_READ = "data"  # the one kind of folder that flawsmith writes as data: those of the demo
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 _IGNORED_FILES = {"thumbs.db", "desktop.ini"}
 _IGNORED_FOLDERS = {"__macosx"}
 
@@ -24,8 +26,8 @@ _IGNORED_FOLDERS = {"__macosx"}
 class Files:
     """The files below a folder, or a single file and what lies beside and below it; hidden ones left out, links to folders not followed.
 
-    Projects of the studio, which may lie beside a label file, are left out: what is in them was made of the data. Nothing is opened until
-    it is asked for. Raises DataError for more than `most` files.
+    Folders in it that flawsmith wrote (runs, pairs, exports, reports, projects of the studio) are left out: what is in them was made of
+    the data. Nothing is opened until it is asked for. Raises DataError for more than `most` files.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
@@ -34,20 +36,46 @@ class Files:
         self.only = None if path.is_dir() else path  # the one label file that counts
         self.root = path if path.is_dir() else path.parent
         self._parsed: dict[Path, Any] = {}
+        self._written: dict[Path, str] = {}
+        self._hidden: list[Path] = []
+
+    @property
+    def written(self) -> dict[Path, str]:
+        """The folders that are left out as flawsmith wrote them, with their kinds: "run", "pairs", "export", ..."""
+        _ = self.all
+        return self._written
+
+    @cached_property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in the root, by name, without those that flawsmith wrote."""
+        return tuple(folder for folder in subfolders(self.root) if not _written_kind(folder))
 
     @cached_property
     def all(self) -> tuple[Path, ...]:
         """Every file, the shallowest first, then by path."""
         found: list[Path] = []
         for folder, folders, names in os.walk(self.root):
-            if MARKER in names and Path(folder) != self.root and _is_project(Path(folder)):
+            if MARKER in names and Path(folder) != self.root and (kind := _written_kind(Path(folder))):
+                self._written[Path(folder)] = kind
                 folders.clear()
                 continue
             folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
+            self._hidden += [Path(folder, name) for name in names if _is_hidden_picture(name)]
             found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
             if len(found) > self._most:
                 raise DataError(f"{self.root}: holds more than {self._most} files; name the folder of one data set in it.")
         return tuple(sorted(found, key=lambda p: (len(p.parts), p.as_posix())))
+
+    @property
+    def hidden(self) -> tuple[Path, ...]:
+        """Pictures that are left out as their names begin with a dot, but for those that macOS adds."""
+        _ = self.all
+        return tuple(self._hidden)
+
+    @cached_property
+    def archives(self) -> tuple[Path, ...]:
+        """Every file that is called as an archive is."""
+        return tuple(p for p in self.all if p.suffix.lower() in ARCHIVES)
 
     @cached_property
     def pictures(self) -> tuple[Path, ...]:
@@ -88,9 +116,14 @@ class Files:
         return relative(path, self.root)
 
 
-def _is_project(folder: Path) -> bool:
+def _is_hidden_picture(name: str) -> bool:
+    return name.startswith(".") and not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
+
+
+def _written_kind(folder: Path) -> str:
+    """Return the kind of folder that flawsmith wrote here, "" for one that it did not write, or wrote to be read."""
     found = read_marker(folder)
-    return found is not None and found.name == PROJECT
+    return "" if found is None or found.name == _MADE_TO_BE_READ else found.name
 
 
 def name_key(name: str) -> str:

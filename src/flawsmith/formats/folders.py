@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flawsmith.core.errors import DataError
-from flawsmith.core.paths import entries, subfolders
+from flawsmith.core.paths import entries
 from flawsmith.core.text import normal_form
-from flawsmith.dataset.sample import Item
+from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.files import Files
-from flawsmith.formats.options import ReadOptions
+from flawsmith.formats.options import ReadOptions, class_key
 from flawsmith.images.files import READABLE, SUFFIXES, type_of
 
 STEM = "{stem}"  # in the pattern of a mask's name: its picture's name without the suffix
@@ -49,14 +49,14 @@ def holds_product(files: Files, is_one: Callable[[Path], bool]) -> str | None:
     """Return which folder is that of a product: the root itself, or the first in it that is; None where there is none."""
     if files.only:
         return None
-    return next((found.name or str(found) for found in (files.root, *subfolders(files.root)) if is_one(found)), None)
+    return next((found.name or str(found) for found in (files.root, *files.folders) if is_one(found)), None)
 
 
 def product(files: Files, is_one: Callable[[Path], bool]) -> Files:
     """Return the files of the one product that a folder holds. Raises DataError for several: each is learned for itself."""
     if is_one(files.root):
         return files
-    inside = [folder for folder in subfolders(files.root) if is_one(folder)]
+    inside = [folder for folder in files.folders if is_one(folder)]
     if len(inside) == 1:
         return Files(inside[0])
     if not inside:
@@ -65,11 +65,16 @@ def product(files: Files, is_one: Callable[[Path], bool]) -> Files:
     raise DataError(f"{files.root}: holds {len(inside)} products ({names}), and each is learned for itself. Name the folder of one.")
 
 
-def pictures_in(folder: Path, found: Scan) -> list[Path]:
-    """Return the files in a folder that have a picture's suffix; what else lies there goes to the problems and warnings."""
+def pictures_in(folder: Path, found: Scan, below: bool = False) -> list[Path]:
+    """Return the files in a folder that have a picture's suffix; what else lies there goes to the problems and warnings.
+
+    below: folders in it are read, too, so nothing is said of them.
+    """
     pictures = []
     for entry in entries(folder):
         name = found.name(entry)
+        if entry.is_dir() and below:
+            continue
         if entry.is_dir():
             found.warnings.append(Problem(name, "is a folder among pictures and is ignored. Move its pictures out of it."))
         elif not entry.exists():
@@ -100,7 +105,12 @@ def _pair(folders: Folders, found: Scan, options: ReadOptions) -> None:
             found.warnings.append(Problem(found.name(defect.images), "holds no pictures; the defect is left out."))
         pairs = _match(pictures, masks[defect.masks], defect, found, used)
         target = options.defect_of(name)
-        if target is None and pairs:
+        found.classes[class_key(name)] += len(pairs)
+        if target == GOOD and pairs:
+            message = f"pictures that are normals only because --classes calls their class {name} {GOOD}: {len(pairs)}."
+            found.warnings.append(Problem(".", message))
+            found.normals = sorted({*found.normals, *(image for image, _ in pairs)})
+        elif target is None and pairs:
             found.notes.append(f"class {name}: left out ({len(pairs)} pictures).")
         elif pairs and target is not None:
             read = [Item(image, mask, target, rule=options.mask_values) for image, mask in pairs]

@@ -45,7 +45,16 @@ class Note:
     text: str
 
 
-Entry = Labelled | Note | FileError  # an error is of one label file among several: it is told with all others, and the rest is read
+@dataclass(frozen=True)
+class Classes:
+    """The classes that a label file lists, whether or not anything is labelled with them."""
+
+    names: tuple[str, ...]
+
+
+Entry = (
+    Labelled | Note | Classes | FileError
+)  # an error is of one label file among several: it is told with all others, and the rest is read
 
 
 def whole_picture(name: str) -> Object:

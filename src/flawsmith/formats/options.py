@@ -1,12 +1,15 @@
 """How label files are to be read, where they do not say it themselves."""
 
+import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from flawsmith.config.schema import DataConfig
 from flawsmith.core.errors import ConfigError
 from flawsmith.core.text import normal_form
+from flawsmith.dataset.sample import GOOD
 from flawsmith.images.mask_values import RULES
 
 LABELS_INDEX = "index.json"  # in a folder of labels
@@ -46,9 +49,21 @@ class ReadOptions:
 
     def defect_of(self, name: str) -> str | None:
         """Return the defect that a class is read as, or None when it is left out."""
-        name = normal_form(name.strip())
+        name = class_key(name)
         found = self.renamed.get(name, IGNORE if name in LEFT_OUT else name)
         return None if found == IGNORE else found
+
+    def unknown(self, classes: Collection[str]) -> list[str]:
+        """Return what is wrong with what was said of classes, those of the data being `classes`: a sentence for each that is none."""
+        there = sorted(set(classes) - {GOOD, ""})
+        told = []
+        for name in self.renamed:
+            if name not in classes:
+                near = difflib.get_close_matches(name.casefold(), {one.casefold(): one for one in there}, n=1, cutoff=0.6)
+                meant = next((f" Did you mean {one!r}?" for one in there if near and one.casefold() == near[0]), "")
+                some = ", ".join(map(repr, there[:12])) + (", ..." if len(there) > 12 else "")
+                told.append(f"--classes names the class {name!r}, and there is none in the data; it has {some or 'no classes'}.{meant}")
+        return told
 
     def group_of(self, name: str) -> str | None:
         """Return the specimen that a picture's path, as seen from the root, names."""
@@ -58,13 +73,18 @@ class ReadOptions:
         return found.group(1) if found and found.group(1) else None
 
 
+def class_key(name: str) -> str:
+    """Return a class's name as it is compared."""
+    return normal_form(name.strip())
+
+
 def _renamed(text: str) -> dict[str, str]:
     """Return the defect's name by class, from "scratch=kratzer,Scratch; ignore=dust"."""
     names: dict[str, str] = {}
     for part in filter(None, (p.strip() for p in text.split(";"))):
         target, equals, sources = part.partition("=")
-        target = normal_form(target.strip())
-        given = [normal_form(s.strip()) for s in sources.split(",") if s.strip()]
+        target = class_key(target)
+        given = [class_key(s) for s in sources.split(",") if s.strip()]
         if not equals or not target or not given:
             raise ConfigError(f"classes: got {part!r}, expected NAME=CLASS,CLASS with semicolons between, such as scratch=kratzer,Scratch.")
         for source in given:

@@ -61,8 +61,9 @@ class Finder:
             return found
         suffix = PurePosixPath(key).suffix
         is_picture = suffix in SUFFIXES or suffix in _NOT_READ
-        if found := self._by_stem.get(PurePosixPath(key).stem if is_picture else key):
-            return found
+        for called in (key, shorter):
+            if found := self._by_stem.get(PurePosixPath(called).stem if is_picture else called):
+                return found
         return [p for p in self._bare.get(key, ()) if type_of(p) in SUFFIXES.values()]
 
 

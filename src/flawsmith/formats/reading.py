@@ -8,12 +8,13 @@ from typing import Any
 
 from flawsmith.core.errors import ConfigError, DataError, FileError
 from flawsmith.core.paths import entries, stored, subfolders
-from flawsmith.core.text import normal_form
+from flawsmith.core.progress import say
+from flawsmith.core.text import command, normal_form
 from flawsmith.dataset.check import Report, examine
 from flawsmith.dataset.sample import GOOD, NO_DEFECTS, NO_NORMALS, Dataset, Item
 from flawsmith.dataset.scan import Problem, Scan
 from flawsmith.formats.archives import is_archive, unpacked
-from flawsmith.formats.files import Files
+from flawsmith.formats.files import ARCHIVES, Files
 from flawsmith.formats.folders import pictures_in
 from flawsmith.formats.groups import GROUPS_NAME, read_groups
 from flawsmith.formats.options import ReadOptions
@@ -22,6 +23,7 @@ from flawsmith.formats.readers.unlabelled import FORMAT as UNLABELLED
 from flawsmith.formats.registry import COMMON, Format, formats, recognised
 from flawsmith.formats.xml_trees import spoiled
 
+TOLD = 5  # warnings that are said
 FOLDERS = 100  # in a folder of no layout that are looked into
 
 
@@ -44,7 +46,18 @@ def read(path: Path | str, options: ReadOptions | None = None, **said: Any) -> D
         good=grouped(Item(image, None, GOOD) for image in found.normals),
         held_out=grouped(Item(image, None, GOOD) for image in found.held_out_normals),
         defects={name: grouped(items) for name, items in found.defects.items()},
+        warnings=tuple(map(str, found.warnings)),
     )
+
+
+def read_telling(path: Path | str, options: ReadOptions | None, quiet: bool) -> Dataset:
+    """Return what `read` does; what should be looked at in how it was read is said on standard error, unless `quiet`."""
+    found = read(path, options)
+    for text in found.warnings[:TOLD] if not quiet else ():
+        say(f"{path}: {text}")
+    if len(found.warnings) > TOLD and not quiet:
+        say(f"{path}: ... and {len(found.warnings) - TOLD} more warnings; `{command('check', path)}` lists them.")
+    return found
 
 
 def check(path: Path | str, window: int = 0, cells: int = 0, quiet: bool = True, options: ReadOptions | None = None, **said: Any) -> Report:
@@ -72,9 +85,15 @@ def scan(path: Path | str, options: ReadOptions) -> Scan:
     found.format = f"{chosen.title}: {why}"
     if folder != path:
         found.notes.insert(0, f"{path.name} is unpacked in {folder}.")
+    found.problems += [Problem(".", text) for text in options.unknown(found.classes)]
+    if files.hidden:
+        found.notes.append(f"pictures left out as their names begin with a dot: {len(files.hidden)} ({found.name(files.hidden[0])}, ...).")
+    if files.written:
+        shown = ", ".join(f"{found.name(path)} ({kind})" for path, kind in sorted(files.written.items())[:5])
+        what = "folders that flawsmith wrote, of which nothing is read as data"
+        found.notes.append(f"{what}: {len(files.written)} ({shown}{', ...' if len(files.written) > 5 else ''}).")
     if options.normals:
-        own = pictures_in(Path(options.normals), found)
-        found.normals = sorted({*found.normals, *own})
+        found.normals = sorted({*found.normals, *_own_normals(Path(options.normals), found)})
     if options.labels:
         lay_over(found, options)
     if not found.groups and (listed := found.root / GROUPS_NAME).is_file():
@@ -83,6 +102,21 @@ def scan(path: Path | str, options: ReadOptions) -> Scan:
         if picture not in found.groups and (group := options.group_of(found.name(picture))):
             found.groups[picture] = normal_form(group)
     return found
+
+
+def _own_normals(folder: Path, found: Scan) -> list[Path]:
+    """Return the pictures in and below the folder of --normals; what else lies directly in it goes to the problems and warnings.
+
+    Raises ConfigError for one without any: it would be another folder than was meant.
+    """
+    files = Files(folder)
+    below = [path for path in files.pictures if path.parent != folder]
+    own = [*pictures_in(folder, found, bool(below)), *below]
+    if not own:
+        raise ConfigError(f"normals: {folder} holds no pictures; expected the folder of those without a defect.")
+    if below:
+        found.notes.append(f"normals of {folder}: {len(own)}, {len(below)} of them in folders below it.")
+    return own
 
 
 def lacking(found: Scan) -> list[Problem]:
@@ -120,6 +154,11 @@ def _unknown(files: Files) -> str:
     """Return that no format was recognised, what was expected, and what is there; label files that cannot be read may be why."""
     path, bad = files.path, _spoiled(files)
     hint = "".join(f"\n{error}" for error in bad[:3]) + (f"\n... and {len(bad) - 3} more" if len(bad) > 3 else "")
+    if path.suffix.lower() in ARCHIVES:
+        return f"{path}: is an archive that is not unpacked here: zip files are. Unpack it, and name the folder."
+    if files.archives:
+        shown = ", ".join(files.name(p) for p in files.archives[:3]) + (", ..." if len(files.archives) > 3 else "")
+        hint += f"\nArchives inside it are not looked into ({shown}): unpack them, or name the one that holds the data."
     if not path.is_dir():
         return f"{path}: is no label file of a known format; {_expected()}{hint}"
     if inside := [d.name for d in subfolders(path)[:FOLDERS] if recognised(d)]:
@@ -152,4 +191,4 @@ def _complaint(found: Scan, path: Path | str) -> str:
         return f"{found.root / found.problems[0].path}: {found.problems[0].message}"
     shown = "\n".join(f"  {problem}" for problem in found.problems[:5])
     more = f"\n  ... and {len(found.problems) - 5} more" if len(found.problems) > 5 else ""
-    return f"{found.root}: {len(found.problems)} problems; `flawsmith check {path}` lists every bad file.\n{shown}{more}"
+    return f"{found.root}: {len(found.problems)} problems; `{command('check', path)}` lists every bad file.\n{shown}{more}"

@@ -26,6 +26,7 @@ MOST_CROSSINGS = 10_000_000  # of a polygon's sides with rows of pixels
 MOST_STROKED = 300_000_000  # pixels that the parts of a line are compared with
 _BAND = 1 << 20  # of these at a time
 FAR = 1e7  # pixels: no coordinate is farther away
+OVER = 0.005  # of a picture's side: nearer to its border a corner that lies outside is a matter of rounding
 
 
 class Shape(Protocol):
@@ -214,6 +215,18 @@ def coordinates(points: Any) -> np.ndarray:
 def number(value: Any) -> float:
     """Return a finite number. Raises ValueError for what is none."""
     return float(coordinates([value, 0])[0, 0])
+
+
+def reaches_over(shape: Shape | Unmarked, units: Size) -> bool:
+    """Return whether a polygon or rectangle has a corner outside of its picture, by more than OVER; units: of the coordinates."""
+    if isinstance(shape, Rectangle):
+        corners = np.array([[shape.left, shape.top], [shape.right, shape.bottom]])
+    elif isinstance(shape, Polygon):
+        corners = np.concatenate(shape.rings)
+    else:
+        return False
+    shares = corners / (units[1], units[0])
+    return bool((np.abs(shares - 0.5) > 0.5 + OVER).any())
 
 
 def _scaled(points: Any, size: tuple[int, ...], units: Size) -> np.ndarray:

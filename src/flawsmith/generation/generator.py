@@ -21,6 +21,7 @@ from flawsmith.core.locks import hold
 from flawsmith.core.precision import NAMES, Precision
 from flawsmith.core.progress import progress, say, working
 from flawsmith.core.team import Team
+from flawsmith.core.text import command
 from flawsmith.dataset.record import read_record
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.formats.options import ReadOptions
@@ -66,7 +67,7 @@ def load_generator(
     """
     run = Path(run)
     if not run.is_dir():
-        raise RunError(f"{run}: there is no such folder; make it with `flawsmith fit DATA -o {run}`.")
+        raise RunError(f"{run}: there is no such folder; make it with `{command('fit', 'DATA', '-o', run)}`.")
     use_threads(threads)
     model, config, product = load_model(run / "model" / "model.safetensors", backbone)
     config = override(config, settings, ("generation", "quality"))

@@ -6,6 +6,7 @@ from pathlib import Path
 from flawsmith.core.errors import RunError
 from flawsmith.core.folders import read_marker
 from flawsmith.core.paths import stored
+from flawsmith.core.text import command
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import recognised
 
@@ -22,14 +23,14 @@ def is_fitted(path: Path) -> bool:
         return True
     if not path.exists():
         raise RunError(
-            f"{path}: there is no such folder; expected a RUN, which `flawsmith fit DATA -o {path}` makes, or a data folder of labelled "
-            "pictures, which the base follows with nothing fitted."
+            f"{path}: there is no such folder; expected a RUN, which `{command('fit', 'DATA', '-o', path)}` makes, or a data folder of "
+            "labelled pictures, which the base follows with nothing fitted."
         )
     if recognised(path):
         return False
     raise RunError(
         f"{path}: is neither a RUN (it has no {MODEL.as_posix()}; `flawsmith fit DATA -o RUN` makes one) nor a data folder in a known "
-        f"layout (`flawsmith check {path}` says what is expected)."
+        f"layout (`{command('check', path)}` says what is expected)."
     )
 
 

@@ -42,6 +42,11 @@ class Request:
     strength: float = USUAL  # 0: the kind alone, no exemplar; USUAL: several exemplars; 1: one exemplar, in its own shape
     mask: str = EXACT  # or LABELLED: which form of the masks is written into ground_truth; the pictures are the same
 
+    @property
+    def bounded(self) -> bool:
+        """Whether it says where defects may lie, or there are no normals that they lie in."""
+        return self.free or any(path is not None for path in (self.region, self.place_map, self.foreground, self.plan))
+
     def inputs(self) -> list[Path]:
         """Return the files and folders it names, which no output may overwrite."""
         given = (self.onto, self.region, self.place_map, self.foreground, self.plan)

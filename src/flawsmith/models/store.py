@@ -13,6 +13,7 @@ from flawsmith.core.errors import ConfigError, RunError
 from flawsmith.core.parsing import parse_json
 from flawsmith.core.paths import leads_out
 from flawsmith.core.tensors import read_safetensors, write_safetensors
+from flawsmith.core.text import command
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import load_trainable
@@ -53,9 +54,9 @@ def load_model(path: Path, backbone: str = "") -> tuple[DualModel, Config, Produ
     except FileNotFoundError:
         raise RunError(f"{path}: is missing; is this a RUN folder that `flawsmith fit` finished or saved a checkpoint in?") from None
     except (OSError, ValueError) as error:
+        again = command("fit", "DATA", "-o", path.parents[1], "--resume")
         raise RunError(
-            f"{path}: cannot be read ({error}). Copy the RUN folder anew, or have `flawsmith fit DATA -o {path.parents[1]} --resume` write "
-            "this file again from its newest checkpoint."
+            f"{path}: cannot be read ({error}). Copy the RUN folder anew, or have `{again}` write it again from its newest checkpoint."
         ) from error
     if metadata.get("format") != FORMAT:
         raise RunError(f"{path}: got format {metadata.get('format')!r}, expected {FORMAT}; fit again with this version of flawsmith.")

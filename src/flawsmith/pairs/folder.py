@@ -11,6 +11,7 @@ from flawsmith.core.errors import DataError, FileError, OutputExistsError
 from flawsmith.core.files import append_line, write_text
 from flawsmith.core.folders import Kind, is_empty, mark, read_marker
 from flawsmith.core.parsing import parse_json
+from flawsmith.core.text import command
 from flawsmith.images.files import image_size, read_image, read_mask, write_image, write_mask
 from flawsmith.images.pitch import Pitch
 from flawsmith.pairs.forms import FORMS, Masks, other_form
@@ -59,7 +60,7 @@ class PairFolder:
         if torn:
             raise DataError(
                 f"{self.rows}: line {torn} is cut off, as by a process that was killed while it wrote. Go on with "
-                f"`flawsmith generate ... -o {self.folder} --resume`, which drops it, or delete that line."
+                f"`{command('generate', 'RUN', '-o', self.folder, '--resume')}`, which drops it, or delete that line."
             )
         return pairs
 
@@ -74,7 +75,7 @@ class PairFolder:
         Raises DataError when there are none, FileError for a picture or mask that is missing.
         """
         if not self.folder.is_dir():
-            raise DataError(f"{self.folder}: there is no such folder; make it with `flawsmith generate RUN -o {self.folder}`.")
+            raise DataError(f"{self.folder}: there is no such folder; make it with `{command('generate', 'RUN', '-o', self.folder)}`.")
         pairs = [pair for pair in self.read() if pair.accepted] if self.begun else self._found()
         for pair in pairs:
             for path in (self.image_path(pair), self.mask_path(pair)):
@@ -188,7 +189,7 @@ class PairFolder:
     def _read(self) -> tuple[list[Pair], int]:
         """Return the pairs, and the number of a last line that was cut off, 0 where none was."""
         if not self.begun:
-            raise DataError(f"{self.rows}: there is no such file; make it with `flawsmith generate RUN -o {self.folder}`.")
+            raise DataError(f"{self.rows}: there is no such file; make it with `{command('generate', 'RUN', '-o', self.folder)}`.")
         lines = self.rows.read_bytes().split(b"\n")  # the last is empty, or has no end
         pairs = []
         for number, line in enumerate(lines, start=1):

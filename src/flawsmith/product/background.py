@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 
 from flawsmith.dataset.components import components
+from flawsmith.dataset.sample import FEWEST_NORMALS
 from flawsmith.images.channels import common_colours
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.images.shrinking import within_area
 from flawsmith.product.surface import difference, frame, frame_median, frame_noise, object_pieces, value_shares
 
 SIDE = 512  # pictures are looked at with at most this many pixels squared
-FEWEST = 3  # normals from which a background can be told
 NEEDED = 0.9  # share of the normals that must show the same background and one object on it
 
 COVERED = 0.35  # largest share of the frame that the object may cross
@@ -81,7 +81,7 @@ def learn_background(views: Sequence[np.ndarray], scale: PixelRange) -> Backgrou
     views: whole normals (H, W, C) as stored, or what `shrink` made of them. A product has a background when nearly all normals
     have the same smooth one at their border, and on it one piece of similar size with a sharp outline that clearly differs from it.
     """
-    if len(views) < FEWEST:
+    if len(views) < FEWEST_NORMALS:
         return None
     small = [shrink(view) for view in views]
     colours = common_colours(small)

@@ -85,7 +85,7 @@ def _described(project: Project, name: str, jobs: Sequence[Job]) -> dict[str, An
     ended = next((job for job in jobs if job.state == DONE), None)
     use = ""
     with suppress(ConfigError, KeyError):  # an export of a format that is no longer installed
-        use = find_writer(state["to"]).use.format(folder=folder, parent=folder.parent, name=folder.name)
+        use = find_writer(state["to"]).opened(folder)
     return {
         "name": name,
         "folder": str(folder),

@@ -25,7 +25,7 @@ from flawsmith.core.seeds import derive
 from flawsmith.dataset.sample import Dataset
 from flawsmith.diffusion.samplers import find_sampler
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.reading import read
+from flawsmith.formats.reading import read_telling
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
@@ -77,7 +77,8 @@ def _fit_run(
 ) -> dict[str, Any]:
     """Do what `fit_run` says, as the only one that writes to the folder; own: the configuration of a run that goes on."""
     begun = time.monotonic()
-    learned = prepare_training(data if isinstance(data, Dataset) else read(data, ReadOptions.of(config.data)), config)
+    said = quiet or rank() > 0  # the first of several processes speaks
+    learned = prepare_training(data if isinstance(data, Dataset) else read_telling(data, ReadOptions.of(config.data), said), config)
     config = learned.config if own is None else go_on_with(own, learned.config, folder.path)
     where = choose_device(device)
 

@@ -12,7 +12,7 @@ from flawsmith.core.seeds import derive
 from flawsmith.dataset.record import digest_of
 from flawsmith.dataset.sample import Dataset
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.reading import read
+from flawsmith.formats.reading import read_telling
 from flawsmith.models.build import build_model
 from flawsmith.models.store import save_model
 from flawsmith.training.initial import initialise
@@ -26,12 +26,12 @@ def base_config() -> Config:
     return replace(preset("tiny"), model=replace(network, cells=0))
 
 
-def prepare_unfitted(data: str | Path | Dataset, run: Path, config: Config) -> None:
+def prepare_unfitted(data: str | Path | Dataset, run: Path, config: Config, quiet: bool = True) -> None:
     """Leave in the empty folder `run` what `generate` needs of the product in `data`, with the weights of training.init as they are.
 
     Raises ConfigError for settings whose network begins with random weights.
     """
-    learned = prepare_training(data if isinstance(data, Dataset) else read(data, ReadOptions.of(config.data)), config)
+    learned = prepare_training(data if isinstance(data, Dataset) else read_telling(data, ReadOptions.of(config.data), quiet), config)
     config = replace(learned.config, training=replace(learned.config.training, precision="fp32"))
     model = build_model(config.model, learned.product.shape, derive(config.training.seed, "weights"))
     if initialise(model, config.training.init, config.model) is None:

@@ -38,7 +38,7 @@ from flawsmith.dataset.record import data_record
 from flawsmith.dataset.sample import Dataset, load_sample
 from flawsmith.dataset.splits import Splits, few_shot
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.reading import read
+from flawsmith.formats.reading import read_telling
 from flawsmith.generation.room import bytes_of_pair
 from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
@@ -83,7 +83,7 @@ def benefit(
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
     with working(f"reading {data}", quiet):
-        dataset = read(data, ReadOptions.of(resolve(settings.preset, None, settings.fit_settings).data))
+        dataset = read_telling(data, ReadOptions.of(resolve(settings.preset, None, settings.fit_settings).data), quiet)
         dataset.require()
         parts, notes = distinct_parts(dataset, settings)  # before anything is written: what cannot be tested is said now, not after an hour
     settings = replace(settings, shots=tuple(parts))

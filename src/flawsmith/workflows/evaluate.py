@@ -14,7 +14,7 @@ from flawsmith.core.locks import hold
 from flawsmith.core.progress import progress, working
 from flawsmith.dataset.sample import Dataset, Item
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.reading import read
+from flawsmith.formats.reading import read_telling
 from flawsmith.metrics.features import check_kind
 from flawsmith.metrics.looking import look
 from flawsmith.metrics.measure import numbers_of, reference_of
@@ -52,7 +52,7 @@ def evaluate(
     folder = None if report is None else Path(report)
     check_kind(extractor)
     with working(f"reading {real}", quiet):
-        dataset = read(real, labels)
+        dataset = read_telling(real, labels, quiet)
     accepted = PairFolder(out).accepted()  # raises before the long work where there are none
     unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
     if folder is not None:

@@ -15,7 +15,7 @@ from flawsmith.core.locks import hold
 from flawsmith.core.progress import Advance, progress, working
 from flawsmith.dataset.sample import Dataset
 from flawsmith.formats.options import ReadOptions
-from flawsmith.formats.reading import read
+from flawsmith.formats.reading import read_telling
 from flawsmith.formats.writers.journal import Journal
 from flawsmith.formats.writers.real import all_items, real_rows
 from flawsmith.formats.writers.registry import Writer, find_writer
@@ -73,7 +73,7 @@ def export(
     with working(f"reading {out}", quiet):
         chosen, made = reviewed(folder, folder.accepted(), review), read_made(out)
         pairs = chosen.pairs
-        data = real if real is None or isinstance(real, Dataset) else read(real, labels)
+        data = real if real is None or isinstance(real, Dataset) else read_telling(real, labels, quiet)
     with hold(into):
         journal = Journal(into, writer.name, options)
         _check_reviewed(journal, chosen)
@@ -112,7 +112,7 @@ def export(
         "review": chosen.told,
         "round_trip": None if back is None else {"compared": len(back.iou), "different": back.different, "poor": back.poor},
         "outlines": {} if back is None or writer.exact else back.iou,
-        "use": writer.use.format(folder=into, parent=into.parent, name=into.name),
+        "use": writer.opened(into),
     }
 
 
@@ -193,8 +193,7 @@ def _write_card(place: Place, writer: Writer, source: dict[str, Any]) -> None:
     path = place.folder / f"{CARD}.json"
     before = json.loads(path.read_text(encoding="utf-8"))["sources"] if path.is_file() else []
     others = [one for one in before if _known_by(one) != _known_by(source)]
-    name = place.folder.resolve().name
-    use = writer.use.format(folder=name, parent=".", name=name)  # as seen from beside it, wherever it is
+    use = writer.opened(Path(place.folder.resolve().name))  # as seen from beside it, wherever it is
     found = card(place.lines(), place.classes, writer.name, use, [*others, source])
     write_json(path, found)
     write_text(place.folder / f"{CARD.upper()}.md", card_text(found))

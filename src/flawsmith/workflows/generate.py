@@ -32,6 +32,10 @@ from flawsmith.reports.plans import PlanEntry, plan_sheet
 from flawsmith.reports.sheets import write_sheet
 from flawsmith.training.unfitted import base_config, prepare_unfitted
 
+ANYWHERE = (
+    "no background was told from the normals, so defects may lie anywhere in a picture. Where the product does not fill it, "
+    "--foreground, --region or --place-map say where they may."
+)
 SHOWN = 400  # planned pairs that plan.png shows: more would be too long a picture to open
 
 
@@ -71,7 +75,7 @@ def load_unfitted(
     folder = TemporaryDirectory(prefix="flawsmith-")
     run = Path(folder.name) / "run"
     with working("looking at the product", quiet):
-        prepare_unfitted(data, run, override(config, of_data))
+        prepare_unfitted(data, run, override(config, of_data), quiet)
     generator = load_generator(run, device, threads, [setting for setting in settings if setting not in of_data])
     return LoadedRun(generator, Unfitted(data.root if isinstance(data, Dataset) else Path(data), folder))
 
@@ -132,6 +136,8 @@ class LoadedRun:
                 prepare_output(out, PAIRS, overwrite)
                 self._write_plan(job, out, quiet)
             return Summary(0, 0, 0, {})
+        if not quiet and not rank() and self.product.background is None and not request.bounded:
+            say(ANYWHERE)
         summary = self.generator.generate(out, request, overwrite, resume, quiet)
         if rank():  # the first of several processes speaks and writes
             return summary

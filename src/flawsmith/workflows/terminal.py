@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from flawsmith.core.errors import DataError
+from flawsmith.core.text import command
 from flawsmith.formats.writers.journal import LINES
 from flawsmith.formats.writers.registry import writers
 from flawsmith.generation.origin import settable as settable  # for the command line, which imports no deeper layer
@@ -97,7 +98,7 @@ def show_benefit(result: dict[str, Any], report: Path) -> None:
     if (misses := result.get("misses")) and misses["pictures"]:
         print(
             f"{misses['pictures']} of {misses['of']} validation pictures show a defect that detectors trained on real ones alone missed; "
-            f"`flawsmith generate ... --like {report / misses['file']}` makes pairs like these."
+            f"`{command('generate', 'RUN', '--like', report / misses['file'])}` makes pairs like these."
         )
     print(f"Look at {report / 'report.html'}")
 

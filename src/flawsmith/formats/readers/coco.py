@@ -12,7 +12,7 @@ from typing import Any
 
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.formats.files import Files
-from flawsmith.formats.labelled import Labelled, Object, stated_size
+from flawsmith.formats.labelled import Classes, Labelled, Object, stated_size
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size
@@ -29,7 +29,7 @@ def recognise(files: Files) -> str | None:
     )
 
 
-def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
+def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled | Classes]:
     """Yield the pictures of every COCO file. Raises DataError for a list of results, which names no pictures."""
     several = list(_label_files(files))
     if not several:
@@ -46,8 +46,9 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Labelled]:
         yield from _read(path, files.json(path))
 
 
-def _read(path: Path, tree: dict[str, Any]) -> Iterator[Labelled]:
+def _read(path: Path, tree: dict[str, Any]) -> Iterator[Labelled | Classes]:
     names = {_id(row.get("id")): str(row.get("name", "")) for row in _rows(path, tree, "categories")}
+    yield Classes(tuple(names.values()))
     objects: dict[str, list[Object]] = defaultdict(list)
     for row in _rows(path, tree, "annotations"):
         name = names.get(_id(row.get("category_id")), f"category {row.get('category_id')}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from flawsmith.formats.files import Files
-from flawsmith.formats.labelled import Entry, Labelled, Note, Object, stated_size, whole_picture
+from flawsmith.formats.labelled import Classes, Entry, Labelled, Note, Object, stated_size, whole_picture
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.runs import checked_size, whole_numbers
@@ -45,6 +45,7 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
             elif part.tag == "track":
                 video.add(path, part, options)
             elif part.tag == "meta":
+                yield Classes(tuple(label.findtext("name") or "" for label in part.iter("label")))
                 for original in part.iter("original_size"):
                     video.size = stated_size(original.findtext("height"), original.findtext("width"))
         yield from video.labelled(path, files)

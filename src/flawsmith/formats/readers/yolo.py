@@ -17,7 +17,7 @@ from flawsmith.core.errors import FileError
 from flawsmith.core.opening import open_plain
 from flawsmith.core.parsing import parse_yaml
 from flawsmith.formats.files import Files, name_key, read_label_text
-from flawsmith.formats.labelled import Entry, Labelled, Note, Object, part_of
+from flawsmith.formats.labelled import Classes, Entry, Labelled, Note, Object, part_of
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.registry import of_label_files
 from flawsmith.formats.shapes import Polygon, Unmarked, coordinates, sized_box
@@ -44,6 +44,7 @@ def recognise(files: Files) -> str | None:
 def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
     """Yield every picture that has a label file, and those without one that lie where others have one: nothing is to be seen in them."""
     names = _class_names(files)
+    yield Classes(tuple(names.values()))
     by_place = {_place(files.name(picture)): picture for picture in files.pictures}
     label_files = {_place(files.name(path)): path for path in _label_files(files)}
     lost = {place: path for place, path in label_files.items() if place not in by_place}

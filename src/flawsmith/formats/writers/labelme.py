@@ -56,5 +56,5 @@ WRITER = Writer(
     exact=True,
     write=write,
     finish=nothing_more,
-    use="labelme {folder}/train  # LabelMe 5.2 or newer, for its masks",
+    use="labelme {quoted}/train  # LabelMe 5.2 or newer, for its masks",
 )

@@ -92,6 +92,6 @@ WRITER = Writer(
     write=write,
     finish=finish,
     use="""\
-LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={folder} label-studio start
+LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED=true LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT={quoted} label-studio start
 In a new project: {folder}/label_config.xml as the labelling interface, local storage {folder}/images, then import {folder}/tasks.json.""",
 )

@@ -7,10 +7,12 @@ A target is one module of this package with a constant WRITER. A package of one'
 import difflib
 import importlib
 import pkgutil
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import numpy as np
 
@@ -30,11 +32,15 @@ class Writer:
     exact: bool  # whether masks come back bit for bit; otherwise outlines are all that it holds
     write: Callable[[Iterable[Row], Place], Iterator[tuple[str, Entry]]]  # writes rows; yields each one's Line.image and Line.entry
     finish: Callable[[Place], list[str]]  # writes the files about all rows anew; returns their paths
-    use: str  # how the one who trains opens it, in a few lines; {folder} stands for the folder
+    use: str  # how the one who trains opens it, in a few lines; {folder} is the folder, {quoted} as one types it in a shell
     classes: bool = True  # whether each class of a picture with several keeps its own mask
     polygons: bool = False  # whether there are outlines instead of exact masks for those who ask
     # yields Line.image and the masks of what lies in the folder, by class; None: `formats.reading.read` does it
     read: Callable[[Place], Iterator[tuple[str, Mapping[str, np.ndarray]]]] | None = None
+
+    def opened(self, folder: Path) -> str:
+        """Return how an export in a folder is opened."""
+        return self.use.format(folder=folder, quoted=shlex.quote(str(folder)), parent=folder.parent, name=folder.name)
 
 
 _ADDED: dict[str, Writer] = {}

@@ -45,5 +45,5 @@ WRITER = Writer(
     exact=False,
     write=write,
     finish=finish,
-    use="yolo segment train data={folder}/data.yaml model=yolo11n-seg.pt",
+    use="yolo segment train data={quoted}/data.yaml model=yolo11n-seg.pt",
 )
