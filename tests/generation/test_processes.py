@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m"]
+from together import LAUNCH
+
 SET = (
     "--set generation.steps=4 --set generation.precision=fp32 --set quality.visible=0 --set quality.consistency=0 "
     "--set quality.outside=1 --set quality.margin=100"
@@ -20,12 +21,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_the_union_of_two_processes_is_what_one_makes(run8: Path, tmp_path: Path) -> None:
-    def generate(out: Path, count: int, *words: str, before: list[str]) -> None:
-        command = [*before, "flawsmith", "generate", str(run8), "-o", str(out), "--count", str(count), *shlex.split(SET), *MORE, *words]
+    def generate(out: Path, count: int, *words: str, before: tuple[str, ...]) -> None:
+        command = [*before, "generate", str(run8), "-o", str(out), "--count", str(count), *shlex.split(SET), *MORE, *words]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr[-3000:]
 
-    alone = [sys.executable, "-m"]
+    alone = (sys.executable, "-m", "flawsmith")
     generate(tmp_path / "one", 7, before=alone)
     generate(tmp_path / "two", 3, before=alone)
     generate(tmp_path / "two", 7, "--resume", before=LAUNCH)

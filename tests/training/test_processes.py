@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from together import LAUNCH
 
 from flawsmith.config.resolve import resolve
 from flawsmith.core.errors import ConfigError
@@ -20,11 +21,12 @@ FIT = (
     "--set training.precision=fp32 --set training.batch=4 --set training.learning_rate=0.003 --set training.log_every=5 "
     "--set training.preview_every=0 --max-steps 30 --max-minutes 0 --seed 3 --device cpu --threads 1 --quiet"
 )
-LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0", "-m"]
 
 
-def fit(data: Path, run: Path, *words: str, before: tuple[str, ...] = (sys.executable, "-m")) -> "subprocess.CompletedProcess[str]":
-    command = [*before, "flawsmith", "fit", str(data), "-o", str(run), *shlex.split(FIT), *words]
+def fit(
+    data: Path, run: Path, *words: str, before: tuple[str, ...] = (sys.executable, "-m", "flawsmith")
+) -> "subprocess.CompletedProcess[str]":
+    command = [*before, "fit", str(data), "-o", str(run), *shlex.split(FIT), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -34,7 +36,7 @@ def losses(run: Path) -> np.ndarray:
 
 def test_two_processes_follow_the_curve_of_one(tmp_path: Path, make_product: Callable[..., Path]) -> None:
     data = make_product(tmp_path / "data", each=2)
-    two = fit(data, tmp_path / "two", before=tuple(LAUNCH))
+    two = fit(data, tmp_path / "two", before=LAUNCH)
     assert two.returncode == 0, two.stderr[-3000:]
     assert json.loads((tmp_path / "two/fit.json").read_text())["processes"] == 2
     one = fit(data, tmp_path / "one")

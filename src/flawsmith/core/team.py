@@ -1,6 +1,8 @@
 """Processes that work together and hand each other Python objects; alone, all of it does nothing."""
 
 import atexit
+import gc
+import importlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -15,8 +17,22 @@ T = TypeVar("T")
 
 
 def leave_in_order() -> None:
-    """Have the process group end before the interpreter does: what still waits in its threads would abort the process."""
-    atexit.register(lambda: dist.destroy_process_group() if dist.is_initialized() else None)
+    """Have the process group that is about to begin, and its threads, end before the interpreter does.
+
+    One of those that lets go of a tensor later, as happens on a busy machine, would abort a process whose work is done.
+    """
+    importlib.import_module("torch.distributed.nn")  # imported later, its functions would hold the group as a default to the very end
+    atexit.unregister(_leave)
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    if not dist.is_initialized():
+        return
+    group = dist.group.WORLD
+    dist.destroy_process_group()  # only forgets it: its threads end with the last reference
+    gc.collect()  # others are in cycles, such as those of a network whose gradients it shared
+    del group  # so this one is the last; without the interpreter's lock, which the threads may need, it waits for them
 
 
 class Team:
@@ -25,8 +41,8 @@ class Team:
     def __init__(self) -> None:
         self.rank, self.count = rank(), processes()
         if self.count > 1 and not dist.is_initialized():
-            dist.init_process_group("gloo", timeout=PATIENCE)  # objects go through main memory, also where the work is on GPUs
             leave_in_order()
+            dist.init_process_group("gloo", timeout=PATIENCE)  # objects go through main memory, also where the work is on GPUs
         self._group = dist.new_group(backend="gloo", timeout=PATIENCE) if self.count > 1 else None
 
     @property

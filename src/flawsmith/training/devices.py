@@ -5,6 +5,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from flawsmith.core.errors import ConfigError
+from flawsmith.core.processes import processes
 from flawsmith.core.team import leave_in_order
 
 
@@ -15,12 +16,12 @@ def open_accelerator(device: str, precision: str) -> tuple[Accelerator, torch.de
     ConfigError for an index where several processes train together, each on a device of its own.
     """
     named = torch.device(device)
+    if processes() > 1:
+        leave_in_order()
     AcceleratorState._reset_state()  # it holds a process to its first precision; another run may want another
     accelerator = Accelerator(
         cpu=named.type == "cpu", mixed_precision="bf16" if precision == "bf16" else "no", device_placement=named.index is None
     )
-    if accelerator.num_processes > 1:
-        leave_in_order()
     if named.index is None:
         return accelerator, accelerator.device
     if accelerator.num_processes > 1:
