@@ -127,8 +127,10 @@ def stopped(place: Place, numbers: tuple[signal.Signals, ...], more: int = 0) ->
             time.sleep(wait)
             os.kill(child, each)  # one that has ended meanwhile waits to be asked for its status
     status = status_of(child)
-    # before it has handlers of its own, the signal ends it as any process
-    require(status in (0, STOPPED[number], -number), place, f"{work.folder.name} ended with {status}, expected {STOPPED[number]}")
+    # before it has handlers of its own, the signal ends it as any process; of several that come in one moment any may be the first
+    expected = {0, -number, *(STOPPED[each] for each in (number, *others))}
+    require(status in expected, place, f"{work.folder.name} ended with {status}, expected one of {expected}")
+    require("Traceback" not in place.told().read_text(), place, f"{work.folder.name} ended with a traceback")
     ends_as_undisturbed(place, work)
     return status != 0
 

@@ -50,6 +50,17 @@ def test_a_second_signal_does_not_cut_off_the_keeping(first: signal.Signals, sta
     assert kept and exit_status(caught.value) == status
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")  # for a traceback that Python prints in passing
+def test_of_two_in_one_moment_one_counts_and_neither_leaves_a_traceback() -> None:
+    both = {signal.SIGINT, signal.SIGTERM}
+    with pytest.raises(KeyboardInterrupt) as caught, terminated_as_interrupt():
+        signal.pthread_sigmask(signal.SIG_BLOCK, both)
+        for number in both:
+            os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+    assert exit_status(caught.value) in (130, 143)
+
+
 def test_what_is_held_back_is_raised_where_it_is_asked_for_the_first_of_all() -> None:
     done = []
     with pytest.raises(Terminated) as caught, interrupts_held_back() as stop_if_asked:

@@ -36,7 +36,7 @@ def terminated_as_interrupt() -> Iterator[None]:
 
     def end(number: int, frame: FrameType | None) -> None:
         for other in before:
-            signal.signal(other, signal.SIG_IGN)
+            signal.signal(other, _ignore)
         raise _interrupt(number)
 
     before = _handlers()
@@ -72,12 +72,16 @@ def interrupts_held_back(said: str = "") -> Iterator[Callable[[], None]]:
 Handlers = dict[int, Any]
 
 
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Do nothing: unlike SIG_IGN also with a signal that came in the same moment as the first, of which Python would print a traceback."""
+
+
 def _handlers() -> Handlers:
     """Return the handlers of the signals that end a command, without those that are ignored; none outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     found = {number: signal.getsignal(number) for number in _SIGNALS}
-    return {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
+    return {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, _ignore, None)}
 
 
 @contextmanager
