@@ -1,5 +1,6 @@
 """Pairs as a person asks for them: a region painted, a plan, pictures that arrive, and more of the same."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,13 @@ def test_pairs_arrive_where_a_region_was_painted(page: Any, server: Server, make
     page.locator(".cell").nth(1).click()  # train/good/001.png
     canvas = page.get_by_role("application")
     canvas.wait_for()
-    box = canvas.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 60, y)
-    page.mouse.down()
-    page.mouse.move(x + 60, y, steps=4)
-    page.mouse.up()
+    page.locator(".view[aria-busy=false]").wait_for()
+    stroke(page)
     page.keyboard.press("Escape")  # leaves the picture as it was
     page.get_by_role("dialog").wait_for(state="hidden")
     assert not (folder / "regions").exists()
     page.get_by_role("button", name="Paint a region on the current one").click()
-    canvas.wait_for()
+    page.locator(".view[aria-busy=false]").wait_for()
     for key in ("ArrowRight", "Enter", *["ArrowRight"] * 4, "Enter"):  # by keys alone
         page.keyboard.press(key)
     page.get_by_role("button", name="Keep region").click()
@@ -75,3 +72,53 @@ def test_pairs_arrive_where_a_region_was_painted(page: Any, server: Server, make
     wait(lambda: page.get_by_label("First number").input_value() == "4")
     assert page.get_by_label("Only in painted regions").is_checked()
     assert not page.get_by_role("checkbox", name="line").is_checked()
+
+
+def test_a_region_waits_for_its_picture(page: Any, server: Server, make_product: Any, tmp_path: Path) -> None:
+    data = make_product(tmp_path / "parts")
+    address = opened(server.address, data)
+    folder = tmp_path / "parts.studio"
+    assert reading.main(folder, always=True) == 0
+    held: list[Any] = []
+    page.route("**/api/picture?*", lambda route: held.append(route))
+    page.goto(f"{server.address}{address}/generate")
+    page.get_by_label("Only in painted regions").check()
+    dialog, keep = page.get_by_role("dialog"), page.get_by_role("button", name="Keep region")
+    loading = dialog.get_by_text("The picture is loading")
+
+    page.get_by_role("option", name="train/good/000.png").click()
+    loading.wait_for()
+    wait(lambda: page.title() and held)
+    assert page.locator(".view").get_attribute("aria-busy") == "true" and keep.is_disabled()
+    stroke(page)
+    dialog.get_by_text("still loading: nothing was changed").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("option", name="train/good/001.png").click()  # the first comes late, and is not what is asked for
+    wait(lambda: page.title() and len(held) == 2)
+    held.pop(0).continue_()
+    held.pop(0).continue_()
+    loading.wait_for(state="hidden")
+    assert page.get_by_role("heading", name="Region on 001.png").is_visible()
+
+    keep.click()
+    dialog.get_by_text("Nothing is painted.").wait_for()
+    stroke(page)
+    page.route("**/api/regions", lambda route: route.abort())
+    keep.click()
+    dialog.get_by_text("The studio does not answer.").wait_for()
+    page.unroute("**/api/regions")
+    page.errors.clear()
+    keep.click()
+    page.get_by_text("The region is kept.").wait_for()
+    assert not dialog.is_visible()
+    assert [json.loads(one.read_text())["picture"] for one in (folder / "regions").glob("*.json")] == ["train/good/001.png"]
+
+
+def stroke(page: Any) -> None:
+    """Draw over the middle of the canvas."""
+    box = page.get_by_label("where defects may be").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=4)
+    page.mouse.up()

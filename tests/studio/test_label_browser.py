@@ -193,6 +193,28 @@ def test_to_the_next_picture_without_waiting(room: Callable[..., Any], mvtec: Pa
     page.get_by_text("250 px").wait_for()
 
 
+def test_what_is_drawn_while_the_next_loads_is_not_lost(room: Callable[..., Any], mvtec: Path) -> None:  # noqa: F811
+    page = room()
+    before = np.asarray(Image.open(mvtec / "ground_truth/crack/000_mask.png")) > 0
+    held: list[Any] = []
+    page.route("**/api/label/picture?*", lambda route: held.append(route))
+    page.keyboard.press("j")
+    page.get_by_text("The picture is loading").wait_for()
+    until(lambda: bool(page.title() and held))
+    assert page.locator(".view").get_attribute("aria-busy") == "true"
+    for change in (lambda: drag(page, (5.5, 5.5), (9.5, 5.5)), lambda: page.keyboard.press("m"), lambda: page.keyboard.press("z")):
+        change()
+        page.get_by_text("still loading: nothing was changed").wait_for()
+    held.pop().continue_()
+    page.get_by_label("Picture test/crack/001.png").wait_for()
+    page.locator(".view[aria-busy=false]").wait_for()
+    page.unroute("**/api/label/picture?*")
+    page.keyboard.press("k")
+    page.get_by_label(f"Picture {NAME}").wait_for()
+    assert not (mvtec.with_name("data.studio") / "labels").exists()
+    page.get_by_text(f"{before.sum()} px").wait_for()
+
+
 def test_a_proposal_is_taken_and_the_room_is_accessible(room: Callable[..., Any], page: Any, mvtec: Path) -> None:  # noqa: F811
     for i in range(4):
         (mvtec / f"train/good/{i:03}.png").unlink()

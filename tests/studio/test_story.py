@@ -81,6 +81,7 @@ def generate(page: Any, server: Server, project: Path) -> None:
     dialog = page.get_by_role("dialog")
     middle(page, dialog.get_by_label("where defects may be"), 60)
     dialog.get_by_role("button", name="Keep region").click()
+    dialog.wait_for(state="hidden")
     page.get_by_role("list", name="Normals with a region").get_by_role("button", name="000.png").wait_for()
     page.get_by_label("Accepted pairs").fill(str(COUNT))
     page.get_by_label("Name").fill("first")
@@ -138,8 +139,9 @@ def export(page: Any, server: Server, project: Path, accepted: set[str]) -> None
 
 
 def middle(page: Any, canvas: Any, length: int) -> None:
-    """Draw a line of some pixels of the page over the middle of a canvas."""
+    """Draw a line of some pixels of the page over the middle of a canvas, once it has its picture."""
     canvas.wait_for()
+    page.locator(".view[aria-busy=false]").filter(has=canvas).wait_for()
     box = canvas.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - length / 2, y)

@@ -25,13 +25,26 @@ export const post = (path, body = {}) => ask(path, { method: "POST", body });
 
 /** Tell the user something, in the corner and to screen readers; errors stay until the next is told. */
 export function tell(words, bad = false) {
-  const place = document.querySelector(".told");
+  const place = tellingPlace();
   const line = document.createElement("p");
   line.textContent = words;
   if (bad) line.className = "bad";
   place.querySelectorAll(".bad").forEach((old) => old.remove());
   place.append(line);
   setTimeout(() => line.remove(), bad ? 12000 : 4000);
+}
+
+/** Return where words are seen: a dialog covers the page's corner. */
+function tellingPlace() {
+  const page = document.querySelector("body > .told"), dialog = [...document.querySelectorAll("dialog[open]")].at(-1);
+  if (!dialog) return page;
+  let own = dialog.querySelector(":scope > .told");
+  if (!own) {
+    own = make("div", { class: "told", role: "status", "aria-live": "polite" });
+    dialog.append(own);
+    dialog.addEventListener("close", () => page.append(...own.children));
+  }
+  return own;
 }
 
 /** Do what a control asks, and tell what goes wrong; the control is off meanwhile. */

@@ -1,6 +1,7 @@
 // A picture on a canvas: native pixels, zoom and pan, masks over it, a second picture to compare with. Only what is seen is drawn.
 //
 //   const view = new View(host, { label: "Picture 0001.png" });   // host: an element whose size the page's style sets, class "view"
+//   view.busy = true;                             // another picture is loading: no input counts, and the canvas says so; show() ends it
 //   view.show(await Picture.load(url));           // keeps zoom and place where the size stays; show(picture, { fit: true }) does not
 //   view.second = await Picture.load(other);      // drawn instead while view.blink is true; null for none
 //   view.layers = [{ mask: await Mask.from(url), colour: "#e5484d", opacity: 0.4, outline: true, visible: true }];
@@ -12,6 +13,8 @@
 //   view.tool = { down(point, event), move(point, event), up(point, event), cancel(), hover(point), paint(board, view), clicks: false }
 //   host.addEventListener("view", ...)            // zoom or place changed; view.scale: pixels of the screen for one of the picture
 //   host.addEventListener("point", ...)           // event.detail: { x, y } under the pointer or the keys' cursor, null where it left
+//   host.addEventListener("busy", ...)            // view.busy changed
+//   host.addEventListener("early", ...)           // somebody meant to draw while it was busy
 //
 // Points are in pixels of the picture: (0, 0) is the upper left corner of the first one, (0.5, 0.5) its middle.
 // Mouse: wheel zooms, drag with the middle button, or with space held, moves; without a tool the left one does, too. Fingers: two zoom and
@@ -34,7 +37,11 @@ export class View {
     this.over = document.createElement("canvas"); // masks, the tool, the cursor
     this.over.tabIndex = 0;
     this.under.setAttribute("aria-hidden", "true");
-    host.replaceChildren(this.under, this.over);
+    this.loading = document.createElement("p");
+    this.loading.className = "view-loading";
+    this.loading.textContent = "The picture is loading …";
+    this.loading.hidden = true;
+    host.replaceChildren(this.under, this.over, this.loading);
     this.scale = 1;
     this.left = this.top = 0; // where the picture's corner is, in pixels of the screen
     this.width = this.height = 0; // of the canvas, in pixels of the screen
@@ -69,6 +76,13 @@ export class View {
   set bare(on) { this.change("bare", on); }
   get layers() { return this.state.layers; }
   set layers(layers) { this.change("layers", layers); }
+  get busy() { return !this.loading.hidden; }
+  set busy(on) {
+    if (on) this.cancel();
+    this.loading.hidden = !on;
+    this.host.setAttribute("aria-busy", on);
+    this.host.dispatchEvent(new CustomEvent("busy"));
+  }
   get tool() { return this.state.tool; }
   set tool(tool) {
     if (this.drag === "tool" || this.drag === "keys") this.cancel();
@@ -90,6 +104,7 @@ export class View {
     this.stale = true;
     picture?.ready.then(() => this.redraw(true));
     if (picture && (fit || !same)) this.fit();
+    this.busy = false;
     this.redraw();
   }
 
@@ -307,7 +322,8 @@ export class View {
   }
 
   pressed(event) {
-    if (!this.picture) return;
+    if (this.busy && event.button === 0) this.host.dispatchEvent(new CustomEvent("early"));
+    if (!this.picture || this.busy) return;
     this.over.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, this.at(event));
     if (this.cursor) { this.cancel(); this.cursor = null; }
@@ -327,7 +343,7 @@ export class View {
   }
 
   dragged(event) {
-    if (!this.picture) return;
+    if (!this.picture || this.busy) return;
     const at = this.at(event), last = this.pointers.get(event.pointerId);
     if (!this.drag || !last) {
       if (event.pointerType !== "touch") this.point(this.toPicture(at));
@@ -384,7 +400,9 @@ export class View {
 
   /** Do what a key asks; returns whether it was one of the view's. */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.picture) return false;
+    if (event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (this.busy && event.key === "Enter" && this.tool) { this.host.dispatchEvent(new CustomEvent("early")); return true; }
+    if (!this.picture || this.busy) return false;
     if (event.key === "+" || event.key === "=") this.step(1);
     else if (event.key === "-") this.step(-1);
     else if (event.key === "0") this.native();

@@ -45,6 +45,8 @@ export class Drawing extends EventTarget {
     this.hovered = null;
     this.own = {}; // tools of the room
     this.wrap = null; // step => step: what else the room changes with each
+    view.host.addEventListener("busy", () => this.dispatchEvent(new CustomEvent("tool")));
+    view.host.addEventListener("early", () => this.early());
   }
 
   get size() { return this.state.size; }
@@ -115,6 +117,7 @@ export class Drawing extends EventTarget {
   redo() { this.turn(this.undone, this.done, "redo"); }
 
   turn(from, to, what) {
+    if (this.view.busy) { this.early(); return; }
     this.view.cancel();
     if (what === "undo" && this.points) { this.leave(); return; } // what is being drawn is the last that was done
     const step = from.pop();
@@ -259,6 +262,10 @@ export class Drawing extends EventTarget {
     };
     const found = flood(x - left, y - top, width, height, inside);
     return { ...found, spans: found.spans.map(([row, from, to]) => [row + top, from + left, to + left]) };
+  }
+
+  early() {
+    this.tell("The picture is still loading: nothing was changed.");
   }
 
   tell(words) {

@@ -144,15 +144,14 @@ function showRegions() {
 
 const painting = new Painting(at("painting"));
 
-async function paint(name) {
-  const mask = await painting.open(name, Boolean(regions[name]));
-  if (mask === null) return;
-  try {
+function paint(name) {
+  return painting.open(name, Boolean(regions[name]), async (mask) => {
     regions = await post("regions", { picture: name, mask });
     showRegions();
-    await normals.refresh();
-    await command();
-  } catch (error) { tell(error.message, true); }
+    command();
+    normals.refresh();
+    return regions[name] ? "The region is kept." : "The region is taken away.";
+  });
 }
 
 at("none-chosen").addEventListener("click", () => {

@@ -45,15 +45,26 @@ const marked = () => layers.some(({ mask }) => mask.tiles.size);
 async function open(name, { push = true } = {}) {
   if (now && !(await settled())) return;
   const turn = ++opening;
+  view.busy = true;
+  try {
+    await load(name, turn, push);
+  } finally {
+    if (turn === opening) view.busy = false;
+  }
+}
+
+/** Load a picture and its masks, and show them unless another was asked for meanwhile. */
+async function load(name, turn, push) {
   const said = await stateOf(name);
+  if (turn !== opening) return;
   if (said.picture === null) { empty(said); return; }
   const picture = await Picture.load(pictureOf(said.picture));
+  const masks = await Promise.all(said.layers.map(({ bits }) => Mask.unpack(bits, said.size[1], said.size[0])));
   if (turn !== opening) { picture.close(); return; }
   const before = view.picture;
-  const masks = await Promise.all(said.layers.map(({ bits }) => Mask.unpack(bits, said.size[1], said.size[0])));
   $("room").hidden = false;
   $("empty").hidden = true;
-  load(said, masks);
+  begin(said, masks);
   view.label = `Picture ${said.picture}`;
   view.show(picture);
   showPlace(null);
@@ -70,7 +81,7 @@ function empty({ reading, error }) {
   if (reading) setTimeout(() => start(), 700);
 }
 
-function load(said, masks) {
+function begin(said, masks) {
   now = said;
   normal = said.normal;
   kinds = said.kinds;
@@ -434,11 +445,16 @@ const DO = {
   forget,
   help: () => { $("help").showModal(); },
 };
-for (const each of document.querySelectorAll("[data-do]")) {
-  each.addEventListener("click", () => {
-    Promise.resolve().then(DO[each.dataset.do]).catch((error) => tell(error.message, true));
-  });
+const CHANGES = ["propose", "take", "boxes", "normal", "rename", "forget"]; // what is shown, not what is loading
+/** Do what a button or its key is for. */
+async function act(name) {
+  try {
+    if (view.busy && CHANGES.includes(name)) drawing.early(); else await DO[name]();
+  } catch (error) {
+    tell(error.message, true);
+  }
 }
+for (const each of document.querySelectorAll("[data-do]")) each.addEventListener("click", () => act(each.dataset.do));
 
 $("add").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -553,7 +569,7 @@ function key(event) {
   }
   const number = Number(event.key);
   if (number >= 1 && number <= 9) { if (layers[number - 1]) choose(layers[number - 1].kind); return true; }
-  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled && !control?.closest("[hidden]")) Promise.resolve().then(DO[OWN[event.key]]).catch((error) => tell(error.message, true)); return true; }
+  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled && !control?.closest("[hidden]")) act(OWN[event.key]); return true; }
   if (MORE[event.key]) { MORE[event.key](); return true; }
   return ["+", "=", "-", "0", "f", "F"].includes(event.key) && view.key(event);
 }

@@ -95,7 +95,7 @@ async function show() {
   const asset = assets.get(item.id);
   if (asset.value) look.show(item, asset.value);
   else {
-    look.clear("The picture is loaded …");
+    look.clear("The picture is loading …");
     asset.both.then((value) => { if (mine === turn) look.show(item, value); }, (error) => { if (mine === turn) look.say(error.message); });
   }
   beside(item, mine);

@@ -156,7 +156,7 @@ export class Look {
     if (!on || !this.there) return;
     const { item } = this;
     if (!this.view.second) {
-      this.say("The normal is loaded …");
+      this.say("The normal is loading …");
       const picture = await normal();
       if (item !== this.item) return;
       this.say("");

@@ -34,8 +34,8 @@ export function toolbar(host, drawing, tools = Object.keys(TOOLS), more = {}) {
     tolerated.value = drawing.tolerance;
     sizes.hidden = !["", "brush", "eraser", "line"].includes(drawing.chosen) && tools.includes("tones");
     tolerances.hidden = drawing.chosen !== "tones";
-    undo.disabled = !drawing.back && !drawing.points;
-    redo.disabled = !drawing.forth;
+    undo.disabled = drawing.view.busy || (!drawing.back && !drawing.points);
+    redo.disabled = drawing.view.busy || !drawing.forth;
     hint.textContent = drawing.chosen ? known[drawing.chosen].hint : "Drag moves the picture. Choose a tool to draw.";
   };
   drawing.addEventListener("change", show);

@@ -54,6 +54,7 @@ export class Viewer {
     this.element("[data-do=next]").disabled = this.at >= this.grid.total - 1;
     this.foot(item, item.kinds.map((kind, at) => ({ kind, colour: COLOURS[at % COLOURS.length] })));
     this.view.layers = [];
+    this.view.busy = true;
     if (!item.shown) { this.view.show(null); return; }
     try {
       const picture = await this.picture(item);
