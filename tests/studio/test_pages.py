@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
+from studio_fit import asked, wait
 from studio_server import Server
 
 from flawsmith.images.files import write_image
@@ -32,6 +33,8 @@ window.moved = 0;
 new PerformanceObserver((found) => { for (const one of found.getEntries()) if (!one.hadRecentInput) window.moved += one.value; })
   .observe({ type: "layout-shift", buffered: true });
 """
+SEEN = """() => [...document.images].every((image) => image.complete || !image.checkVisibility()
+  || image.getBoundingClientRect().top > innerHeight)"""
 SHOTS = "FLAWSMITH_SCREENSHOTS"  # a folder to keep pictures of the pages in
 
 
@@ -51,6 +54,10 @@ def studio(data8: Path, make_pairs: Callable[..., Path], tmp_path_factory: pytes
     (failed.folder / "err.txt").write_text("flawsmith: nothing to learn from.\n")
     leave_run(project.folder / "runs/old")
     with Server(root / "home") as server:
+        asked(server.address, "/p/parts/api/data/renew", {})
+        wait(lambda: not asked(server.address, "/p/parts/api/data")["reading"])
+        asked(server.address, "/p/parts/api/data/check", {})
+        wait(lambda: asked(server.address, "/p/parts/api/data")["findings"] is not None)
         yield server
 
 
@@ -97,7 +104,8 @@ def test_nothing_keeps_anybody_out(page: Any, studio: Server, shots: Path, addre
     assert answer.status == (404 if address.endswith("nothing") else 200)
     assert page.evaluate("window.moved") <= STILL, "what was there moves as more comes"
     assert barriers(page) == []
-    name = address.rsplit("/", 1)[1] or "projects"
+    page.wait_for_function(SEEN)
+    name = address.removeprefix("/p/parts").strip("/").replace("/", "-") or "projects"
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

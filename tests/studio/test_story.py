@@ -141,7 +141,7 @@ def export(page: Any, server: Server, project: Path, accepted: set[str]) -> None
 def middle(page: Any, canvas: Any, length: int) -> None:
     """Draw a line of some pixels of the page over the middle of a canvas, once it has its picture."""
     canvas.wait_for()
-    page.locator(".view[aria-busy=false]").filter(has=canvas).wait_for()
+    wait(lambda: canvas.locator("..").get_attribute("aria-busy") == "false")
     box = canvas.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - length / 2, y)
