@@ -79,5 +79,7 @@ def test_a_report_is_written_and_the_status_says_that_it_was(run: Callable[..., 
     assert result.exit_code == 0 and "1.png" in result.stdout
     said = json.loads((tmp_path / "check.json").read_text())
     assert said["bad"] and said["spots"]["scratch"]["areas"] == [400, 420, 440]
+    result = run("check", data, "--report", tmp_path / "no/where/check.json")
+    assert result.exit_code == 2 and "there is no folder" in result.stderr and not (tmp_path / "no").exists()
     assert run("check", data / "nothing", "--report", tmp_path / "other.json").exit_code == 1
     assert not (tmp_path / "other.json").exists()

@@ -36,11 +36,11 @@ def test_the_words_arrive(run: Callable, replace: Callable[[str, Any], None]) ->
 
     replace("export", export)
     words: tuple[str, ...] = ("--with", "real", "--split", "80,20", "--polygons", "--link", "--no-marker", "--no-normals", "--json")
-    words += ("--review", "unrejected", "--mask", "labelled")
+    words += ("--review", "unrejected", "--mask", "labelled", "--synthetic", "all")
     result = run("export", "pairs", "--to", "yolo", "-o", "dir", *words)
     assert json.loads(result.stdout) == {"added": 0}
     expected = {"real": Path("real"), "split": "80,20", "polygons": True, "link": True, "marker": False, "normals": False, "quiet": True}
-    expected |= {"labels": ReadOptions(), "review": "unrejected", "mask": "labelled"}
+    expected |= {"labels": ReadOptions(), "review": "unrejected", "mask": "labelled", "synthetic": "all"}
     assert asked == {"given": (Path("pairs"), Path("dir"), "yolo"), **expected}
 
 
@@ -48,7 +48,7 @@ def test_the_iou_of_every_file_with_outlines_is_printed_and_poor_ones_are_listed
     run: Callable, replace: Callable[[str, Any], None], out: Path, tmp_path: Path
 ) -> None:
     result = run("export", out, "--to", "yolo", "-o", tmp_path / "yolo")
-    assert result.stdout.count("IoU 1.0000 with the mask, read again") == 8
+    assert result.stdout.count("IoU 1.0000 with the mask, as flawsmith fills outlines") == 8
     back = {"compared": 2, "different": {"a.png": 0.97, "b.png": 0.9}, "poor": {"b.png": 0.9}}
     said = {
         "to": "yolo",
@@ -57,14 +57,17 @@ def test_the_iou_of_every_file_with_outlines_is_printed_and_poor_ones_are_listed
         "already_there": 0,
         "pictures": {},
         "told": {},
+        "notes": ["val: no real defect"],
         "round_trip": back,
         "use": "",
         "review": None,
     }
     replace("export", lambda *_, **__: said | {"outlines": back["different"]})
     lines = run("export", out, "--to", "yolo", "-o", "dir").stdout.splitlines()
-    assert lines[:2] == ["a.png: IoU 0.9700 with the mask, read again", "b.png: IoU 0.9000 with the mask, read again"]
-    assert lines[2:4] == ["Read again: 0 of 2 pictures with exactly the same masks. With IoU below 0.95:", "  b.png 0.9000"]
+    assert lines[0] == "val: no real defect"
+    words = "with the mask, as flawsmith fills outlines"
+    assert lines[1:3] == [f"a.png: IoU 0.9700 {words}", f"b.png: IoU 0.9000 {words}"]
+    assert lines[3:5] == ["Read again: 0 of 2 pictures with exactly the same masks. With IoU below 0.95:", "  b.png 0.9000"]
 
 
 def test_list_names_every_format(run: Callable) -> None:

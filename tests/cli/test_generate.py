@@ -121,6 +121,7 @@ def test_fewer_than_wanted_is_said_with_the_reasons(run: Callable[..., Any], gen
     result = run("generate", "RUN", "-o", tmp_path / "out", "--count", 3)
     words = " ".join(result.stdout.split())
     assert "2 of the wanted pairs were given up after their last attempt. What the checks found most: visible (3), seam (1)." in words
+    assert "--set generation.attempts=N" in words and "--resume and a larger --count" in words
     assert "1 pairs accepted of 5 attempts" in words and result.exit_code == 0
 
 

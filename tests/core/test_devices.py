@@ -24,6 +24,14 @@ print(json.dumps([torch.get_num_threads(), cv2.getNumThreads(), before, after]))
 """
 
 
+def test_without_a_number_what_the_environment_says_holds() -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(flawsmith.__file__).parents[1])}
+    code = "import torch\nfrom flawsmith.core.devices import use_threads\n"
+    code += "for count in (2, 0):\n    use_threads(count)\n    print(torch.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.split() == ["2", "1"], "what was asked for before counts, and not what this library set since"
+
+
 @pytest.mark.parametrize("count", [1, 3, 0])
 def test_the_limit_holds_for_every_library(count: int) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}

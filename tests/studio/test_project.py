@@ -6,8 +6,11 @@ import click
 import pytest
 
 from flawsmith.cli import options
+from flawsmith.core.errors import DataError
+from flawsmith.core.folders import mark
 from flawsmith.formats.options import ReadOptions
 from flawsmith.formats.overlay import Label, write_index
+from flawsmith.pairs.folder import PAIRS
 from flawsmith.studio.home import Home
 
 
@@ -35,3 +38,16 @@ def test_what_was_labelled_in_the_studio_lies_over_the_data(tmp_path: Path) -> N
     write_index(project.drawn, {"a.png": Label(normal=True)})
     assert project.labels == {"format": "coco", "labels": str(project.drawn)}
     assert project.label_options == ("--format", "coco", "--labels", str(project.drawn))
+
+
+def test_a_folder_of_flawsmith_is_no_data_and_opens_the_project_that_it_lies_in(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    home = Home(tmp_path / "home")
+    project = home.open(tmp_path / "parts")
+    inside = project.folder / "pairs/first"
+    for folder in (inside, tmp_path / "out"):
+        mark(folder, PAIRS)
+    assert home.open(inside).key == project.key
+    with pytest.raises(DataError, match=r"out: is a folder of flawsmith's \(pairs\) and no data"):
+        home.open(tmp_path / "out")
+    assert not (tmp_path / "out.studio").exists()

@@ -215,7 +215,7 @@ def test_real_pictures_come_along_and_are_told_apart(
     folder = PairFolder(tmp_path / "out")
     folder.begin()
     folder.add(Pair("000000", "crack", "accepted", image="-", mask="-", normal=str(normal)), read_image(normal) // 2, pixel)
-    result = fs.export(tmp_path / "out", tmp_path / "to", "coco", real=mvtec, split="70,30", quiet=True)
+    result = fs.export(tmp_path / "out", tmp_path / "to", "coco", real=mvtec, split="70,30", synthetic="all", quiet=True)
     lines = [json.loads(line) for line in (tmp_path / "to/export.jsonl").read_text().splitlines()]
     assert result["added"] == len(lines) == 13 and len({line["name"] for line in lines}) == 13
     assert [line["synthetic"] for line in lines].count(True) == 1
@@ -249,7 +249,7 @@ def test_masks_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
     assert rows[0]["defects"][0]["area"] == wide.sum() and rows[1]["defects"][0]["area"] == thin.sum(), "those of the mask that is there"
     assert fs.export(folder.folder, tmp_path / "to", "coco", mask="labelled", quiet=True)["already_there"] == 3
     for other in ("", "exact"):
-        with pytest.raises(OutputExistsError, match="holds an export to coco with --mask labelled; nothing was written"):
+        with pytest.raises(OutputExistsError, match="holds an export to coco --mask labelled, and this one is to coco"):
             fs.export(folder.folder, tmp_path / "to", "coco", mask=other, quiet=True)
     exact = fs.export(folder.folder, tmp_path / "exact", "coco", mask="exact", quiet=True)
     assert exact["told"] == {} and all(union(m).sum() == thin.sum() for m in DECODERS["coco"](tmp_path / "exact").values())

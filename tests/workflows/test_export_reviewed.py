@@ -120,7 +120,7 @@ def test_what_cannot_be_exported_is_told(out: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--review all: expected accepted, unrejected or ignored"):
         fs.export(out, tmp_path / "to", "coco", review="all", quiet=True)
     decide(out, "ben", ALL, "reject")
-    with pytest.raises(DataError, match="the review leaves no pair: 0 accepted, 2 rejected, 4 disagreed on"):
+    with pytest.raises(DataError, match="no pair: 0 accepted, 2 rejected, 4 disagreed on. Review some, or .* --review ignored, as if"):
         fs.export(out, tmp_path / "to", "coco", quiet=True)
     undo(out, "ben")
     path = correct_mask(out, PairFolder(out).read()[0], np.ones(SIZE, bool), "anna")
@@ -129,6 +129,22 @@ def test_what_cannot_be_exported_is_told(out: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is missing, but anna corrected the mask of pair 000000"):
         fs.export(out, tmp_path / "to", "coco", quiet=True)
     assert not (tmp_path / "to").exists()
+
+
+def test_where_nothing_was_accepted_and_some_not_rejected_these_are_what_is_advised(tmp_path: Path) -> None:
+    out = write_out(tmp_path / "out", hard_masks())
+    decide(out, "anna", ALL[:2], "reject")
+    with pytest.raises(DataError, match="2 rejected, 4 not looked at. Review some, or export with --review unrejected, which takes all"):
+        fs.export(out, tmp_path / "to", "coco", quiet=True)
+
+
+def test_a_review_that_is_none_is_refused_and_a_line_that_was_cut_off_is_not(tmp_path: Path) -> None:
+    out = write_out(tmp_path / "out", hard_masks())
+    (out / "review.jsonl").write_text("no review\nat all\n")
+    with pytest.raises(DataError, match=r"review\.jsonl: holds no line of a review"):
+        fs.export(out, tmp_path / "to", "coco", quiet=True)
+    (out / "review.jsonl").write_text('{"at": 1.0, "revie')
+    assert fs.export(out, tmp_path / "to", "coco", quiet=True)["review"] is None
 
 
 def test_the_command_and_the_card_tell_it_in_words(out: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import click
 
 import flawsmith as fs
 from flawsmith.cli import options
+from flawsmith.core.errors import ConfigError
 from flawsmith.core.files import write_json
 
 
@@ -21,6 +22,8 @@ def check(data: Path, as_json: bool, report: Path | None, labels: dict[str, Any]
     DATA is a folder, label file or archive in any format that a labelling tool or a public data set has; or a folder in MVTec AD layout
     (train/good, test/DEFECT, ground_truth/DEFECT/NAME_mask.png), or a YAML file that names the folders of your own layout.
     """
+    if report is not None and not report.absolute().parent.is_dir():
+        raise ConfigError(f"--report {report}: there is no folder {report.parent}; make it, or name another file.")
     found = fs.check(data, quiet=as_json, **labels)
     if report is not None:
         write_json(report, found.to_dict(spots=True))

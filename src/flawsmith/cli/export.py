@@ -15,6 +15,12 @@ from flawsmith.cli import options
 @click.option("-o", "--output", "into", type=options.path, metavar="DIR", help="The folder to write; a later export adds to it.")
 @click.option("--with", "real", type=options.path, metavar="REAL", help="A labelled data folder whose real pictures come along.")
 @click.option("--split", default="", metavar="SHARES", help="Train, val and test: 0.8,0.1,0.1.  [default: all train]")
+@click.option(
+    "--synthetic",
+    default="",
+    metavar="PARTS",
+    help="Where made pairs may be: train, or all parts.  [default: train with --with, so that val and test are real; else all]",
+)
 @click.option("--polygons", is_flag=True, help="Outlines instead of exact masks (coco); shapes with holes stay exact.")
 @click.option("--link", is_flag=True, help="Hard-link pictures where the file system can; these get no marker.")
 @click.option("--no-marker", is_flag=True, help="Do not write into synthetic pictures that they are.")
@@ -40,6 +46,7 @@ def export(
     into: Path | None,
     real: Path | None,
     split: str,
+    synthetic: str,
     polygons: bool,
     link: bool,
     no_marker: bool,
@@ -77,6 +84,7 @@ def export(
             labels=ReadOptions(**labels),
             review=review,
             mask=mask,
+            synthetic=synthetic,
             quiet=quiet or as_json,
         )
     if as_json:

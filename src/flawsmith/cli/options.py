@@ -16,7 +16,9 @@ from flawsmith.core.text import command
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 device = click.option("--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, mps.")
-threads = click.option("--threads", type=click.IntRange(min=0), default=0, metavar="N", help="CPU threads; 0 = all cores.  [default: 0]")
+threads = click.option(
+    "--threads", type=click.IntRange(min=0), default=0, metavar="N", help="CPU threads; 0 = OMP_NUM_THREADS, or all cores.  [default: 0]"
+)
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what is in the output folder, if flawsmith wrote it.")

@@ -31,12 +31,14 @@ def own_device(name: str) -> str:
 
 
 def use_threads(count: int) -> None:
-    """Let this process compute on `count` CPU threads; 0 = no limit: all the cores it may use, or its share.
+    """Let this process compute on `count` CPU threads; 0 = as OMP_NUM_THREADS said when it began, at most all the cores it may use.
+
+    Of several processes on a machine each has its share of the cores.
 
     Holds for torch, OpenCV and every BLAS and OpenMP library that is loaded; by the environment also for those that are loaded later and
     for processes that are started from here.
     """
-    limit = count or max(1, cores() // processes_here())
+    limit = count or max(1, min(cores() // processes_here(), _ASKED or cores()))
     for name in _VARIABLES:
         os.environ[name] = str(limit)
     torch.set_num_threads(limit)
@@ -44,5 +46,7 @@ def use_threads(count: int) -> None:
     threadpool_limits(limits=limit)
 
 
+_said = os.environ.get("OMP_NUM_THREADS", "")
+_ASKED = int(_said) if _said.isdecimal() else 0  # before `use_threads` changes it
 # what OpenMP and the BLAS libraries read when they are loaded
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

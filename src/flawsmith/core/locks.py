@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from flawsmith.core.disk import full_disk_told
-from flawsmith.core.errors import FolderBusyError
+from flawsmith.core.errors import FolderBusyError, OutputExistsError
 from flawsmith.core.files import is_temporary
 
 LOCK_FILE = ".flawsmith.lock"
@@ -51,13 +51,17 @@ def hold(folder: Path) -> Iterator[None]:
 
     The lock is a file in the folder that says who holds it, so that machines which share the folder see it; it goes at the end of the
     block. One that a killed process left holds nobody up, and what that process was writing is removed. Raises FolderBusyError when
-    another process or thread holds the folder, and DiskFullError where the block finds its disk full. Where the file system knows no
-    locks, what the file says is believed.
+    another process or thread holds the folder, OutputExistsError for what is a file or can be no folder, and DiskFullError where the block
+    finds its disk full. Where the file system knows no locks, what the file says is believed.
     """
     from filelock import FileLock, Timeout  # here, as what only reads need not wait for its import
 
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:  # the last of /proc and the like
+        what = "is a file" if folder.exists() else f"cannot be made ({error.strerror})"
+        raise OutputExistsError(f"{folder}: {what}; name a folder to write to.") from error
     path = folder / LOCK_FILE
     lock, before = FileLock(path, timeout=0), _owner(path)
     try:

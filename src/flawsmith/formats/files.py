@@ -48,14 +48,14 @@ class Files:
     @cached_property
     def folders(self) -> tuple[Path, ...]:
         """The folders in the root, by name, without those that flawsmith wrote."""
-        return tuple(folder for folder in subfolders(self.root) if not _written_kind(folder))
+        return tuple(folder for folder in subfolders(self.root) if not written_kind(folder))
 
     @cached_property
     def all(self) -> tuple[Path, ...]:
         """Every file, the shallowest first, then by path."""
         found: list[Path] = []
         for folder, folders, names in os.walk(self.root):
-            if MARKER in names and Path(folder) != self.root and (kind := _written_kind(Path(folder))):
+            if MARKER in names and Path(folder) != self.root and (kind := written_kind(Path(folder))):
                 self._written[Path(folder)] = kind
                 folders.clear()
                 continue
@@ -120,7 +120,7 @@ def _is_hidden_picture(name: str) -> bool:
     return name.startswith(".") and not name.startswith("._") and Path(name).suffix.lower() in SUFFIXES
 
 
-def _written_kind(folder: Path) -> str:
+def written_kind(folder: Path) -> str:
     """Return the kind of folder that flawsmith wrote here, "" for one that it did not write, or wrote to be read."""
     found = read_marker(folder)
     return "" if found is None or found.name == _MADE_TO_BE_READ else found.name

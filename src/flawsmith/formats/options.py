@@ -28,12 +28,13 @@ class ReadOptions:
     line_width: float = 0.0  # pixels: how wide labelled lines and points are; 0 = they have no area and are left out
     mask_values: str = "auto"  # which values of a mask picture mark the defect: auto, nonzero, high (above 127) or classes (each its own)
     group_pattern: str = ""  # a regular expression with one group, which in a picture's path names its physical specimen
+    must_be_there: bool = True  # whether every class that `classes` names has to be in the data
     renamed: dict[str, str] = field(init=False, repr=False, compare=False)  # the defect's name by class
 
     @classmethod
     def of(cls, config: DataConfig) -> "ReadOptions":
         """Return what a configuration says of labels."""
-        return cls(**{one.name: getattr(config, one.name) for one in fields(cls) if one.init})
+        return cls(**{one.name: getattr(config, one.name) for one in fields(cls) if hasattr(config, one.name)})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "renamed", _renamed(self.classes))
@@ -57,7 +58,7 @@ class ReadOptions:
         """Return what is wrong with what was said of classes, those of the data being `classes`: a sentence for each that is none."""
         there = sorted(set(classes) - {GOOD, ""})
         told = []
-        for name in self.renamed:
+        for name in self.renamed if self.must_be_there else ():
             if name not in classes:
                 near = difflib.get_close_matches(name.casefold(), {one.casefold(): one for one in there}, n=1, cutoff=0.6)
                 meant = next((f" Did you mean {one!r}?" for one in there if near and one.casefold() == near[0]), "")

@@ -1,14 +1,17 @@
 """OUT/made.json: what pairs were made with, so that whoever gets them later can say where they come from."""
 
-from dataclasses import asdict, fields
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from flawsmith.config.resolve import to_dict
-from flawsmith.config.schema import Config
+from flawsmith.config.schema import Config, DataConfig
 from flawsmith.core.parsing import parse_json
 from flawsmith.core.text import read_text
 from flawsmith.dataset.record import digest_of, read_record
+from flawsmith.formats.options import ReadOptions
 from flawsmith.generation.generator import Generator
 from flawsmith.generation.request import Request
 from flawsmith.models.backbones.registry import known_checkpoints
@@ -16,6 +19,7 @@ from flawsmith.version import __version__
 
 MADE = "made.json"
 _NEEDED = {"model", "fitted", "base", "learned_from", "request"}
+OF_LABELS = ("classes", "line_width", "mask_values", "group_pattern")  # of the configuration's data: how labels were read
 OWN = "the base that comes with flawsmith"
 
 
@@ -38,6 +42,7 @@ def what_made(generator: Generator, request: Request, fitted: bool) -> dict[str,
             "normals": len(record["normals"]),
             "defects": {name: [row["sha256"] for row in rows] for name, rows in learned.items()},
         },
+        "labels": {name: value for name in OF_LABELS if (value := getattr(generator.config.data, name)) != getattr(DataConfig(), name)},
         "settings": {group: to_dict(generator.config)[group] for group in ("generation", "quality")},
         "request": {field.name: _plain(getattr(request, field.name)) for field in fields(request)},
     }
@@ -63,6 +68,20 @@ def read_made(out: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) and said.keys() >= _NEEDED else None
+
+
+def as_fitted(options: ReadOptions, made: Mapping[str, Any] | None) -> tuple[ReadOptions, list[str]]:
+    """Return options for labels with what they do not say as it was when the model was fitted, and that this was so, in a sentence.
+
+    Classes that were named then need not be there now.
+    """
+    before = {} if made is None else {name: value for name, value in made.get("labels", {}).items() if name in OF_LABELS}
+    taken = {name: value for name, value in before.items() if getattr(options, name) == getattr(ReadOptions(), name)}
+    if not taken:
+        return options, []
+    said = " ".join(f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in taken.items())
+    must = options.must_be_there and "classes" not in taken
+    return replace(options, **taken, must_be_there=must), [f"labels of the real data are read as for the fit: {said}."]
 
 
 def _plain(value: Any) -> Any:

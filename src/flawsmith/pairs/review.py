@@ -192,8 +192,16 @@ def verdict_of(decisions: Iterable[str]) -> str:
 
 
 def read_review(out: Path) -> Review:
-    """Return what was decided in a folder of pairs, nothing where nobody has. Raises DataError for a line that is none of ours."""
-    return Review(read_lines(out / REVIEW)[0])
+    """Return what was decided in a folder of pairs, nothing where nobody has.
+
+    Raises DataError for a line that is none of ours, and for a file without any that is.
+    """
+    lines, end = read_lines(out / REVIEW)
+    if end and not lines:
+        raise DataError(
+            f"{out / REVIEW}: holds no line of a review; expected what the studio writes. Put the right file there, or remove it."
+        )
+    return Review(lines)
 
 
 def read_lines(path: Path, start: int = 0) -> tuple[list[Line], int]:

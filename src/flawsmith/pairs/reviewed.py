@@ -54,7 +54,9 @@ def reviewed(folder: PairFolder, pairs: Sequence[Pair], choice: str = "") -> Rev
         "reviewers": review.reviewers,
     }
     if not left:
-        raise DataError(f"{folder.folder}: the review leaves no pair: {in_words(told)}. Review some, or export with --review ignored.")
+        unrejected = any(verdict in _LEFT[UNREJECTED] for verdict in verdicts.values())
+        other = f"{UNREJECTED}, which takes all that nobody rejected" if unrejected else f"{IGNORED}, as if nobody had looked"
+        raise DataError(f"{folder.folder}: the review leaves no pair: {in_words(told)}. Review some, or export with --review {other}.")
     return Reviewed(left, [pair for pair in pairs if verdicts[pair.id] not in wanted], told if review.begun or review.corrections else None)
 
 

@@ -28,6 +28,7 @@ class Specimens:
         labelled = [] if data is None or not learned else [item for items in data.defects.values() for item in items]
         seen = [specimen(item.image, item.group) for item in labelled if content_hash(item.image) in learned]
         self._pinned = dict.fromkeys(held_out, TEST) | dict.fromkeys(seen, TRAIN)
+        self._flawed = {} if data is None else {name: {specimen(i.image, i.group) for i in items} for name, items in data.defects.items()}
         self._groups = {} if data is None else {content_hash(item.image): item.group for item in (*data.good, *data.held_out)}
         self._known: dict[Path, str] = {}
 
@@ -44,10 +45,14 @@ class Specimens:
         """
         return self._pinned
 
+    def flawed(self) -> dict[str, set[str]]:
+        """Return the specimens that show a real defect, by its kind."""
+        return self._flawed
+
     def normals(self, folder: PairFolder, pairs: Iterable[Pair]) -> list[Item]:
-        """Return the normals that pairs were made on and that are still there, each once."""
+        """Return the normals that pairs were made on and that are still there, each once, but for those that the data set has anyway."""
         paths = dict.fromkeys(path for pair in pairs if (path := folder.normal_path(pair)) is not None)
-        return [Item(path, None, GOOD, self._groups.get(content_hash(path))) for path in paths]
+        return [Item(path, None, GOOD) for path in paths if content_hash(path) not in self._groups]
 
 
 def classes_of(pair: Pair) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json, write_json
 from flawsmith.core.folders import Kind, mark, read_marker
+from flawsmith.formats.files import written_kind
+from flawsmith.formats.writers.journal import EXPORT
 from flawsmith.studio.project import Project, create, is_project
 
 KNOWN = "projects.json"
@@ -55,14 +57,16 @@ class Home:
     def open(self, folder: Path) -> Project:
         """Return the project in a folder, or of a data folder, label file or archive; it is made if there is none.
 
-        The project of DATA lies beside it, DATA.studio, or in the home where that place cannot be written to. Raises DataError for what is
-        not there.
+        The project of DATA lies beside it, DATA.studio, or in the home where that place cannot be written to; a run or pairs in a
+        project open that one. Raises DataError for what is not there, and for a folder of flawsmith's in no project: it is no data.
         """
         folder = folder.absolute()
         if not folder.exists():
             raise DataError(f"{folder}: there is no such folder or file. Check the path.")
         if is_project(folder):
             return self._register(folder)
+        if (kind := written_kind(folder)) and kind != EXPORT.name:
+            return self._register(_project_around(folder, kind))
         beside = folder.with_name(folder.name + BESIDE)
         if is_project(beside):
             return self._register(beside)
@@ -119,6 +123,18 @@ class Home:
         if read_marker(self.folder) is None:
             mark(self.folder, HOME)
         write_json(self.folder / KNOWN, {key: str(folder) for key, folder in known.items()})
+
+
+def _project_around(folder: Path, kind: str) -> Path:
+    """Return the project that a folder of flawsmith's lies in. Raises DataError where it lies in none."""
+    around = next((one for one in folder.parents if is_project(one)), None)
+    if around is None:
+        raise DataError(
+            f"{folder}: is a folder of flawsmith's ({kind}) and no data. Open the data folder that it was made of; a run that lies in "
+            f"DATA{BESIDE}/runs, and pairs that lie in DATA{BESIDE}/pairs, appear there by themselves: `flawsmith generate RUN "
+            f"-o DATA{BESIDE}/pairs/NAME`, or copy the folder."
+        )
+    return around
 
 
 def _slug(name: str) -> str:

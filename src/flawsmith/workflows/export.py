@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -19,10 +19,10 @@ from flawsmith.formats.reading import read_telling
 from flawsmith.formats.writers.journal import Journal
 from flawsmith.formats.writers.real import all_items, real_rows
 from flawsmith.formats.writers.registry import Writer, find_writer
-from flawsmith.formats.writers.row import SPLITS, Line, Options, Place, Row
+from flawsmith.formats.writers.row import SPLITS, TRAIN, Line, Options, Place, Row
 from flawsmith.formats.writers.run_lengths import mask_runs
 from flawsmith.formats.writers.splitting import Splitter, parse_shares
-from flawsmith.generation.made import read_made
+from flawsmith.generation.made import as_fitted, read_made
 from flawsmith.pairs.folder import ROWS, PairFolder
 from flawsmith.pairs.forms import check_form
 from flawsmith.pairs.pair import Pair
@@ -33,6 +33,7 @@ from flawsmith.workflows.background import Background
 from flawsmith.workflows.round_trip import compare
 
 CARD = "datacard"
+ALL = "all"  # parts that synthetic pictures go to
 CHUNK = 1000  # rows that are noted together: what was written since the last note is written anew after an interruption
 
 
@@ -49,37 +50,49 @@ def export(
     labels: ReadOptions | None = None,
     review: str = "",
     mask: str = "",
+    synthetic: str = "",
     quiet: bool = False,
 ) -> dict[str, Any]:
     """Write the accepted pairs of the folder `out` into the folder `into` in the format `to`, and return what was written.
 
     real: a labelled data set whose pictures come to it. split: shares of train, val and test such as "0.8,0.1,0.1"; everything is train for
     "", but for normals that the data set holds out, which are test. What shows one specimen, or was made on one normal, stays together, and
-    moves in no later export. polygons: outlines where the format could hold exact masks; link: pictures become hard links where the file
-    system can; marker: synthetic pictures say in their file that they are; normals: those that pairs were made on come along; labels: how
-    those of `real` are read. review: where people reviewed the pairs, which of them: "accepted" by somebody and rejected by nobody,
-    "unrejected", "ignored", as if nobody had; "": accepted ones where there is a review, else all. mask: the form of pairs' masks, "exact"
-    or "labelled", where they were made with both; "": the one that was asked for then. Pictures that are in `into` already are
-    left as they are. Raises FlawsmithError for unusable input, and for an `into` that holds anything but an export to the same format, or
-    pairs that the review leaves out by now.
+    moves in no later export. synthetic: "train" leaves pairs out whose normal is in val or test, "all" puts them there; "": "train" where
+    `real` is given, as its pictures are what to test on, else "all". polygons: outlines where the format could hold exact masks; link:
+    pictures become hard links where the file system can; marker: synthetic pictures say in their file that they are; normals: those that
+    pairs were made on come along; labels: how those of `real` are read; what they leave open is as in the fit that the pairs are from.
+    review: where people reviewed the pairs, which of them: "accepted" by somebody and rejected by nobody, "unrejected", "ignored", as if
+    nobody had; "": accepted ones where there is a review, else all. mask: the form of pairs' masks, "exact" or "labelled", where they were
+    made with both; "": the one that was asked for then. Pictures that are in `into` already are left as they are. Raises FlawsmithError for
+    unusable input, and for an `into` that holds anything but an export to the same format, or pairs that the review leaves out by now.
     """
     out, into = Path(out), Path(into)
     writer, shares, options = find_writer(to), parse_shares(split), Options(polygons, link, marker, mask)
     check_choice(review)
     if mask:
         check_form(mask)
+    if synthetic not in ("", TRAIN, ALL):
+        raise ConfigError(f"--synthetic {synthetic}: expected {TRAIN} or {ALL}.")
+    synthetic = synthetic or (ALL if real is None else TRAIN)
     _check(writer, options, into, [out] if real is None or isinstance(real, Dataset) else [out, Path(real)])
     folder = PairFolder(out)
     with working(f"reading {out}", quiet):
         chosen, made = reviewed(folder, folder.accepted(), review), read_made(out)
         pairs = chosen.pairs
-        data = real if real is None or isinstance(real, Dataset) else read_telling(real, labels, quiet)
+        notes: list[str] = []
+        if not (real is None or isinstance(real, Dataset)):
+            labels, notes = as_fitted(labels or ReadOptions(), made)
+            real = read_telling(real, labels, quiet)
+        data = real
+        notes += _strangers(pairs, data)
     with hold(into):
         journal = Journal(into, writer.name, options)
         _check_reviewed(journal, chosen)
         with working("looking for specimens", quiet):
             specimens = Specimens(data, learned_from(made))
             splitter = Splitter(shares, journal.splits, specimens.pinned())
+            for groups in specimens.flawed().values():
+                splitter.share_out(groups)
             items = [*([] if data is None else all_items(data)), *(specimens.normals(folder, pairs) if normals else [])]
         if not link:
             pictures = [*(folder.image_path(pair) for pair in pairs), *{item.image for item in items}]
@@ -93,7 +106,7 @@ def export(
                 place.told[
                     f"pairs without a mask in the form {mask}, or with one that was corrected by hand: exported with the one they have"
                 ] = single
-            added = _write(writer, rows, place, journal, work, advance)
+            added = _write(writer, rows, place, journal, work, advance, synthetic == TRAIN)
         with working("writing what is about all pictures", quiet):
             files = writer.finish(place)
             write_pieces(into / ROWS, _pair_rows(journal.lines()))
@@ -101,6 +114,7 @@ def export(
             _write_card(place, writer, source_of(folder.read() if folder.begun else pairs, made, chosen.told))
         with working("reading it again", quiet):
             back = compare(writer, place, added.pictures)
+    notes += _lacks_real(journal.lines(), shares, data, specimens.pinned())
     return {
         "to": writer.name,
         "folder": str(into),
@@ -109,6 +123,7 @@ def export(
         "pictures": {part: {kind: n for (s, kind), n in sorted(added.counts.items()) if s == part} for part in SPLITS},
         "classes": list(place.classes),
         "told": dict(place.told),
+        "notes": notes,
         "review": chosen.told,
         "round_trip": None if back is None else {"compared": len(back.iou), "different": back.different, "poor": back.poor},
         "outlines": {} if back is None or writer.exact else back.iou,
@@ -145,13 +160,46 @@ def _check_reviewed(journal: Journal, chosen: Reviewed) -> None:
         )
 
 
+def _strangers(pairs: Iterable[Pair], data: Dataset | None) -> list[str]:
+    """Return that pairs are of classes that the real data do not have, which may call them otherwise."""
+    if data is None or not data.defects:
+        return []
+    own = sorted({name for pair in pairs for name in classes_of(pair)} - set(data.defects))
+    others = sorted(set(data.defects) - {name for pair in pairs for name in classes_of(pair)})
+    if not own or not others:
+        return []
+    what = f"classes of pairs that the real data do not have: {', '.join(own)}; theirs that no pair has: {', '.join(others)}"
+    return [f"{what}. If they are the same under two names, export into another folder with --classes '{own[0]}={others[0]}'."]
+
+
+def _lacks_real(lines: Iterable[Line], shares: Sequence[float], data: Dataset | None, pinned: Mapping[str, str]) -> list[str]:
+    """Return that a part to validate or test on has no real defect in it, and why."""
+    wanted = [split for split, share in zip(SPLITS, shares, strict=True) if share and split != TRAIN]
+    if not wanted:
+        return []
+    real = Counter(line.split for line in lines if line.classes and not line.synthetic)
+    empty = " and ".join(split for split in wanted if not real[split])
+    if not empty:
+        return []
+    if data is None:
+        return [f"{empty}: no real pictures; a score on made pairs says little of real defects. --with DATA adds real ones."]
+    if TRAIN in pinned.values():
+        why = "the model has learned from these, and a test on them would be none"
+        return [
+            f"{empty}: no real defect, as {why}. Label more pictures, or fit with --set data.split=third, which leaves two thirds unseen."
+        ]
+    return [f"{empty}: no real defect, as there are too few specimens with one. Label more pictures."]
+
+
 def _classes(pairs: Iterable[Pair], data: Dataset | None) -> set[str]:
     names = {name for pair in pairs for name in classes_of(pair)}
     return names if data is None else names | set(data.defects)
 
 
-def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, work: Background, advance: Advance) -> Added:
-    """Write the rows that are not there yet, and note them CHUNK by CHUNK."""
+def _write(
+    writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, work: Background, advance: Advance, only_train: bool
+) -> Added:
+    """Write the rows that are not there yet, and note them CHUNK by CHUNK; only_train: synthetic ones of another part are left out."""
     added, there = Added(), frozenset(journal.digests)
     written: deque[Row] = deque()
 
@@ -159,7 +207,12 @@ def _write(writer: Writer, rows: Iterator[Row], place: Place, journal: Journal, 
         for row in rows:
             advance()
             added.skipped += row.digest in there
-            if row.digest not in journal.digests:
+            if row.digest in journal.digests:
+                if row.digest not in there:
+                    place.tell("pictures with the content of another: written once")
+            elif only_train and row.synthetic and row.split != TRAIN:
+                place.tell("pairs made on normals that are in val or test: left out, so that these are real (--synthetic all keeps them)")
+            else:
                 journal.digests.add(row.digest)
                 written.append(row)
                 yield row

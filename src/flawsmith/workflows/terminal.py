@@ -16,6 +16,11 @@ from flawsmith.reports.evaluation import print_tables
 from flawsmith.reports.sweep import print_sweep
 from flawsmith.reports.verdicts import print_table, reject_table
 
+MORE = (
+    "let `flawsmith fit` take longer, try more often with --set generation.attempts=N, or loosen the check that refuses most with "
+    "--set quality.KEY=VALUE"
+)
+
 
 def has_pairs(out: Path) -> bool:
     """Return whether `generate` has begun to write pairs into OUT, so that it can go on."""
@@ -29,7 +34,8 @@ def show_pairs(out: Path) -> None:
     print_table(pairs)
     if failed:
         reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(pairs) if name != "pick"][:3])  # a pick is no fault
-        print(f"{failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
+        print(f"Failed: {failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
+        print(f"For more of them {MORE}; or ask for more pairs with --resume and a larger --count.")
     print(f"{accepted} pairs accepted of {len(pairs)} attempts, in {out}. Look at {out / 'report.html'}")
 
 
@@ -38,8 +44,8 @@ def require_pairs(out: Path) -> None:
     pairs = PairFolder(out).read()
     if not any(pair.accepted for pair in pairs):
         raise DataError(
-            f"{out}: none of {len(pairs)} attempts was accepted, so there are no pairs. Look at {out / 'report.html'} for the reasons; let "
-            "`flawsmith fit` take longer, or loosen the check that refuses most with --set quality.KEY=VALUE."
+            f"{out}: none of {len(pairs)} attempts was accepted, so there are no pairs. Look at {out / 'report.html'} for the reasons; "
+            f"{MORE}."
         )
 
 
@@ -71,10 +77,12 @@ def show_export(result: dict[str, Any]) -> None:
     if result["review"]:
         which = {"accepted": "those accepted", "unrejected": "all that nobody rejected"}[result["review"]["exported"]]
         print(f"Reviewed by people: {in_words(result['review'])}. Exported: {which}.")
+    for note in result["notes"]:
+        print(note)
     for what, count in result["told"].items():
         print(f"{count:,} {what}.")
     for image, iou in result["outlines"].items():
-        print(f"{image}: IoU {iou:.4f} with the mask, read again")
+        print(f"{image}: IoU {iou:.4f} with the mask, as flawsmith fills outlines")
     print(_round_trip(result))
     print(f"{result['added']:,} pictures added to {result['folder']} ({result['to']}). To open it:\n{result['use']}")
 

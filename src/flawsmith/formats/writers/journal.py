@@ -42,10 +42,11 @@ class Journal:
         self.classes = tuple(state["classes"])
         options = {"mask": "", **state["options"]}
         if (state["to"], options) != (self._to, self._options):
-            told = (
-                f"{state['to']}{' with --polygons' if options['polygons'] else ''}{options['mask'] and ' with --mask ' + options['mask']}"
+            there, asked = _asked(state["to"], options), _asked(self._to, self._options)
+            raise OutputExistsError(
+                f"{self.folder}: holds an export to {there}, and this one is to {asked}; nothing was written. Give the same "
+                "options, or name another folder."
             )
-            raise OutputExistsError(f"{self.folder}: holds an export to {told}; nothing was written. Name another folder.")
         for name, digest in state["files"].items():  # none of an export that was interrupted
             path = self.folder / name
             if not path.is_file() or content_hash(path) != digest:
@@ -90,6 +91,11 @@ class Journal:
     def _write_state(self, files: dict[str, str]) -> None:
         state: dict[str, Any] = {"to": self._to, "options": self._options, "classes": list(self.classes), "files": files}
         write_json(self.folder / STATE, state)
+
+
+def _asked(to: str, options: dict[str, Any]) -> str:
+    """Return the options of an export that a later one into the same folder must have, as they are typed."""
+    return f"{to}{' --polygons' if options['polygons'] else ''}{options['mask'] and ' --mask ' + options['mask']}"
 
 
 def _text(line: Line) -> str:

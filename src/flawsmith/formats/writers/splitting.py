@@ -1,7 +1,7 @@
 """Which part of an export a picture goes to: by its specimen's name alone, so that more pictures move none."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from flawsmith.core.errors import ConfigError
 from flawsmith.formats.writers.row import SPLITS, TRAIN
@@ -36,9 +36,25 @@ class Splitter:
         """Return the part, of SPLITS, of everything that shows the specimen `group`."""
         if group in self._known:
             return self._known[group]
-        place = int.from_bytes(hashlib.sha256(f"split {group}".encode()).digest()[:8], "big") / 2**64
+        place = _place(group)
         for split, share in zip(SPLITS, self._shares, strict=True):
             place -= share
             if place < 0:
                 return split
         return TRAIN  # shares that come to a little less than 1
+
+    def share_out(self, groups: Collection[str]) -> None:
+        """See to it that every part with a share has one of some specimens: by a few pictures' names alone it may have none.
+
+        One that is in train goes there for good, unless its part is known, or train would have none of them.
+        """
+        for split, share in zip(SPLITS, self._shares, strict=True):
+            train = [group for group in groups if self.of(group) == TRAIN]
+            free = sorted((group for group in train if group not in self._known), key=_place)
+            if share and free and len(train) > 1 and not any(self.of(group) == split for group in groups):
+                self._known[free[-1]] = split
+
+
+def _place(group: str) -> float:
+    """Return a number from 0 to 1 that a specimen's name alone decides."""
+    return int.from_bytes(hashlib.sha256(f"split {group}".encode()).digest()[:8], "big") / 2**64
