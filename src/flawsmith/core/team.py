@@ -3,15 +3,19 @@
 import atexit
 import gc
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import count
 from typing import Any, TypeVar
 
 import torch.distributed as dist
+from torch.distributed import distributed_c10d
 
 from flawsmith.core.processes import processes, rank
 
 PATIENCE = timedelta(hours=2)  # that the others wait for the slowest
+
+_CALLS = count()  # of `parts`: the same in all processes
 
 T = TypeVar("T")
 
@@ -58,9 +62,15 @@ class Team:
         dist.broadcast_object_list(told, src=0, group=self._group)
         return told[0]
 
-    def share(self, work: Sequence[T]) -> list[T]:
-        """Return this process's part of what is to be done: every count-th."""
-        return list(work[self.rank :: self.count])
+    def parts(self, work: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+        """Yield parts of what is to be done, of `size` each, to whichever process is first to ask for them; all call it with the same."""
+        if self.count == 1:
+            yield from (work[start : start + size] for start in range(0, len(work), size))
+            return
+        name = f"flawsmith parts {next(_CALLS)}"
+        store = distributed_c10d._get_default_store()
+        while (start := size * (store.add(name, 1) - 1)) < len(work):
+            yield work[start : start + size]
 
     def gather(self, done: Sequence[T]) -> list[T]:
         """Return in the first process what all have done, in the others nothing."""

@@ -1,7 +1,7 @@
 """From a trained model to verified pairs on disk."""
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +33,7 @@ from flawsmith.generation.output import Output
 from flawsmith.generation.plan import PairSpec
 from flawsmith.generation.request import PreparedRequest, Request, prepare_request
 from flawsmith.generation.room import bytes_of_pair
+from flawsmith.generation.turns import Turns
 from flawsmith.images.channels import colour_count
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.store import load_model
@@ -45,6 +46,8 @@ from flawsmith.quality.limits import Limits, load_limits
 from flawsmith.quality.verify import Verifier
 from flawsmith.synthesis.precision import sampling_precision
 from flawsmith.synthesis.sampling import draw
+
+TOGETHER = 24  # attempts of each of several processes before they wait for each other: the more, the less they wait, and the more they hold
 
 
 @dataclass(frozen=True)
@@ -175,31 +178,31 @@ class Generator:
     def _run(self, job: PreparedRequest, output: Output | None, indexes: Sequence[int], team: Team, quiet: bool) -> Summary:
         """Make the pairs `indexes`, each finished in its turn, so that what counts as a duplicate does not depend on the batch.
 
-        Several processes share the attempts; the first one, which has the output, says what is to be drawn and finishes all.
+        Several processes share the attempts, each as it gets to them; the first one, which has the output, says what is to be drawn and
+        finishes all.
         """
         clock = dict.fromkeys(("data", "model", "decode", "write"), 0.0)
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         compositor = self._compositor(job)
-        queue, turn = deque((i, 0) for i in indexes), deque(indexes)
-        waiting: dict[int, Attempt] = {}
-        # a CPU draws one at a time: hold one picture; of several processes two each, so that they seldom wait for each other
-        batch = self.config.generation.batch if self._device != "cpu" else 1 if team.count == 1 else 2
-        with progress("generate", len(queue), quiet) as advance:
-            while wanted := team.agree([queue.popleft() for _ in range(min(batch * team.count, len(queue)))]):
-                made = self._make([job.plan(*one) for one in team.share(wanted)], compositor, job.placement, clock)
-                waiting |= {attempt.spec.index: attempt for attempt in team.gather(made)}
-                while output is not None and turn and turn[0] in waiting:
-                    attempt = waiting.pop(turn[0])
+        turns = Turns(indexes, self.config.generation.attempts)
+        batch = self.config.generation.batch if self._device != "cpu" else 1  # a CPU draws one at a time: hold one picture
+        most = batch if team.count == 1 else max(TOGETHER, 2 * batch) * team.count
+        with progress("generate", len(indexes), quiet) as advance:
+            while wanted := team.agree(turns.wanted(most)):
+                made: list[Attempt] = []
+                for part in team.parts(wanted, batch):
+                    made += self._make([job.plan(*one) for one in part], compositor, job.placement, clock)
+                for attempt in team.gather(made):
+                    turns.add(attempt)
+                for attempt in turns.ready():
+                    assert output is not None  # only the first process is given attempts
                     with _timed(clock, "write"):
-                        outcome = output.finish(attempt, last=0 < self.config.generation.attempts <= attempt.spec.attempt + 1)
+                        outcome = output.finish(attempt, turns.is_last(attempt))
                     counts[outcome] += 1
                     reasons.update(reason.check for reason in attempt.reasons)
-                    if outcome == REJECTED:
-                        queue.appendleft((attempt.spec.index, attempt.spec.attempt + 1))
-                        break
-                    turn.popleft()
-                    advance(f"{counts[ACCEPTED]} accepted, {counts[REJECTED] + counts[FAILED]} attempts rejected")
+                    if outcome != REJECTED:
+                        advance(f"{counts[ACCEPTED]} accepted, {counts[REJECTED] + counts[FAILED]} attempts rejected")
         seconds = {name: round(value, 3) for name, value in clock.items()}
         return Summary(counts[ACCEPTED], counts[REJECTED], counts[FAILED], dict(reasons), seconds)
 
