@@ -20,7 +20,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "learning_rate": 2e-4,
             "warmup": 500,
             "ema": 0.9995,
-            "checkpoint_every": 2000,
             "init": "none",  # there is no base of this form
             "preview_every": 500,
         },
@@ -45,7 +44,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "warmup": 100,
             "ema": 0.995,
             "latents": 1024,
-            "checkpoint_every": 500,
             "preview_every": 500,
         },
         "generation": {"steps": 20, "guidance": 2.0, "batch": 8, "detail": 0.0},  # a pretrained network knows fine structure
@@ -84,7 +82,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "decay": 0.0,
             "ema": 0.0,
             "precision": "fp32",
-            "checkpoint_every": 500,
             "preview_every": 500,
         },
         "generation": {"steps": 100, "sampler": "pndm", "guidance": 2.5, "batch": 8, "token_noise": 0.0, "detail": 0.0},

@@ -150,7 +150,7 @@ class TrainingConfig:
         0.0, "GB of device memory to stay within: checkpointing, pieces and optimiser are chosen for it; 0 = as they are set", ge=0
     )
     precision: Literal["auto", "bf16", "fp32"] = key("auto", "bf16, fp32, or auto: the faster one, by timing a step when a run begins")
-    checkpoint_every: int = key(100, "steps between checkpoints", ge=1)
+    checkpoint_every: int = key(0, "steps between checkpoints; 0 = as often as takes about 1 % of the time, from the first minute on", ge=0)
     preview_every: int = key(100, "steps between pictures of fixed seeds, and once at the end; 0 = none", ge=0)
     log_every: int = key(10, "steps between rows of log.jsonl", ge=1)
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)

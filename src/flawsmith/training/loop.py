@@ -135,7 +135,7 @@ def train(
                     shown = previews.draw(model, state.kept[1], config, state.step)
                     if watch:
                         watch(state.step, clock.seconds, shown)
-            if state.step % training.checkpoint_every == 0:
+            if clock.is_time_to_save(state.step, training.checkpoint_every):
                 keep()
         measure(last=True)
         seconds = clock.seconds

@@ -42,8 +42,8 @@ def room_needed(model: DualModel, config: TrainingConfig, resume: bool) -> int:
     """
     weights = 4 * count_trainable(model)
     one = weights * (4 + (config.patience > 0))
-    every = config.steps // config.checkpoint_every if config.steps else 0
-    return one * (1 if resume else 1 + (config.keep or every)) + 2 * weights
+    all_of_them = config.steps // (config.checkpoint_every or 100)
+    return one * (1 if resume else 1 + (config.keep or all_of_them)) + 2 * weights
 
 
 class RunFolder:
