@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flawsmith.cli.main import main
+from flawsmith.formats.registry import formats
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,6 +31,10 @@ SHORT["benefit"] = (
 def blocks(language: str) -> list[str]:
     """Return the README's code blocks of a language, in order."""
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_it_says_how_many_formats_there_are() -> None:
+    assert f"which of {len(formats())} label formats" in README
 
 
 def commands(program: str) -> list[list[str]]:

@@ -179,6 +179,29 @@ def test_archives_are_named_where_something_is_missing(tmp_path: Path) -> None:
         fs.check(tmp_path / "all.tar.gz")
 
 
+def test_what_no_other_program_can_read_is_named(tmp_path: Path) -> None:
+    (pictures(tmp_path, "a.png") / "parts.hdict").write_bytes(b"HALCON")
+    with pytest.raises(DataError, match=r"parts\.hdict is of HALCON .*: export COCO or masks there"):
+        fs.read(tmp_path)
+
+
+def test_nothing_is_told_twice(tmp_path: Path) -> None:
+    data = coco(tmp_path / "coco")
+    Image.new("L", (90, 20)).save(data / "3.png")
+    found = fs.check(data)
+    assert [str(problem) for problem in found.problems] == [
+        "a.json: 3.png: was labelled at 30x20, and is 90x20: another shape. Use the picture that was labelled, or label this one."
+    ]
+    assert not any("scaled" in warning.message for warning in found.warnings), "they are not"
+    data = plain(tmp_path / "plain")
+    (data / "bad/3.png").write_bytes(b"none")
+    assert [problem.path for problem in fs.check(data).problems] == ["bad/3.png"]
+    data = plain(tmp_path / "size")
+    Image.new("L", (9, 9), 255).save(data / "bad/3_mask.png")
+    (problem,) = fs.check(data).problems
+    assert problem.message.startswith("3.png: mask is 9x9 but the picture is 30x20")
+
+
 def test_boxes_alone_name_what_opens_them(tmp_path: Path) -> None:
     data = labelme(tmp_path / "my parts", "a.png")
     tree = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "dent"}]}

@@ -178,7 +178,7 @@ def _look(found: Scan, advance: Advance) -> _Seen:
         ):
             assert item.mask is not None
             own = f"{item.image.name}: " if item.draw else ""  # many pictures may be labelled in one file
-            seen.problems += [Problem(found.name(item.mask), own + what) for what in problems]
+            seen.problems += [Problem(found.name(item.mask), own + what.removeprefix(own)) for what in problems]
             seen.warnings += [Problem(found.name(item.mask), own + what) for what in warnings]
             if mark:
                 seen.marks.setdefault(name, []).append(mark)
@@ -199,6 +199,8 @@ def _picture(path: Path) -> tuple[tuple[int, ...], int, list[str]]:
 def _label(item: Item, shape: tuple[int, ...] | None) -> tuple[_Mark | None, list[str], list[str]]:
     """Return what a label marks, what is wrong with it, and what should be looked at; shape: of its picture, None for one that is bad."""
     assert item.mask is not None
+    if item.draw and shape is None:
+        return None, [], []  # it is drawn in the picture's size; that the picture is bad is told
     mask, problems = _decode(lambda _: item.read_mask(), item.mask, item.draw is not None)
     warnings: list[str] = []
     if mask is None:

@@ -13,7 +13,7 @@ from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.text import command, normal_form
 from flawsmith.dataset.sample import GOOD, Item
 from flawsmith.dataset.scan import NoMasks, Problem, Scan
-from flawsmith.formats.drawing import Drawing, Mark
+from flawsmith.formats.drawing import Drawing, Mark, alike
 from flawsmith.formats.files import Files, name_key
 from flawsmith.formats.labelled import NAMELESS, Classes, Entry, Labelled, Note
 from flawsmith.formats.options import ReadOptions, class_key
@@ -77,7 +77,7 @@ def assemble(files: Files, options: ReadOptions, labelled: Iterable[Entry], unli
             found.problems.append(Problem(found.name(entry.source), str(error)))
             continue
         known = pictures.setdefault(picture, _Known(entry.source, entry.part, entry.group))
-        if entry.size and _differs(picture, entry.size):
+        if entry.size and _was_scaled(picture, entry.size):
             scaled.append(found.name(picture))
         known.labels += len(entry.objects)
         if units := entry.units or entry.size:
@@ -135,8 +135,8 @@ def no_masks(counts: Iterable[str], data: Path) -> str:
     kinds = sorted({match.group(1) for text in counts if (match := re.match(r"labels that are a (.+) without a mask", text))})
     what = f"holds labels without masks ({', '.join(kinds)})" if kinds else "holds labels that are all left out"
     return (
-        f"{what}, and a mask is not invented from them. Draw masks of a few: `{command('studio', data)}` opens the pictures with their "
-        "boxes, and what is drawn there counts with --labels; or use another tool, or give lines and points a width (--line-width). Once "
+        f"{what}, and a mask is not invented from them. Draw masks of a few: `{command('studio', data)}` opens the pictures, with boxes "
+        "where there are any, and what is drawn there counts with --labels; or give lines and points a width with --line-width. Once "
         "defects are learned, a box can be where one is made: `flawsmith generate RUN -o OUT --count 20 --region rect:X,Y,WIDTH,HEIGHT`."
     )
 
@@ -182,9 +182,10 @@ def _tell_missing(missing: list[Problem], found: Scan, some_are_there: bool, arc
         found.warnings.append(Problem(".", f"labelled pictures that are not there: {len(missing)}, left out with their labels.{shown}"))
 
 
-def _differs(picture: Path, size: tuple[int, int]) -> bool:
+def _was_scaled(picture: Path, size: tuple[int, int]) -> bool:
     try:
-        return image_size(picture) != size
+        now = image_size(picture)
+        return now != size and alike(now, size)  # one that was turned, or cut, is told when its labels are drawn
     except DataError:
         return False  # told when the picture is decoded
 

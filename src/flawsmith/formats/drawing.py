@@ -47,11 +47,9 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
     for mark in marks:
         as_stored = mark.size == stored != upright
         size = stored if as_stored else upright
-        if mark.size and abs((mark.size[1] * size[0]) / (mark.size[0] * size[1]) - 1) > ASPECT:
-            sizes = f"labelled at {mark.size[1]}x{mark.size[0]}, and is {size[1]}x{size[0]}"
-            raise FileError(
-                mark.source, f"{picture.name} was {sizes}: another shape. Use the picture that was labelled, or label this one."
-            )
+        if mark.size and not alike(mark.size, size):
+            sizes = f"was labelled at {mark.size[1]}x{mark.size[0]}, and is {size[1]}x{size[0]}"
+            raise FileError(mark.source, f"{picture.name}: {sizes}: another shape. Use the picture that was labelled, or label this one.")
         if as_stored not in drawn:
             drawn[as_stored] = np.zeros(size, bool)
         try:
@@ -60,6 +58,11 @@ def drawn_mask(picture: Path, marks: Sequence[Mark]) -> np.ndarray:
             raise FileError(mark.source, f"{picture.name}: {error}. Correct the label, or remove it.") from error
     whole = drawn[False] if False in drawn else np.zeros(upright, bool)
     return whole | _turned(drawn[True], turned) if True in drawn else whole
+
+
+def alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Return whether two sizes (H, W) may be of one picture that was scaled."""
+    return abs((one[1] * other[0]) / (one[0] * other[1]) - 1) <= ASPECT
 
 
 def _turned(mask: np.ndarray, orientation: int) -> np.ndarray:

@@ -159,6 +159,8 @@ def _unknown(files: Files) -> str:
     if files.archives:
         shown = ", ".join(files.name(p) for p in files.archives[:3]) + (", ..." if len(files.archives) > 3 else "")
         hint += f"\nArchives inside it are not looked into ({shown}): unpack them, or name the one that holds the data."
+    if dictionaries := [files.name(p) for p in files.all if p.suffix.lower() in (".hdict", ".dltp")]:
+        hint += f"\n{dictionaries[0]} is of HALCON or MVTec's Deep Learning Tool, in a form that is not open: export COCO or masks there."
     if not path.is_dir():
         return f"{path}: is no label file of a known format; {_expected()}{hint}"
     if inside := [d.name for d in subfolders(path)[:FOLDERS] if recognised(d)]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from formats.genuine import as_expected, cases
 from formats.mutations import mutated
+from formats.small import labels, masks, pictures
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -53,6 +54,36 @@ def write(root: Path, tree: Any, size: tuple[int, int] = (20, 30)) -> Path:
 @pytest.mark.parametrize("case", cases("coco", "roboflow_coco"))
 def test_genuine(case: str, tmp_path: Path) -> None:
     as_expected(case, tmp_path, REFUSED.get(case))
+
+
+def test_a_list_of_results_is_read_where_names_end_in_its_ids(tmp_path: Path) -> None:
+    pictures(tmp_path, "COCO_val_000000000042.png", "7.png", "other.png", "99.png")
+    rows = [{"image_id": number, "category_id": 3, "segmentation": to_coco(MASK), "score": 0.5} for number in (42, "7", 1000)]
+    labels(tmp_path / "results.json", rows)
+    found = masks(tmp_path)
+    assert set(found) == {("COCO_val_000000000042.png", "category 3"), ("7.png", "category 3")}
+    assert all(np.array_equal(mask, MASK) for mask in found.values())
+    labels(tmp_path / "results.json", [*rows, 5])
+    with pytest.raises(DataError, match="holds '5'; expected objects"):
+        fs.read(tmp_path)
+
+
+def test_panoptic_pictures_hold_the_masks(tmp_path: Path) -> None:
+    pictures(tmp_path / "train", "a.jpg", "b.jpg")
+    number = 7 + 256 * 200 + 65536 * 3
+    colours = np.zeros((20, 30, 3), np.uint8)
+    colours[MASK] = (7, 200, 3)
+    colours[0, :] = 9  # of something that is not listed
+    (tmp_path / "panoptic_train").mkdir()
+    Image.fromarray(colours).save(tmp_path / "panoptic_train/a.png")
+    said: dict[str, Any] = {"images": [{"id": n, "file_name": f"{n}.jpg"} for n in "ab"], "categories": [{"id": 1, "name": "dent"}]}
+    row = {"image_id": "a", "file_name": "a.png", "segments_info": [{"id": number, "category_id": 1, "iscrowd": 0}]}
+    labels(tmp_path / "panoptic_train.json", {**said, "annotations": [row]})
+    assert {key: mask.tolist() for key, mask in masks(tmp_path).items()} == {("a.jpg", "dent"): MASK.tolist()}
+    for wrong, message in (({**row, "file_name": "c.png"}, "'c.png' is not there"), ({**row, "segments_info": [{"id": -1}]}, "the id -1")):
+        labels(tmp_path / "panoptic_train.json", {**said, "annotations": [wrong]})
+        with pytest.raises(DataError, match=message):
+            fs.read(tmp_path)
 
 
 def test_every_form_of_a_mask(tmp_path: Path) -> None:

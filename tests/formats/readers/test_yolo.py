@@ -41,6 +41,20 @@ def test_where_labels_lie(picture: str, label: str, tmp_path: Path) -> None:
     assert list(fs.read(tmp_path / "data.yaml").defects) == ["dent"]
 
 
+def test_rows_with_keypoints_are_boxes(tmp_path: Path) -> None:
+    labels(pictures(tmp_path, "images/a.png") / "labels/a.txt", f"0 0.5 0.5 0.2 0.2 {SQUARE}\n")
+    labels(tmp_path / "data.yaml", "train: images\nkpt_shape: [4, 2]\nnames: [dent]\n")
+    with pytest.raises(DataError, match=r"labels without masks \(box\)"):
+        fs.read(tmp_path)
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_polygons_that_may_be_oriented_boxes_are_said(count: int, tmp_path: Path) -> None:
+    labels(pictures(tmp_path, "images/a.png", "images/b.png") / "labels/a.txt", f"0 {SQUARE}\n" * count)
+    labels(tmp_path / "data.yaml", "train: images\nnames: [dent]\n")
+    assert any("oriented boxes" in note for note in fs.check(tmp_path).notes) == (count == 5)
+
+
 def test_boxes_and_polygons_in_one_file_and_pictures_without_labels(tmp_path: Path) -> None:
     pictures(tmp_path, *(f"train/images/{name}.png" for name in ("mixed", "boxed", "empty", "none")), "valid/images/other.png", "plot.png")
     labels(tmp_path / "data.yaml", ROBOFLOW)

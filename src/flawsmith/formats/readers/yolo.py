@@ -6,7 +6,7 @@ often than not, so what lies in the folder counts, and of the file only the name
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,6 +25,7 @@ from flawsmith.formats.trees import text
 
 SHARES = (1.0, 1.0)
 OVER = 0.1  # how far a coordinate may be outside the picture, in shares of it
+MANY = 5  # polygons of four corners that are no accident
 LARGEST_YAML = 1 << 20  # bytes
 _NO_LABELS = re.compile(
     r"(classes|names|labels|notes|train|val|valid|test|autosplit_.*|readme.*|requirements|_darknet)\.txt", re.IGNORECASE
@@ -43,8 +44,11 @@ def recognise(files: Files) -> str | None:
 
 def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
     """Yield every picture that has a label file, and those without one that lie where others have one: nothing is to be seen in them."""
-    names = _class_names(files)
+    names, posed = _class_names(files)
     yield Classes(tuple(names.values()))
+    if posed:
+        yield Note("data.yaml says that rows are boxes with keypoints (kpt_shape): they mark no pixels.")
+    corners: Counter[int] = Counter()  # of polygons
     by_place = {_place(files.name(picture)): picture for picture in files.pictures}
     label_files = {_place(files.name(path)): path for path in _label_files(files)}
     lost = {place: path for place, path in label_files.items() if place not in by_place}
@@ -58,10 +62,11 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
             continue
         used.add(picture)
         try:
-            rows = _rows(path)
+            rows = _rows(path, posed)
         except FileError as error:
             yield error
             continue
+        corners.update(len(shape.rings[0]) for _, shape in rows if isinstance(shape, Polygon))
         unnamed |= {number for number, _ in rows if number not in names}
         objects = tuple(Object(names.get(number, f"class {number}"), shape) for number, shape in rows)
         yield Labelled(files.name(picture), path, objects, units=SHARES, part=part_of(files.name(picture)), path=picture)
@@ -69,20 +74,27 @@ def labelled(files: Files, options: ReadOptions) -> Iterator[Entry]:
     for picture in files.pictures:
         if picture not in used and (picture.parent in folders or "images" in _folders(files.name(picture).casefold())):
             yield Labelled(files.name(picture), picture, (), part=part_of(files.name(picture)), path=picture)
+    if set(corners) == {4} and corners[4] >= MANY:
+        yield Note(
+            f"all {corners[4]} polygons have four corners, as YOLO's oriented boxes do: they count as drawn. If they are boxes around "
+            "defects they are no masks: leave them out with --classes ignore=CLASS, and draw masks."
+        )
     if unnamed:
         yield Note(
             f"classes without a name: {', '.join(f'class {n}' for n in sorted(unnamed)[:10])}; data.yaml or classes.txt does not have them."
         )
 
 
-def _rows(path: Path) -> list[tuple[int, Polygon | Unmarked]]:
-    """Return the classes and shapes of a label file. Raises FileError for rows that cannot be used."""
+def _rows(path: Path, posed: bool) -> list[tuple[int, Polygon | Unmarked]]:
+    """Return the classes and shapes of a label file; posed: behind a box stand keypoints. Raises FileError for rows that cannot be used."""
     found: list[tuple[int, Polygon | Unmarked]] = []
     for i, line in enumerate(read_label_text(path).splitlines()):
         if not line.strip():
             continue
         try:
             name, *values = (float(word) for word in line.split())
+            if posed:
+                values = values[:4]
             numbers = coordinates(values)
             if not name.is_integer() or name < 0:
                 raise ValueError("its class is no whole number")
@@ -129,17 +141,18 @@ def _label_files(files: Files) -> list[Path]:
     return [p for p in texts if "labels" in _folders(files.name(p).casefold()) or (p.parent, name_key(p.stem)) in beside]
 
 
-def _class_names(files: Files) -> dict[int, str]:
-    """Return the classes' names by number, from data.yaml, or from a list of them such as classes.txt."""
+def _class_names(files: Files) -> tuple[dict[int, str], bool]:
+    """Return the classes' names by number, from data.yaml, or from a list of them such as classes.txt; and whether rows have keypoints."""
     yamls = [files.only] if files.only else [p for p in files.all if p.suffix.lower() in (".yaml", ".yml")]
     for path in yamls:
         if _is_data_yaml(tree := _yaml(path)):
             names = tree["names"]
             pairs = names.items() if isinstance(names, dict) else enumerate(names if isinstance(names, list) else [])
-            return {int(text(key)): text(name) for key, name in pairs if text(key).isdecimal() and text(name)}
+            found = {int(text(key)): text(name) for key, name in pairs if text(key).isdecimal() and text(name)}
+            return found, "kpt_shape" in tree
     for path in (p for p in files.all if p.name.lower() in ("classes.txt", "obj.names", "_darknet.labels")):
-        return dict(enumerate(line.strip() for line in read_label_text(path).splitlines() if line.strip()))
-    return {}
+        return dict(enumerate(line.strip() for line in read_label_text(path).splitlines() if line.strip())), False
+    return {}, False
 
 
 def _is_data_yaml(tree: Any) -> bool:
