@@ -66,7 +66,9 @@ def _damage(data: st.DataObject, root: Path, files: list[Path]) -> None:
     elif how == "fill":
         path.write_bytes(data.draw(CONTENTS))
     elif how == "rename":
-        path.rename(path.with_name(data.draw(st.sampled_from(["x", "x_mask", "0", "good", "a b"])) + path.suffix))
+        target = path.with_name(data.draw(st.sampled_from(["x", "x_mask", "0", "good", "a b"])) + path.suffix)
+        if not target.is_dir():  # as another damage may have left it
+            path.rename(target)
     elif how == "exchange" and other.is_file():
         path.write_bytes(other.read_bytes())
         other.write_bytes(content)
