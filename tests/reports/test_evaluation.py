@@ -12,6 +12,7 @@ from rich.console import Console
 
 from flawsmith.dataset.sample import Item
 from flawsmith.images.files import write_image, write_mask
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.reports import evaluation
 from flawsmith.reports.evaluation import NONE, evaluation_page, print_tables, tables
 
@@ -105,7 +106,7 @@ def real(tmp_path: Path) -> list[Item]:
 
 
 def page(found: dict[str, Any], real: list[Item], out: Path) -> str:
-    html = evaluation_page(found, real, out)
+    html = evaluation_page(found, real, out, PairFolder(out).accepted())
     assert html.count("<section") == html.count("</section>") and "{" not in html.split("</style>")[1]
     return html
 

@@ -9,8 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import flawsmith as fs
+from flawsmith.cli.main import main
 from flawsmith.core.errors import ConfigError, DataError, FileError, OutputExistsError
 from flawsmith.dataset.sample import Item
 from flawsmith.dataset.windows import Box
@@ -21,8 +23,10 @@ from flawsmith.metrics.fid_kid import FEWEST_KID
 from flawsmith.metrics.ic_distance import MapDistance
 from flawsmith.metrics.looking import look, refer
 from flawsmith.metrics.measure import measure
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair, PlacedDefect
+from flawsmith.pairs.review import correct_mask, decide
 from flawsmith.workflows.evaluate import evaluate
 
 pytest.importorskip("skimage")
@@ -149,6 +153,35 @@ def test_rejected_pairs_do_not_count(data8: Path, make_pairs: Callable, small: A
     refused = {"verdict": "rejected", "image": None, "mask": None}
     rewrite(out, lambda rows: [row | (refused if row["id"] < "000002" else {}) for row in rows])
     assert measure(items_of(data8), out, small)["all"]["counts"]["generated"]["pictures"] == 4
+
+
+def test_what_people_rejected_does_not_count_and_corrected_masks_do(
+    data8: Path, make_pairs: Callable, small: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = make_pairs(tmp_path / "out", data8, 6)
+    monkeypatch.setattr("flawsmith.metrics.measure.load_extractor", lambda *_: small)
+    monkeypatch.setattr("flawsmith.metrics.measure.load_perceptual", lambda *_: MapDistance(small))
+    decide(out, "anna", ["000000", "000001", "000002"], "accept")
+    decide(out, "ben", ["000001", "000003"], "reject")
+    pair = next(pair for pair in PairFolder(out).accepted() if pair.id == "000002")
+    mask = np.zeros(PairFolder(out).mask(pair).shape, bool)
+    mask[4:9, 6:12] = True
+    correct_mask(out, pair, mask, "anna")
+    found = evaluate(data8, out, tmp_path / "report", device="cpu", quiet=True)
+    assert [pair["id"] for pair in found["pairs"]] == ["000000", "000002"]
+    said = "2 accepted, 1 rejected, 1 disagreed on, 2 not looked at; 1 mask corrected by hand"
+    assert f"{said}; measured are those accepted" in (tmp_path / "report/report.html").read_text()
+    assert found["review"]["reviewers"] == ["anna", "ben"]
+    as_made = evaluate(data8, out, device="cpu", quiet=True, review="ignored")
+    assert len(as_made["pairs"]) == 6 and as_made["review"] is None
+    assert as_made["pairs"][2]["consistency"] != found["pairs"][1]["consistency"]
+    with pytest.raises(ConfigError, match="--review some"):
+        evaluate(data8, out, review="some", quiet=True)
+    decide(out, "ben", ["000000", "000002"], "reject")
+    with pytest.raises(DataError, match="the review leaves no pair.*choose --review unrejected"):
+        evaluate(data8, out, quiet=True)
+    (left,) = CliRunner().invoke(main, ["evaluate", str(data8), str(out), "--review", "accepted"]).output.splitlines()[-1:]
+    assert "the review leaves no pair" in left
 
 
 def test_kinds_of_one_side_only_are_shown_with_reasons(data8: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_the_choice_says_which_pairs(review: str, left: str, out: Path, tmp_path
     assert exported(tmp_path / "to") == [f"00000{number}" for number in left]
     assert result["added"] == len(left) == len(DECODERS["coco"](tmp_path / "to"))
     counts = {"accepted": 3, "rejected": 1, "disputed": 1, "skipped": 0, "open": 1, "corrected_masks": 0, "reviewers": ["anna", "ben"]}
-    assert result["review"] == (None if review == "ignored" else {"exported": review or "accepted", **counts})
+    assert result["review"] == (None if review == "ignored" else {"which": review or "accepted", **counts})
 
 
 def test_without_a_review_all_come(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_what_cannot_be_exported_is_told(out: Path, tmp_path: Path) -> None:
 def test_where_nothing_was_accepted_and_some_not_rejected_these_are_what_is_advised(tmp_path: Path) -> None:
     out = write_out(tmp_path / "out", hard_masks())
     decide(out, "anna", ALL[:2], "reject")
-    with pytest.raises(DataError, match="2 rejected, 4 not looked at. Review some, or export with --review unrejected, which takes all"):
+    with pytest.raises(DataError, match="2 rejected, 4 not looked at. Review some, or choose --review unrejected, which takes all"):
         fs.export(out, tmp_path / "to", "coco", quiet=True)
 
 

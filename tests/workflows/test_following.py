@@ -16,7 +16,10 @@ from flawsmith.dataset.sample import load_sample
 from flawsmith.dataset.windows import Box, bounding_box
 from flawsmith.formats.reading import read
 from flawsmith.generation import generator as module
+from flawsmith.generation.liked import named_pictures
 from flawsmith.images.files import read_image, read_mask
+from flawsmith.pairs.folder import PairFolder
+from flawsmith.pairs.review import decide
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.synthesis.task import Drawn, Task
 
@@ -56,6 +59,14 @@ def tasks(base: object, monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 def made(make_pairs: Callable[..., Path], data8: Path, tmp_path: Path) -> Path:
     """A folder of pairs on the 8-bit product's normals: noisy discs."""
     return make_pairs(tmp_path / "made", data8)
+
+
+def test_of_reviewed_pairs_those_that_people_accepted_are_followed(made: Path) -> None:
+    (first, second, *_) = PairFolder(made).accepted()
+    assert len(named_pictures(made)) == len(PairFolder(made).accepted())
+    decide(made, "anna", [first.id, second.id], "accept")
+    decide(made, "ben", [second.id], "reject")
+    assert named_pictures(made) == [PairFolder(made).image_path(first)]
 
 
 def exemplars_of(data: Path, defect: str) -> dict[str, list[Exemplar]]:

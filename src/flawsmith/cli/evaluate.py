@@ -28,6 +28,7 @@ from flawsmith.cli import options
     help="Also train an independent segmenter (minutes) on the defects that RUN, which made the pairs, has not learned from.",
 )
 @click.option("--judge-steps", type=click.IntRange(min=1), default=1200, show_default=True, metavar="N", help="Steps of its training.")
+@options.review
 @options.overwrite
 @options.device
 @options.threads
@@ -42,6 +43,7 @@ def evaluate(
     seed: int,
     judge: Path | None,
     judge_steps: int,
+    review: str,
     overwrite: bool,
     device: str,
     threads: int,
@@ -70,6 +72,7 @@ def evaluate(
             judge=judge,
             judge_steps=judge_steps,
             labels=ReadOptions(**labels),
+            review=review,
         )
     if as_json:
         options.print_json(result)

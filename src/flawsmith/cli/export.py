@@ -25,12 +25,7 @@ from flawsmith.cli import options
 @click.option("--link", is_flag=True, help="Hard-link pictures where the file system can; these get no marker.")
 @click.option("--no-marker", is_flag=True, help="Do not write into synthetic pictures that they are.")
 @click.option("--no-normals", is_flag=True, help="Leave the pictures out that pairs were made on.")
-@click.option(
-    "--review",
-    default="",
-    metavar="WHICH",
-    help="Of pairs that people reviewed: accepted (by somebody, rejected by nobody), unrejected, or ignored.  [default: accepted]",
-)
+@options.review
 @click.option(
     "--mask",
     default="",

@@ -22,6 +22,12 @@ threads = click.option(
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, and nothing else, on stdout.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace what is in the output folder, if flawsmith wrote it.")
+review = click.option(
+    "--review",
+    default="",
+    metavar="WHICH",
+    help="Of pairs that people reviewed: accepted (by somebody, rejected by nobody), unrejected, or ignored.  [default: accepted]",
+)
 path = click.Path(path_type=Path)
 
 

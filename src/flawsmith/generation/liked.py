@@ -18,6 +18,7 @@ from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.forms import LABELLED
 from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.reviewed import reviewed
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
 from flawsmith.product.product import Product
 
@@ -29,8 +30,9 @@ Name = str | Path
 def named_pictures(named: Name | Sequence[Name]) -> list[Path]:
     """Return the pictures that `--like` names, each once: pictures, folders and lists of them, with commas between.
 
-    A folder OUT or DATA stands for its accepted pairs or labelled pictures, any other for the pictures in it. A line of a list is a path,
-    as seen from the list's folder, or a row such as those of pairs.jsonl. Raises DataError for what is not there.
+    A folder OUT or DATA stands for its accepted pairs, of reviewed ones those that people accepted, or for its labelled pictures, any other
+    for the pictures in it. A line of a list is a path, as seen from the list's folder, or a row such as those of pairs.jsonl. Raises
+    DataError for what is not there.
     """
     pictures = [picture for path in _paths(named) for picture in _pictures_of(path)]
     if not pictures:
@@ -155,7 +157,7 @@ def _pictures_of(path: Path) -> list[Path]:
     if path.is_dir():
         pairs = PairFolder(path)
         if pairs.begun:
-            return [pairs.image_path(pair) for pair in pairs.accepted()]
+            return [pairs.image_path(pair) for pair in reviewed(pairs, pairs.accepted()).pairs]
         labelled = [item.image for items in scan(path, ReadOptions()).defects.values() for item in items] if recognised(path) else []
         return labelled or list_pictures(path, "--like", "of defects")
     if not is_list(path):

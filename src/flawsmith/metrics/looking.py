@@ -75,10 +75,12 @@ def refer(
     return Reference(extractor, perceptual, scale, sides, tuple(pictures), known, judge)
 
 
-def look(reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None] = lambda: None) -> list[SeenPair]:
-    """Return the accepted pairs in a folder, ordered by their ids; raises DataError when there are none."""
+def look(
+    reference: Reference, out: Path, seed: int = 0, tick: Callable[[], None] = lambda: None, pairs: Sequence[Pair] | None = None
+) -> list[SeenPair]:
+    """Return pairs of a folder, None = all accepted ones, ordered by their ids; raises DataError when there are none."""
     folder = PairFolder(out)
-    pairs = folder.accepted()
+    pairs = folder.accepted() if pairs is None else pairs
     depth = 16 if reference.scale.dtype == "uint16" else 8
     look_at = _Looking(reference.extractor, reference.perceptual, reference.scale, reference.sides)
     measured = [metric.per_pair for metric in metrics() if metric.per_pair is not None]

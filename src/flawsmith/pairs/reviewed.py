@@ -1,4 +1,4 @@
-"""Which pairs people's review leaves, for `flawsmith export`."""
+"""Which pairs people's review leaves, for `flawsmith export` and `flawsmith evaluate`, and to follow by `--like`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from flawsmith.pairs.rows import masks_by_class
 UNREJECTED, IGNORED = "unrejected", "ignored"
 CHOICES = (ACCEPTED, UNREJECTED, IGNORED)
 ROW = "review"  # the key of a row that says what people did with the pair
+_TAKEN = {ACCEPTED: "those accepted", UNREJECTED: "all that nobody rejected"}  # choices in words
 _LEFT = {ACCEPTED: (ACCEPTED,), UNREJECTED: (ACCEPTED, SKIPPED, OPEN)}  # verdicts by choice
 
 
@@ -48,7 +49,7 @@ def reviewed(folder: PairFolder, pairs: Sequence[Pair], choice: str = "") -> Rev
     wanted = _LEFT.get(choice, VERDICTS)
     left = [_with_review(folder, pair, review) for pair in pairs if verdicts[pair.id] in wanted]
     told = {
-        "exported": choice,
+        "which": choice,
         **{name: sum(verdict == name for verdict in verdicts.values()) for name in VERDICTS},
         "corrected_masks": sum(pair.id in review.corrections for pair in pairs),
         "reviewers": review.reviewers,
@@ -56,7 +57,7 @@ def reviewed(folder: PairFolder, pairs: Sequence[Pair], choice: str = "") -> Rev
     if not left:
         unrejected = any(verdict in _LEFT[UNREJECTED] for verdict in verdicts.values())
         other = f"{UNREJECTED}, which takes all that nobody rejected" if unrejected else f"{IGNORED}, as if nobody had looked"
-        raise DataError(f"{folder.folder}: the review leaves no pair: {in_words(told)}. Review some, or export with --review {other}.")
+        raise DataError(f"{folder.folder}: the review leaves no pair: {in_words(told)}. Review some, or choose --review {other}.")
     return Reviewed(left, [pair for pair in pairs if verdicts[pair.id] not in wanted], told if review.begun or review.corrections else None)
 
 
@@ -66,6 +67,11 @@ def in_words(told: dict[str, Any]) -> str:
     text = ", ".join(f"{told[name]:,} {words}" for name, words in counts if told[name] or name in (ACCEPTED, REJECTED))
     masks = told["corrected_masks"]
     return text + (f"; {masks:,} masks corrected by hand" if masks > 1 else "; 1 mask corrected by hand" if masks else "")
+
+
+def taken(told: dict[str, Any]) -> str:
+    """Return which pairs were taken, by what a review came to."""
+    return _TAKEN[told["which"]]
 
 
 def stale(rows: Iterable[Any], now: Reviewed) -> list[str]:

@@ -6,8 +6,7 @@ from typing import Any
 
 from flawsmith.formats.writers.row import SPLITS, Line
 from flawsmith.pairs.pair import Pair
-from flawsmith.pairs.review import ACCEPTED
-from flawsmith.pairs.reviewed import UNREJECTED, in_words
+from flawsmith.pairs.reviewed import in_words, taken
 from flawsmith.reports.verdicts import reject_table
 from flawsmith.version import __version__
 
@@ -90,9 +89,8 @@ def _source(number: int, one: Mapping[str, Any]) -> str:
     if review is None:
         text.append("- No person has reviewed them.")
     else:
-        which = {ACCEPTED: "those accepted", UNREJECTED: "all that nobody rejected"}[review["exported"]]
         who = f" by {', '.join(review['reviewers'])}" if review["reviewers"] else ""
-        text.append(f"- Reviewed{who}: {in_words(review)}. Here are {which}.")
+        text.append(f"- Reviewed{who}: {in_words(review)}. Here are {taken(review)}.")
     return text[0] + "\n\n" + "\n".join(text[1:])
 
 

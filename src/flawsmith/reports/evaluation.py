@@ -17,6 +17,7 @@ from flawsmith.metrics.registry import Table as MetricTable
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.reviewed import in_words, taken
 from flawsmith.reports.blocks import NONE, Block, Facts, Figure, Heading, Note, Row, Svg, Table, Terms
 from flawsmith.reports.charts import number, score_histogram
 from flawsmith.reports.marks import Mark, mark
@@ -70,9 +71,8 @@ def print_tables(result: Result, console: Console | None = None) -> None:
     )
 
 
-def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
-    """Return the HTML page on an evaluation of the pairs in `out` against the real `items`."""
-    pairs = PairFolder(out).accepted()
+def evaluation_page(result: Result, items: Sequence[Item], out: Path, pairs: Sequence[Pair]) -> str:
+    """Return the HTML page on an evaluation of `pairs`, which lie in `out`, against the real `items`."""
     real, made = _real_marks(items), _made_marks(out, pairs)
     counts = result["all"]["counts"]
     facts = {
@@ -82,6 +82,8 @@ def evaluation_page(result: Result, items: Sequence[Item], out: Path) -> str:
         "Distances": "{name}, weights {digest}".format(**result["extractors"]["distance"]),
         "Seed": result["seed"],
     }
+    if review := result.get("review"):
+        facts["Reviewed by people"] = f"{in_words(review)}; measured are {taken(review)}"
     body = {one.table.name: _table(one) for one in tables(result)}
     sections = [
         Section("How alike", "likeness", [*body[WINDOWS.name], *body[WHOLE.name]]),

@@ -31,6 +31,7 @@ class Evaluation(BaseModel):
     """Pairs beside the project's real defects."""
 
     pairs: str = Field(max_length=64)  # name of the set
+    review: Literal["", "accepted", "unrejected", "ignored"] = ""  # which of the pairs, as `flawsmith evaluate --review` has it
 
 
 class Benefit(BaseModel):
@@ -55,6 +56,7 @@ def evaluation(project: Project, wish: Evaluation) -> Order:
     name = project.free_name(ROOM, f"evaluation of {wish.pairs}"[:60])
     report = project.place(ROOM, name)
     words = (EVALUATE, str(project.data), str(project.place("pairs", wish.pairs)), "-o", str(report), *project.label_options)
+    words += ("--review", wish.review) if wish.review else ()
     return Order(EVALUATE, f"Evaluate {wish.pairs}", words, {"name": name, "report": str(report), "pairs": wish.pairs})
 
 

@@ -20,6 +20,7 @@ from flawsmith.metrics.looking import look
 from flawsmith.metrics.measure import numbers_of, reference_of
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.pairs.reviewed import check_choice, reviewed
 from flawsmith.reports.evaluation import evaluation_page
 from flawsmith.version import __version__
 
@@ -39,43 +40,48 @@ def evaluate(
     judge: str | Path | None = None,
     judge_steps: int = STEPS,
     labels: ReadOptions | None = None,
+    review: str = "",
 ) -> dict[str, Any]:
     """Return how good the pairs in `out` are beside the labelled defects of the data folder `real`; write REPORT/report.json and .html.
 
     The result is `metrics.measure.numbers_of`'s, with the two folders and a row per pair. Without `report` nothing is written. judge: the
     RUN that the pairs come from; an independent segmenter is then trained, for `judge_steps` steps, on the defects in `real` that this RUN
-    has not learned from, and says what it finds in the pairs. labels: how those of `real` are to be read.
+    has not learned from, and says what it finds in the pairs. labels: how those of `real` are to be read. review: where people reviewed the
+    pairs, which of them, as `export` has it; masks that they corrected count.
     Raises FlawsmithError for unusable input, for an extractor that is not there, for a `judge` that left too few defects unseen, and for a
     `report` that is not empty.
     """
     real, out = Path(real), Path(out)
     folder = None if report is None else Path(report)
     check_kind(extractor)
+    check_choice(review)
     with working(f"reading {real}", quiet):
         dataset = read_telling(real, labels, quiet)
-    accepted = PairFolder(out).accepted()  # raises before the long work where there are none
-    unseen = None if judge is None else _unseen(dataset, Path(judge), accepted)
+    pairs = PairFolder(out)
+    chosen = reviewed(pairs, pairs.accepted(), review)  # raises before the long work where there are none
+    unseen = None if judge is None else _unseen(dataset, Path(judge), chosen.pairs)
     if folder is not None:
         check_output(folder, REPORT, overwrite, [real, out])
     use_threads(threads)
     device = choose_device(device)
     items = [item for name in dataset.defects for item in dataset.defects[name]]
     trained = None if unseen is None else _judge(unseen, dataset, judge_steps, seed, device, quiet)
-    with progress("evaluate", len(items) + len(accepted), quiet, "pictures") as advance:
+    with progress("evaluate", len(items) + len(chosen.pairs), quiet, "pictures") as advance:
         reference = reference_of(items, extractor, seed, None, device, advance, trained)
-        pairs = look(reference, out, seed, advance)
+        seen = look(reference, out, seed, advance, chosen.pairs)
     with working("comparing what was seen", quiet):
-        numbers = numbers_of(reference, pairs, seed)
+        numbers = numbers_of(reference, seen, seed)
     result = {
         "flawsmith": __version__,
         "real": str(real),
         "out": str(out),
+        "review": chosen.told,
         **numbers,
-        "pairs": [{"id": pair.seen.name, "defect": pair.seen.defect, **pair.values} for pair in pairs],
+        "pairs": [{"id": pair.seen.name, "defect": pair.seen.defect, **pair.values} for pair in seen],
     }
     if folder is not None:
         with working("writing the report", quiet):
-            page = evaluation_page(result, items, out)
+            page = evaluation_page(result, items, out, chosen.pairs)
         with hold(folder):
             prepare_output(folder, REPORT, overwrite)
             write_json(folder / "report.json", result)

@@ -10,7 +10,7 @@ from flawsmith.formats.writers.registry import writers
 from flawsmith.generation.origin import settable as settable  # for the command line, which imports no deeper layer
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import ACCEPTED, FAILED
-from flawsmith.pairs.reviewed import in_words
+from flawsmith.pairs.reviewed import in_words, taken
 from flawsmith.reports.benefit import print_benefit
 from flawsmith.reports.evaluation import print_tables
 from flawsmith.reports.sweep import print_sweep
@@ -52,6 +52,8 @@ def require_pairs(out: Path) -> None:
 def show_evaluation(result: dict[str, Any], report: Path | None) -> None:
     """Print the tables of what `evaluate` returned, and where the report lies."""
     print_tables(result)
+    if result["review"]:
+        print(f"Reviewed by people: {in_words(result['review'])}. Measured: {taken(result['review'])}.")
     if report is not None:
         print(f"Look at {report / 'report.html'}")
 
@@ -75,8 +77,7 @@ def show_export(result: dict[str, Any]) -> None:
     if result["already_there"]:
         print(f"{result['already_there']:,} pictures were there already and are as they were.")
     if result["review"]:
-        which = {"accepted": "those accepted", "unrejected": "all that nobody rejected"}[result["review"]["exported"]]
-        print(f"Reviewed by people: {in_words(result['review'])}. Exported: {which}.")
+        print(f"Reviewed by people: {in_words(result['review'])}. Exported: {taken(result['review'])}.")
     for note in result["notes"]:
         print(note)
     for what, count in result["told"].items():

@@ -44,7 +44,7 @@ const evaluate = document.querySelector("[data-evaluate]");
 evaluate.addEventListener("submit", (event) => {
   event.preventDefault();
   doing(evaluate.querySelector("button"), async () => {
-    await post("reports/evaluate", { pairs: evaluate.elements.pairs.value });
+    await post("reports/evaluate", { pairs: evaluate.elements.pairs.value, review: evaluate.elements.review.value });
     await look();
     tell("The evaluation is queued.");
   });
