@@ -57,6 +57,18 @@ def test_a_folder_has_a_mask_for_each_normal(tmp_path: Path, normals: list[Path]
     assert np.array_equal(regions[normals[0]], first) and np.array_equal(regions[normals[1]], second)
 
 
+def test_subfolders_tell_normals_of_one_name_apart(tmp_path: Path, normals: list[Path], save_picture: Save) -> None:
+    other = save_picture(tmp_path / "more/normals/a.png", np.full(SIZE, 100.0))
+    first = region(tmp_path / "r/normals/a.png", slice(3, 9), save_picture)
+    nearer = region(tmp_path / "r/more/normals/a_mask.png", slice(10, 12), save_picture)
+    plain = region(tmp_path / "r/b.png", slice(1, 2), save_picture)
+    (tmp_path / "r/normals/again").symlink_to(tmp_path / "r")
+    regions = Regions(tmp_path / "r", [*normals, other])
+    assert [np.array_equal(regions[one], mask) for one, mask in zip([*normals, other], (first, plain, nearer), strict=True)] == [True] * 3
+    with pytest.raises(DataError, match="no mask for c.png"):
+        Regions(tmp_path / "r", [save_picture(tmp_path / "else/c.png", np.full(SIZE, 100.0))])
+
+
 def test_unusable_regions_are_errors_before_anything_is_drawn(tmp_path: Path, normals: list[Path], save_picture: Save) -> None:
     region(tmp_path / "small/a.png", slice(3, 9), save_picture, (19, 30))
     region(tmp_path / "empty/a.png", slice(0, 0), save_picture)

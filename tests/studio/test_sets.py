@@ -19,7 +19,8 @@ from flawsmith.core.errors import ConfigError, DataError
 from flawsmith.core.files import write_json
 from flawsmith.core.locks import hold
 from flawsmith.images.files import read_mask
-from flawsmith.studio import reading, regions, sets, sources
+from flawsmith.placement.regions import Regions
+from flawsmith.studio import checking, reading, regions, sets, sources
 from flawsmith.studio.bits import pack
 from flawsmith.studio.home import Home
 from flawsmith.studio.jobs.job import DONE, FAILED, QUEUED, STOPPED, Job, jobs_in
@@ -68,9 +69,11 @@ def end(job: Job | None, status: int, said: str = "") -> None:
     write_json(job.folder / "ended.json", {"status": status})
 
 
-def test_what_pairs_are_made_from(project: Project) -> None:
+def test_what_pairs_are_made_from(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     base = sources.source(project, sources.BASE)
     assert base.kinds == ("blob", "line") and base.path == project.data
+    monkeypatch.setattr(checking, "spots", lambda _, kind: ([], {"blob": [7, *range(10, 20), 90], "line": [5]}[kind], []))
+    assert sources.source(project, sources.BASE).sides == {"blob": (10, 19), "line": (5, 5)}
     run = fitted(project)
     assert [one.name for one in sources.sources(project)] == ["run", ""]
     found = sources.source(project, "run")
@@ -153,12 +156,15 @@ def test_only_pictures_of_the_data_are_named(project: Project) -> None:
     assert not jobs_in(project.folder / "jobs")
 
 
-def test_two_normals_of_one_name_cannot_both_have_a_region(project: Project, disc: np.ndarray) -> None:
-    for name in (FIRST, "test/good/000.png"):
-        regions.save(project, name, disc)
-    with pytest.raises(DataError, match="the same name"):
-        sets.start(project, SCHEDULER, "first", Wish(5, regions=True))
-    assert sets.drawn_onto(project, Wish(5, regions=True, normals=(FIRST,))) == (FIRST,)
+def test_two_normals_of_one_name_have_a_region_each(project: Project, disc: np.ndarray) -> None:
+    names = (FIRST, "test/good/000.png", "train/good/001.png")
+    for turns, name in enumerate(names):
+        regions.save(project, name, np.roll(disc, turns, 1))
+    sets.start(project, SCHEDULER, "first", Wish(5, regions=True))
+    found = Regions(project.folder / "requests/first/regions", [project.data / name for name in names])
+    for turns, name in enumerate(names):
+        assert np.array_equal(found[project.data / name], np.roll(disc, turns, 1))
+    assert (project.folder / "requests/first/regions/001_mask.png").is_file()
 
 
 def test_a_region_is_kept_and_taken_away(project: Project, disc: np.ndarray) -> None:

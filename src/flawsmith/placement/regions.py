@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from flawsmith.core.errors import ConfigError, DataError, NoRoomError
-from flawsmith.core.paths import entries
+from flawsmith.core.paths import entries, subfolders
 from flawsmith.core.text import normal_form
 from flawsmith.images.channels import without_alpha
 from flawsmith.images.files import SUFFIXES, image_size, read_image, read_mask
@@ -215,19 +215,21 @@ def _ends(start: float, length: float) -> tuple[int, int]:
 
 
 def _files_for(option: str, what: str, path: Path, normals: Sequence[Path]) -> dict[Path, Path]:
-    """Return the file that belongs to each normal: `path` itself, or in a folder the picture with its stem, `_mask` added or not."""
+    """Return the file that belongs to each normal: `path` itself, or in a folder the picture with its stem, `_mask` added or not.
+
+    Where normals of several folders share a stem, subfolders of `path` that are called as theirs tell them apart: the file in the one that
+    has most of a normal's folders in its own path counts.
+    """
     if not path.exists():
         raise DataError(f"{option} {path}: there is no such file or folder; expected a {what}, or a folder with a {what} per picture.")
     if path.is_file():
         return dict.fromkeys(normals, path)
-    by_stem: dict[str, list[Path]] = {}
-    for entry in entries(path):
-        if entry.suffix.lower() in SUFFIXES:
-            by_stem.setdefault(normal_form(entry.stem), []).append(entry)
+    places = _by_stem(path)
     files = {}
     for normal in normals:
-        stem = normal_form(normal.stem)
-        found = by_stem.get(f"{stem}_mask") or by_stem.get(stem)
+        stem, above = normal_form(normal.stem), tuple(map(normal_form, normal.parent.parts))
+        near = (places.get(above[start:], {}) for start in range(len(above) + 1))  # all of its folders, then fewer, then none
+        found = next((found for place in near if (found := place.get(f"{stem}_mask") or place.get(stem))), None)
         if not found:
             raise DataError(f"{option} {path}: has no {what} for {normal.name}; expected {normal.stem}.png or {normal.stem}_mask.png.")
         if len(found) > 1:
@@ -235,6 +237,20 @@ def _files_for(option: str, what: str, path: Path, normals: Sequence[Path]) -> d
             raise DataError(f"{option} {path}: has {len(found)} {what}s for {normal.name}, {names}; remove all but one.")
         files[normal] = found[0]
     return files
+
+
+def _by_stem(folder: Path) -> dict[tuple[str, ...], dict[str, list[Path]]]:
+    """Return the pictures in a folder and all below it, by the folders between, then by their stem."""
+    found: dict[tuple[str, ...], dict[str, list[Path]]] = {}
+    waiting: list[tuple[Path, tuple[str, ...]]] = [(folder, ())]
+    while waiting:
+        place, between = waiting.pop()
+        here = found.setdefault(between, {})
+        for entry in entries(place):
+            if entry.suffix.lower() in SUFFIXES:
+                here.setdefault(normal_form(entry.stem), []).append(entry)
+        waiting += [(one, (*between, normal_form(one.name))) for one in subfolders(place) if not one.is_symlink()]
+    return found
 
 
 def _check_masks(option: str, masks: Mapping[Path, Path], advice: str) -> None:

@@ -7,6 +7,7 @@ import json
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -208,7 +209,7 @@ def wish_from(said: Mapping[str, Any]) -> Wish:
 def drawn_onto(project: Project, wish: Wish) -> tuple[str, ...]:
     """Return the normals that are drawn onto, of all where none are chosen only those with a region; empty = all.
 
-    Raises DataError where regions are asked for and there are none, or two of the normals are called alike.
+    Raises DataError where regions are asked for and there are none.
     """
     if not wish.regions:
         return wish.normals
@@ -216,10 +217,6 @@ def drawn_onto(project: Project, wish: Wish) -> tuple[str, ...]:
     found = tuple(name for name in wish.normals or painted if name in painted)
     if not found:
         raise DataError("No region is painted on the chosen normals: paint one, or draw without regions.")
-    stems: dict[str, str] = {}
-    for name in found:
-        if (other := stems.setdefault(_stem(name), name)) != name:
-            raise DataError(f"{other} and {name} have the same name, by which a region finds its normal: choose one of them.")
     return found
 
 
@@ -257,11 +254,14 @@ def _write(project: Project, wish: Wish, given: Path) -> None:
         if pictures:
             write_text(given / f"{name}.jsonl", _lines(listing.picture_of(project, picture) for picture in pictures))
     if wish.regions:
+        alike = Counter(map(_stem, onto))
         for picture in onto:
             path = regions.region_of(project, picture)
             if path is None:
                 raise DataError(f"The region of {picture} is gone; paint it again.")
-            write_bytes(given / "regions" / f"{_stem(picture)}_mask.png", path.read_bytes())
+            normal = listing.picture_of(project, picture)
+            place = given / "regions" if alike[_stem(picture)] == 1 else (given / "regions").joinpath(*normal.parent.parts[1:])
+            write_bytes(place / f"{_stem(picture)}_mask.png", path.read_bytes())
 
 
 def _stem(name: str) -> str:

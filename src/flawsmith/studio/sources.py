@@ -1,7 +1,7 @@
 """What pairs can be made from: a run, or the base with nothing fitted; the kinds of defect that each knows, and how large real ones are."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +23,7 @@ class Source:
     name: str  # of a run, or BASE
     path: Path  # what `flawsmith generate` is given
     kinds: tuple[str, ...]
-    sides: Mapping[str, tuple[int, int]]  # least and largest longer side of real defects in pixels, by kind; of some it is not known
+    sides: Mapping[str, tuple[int, int]]  # from, to: longer sides of most real defects in pixels, by kind; of some it is not known
     words: str  # what is said of it
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,13 @@ def _base(project: Project) -> Source:
     words = "The base follows the labelled defects as they are, with nothing fitted: quick, and a first look."
     kinds = tuple(listing.numbers(project)["kinds"])
     found = {kind: spots[1] for kind in kinds if (spots := checking.spots(project, kind)) is not None and spots[1]}
-    return Source(BASE, project.data, kinds, {kind: (min(sides), max(sides)) for kind, sides in found.items()}, words)
+    return Source(BASE, project.data, kinds, {kind: _most(sides) for kind, sides in found.items()}, words)
+
+
+def _most(sides: Sequence[int]) -> tuple[int, int]:
+    """Return from where to where four of five sides reach, of ascending ones: two defects in a picture are one label, as wide as both."""
+    out = len(sides) // 10
+    return sides[out], sides[-1 - out]
 
 
 @lru_cache(maxsize=64)

@@ -66,7 +66,7 @@ function showReal() {
   at("most").value = unit === "x" ? `${fields.most.value} times` : `${fields.most.value} px`;
   const real = kinds.map(({ name, sides }) => `${name} ${range(sides)}`).join(", ");
   const asked = kinds.map(({ name, sides: [low, high] }) => `${name} ${range([Math.round(low * fields.least.value), Math.round(high * fields.most.value)])}`).join(", ");
-  const told = real ? `The longer side of real ones is, in pixels: ${real}.` : "How large real ones are is not known yet.";
+  const told = real ? `The longer side of most real ones, in pixels: ${real}.` : "How large real ones are is not known yet.";
   write(at("real"), unit === "x" && real ? `${told} That makes ${asked}.` : told);
 }
 
