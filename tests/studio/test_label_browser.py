@@ -220,14 +220,19 @@ def test_a_proposal_is_taken_and_the_room_is_accessible(room: Callable[..., Any]
         (mvtec / f"train/good/{i:03}.png").unlink()
         Image.fromarray(np.full((48, 64), 100 + i, np.uint8)).save(mvtec / f"train/good/{i:03}.png")
     spot = np.full((48, 64), 101, np.uint8)
-    spot[20:30, 40:50] = 180
+    spot[20:30, 40:50] = 116
     Image.fromarray(spot).save(mvtec / "test/crack/lone.png")
     room("test/crack/lone.png")
     page.get_by_text("1 area, ").wait_for()  # proposed at once, as it is unlabelled
     assert barriers(page) == []
+    page.get_by_label("Threshold").fill("250")
+    page.get_by_text("Nothing stands out at this threshold").wait_for()
+    page.get_by_label("Threshold").press("d")
+    page.get_by_text("at a lower threshold").wait_for()
+    page.get_by_label("Threshold").fill("64")
     page.keyboard.press("a")
     saved(page)
-    found, wanted = on_disk(mvtec, "crack", "test/crack/lone.png"), spot == 180
+    found, wanted = on_disk(mvtec, "crack", "test/crack/lone.png"), spot == 116
     assert (found & wanted).sum() > 90 and (found & ~wanted).sum() < 60
     page.keyboard.press("?")
     page.get_by_role("heading", name="Keys").wait_for()

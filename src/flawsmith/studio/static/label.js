@@ -7,6 +7,7 @@ import { cut, differenceOf } from "./proposal.js";
 import { toolbar } from "./toolbar.js";
 
 const COLOURS = ["#ff4d4f", "#3d9bff", "#ffb020", "#2fc46f", "#c678ff", "#00c2c7", "#ff7ac6", "#a8cf3a"];
+const LOWER = 8; // of the threshold at a time, until something stands out
 const SOON = 1200; // milliseconds after a change until it is saved
 const LEAST = [1, 2, 3, 4, 6, 9, 12, 16, 20, 25, 36, 49, 64, 81, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800, 6400];
 const $ = (name) => document.querySelector(`[data-${name}]`);
@@ -34,6 +35,7 @@ let normal = false;
 let wantNormal = null; // what the step that is being noted makes of it
 let changes = 0, saved = 0; // counted
 let saving = null, timer = 0;
+let usual = null; // threshold, where it was lowered for this picture
 let proposal = null; // { difference, mask, key, normal }
 let look = { opacity: 0.4, outline: true, hidden: false };
 
@@ -72,7 +74,7 @@ async function load(name, turn, push) {
   if (pair) { if (said.compare) await compareWithNormal(); return; }
   const address = `${base}/label?picture=${encodeURIComponent(said.picture)}`;
   if (push && location.pathname + location.search !== address) history.pushState(null, "", address);
-  if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) propose().catch(() => {});
+  if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) propose(false).catch(() => {});
 }
 
 function empty({ reading, error }) {
@@ -306,7 +308,8 @@ addEventListener("popstate", () => start());
 
 // ---- the proposal
 
-async function propose() {
+/** Ask for a proposal; anyhow: where nothing stands out at the threshold, at the one at which something does. */
+async function propose(anyhow = true) {
   const picture = now;
   $("proposed").textContent = "Comparing with normals ...";
   let said = { state: "working" };
@@ -325,6 +328,18 @@ async function propose() {
   view.second = normals;
   button("compare").disabled = false;
   recut();
+  if (anyhow && button("take").disabled) lower();
+}
+
+/** Lower the threshold until something stands out, for this picture alone. */
+function lower() {
+  const input = $("threshold");
+  usual = input.value;
+  while (button("take").disabled && Number(input.value) > Number(input.min)) {
+    input.value = Number(input.value) - LOWER;
+    recut();
+  }
+  $("threshold-said").value = input.value;
 }
 
 function recut() {
@@ -333,7 +348,7 @@ function recut() {
   const { mask, areas } = cut(proposal.difference, threshold, least);
   proposal.mask = mask;
   button("take").disabled = !areas;
-  const what = areas ? `${shown(areas)} ${areas === 1 ? "area" : "areas"}, ${shown(mask.area())} px` : "Nothing at this threshold";
+  const what = areas ? `${shown(areas)} ${areas === 1 ? "area" : "areas"}, ${shown(mask.area())} px${usual === null ? "" : ", at a lower threshold"}` : "Nothing stands out at this threshold: lower it, or draw";
   $("proposed").textContent = `${what}. ${proposal.words}`;
   show();
 }
@@ -348,6 +363,8 @@ function take() {
 }
 
 function forgetProposal() {
+  if (usual !== null) $("threshold").value = $("threshold-said").value = usual;
+  usual = null;
   proposal?.normal.close();
   proposal = null;
   view.second = null;
@@ -436,7 +453,7 @@ const DO = {
   next: () => go("next"),
   nextOpen: () => go("nextOpen"),
   previousOpen: () => go("previousOpen"),
-  propose,
+  propose: () => propose(),
   take,
   compare: () => compare(!view.blink),
   boxes: () => fill(now.boxes),
