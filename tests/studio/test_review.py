@@ -106,6 +106,20 @@ def test_what_others_write_is_seen_and_what_was_seen_needs_no_database(api: Api,
     assert [each["name"] for each in overview] == ["first"] and overview[0]["verdicts"]["accepted"] == 1
 
 
+def test_the_reasons_are_the_project_s_own(api: Api, project: Project, client: TestClient) -> None:
+    place, page = f"/p/{project.key}/api/reasons", f"/p/{project.key}/review/first"
+    assert "does not look real" in client.get(page).text
+    for wrong in (["bent", "bent "], ["x" * 61], [" "], [f"reason {number}" for number in range(10)]):
+        assert client.post(place, json={"reasons": wrong}).status_code in (400, 422)
+    assert client.post(place, json={"reasons": ["bent  pin", "<b>shiny</b>"]}).json() == ["bent pin", "<b>shiny</b>"]
+    text = client.get(page).text
+    assert 'data-reason="bent pin"' in text and "&lt;b&gt;shiny" in text and "does not look real" not in text
+    api.post("/decide", reviewer="anna", ids=["000001"], decision="reject", reasons=["bent pin"])
+    assert client.post(place, json={"reasons": []}).json() == []
+    assert "does not look real" in client.get(page).text
+    assert read_review(project.folder / "pairs/first").by_pair["000001"]["anna"].reasons == ("bent pin",)
+
+
 def test_pictures_are_those_of_the_pair(api: Api, project: Project) -> None:
     folder = PairFolder(project.folder / "pairs/first")
     pair = next(pair for pair in folder.read() if pair.id == "000002")

@@ -190,6 +190,24 @@ def test_what_is_shown_can_be_changed_by_keys(page: Any, server: Server, project
     page.get_by_text("stain 0000").first.wait_for()
 
 
+def test_the_reasons_can_be_changed(page: Any, server: Server, project: Project) -> None:
+    enter(page, server)
+    page.keyboard.press("j")
+    at(page, 2)
+    page.get_by_role("button", name="Change these").click()
+    page.get_by_label("One a line").fill("bent\nx\nx")  # keys mean nothing in a dialog
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_text("one is empty, or there twice").wait_for()
+    page.errors.clear()
+    page.get_by_label("One a line").fill("bent pin\n\nscratch of a tool\n")
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_role("button", name="scratch of a tool").wait_for()
+    at(page, 2)
+    page.keyboard.press("2")
+    at(page, 3)
+    assert saved(project, 1).by_pair["000001"]["anna"].reasons == ("scratch of a tool",)
+
+
 def test_pairs_that_are_made_meanwhile_are_offered(page: Any, server: Server, project: Project) -> None:
     enter(page, server)
     page.keyboard.press("j")

@@ -38,6 +38,7 @@ class Settings:
     data: str  # the data folder, label file or archive
     labels: dict[str, Any] = field(default_factory=dict)  # how labels are read: fields of ReadOptions by name
     created: str = ""  # local time
+    reasons: list[str] = field(default_factory=list)  # for which pairs are rejected, instead of those that are usual
 
 
 class Project:
@@ -166,8 +167,9 @@ def _read(folder: Path) -> Settings:
     try:
         settings = Settings(**said)
         ok = isinstance(settings.name, str) and isinstance(settings.data, str) and isinstance(settings.labels, dict)
+        ok = ok and isinstance(settings.reasons, list) and all(isinstance(each, str) for each in settings.reasons)
     except TypeError:
         ok = False
     if not ok:
-        raise DataError(f"{path}: expected the name, data and labels of a project, as the studio writes them.")
+        raise DataError(f"{path}: expected the name, data, labels and reasons of a project, as the studio writes them.")
     return settings

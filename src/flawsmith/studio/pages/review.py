@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from flawsmith.core.errors import DataError
 from flawsmith.pairs import review
 from flawsmith.pairs.pair import PlacedDefect
-from flawsmith.pairs.review import LONGEST
+from flawsmith.pairs.review import LONGEST, MOST_REASONS
 from flawsmith.quality.ratings import told
 from flawsmith.studio import pairs_index, review_board, review_queue
 from flawsmith.studio.appended import Reach
@@ -43,6 +43,7 @@ REASONS = (  # for the keys 1 to 9
 )
 
 Id = Annotated[str, Query(max_length=200)]
+Reason = Annotated[str, Field(max_length=60)]
 Ids = Annotated[list[str], Query(max_length=MOST)]
 
 
@@ -57,7 +58,13 @@ class Decision(Reviewer):
 
     ids: list[str] = Field(min_length=1, max_length=MOST_AT_ONCE)
     decision: str
-    reasons: list[str] = Field([], max_length=len(REASONS))
+    reasons: list[Reason] = Field([], max_length=MOST_REASONS)
+
+
+class Reasons(BaseModel):
+    """For what the project's pairs are rejected, in the order of the keys."""
+
+    reasons: list[Reason] = Field(max_length=len(REASONS))  # none: as usual
 
 
 @router.get("/review")
@@ -71,7 +78,17 @@ def show_queue(request: Request, project: Here, name: str) -> HTMLResponse:
     """Show the queue of one set."""
     folder_of(project, name)
     renew(project)  # real defects are shown beside the pairs
-    return page(request, "review", project, "review", name=name, reasons=REASONS)
+    return page(request, "review", project, "review", name=name, reasons=project.settings.reasons or REASONS, usual=REASONS)
+
+
+@router.post("/api/reasons")
+def change_reasons(project: Here, asked: Reasons) -> list[str]:
+    """Change the reasons for rejections of this project; what was decided before keeps its own."""
+    found = [" ".join(each.split()) for each in asked.reasons]
+    if "" in found or len(set(found)) < len(found):
+        raise DataError("Each reason is a text of its own: one is empty, or there twice.")
+    project.change(reasons=[] if tuple(found) == REASONS else found)
+    return found
 
 
 @router.get("/api/review")
