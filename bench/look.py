@@ -80,7 +80,7 @@ def main() -> None:
         PairFolder(out).accepted()  # raises before the long work where there are none
     begun = time.monotonic()
     parts = few_shot(read(args.data), args.shots or None, validation=False)
-    learned, unseen = (_items(part) for part in (parts.learn, parts.test))
+    learned, unseen = (items_of(part) for part in (parts.learn, parts.test))
     extractor = load_extractor("offline")
     eye = eye_for(parts.learn, extractor.maps, args.seed)
     real, controls = _controls(unseen, learned, eye, args.seed)
@@ -94,16 +94,17 @@ def main() -> None:
         for out in (*args.out, *sorted(Path(folder).iterdir())):
             begun = time.monotonic()
             name = out.name if out.parent == Path(folder) else str(out)
-            result["pairs"][name] = _judged(out, real, eye, reference, args.seed)
+            result["pairs"][name] = judged(out, real, eye, reference, args.seed)
             result["seconds"][name] = round(time.monotonic() - begun, 1)
     print(json.dumps(result, indent=2))
 
 
-def _items(part: Dataset) -> list[Item]:
+def items_of(part: Dataset) -> list[Item]:
+    """Return the labelled defects of a part."""
     return [item for items in part.defects.values() for item in items]
 
 
-def _judged(out: Path, real: Sequence[SeenDefect], eye: Eye, reference: Reference, seed: int) -> dict[str, Any]:
+def judged(out: Path, real: Sequence[SeenDefect], eye: Eye, reference: Reference, seed: int) -> dict[str, Any]:
     """Return the numbers of the docstring for the accepted pairs in a folder."""
     folder = PairFolder(out)
     made = [eye.see(ShownDefect(p.id, p.defect, p.normal or p.id, folder.image(p), folder.mask(p))) for p in folder.accepted()]

@@ -199,7 +199,7 @@ def test_pairs_differ_by_it_inside_the_defect_only(run8: Path, tmp_path: Path, s
     onto = pairs.folder(tmp_path / "onto", (60, 70), "uint8", 1, save_picture)
     made = {}
     for share in (0, 0.3):
-        generator = pairs.loose(run8, f"generation.detail={share}", "generation.placement=uniform")
+        generator = pairs.loose(run8, f"generation.detail={share}", "generation.noise=1", "generation.placement=uniform")
         assert generator.generate(tmp_path / str(share), 4, onto=onto, quiet=True).accepted == 4
         made[share] = [row for row in pairs.rows(tmp_path / str(share)) if row["verdict"] == "accepted"]
     differ = 0
@@ -212,3 +212,17 @@ def test_pairs_differ_by_it_inside_the_defect_only(run8: Path, tmp_path: Path, s
         assert (a == b)[~near].all()
         differ += int((a != b).any())
     assert differ >= 2
+
+
+def test_a_defect_that_has_as_much_fine_structure_as_real_ones_is_spared() -> None:
+    line = np.where(abs(np.arange(SIDE) - 20) < 2, -60.0, 0.0)[:, None] * np.ones(SIDE)  # lies across the defect
+    own = detail(example(80 + line.T))
+    normal = np.zeros((1, SIDE, SIDE), np.float32)
+    fine_enough, smooth = drawn(80 + line), drawn(100.0)
+    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0, sparing=True) is fine_enough
+    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0) is not fine_enough
+    assert own.give(drawn(104 + line / 2), EVERYWHERE, normal, 1.0, 0, sparing=True) is not fine_enough
+    given = own.give(smooth, EVERYWHERE, normal, 1.0, 0, sparing=True)
+    assert fine(given.image)[INNER].std() > 3 * fine(smooth.image)[INNER].std()
+    faint = drawn(128 + (80 + line - 128) / 2)
+    assert own.give(faint, EVERYWHERE, normal, 0.5, 0, sparing=True) is faint, "half as strong is not half as fine"

@@ -8,7 +8,6 @@ import numpy as np
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.product.halo import FAINT, INSIDE, THICK, rings
 
-MOST_GAIN = 2.0  # how much stronger the change near the border may become
 TAIL = 4.0  # pixels beyond the last ring until nothing is left outside, and nothing is changed inside
 SPREAD = 5.0  # pixels: sigma over which the change inside is carried outwards
 
@@ -37,10 +36,12 @@ def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fadi
         return drawn
     outside, inside = distance_outside(mask), np.arange(INSIDE) + 1.0  # most pixels of a ring lie at its far end
     own = np.nan_to_num(rings(change, mask, within, contrast, INSIDE), nan=1.0)
-    gain = np.minimum(fading.rim / np.maximum(own, 1e-3), MOST_GAIN)
-    inner = change * np.interp(within, [*inside, INSIDE + TAIL], [*gain, 1.0])[..., None]
+    carried = _carried(change, deep)
+    gain = np.interp(within, [*inside, INSIDE + TAIL], [*np.minimum(fading.rim / np.maximum(own, 1e-3), 1.0), 1.0])
+    lacking = np.interp(within, [*inside, INSIDE + TAIL], [*np.maximum(fading.rim - own, 0.0), 0.0])
+    inner = change * gain[..., None] + carried * lacking[..., None]
     share = np.interp(outside, [*np.arange(reach) + 1.0, reach + TAIL], [*fading.beyond, 0.0])
-    outer = np.where((outside < reach + TAIL)[..., None], _carried(change, deep) * share[..., None], change)
+    outer = np.where((outside < reach + TAIL)[..., None], carried * share[..., None], change)
     return (normal + np.where(mask[..., None], inner, outer).transpose(2, 0, 1)).astype(drawn.dtype)
 
 

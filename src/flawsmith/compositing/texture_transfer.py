@@ -58,6 +58,7 @@ class Detail:
         self._weight = (ramp[:, None] * ramp)[..., None].astype(np.float32)
         self._turns = list(turns)
         self._fine: list[np.ndarray] = []  # (H, W, C) of every example, with room for half a block around
+        self._amounts: list[float] = []  # how much of it is in the mask of every example
         self._where = _kept(_places(examples, self._turns))
         if len(self._where):
             self._learn(examples, scale, colours)
@@ -67,11 +68,20 @@ class Detail:
         """The side of a block in pixels."""
         return 2 * self._half + 1
 
-    def give(self, drawn: Drawn, region: np.ndarray, normal: np.ndarray | None, severity: float, seed: int, least: int = LEAST) -> Drawn:
+    def give(
+        self,
+        drawn: Drawn,
+        region: np.ndarray,
+        normal: np.ndarray | None,
+        severity: float,
+        seed: int,
+        least: int = LEAST,
+        sparing: bool = False,
+    ) -> Drawn:
         """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
 
         region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
-        least: as for `extract`.
+        least: as for `extract`; sparing: only where a real defect of the kind, chosen by lot, has more fine structure than was drawn.
         """
         mask = extract(drawn.mask, region, least=least)
         if not mask.any() or not len(self._where):
@@ -84,6 +94,10 @@ class Detail:
             surface = surface - blurred(surface, self.sigma)
             if self._goes_on:
                 share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
+        if sparing and severity > 0:
+            one = int(numpy_generator(seed, "amount").integers(len(self._amounts)))
+            if _amount(surface + (whole - coarse - surface) / severity, mask) >= self._amounts[one]:
+                return drawn
         quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
         fine = share * surface + (1 - share * shown / (shown + FAINT**2)) * quilted
@@ -99,7 +113,9 @@ class Detail:
         found = []
         for number, example in enumerate(examples):
             picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
-            self._fine.append(self._padded(picture - blurred(picture, self.sigma)))
+            fine = picture - blurred(picture, self.sigma)
+            self._fine.append(self._padded(fine))
+            self._amounts.append(_amount(fine, example.mask))
             seen = blurred(picture, ALIKE * self.sigma)
             for i, turn in enumerate(self._turns):
                 own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
@@ -173,6 +189,11 @@ def found_again(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma:
     inside = mask[..., None]
     both, own = (blurred((inside * x * surface).mean(2, keepdims=True), sigma) for x in (drawn, surface))
     return (both / (own + FAINT**2 * blurred(inside.astype(np.float32), sigma) + 1e-12)).clip(0, 1)
+
+
+def _amount(fine: np.ndarray, mask: np.ndarray) -> float:
+    """Return how much fine structure (H, W, C) there is in a mask (H, W) bool: its root mean square; 0 where the mask is empty."""
+    return float(np.sqrt(np.square(fine[mask]).mean())) if mask.any() else 0.0
 
 
 def choose_sigma(examples: Sequence[Exemplar], share: float, factor: int) -> float:

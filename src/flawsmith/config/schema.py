@@ -177,6 +177,9 @@ class GenerationConfig:
         0.3, "times of the steps, without a backbone and where a shape is told: 1 = even, less = larger steps at first", gt=0
     )
     sampler: str = key("dpmpp", "of diffusion/samplers: dpmpp (second order), ddim (first), pndm (the paper's), renoise (new noise)")
+    noise: float = key(
+        0.0, "deviation of the noise to begin with, without a backbone and where a shape is told: 1 = as in training, less = smoother", ge=0
+    )
     guidance: float = key(1.0, "classifier-free guidance scale; 1 = off", ge=0)
     batch: int = key(4, "pairs at a time", ge=1)
     compile: bool = key(False, "compile the network first (torch.compile): minutes at the start, faster for many pairs on a GPU")

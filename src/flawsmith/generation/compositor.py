@@ -41,6 +41,7 @@ from flawsmith.product.product import Product
 from flawsmith.quality.checks.structure import goes_on
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.quality.view import Candidate
+from flawsmith.synthesis.sampling import noise_of
 from flawsmith.synthesis.task import Drawn, Task
 
 
@@ -164,7 +165,8 @@ class Compositor:
         if normal is not None:
             drawn = self._with_grain(self._as_strong(drawn, site), normal, site)
         if (detail := self._details.get(spec.defect)) is not None:
-            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect))
+            sparing = noise_of(self._model, task, self._config) == 0  # what is drawn from noise has its speckle
+            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect), sparing)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         if task.normal is None or self.levels is not None:  # two tones know no fading

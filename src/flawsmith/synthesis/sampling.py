@@ -61,7 +61,7 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     sources = [torch_generator(task.seed, "noise") for task in tasks]
 
     def draw_noise() -> Tensor:
-        return torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
+        return amount * torch.stack([joint_noise(size, config.diffusion.rho, g) for g in sources], dim=1).to(device) * keep
 
     tiles = _tiles(model, tasks[0])
     conditions = [_conditions(model, normal, region, (2 * shape.float() - 1) * given, tasks, tile, config) for tile in tiles]
@@ -76,10 +76,11 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
             clean = torch.cat([levels.snap_cells(clean[:, :, :channels]), clean[:, :, channels:]], dim=2)
         return _anchored(model, clean, background, region if onto else None, t, config.generation.anchor, tasks[0].halo)
 
-    start = config.generation.start if onto else 1.0  # from nothing there is no normal to start from
-    begin = background * keep if onto else torch.zeros_like(background)
     own = config.generation
+    start = own.start if onto else 1.0  # from nothing there is no normal to start from
+    begin = background * keep if onto else torch.zeros_like(background)
     shift = own.shift if given.all() else 1.0  # a shape that is not told takes form near noise
+    amount = noise_of(model, tasks[0], config)
     times = model.schedule.sampling_times(own.steps, start) if model.schedule else sampling_times(own.steps, start, shift)
     image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, begin, times, draw_noise))
     if onto and (severity != 1).any():
@@ -89,6 +90,13 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
         image_array = np.stack([levels.snap(x) for x in image_array])
     arrays = (image_array, anomaly.float().cpu().numpy(), ((mask.float() + 1) / 2).clamp(0, 1)[:, 0].cpu().numpy())
     return [Drawn(*(a[i] for a in arrays)) for i in range(len(tasks))]
+
+
+def noise_of(model: DualModel, task: Task, config: Config) -> float:
+    """Return the deviation of the noise that a task begins with: as in training with a backbone, or where a shape has to form."""
+    own = config.generation
+    quiet = model.follows and task.normal is not None and task.shape is not None and own.start == 1
+    return own.noise if quiet else 1.0
 
 
 def _tiles(model: DualModel, task: Task) -> list[Tile]:

@@ -1,0 +1,63 @@
+"""How much noise drawing begins with: none where a shape is told, as in training where the shape itself has to form."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from shaken import shake
+
+from flawsmith.config.schema import Config
+from flawsmith.models.build import build_model
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.shape import ModelSpec
+from flawsmith.synthesis.sampling import draw, noise_of
+from flawsmith.synthesis.task import Task
+
+SIDE = 32
+QUIET = {"token_noise": 0.0}
+
+
+def model(config: Config) -> DualModel:
+    """Return an untrained model that draws something."""
+    return shake(build_model(config.model, ModelSpec(("blob", "line"), 1, SIDE), 0)).eval().requires_grad_(False)
+
+
+def told() -> Task:
+    """Return a task with a shape that is told."""
+    rows = np.indices((SIDE, SIDE))[0]
+    normal = np.random.default_rng(0).uniform(-1, 1, (1, SIDE, SIDE)).astype(np.float32)
+    return Task(normal, (rows > 4) & (rows < 20), shape=(rows > 8) & (rows < 14), entry=1, seed=100)
+
+
+@pytest.mark.parametrize(("noise", "differs"), [(0.0, False), (1.0, True)])
+def test_without_noise_two_seeds_draw_the_same(noise: float, differs: bool, tiny: Callable[..., Config]) -> None:
+    config = tiny(generation=QUIET | {"noise": noise})
+    m = model(config)
+    one, other = draw(m, [told(), replace(told(), seed=7)], config, "fp32")
+    assert (np.abs(one.image - other.image).max() > 1e-4) == differs
+
+
+def test_less_noise_is_nearer_to_none(tiny: Callable[..., Config]) -> None:
+    m = model(tiny())
+    drawn = [draw(m, [told()], tiny(generation=QUIET | {"noise": noise}), "fp32")[0].image for noise in (0.0, 0.3, 1.0)]
+    assert 0 < np.abs(drawn[1] - drawn[0]).mean() < np.abs(drawn[2] - drawn[0]).mean()
+
+
+def test_a_shape_forms_out_of_noise(tiny: Callable[..., Config]) -> None:
+    config = tiny(generation=QUIET)
+    assert config.generation.noise == 0
+    m = model(config)
+    assert noise_of(m, told(), config) == 0
+    for task in (replace(told(), shape=None), Task(None, np.ones((SIDE, SIDE), bool), None, 1, 200)):
+        assert noise_of(m, task, config) == 1
+        one, other = draw(m, [task, replace(task, seed=7)], config, "fp32")
+        assert np.abs(one.image - other.image).max() > 1e-4
+    assert noise_of(m, told(), tiny(generation={"start": 0.5})) == 1, "there the noise hides the normal"
+
+
+def test_a_backbone_begins_as_it_was_trained(tiny: Callable[..., Config]) -> None:
+    backbone: Any = SimpleNamespace(follows=False)
+    assert noise_of(backbone, told(), tiny()) == 1
