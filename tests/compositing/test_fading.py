@@ -29,11 +29,12 @@ def shares(canvas: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> tuple[np
 
 
 def test_a_drawn_border_fades_as_real_ones_do_on_both_sides() -> None:
-    for first in (1.0, 0.3):
+    for first in (1.0, 0.3, 0.0):
         canvas, normal, mask = drawn(first=first)
         soft = soften(canvas, normal, mask, FADING)
         inside, outside = shares(soft, normal, mask)
         assert np.abs(inside - RIM).max() < 0.08
+        assert outside[0] - inside[0] < 0.02, "no outline between the two sides"
         assert np.abs(outside[:4] - BEYOND).max() < 0.06 and (np.diff(outside) < 0.02).all() and outside[8:].max() < 0.01
         far = (distance_outside(mask) >= len(BEYOND) + TAIL) | (distance_outside(~mask) >= INSIDE + TAIL)
         assert far.sum() > 1000 and np.allclose(soft[:, far], canvas[:, far], atol=1e-6)
