@@ -48,8 +48,10 @@ def test_an_export_runs_and_says_what_came_of_it(project: Project, client: TestC
         time.sleep(0.2)
     (one,) = found
     assert one["job"]["state"] == "done", one["job"]["error"]
-    assert one["result"]["added"] == 6 + 12 + 7 and one["result"]["exact"] == one["result"]["compared"] == 25 and not one["result"]["poor"]
-    assert sum(one["pictures"][part].get("synthetic", 0) for part in ("train", "val")) == 6
+    left = next((count for what, count in one["result"]["told"].items() if "normals that are in val" in what), 0)
+    assert one["result"]["added"] == 6 + 12 + 7 - left and not one["result"]["poor"]
+    assert one["result"]["exact"] == one["result"]["compared"] == one["result"]["added"]
+    assert one["pictures"]["train"]["synthetic"] == 6 - left and "synthetic" not in one["pictures"]["val"], "val is real"
     assert one["classes"] == ["blob", "line"] and f'COCO("{project.folder}/exports/out/annotations' in one["use"]
     assert "parts.studio/exports/out" in client.get("/p/parts/export").text
     refused = client.post("/p/parts/api/exports", json=wish(to="yolo").model_dump())
@@ -141,8 +143,16 @@ def test_all_formats_can_be_chosen(project: Project, client: TestClient) -> None
 
 def test_long_results_are_kept_short(tmp_path: Path) -> None:
     poor = {f"{number}.png": number / 100 for number in range(95)}
-    said = {"added": 95, "already_there": 0, "told": {}, "outlines": poor, "round_trip": {"compared": 95, "different": poor, "poor": poor}}
+    said = {
+        "added": 95,
+        "already_there": 0,
+        "told": {},
+        "notes": ["n"],
+        "outlines": poor,
+        "round_trip": {"compared": 95, "different": poor, "poor": poor},
+    }
     (tmp_path / "out.txt").write_text(json.dumps(said))
     found = exports._result(tmp_path / "out.txt")
-    assert found["poor"] == 95 and list(found["worst"]) == [f"{number}.png" for number in range(exports.LISTED)] and found["least"] == 0
+    assert found["notes"] == ["n"] and found["poor"] == 95 and found["least"] == 0
+    assert list(found["worst"]) == [f"{number}.png" for number in range(exports.LISTED)]
     assert exports._result(tmp_path / "none.txt") == {}

@@ -119,6 +119,7 @@ def _result(path: Path) -> Mapping[str, Any]:
             "added": said["added"],
             "already_there": said["already_there"],
             "told": said["told"],
+            "notes": said.get("notes", []),
             "review": said.get("review"),
             "compared": None if back is None else back["compared"],
             "exact": None if back is None else back["compared"] - len(back["different"]),

@@ -17,7 +17,7 @@ from flawsmith.reports.sweep import print_sweep
 from flawsmith.reports.verdicts import print_table, reject_table
 
 MORE = (
-    "let `flawsmith fit` take longer, try more often with --set generation.attempts=N, or loosen the check that refuses most with "
+    "have `flawsmith fit` learn (longer), try more often with --set generation.attempts=N, or loosen the check that refuses most with "
     "--set quality.KEY=VALUE"
 )
 
@@ -35,7 +35,8 @@ def show_pairs(out: Path) -> None:
     if failed:
         reasons = ", ".join([f"{name} ({count})" for name, count, _ in reject_table(pairs) if name != "pick"][:3])  # a pick is no fault
         print(f"Failed: {failed} of the wanted pairs were given up after their last attempt. What the checks found most: {reasons}.")
-        print(f"For more of them {MORE}; or ask for more pairs with --resume and a larger --count.")
+        if accepted:  # else `require_pairs` says it
+            print(f"For more of them {MORE}; or ask for more pairs with --resume and a larger --count.")
     print(f"{accepted} pairs accepted of {len(pairs)} attempts, in {out}. Look at {out / 'report.html'}")
 
 

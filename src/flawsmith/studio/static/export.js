@@ -39,6 +39,7 @@ function words(result) {
   }
   const lines = said.filter(Boolean).map((line) => make("p", {}, line));
   const told = Object.entries(result.told).map(([what, count]) => make("li", {}, `${number(count)} ${what}`));
+  told.unshift(...result.notes.map((note) => make("li", {}, note)));
   const worst = Object.entries(result.worst).map(([image, iou]) => make("li", {}, `${image}: IoU ${iou.toFixed(4)}`));
   return [...lines,
     told.length ? make("ul", {}, ...told) : null,
