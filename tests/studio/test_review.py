@@ -12,6 +12,7 @@ import pytest
 from drawn_set import KINDS, project_in, row, write_rows, write_set
 from starlette.testclient import TestClient
 
+from flawsmith.core.errors import DiskFullError
 from flawsmith.images.files import read_image, read_mask, write_image, write_mask
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.review import correct_mask, decide, read_review
@@ -104,6 +105,17 @@ def test_what_others_write_is_seen_and_what_was_seen_needs_no_database(api: Api,
     assert api.get()["pairs"] == 7
     overview = client.get(f"/p/{project.key}/api/review").json()
     assert [each["name"] for each in overview] == ["first"] and overview[0]["verdicts"]["accepted"] == 1
+
+
+@pytest.mark.parametrize(("error", "status"), [(DiskFullError("the disk is full"), 507), (PermissionError(13, "Permission denied"), 500)])
+def test_what_cannot_be_written_is_told(api: Api, project: Project, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("flawsmith.pairs.review.append_line", fail)
+    found, why = api.refused("/decide", reviewer="anna", ids=["000001"], decision="accept")
+    assert found == status and ("disk is full" in why or "Permission denied" in why)
+    assert api.get("/items", id="000001")[0]["verdict"] == "open"
 
 
 def test_the_reasons_are_the_project_s_own(api: Api, project: Project, client: TestClient) -> None:

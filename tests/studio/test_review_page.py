@@ -190,6 +190,20 @@ def test_what_is_shown_can_be_changed_by_keys(page: Any, server: Server, project
     page.get_by_text("stain 0000").first.wait_for()
 
 
+def test_decisions_wait_for_room_on_the_disk(page: Any, server: Server, project: Project) -> None:
+    enter(page, server)
+    page.route("**/decide", lambda route: route.fulfill(status=507, json={"error": "the disk is full"}))
+    page.keyboard.press("a")
+    page.get_by_label("Picture of pair 000001").wait_for()
+    page.keyboard.press("x")
+    page.get_by_text("2 decisions wait until there is room on its disk again.").wait_for()
+    page.unroute("**/decide")
+    review = saved(project, 2)
+    assert (review.verdict("000000"), review.verdict("000001")) == ("accepted", "rejected")
+    at(page, 3)
+    page.errors.clear()
+
+
 def test_the_reasons_can_be_changed(page: Any, server: Server, project: Project) -> None:
     enter(page, server)
     page.keyboard.press("j")

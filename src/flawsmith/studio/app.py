@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from flawsmith.core.errors import FlawsmithError
+from flawsmith.core.errors import DiskFullError, FlawsmithError
 from flawsmith.formats.writers.registry import writers
 from flawsmith.quality.registry import rules
 from flawsmith.studio import pages
@@ -50,6 +50,7 @@ def make_app(home: Path, access: Access, at_once: int = 1) -> FastAPI:
     app.state.studio = studio
     app.add_middleware(Guard, access=access)
     app.add_exception_handler(FlawsmithError, _told)
+    app.add_exception_handler(OSError, _told)
     app.add_exception_handler(HTTPException, _told)
     app.add_exception_handler(RequestValidationError, _told)
     app.mount("/static", StaticFiles(packages=[("flawsmith.studio", "static")]), name="static")
@@ -81,6 +82,10 @@ def _told(request: Request, error: Exception) -> Response:
         status, why = error.status_code, "There is nothing at this address." if error.status_code == 404 else str(error.detail)
     elif isinstance(error, RequestValidationError):
         status, why = 422, "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+    elif isinstance(error, OSError):
+        status, why = 500, f"{error.filename or 'A file'}: {error.strerror or error}. Mend that, and try again."
+    elif isinstance(error, DiskFullError):
+        status = 507
     elif "There is no project" in why:
         status = 404
     if "/api/" in request.url.path:

@@ -22,15 +22,17 @@
 // + - 0 (native pixels) F (fit); arrows move the picture, or with a tool its cursor (shift: ten at once), and Enter puts the tool down and up.
 // new View(host, { keys: false }) listens to no keys: the page passes on to view.key those that it has no other use for.
 
+import { drawCursor, drawLayer } from "./layers.js";
+import { Place } from "./place.js";
+
 export { Mask } from "./mask.js";
 export { Picture } from "./picture.js";
 
-const MOST = 64; // pixels of the screen for one of the picture
-const STEPS = [1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64];
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export class View {
+export class View extends Place {
   constructor(host, { label = "Picture", keys = true } = {}) {
+    super();
     this.host = host;
     host.classList.add("view");
     this.under = document.createElement("canvas"); // the picture
@@ -42,12 +44,6 @@ export class View {
     this.loading.textContent = "The picture is loading …";
     this.loading.hidden = true;
     host.replaceChildren(this.under, this.over, this.loading);
-    this.scale = 1;
-    this.left = this.top = 0; // where the picture's corner is, in pixels of the screen
-    this.width = this.height = 0; // of the canvas, in pixels of the screen
-    this.ratio = 1; // of those to pixels of the page
-    this.fitted = true; // stays fitted when the page changes
-    this.cursor = null; // of the keys
     this.pointers = new Map();
     this.drag = null; // "pan", "pinch", "tool" or "keys"
     this.space = false;
@@ -112,80 +108,7 @@ export class View {
     this.under.style.filter = brightness === 1 && contrast === 1 ? "" : `brightness(${brightness}) contrast(${contrast})`;
   }
 
-  // ---- zoom and place
-
-  get least() {
-    return this.picture ? Math.min(1, this.whole()) / 2 : 1 / 64;
-  }
-
-  whole() {
-    return Math.min(this.width / this.picture.width, this.height / this.picture.height);
-  }
-
-  /** Show all of the picture; a small one is enlarged by a whole number. */
-  fit() {
-    this.fitted = true;
-    if (!this.picture || !this.width) return;
-    const scale = this.whole();
-    this.scale = scale > 1 ? Math.min(MOST, Math.floor(scale)) : scale;
-    this.left = Math.round((this.width - this.picture.width * this.scale) / 2);
-    this.top = Math.round((this.height - this.picture.height * this.scale) / 2);
-    this.moved();
-  }
-
-  /** Show one pixel of the picture as one of the screen, around a point of the canvas (screen pixels; null: its middle, or the cursor). */
-  native(at = null) {
-    this.zoom(1 / this.scale, at);
-  }
-
-  zoom(factor, at = null) {
-    if (!this.picture) return;
-    const around = at || this.middle();
-    const scale = Math.min(MOST, Math.max(this.least, this.scale * factor));
-    this.left = around.x - ((around.x - this.left) * scale) / this.scale;
-    this.top = around.y - ((around.y - this.top) * scale) / this.scale;
-    this.scale = scale;
-    this.fitted = false;
-    this.moved();
-  }
-
-  /** Zoom to the next (direction 1) or last (-1) of the usual steps. */
-  step(direction, at = null) {
-    const found = direction > 0 ? STEPS.find((step) => step > this.scale * 1.01) : STEPS.findLast((step) => step < this.scale * 0.99);
-    if (found) this.zoom(found / this.scale, at);
-  }
-
-  /** Move the picture by pixels of the screen. */
-  pan(dx, dy) {
-    this.left += dx;
-    this.top += dy;
-    this.fitted = false;
-    this.moved();
-  }
-
-  /** Bring a point of the picture to the middle. */
-  centre(x, y) {
-    this.pan(this.width / 2 - (this.left + x * this.scale), this.height / 2 - (this.top + y * this.scale));
-  }
-
-  middle() {
-    return this.cursor ? this.toScreen(this.cursor) : { x: this.width / 2, y: this.height / 2 };
-  }
-
-  toScreen({ x, y }) {
-    return { x: this.left + x * this.scale, y: this.top + y * this.scale };
-  }
-
-  toPicture({ x, y }) {
-    return { x: (x - this.left) / this.scale, y: (y - this.top) / this.scale };
-  }
-
-  moved() {
-    if (!this.picture) return;
-    // some of the picture always stays in sight, and on whole pixels of the screen it is crisp
-    const room = (place, size, all) => Math.round(Math.min(all - Math.min(40, all / 2), Math.max(Math.min(40, all / 2) - size, place)));
-    this.left = room(this.left, this.picture.width * this.scale, this.width);
-    this.top = room(this.top, this.picture.height * this.scale, this.height);
+  placed() {
     this.host.dispatchEvent(new CustomEvent("view"));
     this.redraw(true);
   }
@@ -228,10 +151,10 @@ export class View {
     const over = this.over.getContext("2d");
     over.clearRect(0, 0, this.width, this.height);
     if (!this.picture || !this.width || this.bare) return;
-    if (!compared) for (const layer of this.layers) if (layer.visible !== false) this.drawLayer(over, layer);
+    if (!compared) for (const layer of this.layers) if (layer.visible !== false) drawLayer(over, this, layer);
     this.paint?.(over, this);
     this.tool?.paint?.(over, this);
-    if (this.cursor && this.tool) this.drawCursor(over);
+    if (this.cursor && this.tool) drawCursor(over, this);
   }
 
   put(picture, board) {
@@ -239,56 +162,6 @@ export class View {
     if (!part) return;
     const from = this.toScreen({ x: part.left, y: part.top });
     picture.draw(board, part, from.x, from.y, (part.right - part.left) * this.scale, (part.bottom - part.top) * this.scale);
-  }
-
-  /** Return which pixels are seen; null for none. */
-  seen(picture = this.picture) {
-    const left = Math.max(0, Math.floor(-this.left / this.scale)), top = Math.max(0, Math.floor(-this.top / this.scale));
-    const right = Math.min(picture.width, Math.ceil((this.width - this.left) / this.scale));
-    const bottom = Math.min(picture.height, Math.ceil((this.height - this.top) / this.scale));
-    return left < right && top < bottom ? { left, top, right, bottom } : null;
-  }
-
-  drawLayer(board, { mask, colour = "#e5484d", opacity = 0.4, outline = true }) {
-    const seen = this.seen();
-    if (!mask || !seen) return;
-    const tiles = [...mask.tiles.keys()].filter((index) => {
-      const { left, top } = mask.place(index);
-      return left < seen.right && top < seen.bottom && left + 256 > seen.left && top + 256 > seen.top;
-    });
-    board.imageSmoothingEnabled = this.scale < 1;
-    board.globalAlpha = opacity;
-    for (const index of opacity > 0 ? tiles : []) {
-      const { left, top } = mask.place(index);
-      // edges on whole pixels: two tiles neither overlap nor leave a gap
-      const x = Math.round(this.left + left * this.scale), y = Math.round(this.top + top * this.scale);
-      const right = Math.round(this.left + (left + 256) * this.scale), bottom = Math.round(this.top + (top + 256) * this.scale);
-      board.drawImage(mask.drawn(index, colour), 0, 0, 256, 256, x, y, right - x, bottom - y);
-    }
-    board.globalAlpha = 1;
-    if (!outline) return;
-    board.setTransform(this.scale, 0, 0, this.scale, this.left, this.top);
-    board.lineCap = "square";
-    for (const [style, width] of [["#000a", 3], [colour, 1.5]]) {
-      board.strokeStyle = style;
-      board.lineWidth = (width * this.ratio) / this.scale;
-      for (const index of tiles) board.stroke(mask.outline(index));
-    }
-    board.setTransform(1, 0, 0, 1, 0, 0);
-  }
-
-  drawCursor(board) {
-    const { x, y } = this.toScreen(this.cursor);
-    for (const [style, width] of [["#000", 3], ["#fff", 1]]) {
-      board.strokeStyle = style;
-      board.lineWidth = width * this.ratio;
-      board.beginPath();
-      for (const [dx, dy] of Object.values(ARROWS)) {
-        board.moveTo(x + 4 * dx * this.ratio, y + 4 * dy * this.ratio);
-        board.lineTo(x + 14 * dx * this.ratio, y + 14 * dy * this.ratio);
-      }
-      board.stroke();
-    }
   }
 
   // ---- mouse, pen and fingers

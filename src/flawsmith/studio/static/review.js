@@ -1,20 +1,20 @@
 // The queue of a review: the next pictures are loaded and decoded before they are asked for, and nobody waits for an answer.
-import { ask, base, make, post, repeat, tell } from "./api.js";
+import { ask, base, post, repeat, tell } from "./api.js";
 import { Grid } from "./grid.js";
-import { Keys, shown } from "./keys.js";
+import { Keys } from "./keys.js";
 import { Assets } from "./review_assets.js";
-import { actions } from "./review_keys.js";
+import { asked, offer } from "./review_filters.js";
+import { actions, label, listen } from "./review_keys.js";
 import { Look } from "./review_look.js";
-import { SIGNS, VERDICTS, said, showHead, showNumbers, showReal, showScores } from "./review_panel.js";
+import { VERDICT, VERDICTS, captionOf, said, sentence, showHead, showNumbers, showReal, showScores } from "./review_panel.js";
 import { PAGE, Queue, own } from "./review_queue.js";
+import { changeReasons } from "./review_reasons.js";
 import { askReviewer, reviewer } from "./reviewer.js";
 import { Sender } from "./sender.js";
 
 const AHEAD = [0, 1, 2, 3, -1, 4, 5, 6]; // pictures that are loaded before they are asked for, as far as memory goes
 const DWELL = 500; // milliseconds on a pair after which its normal is loaded
 const PASSING = 150; // milliseconds on a pair of the grid after which it is loaded
-const VERDICT = { accept: "accepted", reject: "rejected", skip: "skipped" };
-const REPEATED = ["next", "previous", "closer", "farther", "fainter", "stronger"]; // by a key that is held; what it decides, once
 const SORTED = "flawsmith-review-sort";
 
 const place = document.querySelector("[data-queue]");
@@ -29,13 +29,7 @@ const keys = new Keys(actions(reasons), "flawsmith-review-keys");
 
 // ---- what is known, and what of it is shown
 
-const queue = new Queue(api, () => {
-  const sort = one("sort").value, [what, name, decision] = one("which").value.split("\n");
-  const asked = new URLSearchParams({ sort: sort.replace("-", ""), down: sort.startsWith("-"), kind: one("kind").value });
-  if (what === "verdict") asked.set("verdict", name);
-  if (what === "reviewer") { asked.set("reviewer", name); asked.set("decision", decision); }
-  return asked;
-});
+const queue = new Queue(api, () => asked(one));
 const assets = new Assets((what, id) => address(what, id), (id) => ask(`${api}/pair?id=${encodeURIComponent(id)}`));
 const control = (name) => place.querySelector(`[data-do="${name}"]`);
 const look = new Look(one, (name, on) => control(name).setAttribute("aria-pressed", on));
@@ -49,28 +43,10 @@ let turn = 0; // counts what is shown: what arrives late is dropped
 async function order(keep) {
   const found = await queue.order(keep);
   if (found.error) tell(found.error, true);
-  filters(found);
+  offer(one, found);
   one("new").hidden = true;
   if (gridded()) await grid.reload({ current: queue.at });
   await show();
-}
-
-/** Offer the kinds and reviewers that there are. */
-function filters({ kinds, verdicts, reviewers }) {
-  const fill = (select, options) => {
-    const before = select.value, text = JSON.stringify(options);
-    if (select.dataset.shown === text || document.activeElement === select) return;
-    select.dataset.shown = text;
-    select.replaceChildren(...options.map(([value, words]) => make("option", { value }, words)));
-    select.value = options.some(([value]) => value === before) ? before : "";
-  };
-  fill(one("kind"), [["", "all"], ...Object.entries(kinds).map(([kind, number]) => [kind, `${kind} (${number})`])]);
-  const me = reviewer();
-  const by = (name, who) => Object.entries(VERDICT).map(([decision, words]) => [`reviewer\n${name}\n${decision}`, `${words} by ${who}`]);
-  fill(one("which"), [["", "all pairs"],
-    ...(me ? [[`reviewer\n${me}\nnone`, "not decided by you"], ...by(me, "you")] : []),
-    ...Object.entries(VERDICTS).map(([verdict, words]) => [`verdict\n${verdict}`, `${words} (${verdicts[verdict]})`]),
-    ...Object.keys(reviewers).filter((name) => name !== me).flatMap((name) => by(name, name))]);
 }
 
 /** Show the current pair. */
@@ -90,7 +66,7 @@ async function show() {
   const { item } = queue;
   if (!item) { tell("This pair is no longer there; the queue is asked for anew.", true); await order(); return; }
   head();
-  remember(item.id);
+  queue.remember();
   preload();
   const asset = assets.get(item.id);
   if (asset.value) look.show(item, asset.value);
@@ -100,13 +76,6 @@ async function show() {
   }
   beside(item, mine);
   queue.near().then(preload, oops);
-}
-
-let remembering = 0;
-/** Have the address lead to this pair; not at each of many that one passes by. */
-function remember(id) {
-  clearTimeout(remembering);
-  remembering = setTimeout(() => history.replaceState(null, "", `#${encodeURIComponent(id)}`), 400);
 }
 
 function preload() {
@@ -170,7 +139,7 @@ function learn(items) {
 // ---- decisions
 
 const sender = new Sender(({ path, body }) => post(`${api}/${path}`, body), () => {
-  if (sender.stuck) look.say(`${sender.waiting.length} decisions wait until the studio answers again.`);
+  if (sender.stuck) look.say(`${sender.waiting.length} decisions wait ${sender.stuck}.`);
   else if (one("over").textContent.includes("decisions wait")) look.say("");
 });
 
@@ -189,7 +158,6 @@ async function decide(ids, decision, given) {
   return true;
 }
 
-const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 const describe = (item) => (item ? `${item.id}, ${item.kind}, ${queue.at + 1} of ${queue.ids.length}, ${said(item)}` : `${queue.at + 1} of ${queue.ids.length}`);
 
 /** Decide on the pair that is shown, and go on. */
@@ -224,7 +192,7 @@ let taking = null; // a promise that ends with the undos and redos that are unde
 /** Do some work when no undo is under way any more. */
 function after(work) {
   if (!taking) return work();
-  if (sender.stuck) { tell("An undo waits until the studio answers again.", true); return null; }
+  if (sender.stuck) { tell(`An undo waits ${sender.stuck}.`, true); return null; }
   return taking.then(work);
 }
 
@@ -241,7 +209,7 @@ async function take(path) {
   learn(items);
   const state = await ask(api);
   queue.count(state);
-  filters(state);
+  offer(one, state);
   tell(`${path === "undo" ? "Undone" : "Done again"}: ${ids.length === 1 ? ids[0] : `${ids.length} pairs`}.`);
   const index = queue.ids.indexOf(ids[0]);
   if (gridded()) {
@@ -262,7 +230,7 @@ const grid = new Grid(one("many"), {
   show: (item) => ({
     src: address("thumbnail", item.id, look.overlaid ? "&outline=1" : ""),
     label: `${item.id}, ${item.kind}, ${VERDICTS[item.verdict]}`,
-    caption: [make("span", { class: "said" }, `${SIGNS[item.verdict]} ${VERDICTS[item.verdict]}`.trim()), make("br"), `${item.kind} ${item.id}`],
+    caption: captionOf(item),
     state: item.verdict,
   }),
   open: (_, index) => { queue.at = index; grids(false); },
@@ -350,31 +318,8 @@ const DO = {
 for (let number = 1; number <= reasons.length; number++) DO[`reason${number}`] = ({ shiftKey }) => after(() => reason(number, shiftKey));
 for (const button of buttons) button.addEventListener("click", (event) => DO[button.dataset.do](event));
 
-/** Whether a key is for what has the focus: a text, a control, or the grid. */
-function isTheirs(event) {
-  const { target, key } = event, whole = event.ctrlKey || event.metaKey;
-  if (document.querySelector("dialog[open]") || target.closest("input:not([type=range], [type=checkbox]), select, textarea")) return true;
-  if ([" ", "Enter"].includes(key) && target.closest("button, a, summary, input")) return true;
-  if (key.startsWith("Arrow") && target.closest("input, [data-side]")) return true;
-  return gridded() && target.closest("[data-many]") !== null && (/^(Arrow|Home|End|Page|Enter| |Escape)/.test(key) || (key === "a" && whole));
-}
-
-document.addEventListener("keydown", (event) => {
-  if (isTheirs(event)) return;
-  const whole = event.ctrlKey || event.metaKey;
-  let action = keys.action(event);
-  if (whole && event.key.toLowerCase() === "z") action = event.shiftKey ? "redo" : "undo";
-  if (!action && event.shiftKey && !whole) { // a reason, to be marked only
-    action = keys.action({ key: event.key, code: event.code, shiftKey: false });
-    if (!action?.startsWith("reason")) return;
-  }
-  if (!action) return;
-  event.preventDefault();
-  if (action === "bare") look.bare = true;
-  else if (!event.repeat || REPEATED.includes(action)) DO[action](event);
-});
-document.addEventListener("keyup", (event) => { if (look.bare && keys.action(event) === "bare") look.bare = false; });
-window.addEventListener("blur", () => { look.bare = false; });
+listen(keys, look, gridded, DO);
+changeReasons(() => queue.lead());
 
 for (const name of ["sort", "kind", "which"]) {
   one(name).addEventListener("change", () => {
@@ -388,19 +333,9 @@ one("who").addEventListener("click", async () => {
   if ((await askReviewer()) === before) return;
   const state = await ask(api);
   queue.count(state);
-  filters(state);
+  offer(one, state);
   head();
 });
-
-/** Write the keys onto the buttons. */
-function label() {
-  for (const button of [...buttons, one("correct")]) {
-    const action = button.dataset.do || "correct", found = keys.actions[action] ? keys.of(action) : [], sign = button.querySelector("kbd");
-    if (sign) sign.textContent = found.length ? shown(found[0]) : "";
-    if (found.length) button.setAttribute("aria-keyshortcuts", found.join(" ")); else button.removeAttribute("aria-keyshortcuts");
-  }
-}
-keys.changed = label;
 
 /** Show what others decide, and offer pairs that are made meanwhile. */
 async function others() {
@@ -409,7 +344,7 @@ async function others() {
   if (sender.waiting.length) return; // what was decided meanwhile is newer
   queue.acts = found.acts;
   queue.count(found);
-  filters(found);
+  offer(one, found);
   if (found.again) {
     queue.known.clear();
     await queue.near();
@@ -425,7 +360,8 @@ async function others() {
   one("new").textContent = found.pairs > queue.there ? `${(found.pairs - queue.there).toLocaleString("en")} new pairs: show them` : "The set has changed: show it";
 }
 
-label();
+keys.changed = () => label(keys, [...buttons, one("correct")]);
+keys.changed();
 one("sort").value = localStorage.getItem(SORTED) || "realism";
 if (!one("sort").value) one("sort").value = "realism";
 order(decodeURIComponent(location.hash.slice(1)) || undefined).catch(oops).finally(() => repeat(2, others));

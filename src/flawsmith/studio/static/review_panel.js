@@ -1,9 +1,9 @@
 // What stands beside a pair: numbers, the whole picture with a box, a real defect, scores and their limits.
 import { make } from "./api.js";
 
+export const VERDICT = { accept: "accepted", reject: "rejected", skip: "skipped" }; // of one person, by decision
 export const VERDICTS = { open: "not looked at", accepted: "accepted", rejected: "rejected", disputed: "disagreed on", skipped: "skipped" };
-export const SIGNS = { open: "", accepted: "✓", rejected: "✗", disputed: "≠", skipped: "–" };
-const DONE = { accept: "accepted", reject: "rejected", skip: "skipped" };
+const SIGNS = { open: "", accepted: "✓", rejected: "✗", disputed: "≠", skipped: "–" };
 const EXPLAINED = {
   realism: "The score that fares worst: 100 % is as real defects of this kind in the median, 0 % at the limit of a check",
   consistency: "How far the mask and the pixels that changed overlap: intersection over union",
@@ -21,7 +21,7 @@ const NUMBERS = {
 
 /** Return who decided what of a pair, in words. */
 export function said(item) {
-  const each = Object.entries(item.opinions).map(([name, { decision, reasons }]) => `${name}: ${DONE[decision]}${reasons.length ? ` (${reasons.join(", ")})` : ""}`);
+  const each = Object.entries(item.opinions).map(([name, { decision, reasons }]) => `${name}: ${VERDICT[decision]}${reasons.length ? ` (${reasons.join(", ")})` : ""}`);
   return each.length ? each.join("; ") : "nobody has decided";
 }
 
@@ -56,7 +56,7 @@ function scale({ place, shown }) {
   return svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", "aria-hidden": "true" }, ...parts);
 }
 
-const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+export const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 
 export function showScores(place, details) {
   const several = details.scores.length > 1;
@@ -107,4 +107,9 @@ export function drawInset(canvas, view, boxes, ratio = window.devicePixelRatio |
   };
   if (seen) frame(seen.left, seen.top, seen.right - seen.left, seen.bottom - seen.top, "#fff", 1, 0);
   for (const [y, x, h, w] of boxes) frame(x, y, w, h, "#ff6369", 1.5, 3 * ratio);
+}
+
+/** Return what stands below a pair in the grid. */
+export function captionOf({ id, kind, verdict }) {
+  return [make("span", { class: "said" }, `${SIGNS[verdict]} ${VERDICTS[verdict]}`.trim()), make("br"), `${kind} ${id}`];
 }

@@ -4,6 +4,7 @@ import { reviewer } from "./reviewer.js";
 
 export const PAGE = 60; // items that are asked for at once
 const BEFORE = 5; // of them before the current one
+const SOON = 400; // milliseconds on a pair after which the address leads to it
 const MOST = 40 * PAGE; // that are known at a time
 
 export const own = (item) => item?.opinions[reviewer()];
@@ -27,10 +28,22 @@ export class Queue {
     this.there = 0; // pairs in the set when the queue was asked for
     this.complete = false; // whether all rows of the set had been read by then
     this.mine = 0; // pairs that this reviewer has decided
+    this.remembering = 0;
   }
 
   get id() { return this.ids[this.at]; }
   get item() { return this.known.get(this.id); }
+
+  /** Have the address lead to the current pair; not at each of many that one passes by. */
+  remember() {
+    clearTimeout(this.remembering);
+    this.remembering = setTimeout(() => this.lead(), SOON);
+  }
+
+  /** Have it lead there at once. */
+  lead() {
+    if (this.id) history.replaceState(null, "", `#${encodeURIComponent(this.id)}`);
+  }
 
   /** Ask for the order anew, and return the state of the set. The current pair stays so where it is still among them; without one it is
    * the first that this reviewer has not decided. */

@@ -1,6 +1,7 @@
 // Acts that are sent one after the other, so that nobody waits for an answer and none overtakes another. While the studio does not
-// answer they wait, and are sent when it does again.
+// answer, or its disk is full, they wait, and are sent when that is over.
 
+const FULL = 507; // the status that says so
 const AGAIN = 1500; // milliseconds until it is tried again
 
 export class Sender {
@@ -9,7 +10,7 @@ export class Sender {
     this.send = send;
     this.changed = changed;
     this.waiting = [];
-    this.stuck = false; // the studio does not answer
+    this.stuck = ""; // until when they wait, in words
     window.addEventListener("beforeunload", (event) => { if (this.waiting.length) event.preventDefault(); });
   }
 
@@ -26,11 +27,11 @@ export class Sender {
     const { act, done, failed } = this.waiting[0];
     try {
       const answer = await this.send(act);
-      this.stuck = false;
+      this.stuck = "";
       done(answer);
     } catch (error) {
-      if (error.offline) {
-        this.stuck = true;
+      if (error.offline || error.status === FULL) {
+        this.stuck = error.offline ? "until the studio answers again" : "until there is room on its disk again";
         this.changed();
         setTimeout(() => this.next(), AGAIN);
         return;
