@@ -208,7 +208,7 @@ def test_the_reasons_can_be_changed(page: Any, server: Server, project: Project)
     enter(page, server)
     page.keyboard.press("j")
     at(page, 2)
-    page.get_by_role("button", name="Change these").click()
+    page.get_by_role("button", name="Change the reasons").click()
     page.get_by_label("One a line").fill("bent\nx\nx")  # keys mean nothing in a dialog
     page.get_by_role("button", name="Keep").click()
     page.get_by_text("one is empty, or there twice").wait_for()
