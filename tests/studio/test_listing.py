@@ -93,7 +93,9 @@ def test_pictures_with_boxes_alone_and_those_no_label_names_are_listed(opened: C
         "categories": [{"id": 1, "name": "dent"}],
     }
     (tmp_path / "data/labels.json").write_text(json.dumps(said))
-    assert names(opened(tmp_path / "data"), Which(role=UNLABELLED)) == ["boxed.png", "other.png"]
+    project = opened(tmp_path / "data")
+    assert names(project, Which(role=UNLABELLED)) == ["boxed.png", "other.png"]
+    assert listing.boxed(project, ["boxed.png", "other.png"]) == {"boxed.png"}
 
 
 def test_options_of_labels_are_kept_to(opened: Callable[[Path], Project], mvtec: Path, tmp_path: Path) -> None:  # noqa: F811

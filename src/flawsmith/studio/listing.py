@@ -6,7 +6,7 @@ the data but what is asked for; `reading.renew` has them read in the background.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Row
@@ -182,6 +182,12 @@ def relabel(to: Writing, name: str, role: str, masks: Mapping[str, Path]) -> Non
     to.execute("DELETE FROM labels WHERE name = ?", (name,))
     rows = [(name, kind, os.fsencode(path), "high", None) for kind, path in masks.items()]
     to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def boxed(project: Project, names: Sequence[str]) -> set[str]:
+    """Return those of some pictures in which there are boxes and no mask is drawn."""
+    marks = ",".join("?" * len(names))
+    return {row["name"] for row in database(project).rows(f"SELECT DISTINCT name FROM boxes WHERE name IN ({marks})", tuple(names))}
 
 
 def rename(project: Project, to: Writing, kind: str, name: str) -> bool:

@@ -102,8 +102,10 @@ def change(project: Here, studio: Shared, asked: Options) -> dict[str, Any]:
 def listed(project: Here, which: Asked, offset: Offset = 0, count: Count = 100) -> dict[str, Any]:
     """Return some of the pictures, by name, and how many there are."""
     found = listing.listed(project, offset, count, which)
-    bad = _bad(project, [each.name for each in found])
-    return {"total": listing.number(project, which), "items": [{**each.to_json(), "bad": each.name in bad} for each in found]}
+    names = [each.name for each in found]
+    bad, boxed = _bad(project, names), listing.boxed(project, names)
+    items = [{**each.to_json(), "bad": each.name in bad, "boxed": each.name in boxed} for each in found]
+    return {"total": listing.number(project, which), "items": items}
 
 
 @router.get("/api/pictures/one")

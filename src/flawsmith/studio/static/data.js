@@ -48,7 +48,7 @@ const asked = () => {
 };
 
 function about(item) {
-  const kinds = item.kinds.length ? item.kinds.join(", ") : ROLES[item.role];
+  const kinds = item.kinds.length ? item.kinds.join(", ") : item.boxed ? "boxes, no mask yet" : ROLES[item.role];
   return item.bad ? `to mend: ${kinds}` : kinds;
 }
 
@@ -127,7 +127,7 @@ class Findings {
   async load() {
     const found = await ask(`findings?of=${this.of}&offset=${this.rows.children.length}&count=100`);
     this.rows.append(...found.map((each) => make("li", {},
-      make("b", {}, each.name ? make("a", { href: "#", onclick: (event) => { event.preventDefault(); viewer.find(each.name); } }, each.path) : each.path),
+      make("b", {}, each.name ? make("a", { href: "#", onclick: (event) => { event.preventDefault(); viewer.find(each.name); } }, each.path) : each.path === "." ? "all of it" : each.path),
       make("span", {}, each.message))));
     this.more.hidden = this.rows.children.length >= (state.findings?.[this.of] ?? 0) || !found.length;
     this.none.hidden = this.rows.children.length > 0 || !state.findings;
@@ -159,7 +159,9 @@ function draw() {
     line.dataset.words = words;
     const again = make("button", { type: "button", class: "small", onclick: () => doing(again, checkAgain) }, "Check again");
     const idle = words && !state.reading && !["queued", "running"].includes(state.check?.state);
-    const on = !idle || state.findings?.problem || !total() ? null : state.error ? ["label", "Label them"] : ["fit", "Go on: fit"];
+    const { unlabelled = 0, defect = 0 } = state.numbers.roles;
+    const on = !idle || !total() ? null
+      : state.error || (unlabelled && !defect) ? ["label", "Label them"] : state.findings?.problem ? null : ["fit", "Go on: fit"];
     line.replaceChildren(words, idle ? again : "", on ? make("a", { class: "button small", href: `${base}/${on[0]}` }, on[1]) : "");
   }
   find("[data-count=pictures]").textContent = total() ? total().toLocaleString("en") : "";

@@ -114,6 +114,7 @@ function learns() {
   const { kinds, normals, known: read } = known.data, names = Object.entries(kinds);
   if (!read) return "The data have not been looked at yet.";
   if (!names.length) return "No kind of defect is labelled yet: label some first.";
+  if (!normals) return "There are no normals: pictures without a defect are needed, too. Bring some on the data page, or mark them as such in the room for labels.";
   return `It learns from ${names.map(([name, count]) => `${count} ${name}`).join(", ")} and ${normals} ${normals === 1 ? "normal" : "normals"}.`;
 }
 
