@@ -46,7 +46,7 @@ def type_of(path: Path | str) -> str | None:
     """Return the type that the first bytes of the file at `path` show; None when they are no picture's or cannot be read."""
     try:
         with open_plain(Path(path)) as stream:
-            return content_type(stream.read(16))
+            return content_type(stream.read(16) or b"")  # None of what has nothing to say yet, such as /proc/kmsg
     except OSError:
         return None
 
