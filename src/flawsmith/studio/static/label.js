@@ -1,15 +1,15 @@
 // The room where masks are drawn and corrected.
 import { ask, base, doing, make, post, tell } from "./api.js";
 import { Mask, Picture, View } from "./canvas.js";
-import { Drawing, KEYS } from "./drawing.js";
+import { Drawing } from "./drawing.js";
+import { boxTool, inside, paintBoxes } from "./label_boxes.js";
+import { writeKeys } from "./label_help.js";
+import { Proposals } from "./label_proposals.js";
 import { askReviewer, reviewer } from "./reviewer.js";
-import { cut, differenceOf } from "./proposal.js";
 import { toolbar } from "./toolbar.js";
 
 const COLOURS = ["#ff4d4f", "#3d9bff", "#ffb020", "#2fc46f", "#c678ff", "#00c2c7", "#ff7ac6", "#a8cf3a"];
-const LOWER = 8; // of the threshold at a time, until something stands out
 const SOON = 1200; // milliseconds after a change until it is saved
-const LEAST = [1, 2, 3, 4, 6, 9, 12, 16, 20, 25, 36, 49, 64, 81, 100, 150, 200, 300, 400, 600, 800, 1200, 1600, 2400, 3200, 4800, 6400];
 const $ = (name) => document.querySelector(`[data-${name}]`);
 const button = (name) => document.querySelector(`[data-do="${name}"]`);
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
@@ -23,6 +23,7 @@ const pictureOf = (name) => (pair ? `${base}/api/review/${encodeURIComponent(pai
 
 const view = new View($("view"), { label: "Picture" });
 const drawing = new Drawing(view);
+const proposals = new Proposals({ $, button, view, name: () => now?.picture, changed: () => show() });
 const BOX = { box: { key: "r", name: "Box", hint: "Drag a box around a defect: what stands out inside it is marked." } };
 toolbar($("tools"), drawing, undefined, pair ? {} : BOX);
 
@@ -35,8 +36,6 @@ let normal = false;
 let wantNormal = null; // what the step that is being noted makes of it
 let changes = 0, saved = 0; // counted
 let saving = null, timer = 0;
-let usual = null; // threshold, where it was lowered for this picture
-let proposal = null; // { difference, mask, key, normal }
 let look = { opacity: 0.4, outline: true, hidden: false };
 
 const layer = () => layers.find((each) => each.kind === kind);
@@ -74,7 +73,7 @@ async function load(name, turn, push) {
   if (pair) { if (said.compare) await compareWithNormal(); return; }
   const address = `${base}/label?picture=${encodeURIComponent(said.picture)}`;
   if (push && location.pathname + location.search !== address) history.pushState(null, "", address);
-  if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) propose(false).catch(() => {});
+  if ($("automatic").checked && !said.normal && !marked() && !said.drawn && !said.boxes.length) proposals.ask(false).catch(() => {});
 }
 
 function empty({ reading, error }) {
@@ -88,7 +87,7 @@ function begin(said, masks) {
   normal = said.normal;
   kinds = said.kinds;
   layers = said.layers.map((each, i) => ({ kind: each.kind, mask: masks[i], visible: true }));
-  forgetProposal();
+  proposals.forget();
   shape();
   changes = saved = 0;
   drawing.reset(layer().mask);
@@ -118,7 +117,7 @@ function choose(name) {
 // ---- what is seen
 
 function show() {
-  const proposed = proposal?.mask && { mask: proposal.mask, colour: "#ffffff", opacity: 0.25, outline: true };
+  const proposed = proposals.mask && { mask: proposals.mask, colour: "#ffffff", opacity: 0.25, outline: true };
   view.layers = look.hidden ? [] : [...layers.filter((each) => each.visible).map((each) => ({ ...each, ...look })), ...(proposed ? [proposed] : [])];
   $("name").textContent = now.title || now.picture;
   document.title = `${now.title || now.picture} – Label – flawsmith`;
@@ -170,17 +169,7 @@ function showPlace(point) {
   $("under").textContent = inside ? layers.filter(({ mask }) => mask.at(x, y)).map((each) => each.kind).join(", ") : "";
 }
 view.paint = (board) => {
-  if (look.hidden) return;
-  for (const { kind: name, box: [left, top, right, bottom] } of now?.boxes || []) {
-    const a = view.toScreen({ x: left, y: top }), b = view.toScreen({ x: right, y: bottom });
-    for (const [style, dash] of [["#000", []], [layers.find((each) => each.kind === name)?.colour || "#fff", [6, 4]]]) {
-      board.setLineDash(dash);
-      board.lineWidth = 2 * view.ratio;
-      board.strokeStyle = style;
-      board.strokeRect(a.x, a.y, b.x - a.x, b.y - a.y);
-    }
-    board.setLineDash([]);
-  }
+  if (!look.hidden) paintBoxes(board, view, now?.boxes || [], (name) => layers.find((each) => each.kind === name)?.colour || "#fff");
 };
 
 // ---- what is drawn
@@ -308,69 +297,11 @@ addEventListener("popstate", () => start());
 
 // ---- the proposal
 
-/** Ask for a proposal; anyhow: where nothing stands out at the threshold, at the one at which something does. */
-async function propose(anyhow = true) {
-  const picture = now;
-  $("proposed").textContent = "Comparing with normals ...";
-  let said = { state: "working" };
-  for (let i = 0; said.state === "working"; i++) {
-    if (i) await wait(Math.min(1500, 150 * i));
-    if (now !== picture) return;
-    said = await post("label/proposal", { picture: picture.picture });
-  }
-  if (now !== picture) return;
-  if (said.state === "failed") { $("proposed").textContent = said.words; return; }
-  const files = `${base}/api/label/proposal/${said.key}`;
-  const [difference, normals] = await Promise.all([differenceOf(`${files}/difference.png`), Picture.load(`${files}/normal.png`)]);
-  if (now !== picture) { normals.close(); return; }
-  forgetProposal();
-  proposal = { difference, normal: normals, words: said.words };
-  view.second = normals;
-  button("compare").disabled = false;
-  recut();
-  if (anyhow && button("take").disabled) lower();
-}
-
-/** Lower the threshold until something stands out, for this picture alone. */
-function lower() {
-  const input = $("threshold");
-  usual = input.value;
-  while (button("take").disabled && Number(input.value) > Number(input.min)) {
-    input.value = Number(input.value) - LOWER;
-    recut();
-  }
-  $("threshold-said").value = input.value;
-}
-
-function recut() {
-  if (!proposal?.difference) return;
-  const threshold = Number($("threshold").value), least = LEAST[Math.min(LEAST.length - 1, $("least").value)];
-  const { mask, areas } = cut(proposal.difference, threshold, least);
-  proposal.mask = mask;
-  button("take").disabled = !areas;
-  const what = areas ? `${shown(areas)} ${areas === 1 ? "area" : "areas"}, ${shown(mask.area())} px${usual === null ? "" : ", at a lower threshold"}` : "Nothing stands out at this threshold: lower it, or draw";
-  $("proposed").textContent = `${what}. ${proposal.words}`;
-  show();
-}
-
 function take() {
-  if (!proposal?.mask || button("take").disabled) return;
-  const { mask } = proposal;
-  proposal.mask = null;
-  button("take").disabled = true;
+  if (!proposals.any) return;
+  const mask = proposals.take();
   if (!drawing.edit([layer().mask], () => layer().mask.merge(mask))) tell("That is marked already.");
   show();
-}
-
-function forgetProposal() {
-  if (usual !== null) $("threshold").value = $("threshold-said").value = usual;
-  usual = null;
-  proposal?.normal.close();
-  proposal = null;
-  view.second = null;
-  compare(false);
-  for (const name of ["take", "compare"]) button(name).disabled = true;
-  $("proposed").textContent = "What differs from the nearest normals is proposed, to be taken or corrected.";
 }
 
 /** Have the normal that a pair was made on to compare with, where there is one. */
@@ -383,49 +314,13 @@ async function compareWithNormal() {
   button("compare").disabled = false;
 }
 
-function compare(on) {
-  view.blink = on && Boolean(view.second);
-  button("compare").setAttribute("aria-pressed", view.blink);
-}
-
 // ---- boxes: of the data, and drawn ones
 
 async function fill(boxes) {
-  const picture = now;
-  const found = await post("label/inside", { picture: now.picture, boxes: boxes.map(({ box }) => box) });
-  if (now !== picture) return;
-  const masks = new Map();
-  for (const [i, { left, top, size: [height, width], bits }] of found.entries()) {
-    const name = boxes[i].kind;
-    const part = await Mask.unpack(bits, width, height);
-    if (!masks.has(name)) masks.set(name, new Mask(now.size[1], now.size[0]));
-    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (part.at(x, y)) masks.get(name).span(top + y, left + x, left + x + 1);
-  }
-  if (!replace(masks, true)) tell("That is marked already.");
+  const picture = now, masks = await inside(picture, boxes);
+  if (now === picture && !replace(masks, true)) tell("That is marked already.");
 }
-
-function boxTool() {
-  let from = null, to = null;
-  return {
-    down: (point) => { from = to = point; },
-    move: (point) => { to = point; view.redraw(); },
-    up: (point) => {
-      const box = [Math.min(from.x, point.x), Math.min(from.y, point.y), Math.max(from.x, point.x), Math.max(from.y, point.y)];
-      from = null;
-      view.redraw();
-      const whole = [Math.floor(box[0]), Math.floor(box[1]), Math.ceil(box[2]), Math.ceil(box[3])];
-      if (whole[2] - whole[0] < 2 || whole[3] - whole[1] < 2) return;
-      fill([{ kind, box: whole }]).catch((error) => tell(error.message, true));
-    },
-    cancel: () => { from = null; view.redraw(); },
-    paint: (board) => {
-      if (!from) return;
-      const a = view.toScreen(from), b = view.toScreen(to);
-      drawing.twice(board, () => board.rect(a.x, a.y, b.x - a.x, b.y - a.y));
-    },
-  };
-}
-drawing.add("box", boxTool);
+drawing.add("box", () => boxTool(view, drawing, (box) => fill([{ kind, box }]).catch((error) => tell(error.message, true))));
 
 // ---- controls
 
@@ -453,9 +348,9 @@ const DO = {
   next: () => go("next"),
   nextOpen: () => go("nextOpen"),
   previousOpen: () => go("previousOpen"),
-  propose: () => propose(),
+  propose: () => proposals.ask(),
   take,
-  compare: () => compare(!view.blink),
+  compare: () => proposals.compare(!view.blink),
   boxes: () => fill(now.boxes),
   normal: markNormal,
   rename,
@@ -516,8 +411,8 @@ async function reread() {
 }
 
 const slides = {
-  threshold: () => { $("threshold-said").value = $("threshold").value; soon(recut); },
-  least: () => { $("least-said").value = `${LEAST[Math.min(LEAST.length - 1, $("least").value)]} px`; soon(recut); },
+  threshold: () => { $("threshold-said").value = $("threshold").value; soon(() => proposals.recut()); },
+  least: () => { $("least-said").value = `${proposals.least} px`; soon(() => proposals.recut()); },
   opacity: () => { look.opacity = $("opacity").value / 100; if (now) show(); },
   outline: () => { look.outline = $("outline").checked; if (now) show(); },
   brightness: () => view.adjust({ brightness: $("brightness").value / 100, contrast: $("contrast").value / 100 }),
@@ -527,7 +422,6 @@ let due = null;
 function soon(work) {
   due ??= requestAnimationFrame(() => { due = null; work(); });
 }
-$("least").max = LEAST.length - 1;
 for (const [name, work] of Object.entries(slides)) { $(name).addEventListener("input", work); work(); }
 try { $("automatic").checked = localStorage.getItem("propose") !== "no"; } catch { /* no storage: as it is */ }
 $("automatic").addEventListener("change", () => { try { localStorage.setItem("propose", $("automatic").checked ? "yes" : "no"); } catch { /* it lasts as long as the page */ } });
@@ -552,25 +446,7 @@ const MORE = {
   "{": () => slide("opacity", -10),
   "}": () => slide("opacity", 10),
 };
-const TEXTS = [
-  ...KEYS,
-  ["R", "Box: what stands out inside is marked"],
-  ["1 ... 9", "Kind that is drawn"],
-  ["M", "No defect here: the picture is a normal"],
-  ["D, A", "Propose; take the proposal"],
-  [",  .", "Threshold of the proposal"],
-  ["I", "Fill the boxes of the data"],
-  ["C", "Compare with the nearest normal"],
-  ["J  K", "Next and previous picture"],
-  ["N  Shift N", "Next and previous picture without a label"],
-  ["O", "Masks on and off"],
-  ["{  }", "Opacity of the masks"],
-  ["+  -  0  F", "Zoom; native pixels; fit"],
-  ["Space", "Held: drag moves the picture"],
-  ["Arrows, Enter", "In the picture: move the cursor (Shift: ten at once); put the tool down and up"],
-  ["S", "Save now"],
-];
-$("help").querySelector("tbody").replaceChildren(...TEXTS.map(([keys, what]) => make("tr", {}, make("th", { scope: "row" }, make("kbd", {}, keys)), make("td", {}, what))));
+writeKeys($("help").querySelector("tbody"));
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || !now || document.querySelector("dialog[open]") || event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
