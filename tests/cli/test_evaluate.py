@@ -19,7 +19,7 @@ def asked(replace: Callable[[str, Any], None]) -> dict[str, Any]:
     def evaluate(real: Path, out: Path, report: Path | None, **options: Any) -> dict[str, Any]:
         found.update(options, real=real, out=out, report=report)
         network = {"name": "Net", "digest": "0123"}
-        return {"extractors": {"features": network, "distance": network}, "defects": {}, "all": {}, "pairs": []}
+        return {"extractors": {"features": network, "distance": network}, "defects": {}, "all": {}, "pairs": [], "review": {}}
 
     replace("evaluate", evaluate)
     return found
@@ -27,10 +27,25 @@ def asked(replace: Callable[[str, Any], None]) -> dict[str, Any]:
 
 def test_the_words_arrive(run: Callable, asked: dict[str, Any]) -> None:
     words = ("--extractor", "offline", "--seed", "7", "--overwrite", "--device", "cpu", "--threads", "1")
-    result = run("evaluate", "data", "pairs", "-o", "report", *words, "--judge", "run", "--judge-steps", "5", "--classes", "a=b")
+    result = run(
+        "evaluate",
+        "data",
+        "pairs",
+        "-o",
+        "report",
+        *words,
+        "--judge",
+        "run",
+        "--judge-steps",
+        "5",
+        "--classes",
+        "a=b",
+        "--review",
+        "ignored",
+    )
     assert result.exit_code == 0
     expected = {"extractor": "offline", "seed": 7, "overwrite": True, "device": "cpu", "threads": 1, "quiet": False}
-    expected |= {"judge": Path("run"), "judge_steps": 5, "labels": ReadOptions(classes="a=b")}
+    expected |= {"judge": Path("run"), "judge_steps": 5, "labels": ReadOptions(classes="a=b"), "review": "ignored"}
     assert asked == {"real": Path("data"), "out": Path("pairs"), "report": Path("report"), **expected}
     assert "Defect windows, Net 0123" in result.stdout and str(Path("report") / "report.html") in result.stdout
 

@@ -55,9 +55,11 @@ def test_of_two_in_one_moment_one_counts_and_neither_leaves_a_traceback() -> Non
     both = {signal.SIGINT, signal.SIGTERM}
     with pytest.raises(KeyboardInterrupt) as caught, terminated_as_interrupt():
         signal.pthread_sigmask(signal.SIG_BLOCK, both)
-        for number in both:
-            os.kill(os.getpid(), number)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
+        try:
+            for number in both:
+                signal.raise_signal(number)  # to this thread: another one might take what is sent to the process
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
     assert exit_status(caught.value) in (130, 143)
 
 

@@ -240,14 +240,14 @@ def test_a_file_that_breaks_off_leaves_nothing(home: Path) -> None:
 def test_a_full_disk_is_told_before_and_meanwhile(client: TestClient, home: Path, bring: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda _: type("", (), {"total": 10**9, "used": 10**9, "free": 1000})())
     answer = client.post("/api/incoming", json={"files": 2, "bytes": 10**6})
-    assert answer.status_code == 400 and "are free there" in answer.json()["error"]
+    assert answer.status_code == 507 and "are free there" in answer.json()["error"]
 
     async def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(incoming, "_write", full)
     answer = bring("a.png", picture())
-    assert answer.status_code == 400 and "the disk is full" in answer.json()["error"]
+    assert answer.status_code == 507 and "the disk is full" in answer.json()["error"]
     assert files_in(home / ".incoming" / bring.id) == ["owner.json"]
 
 
