@@ -81,8 +81,9 @@ def listed(project: Project) -> list[dict[str, Any]]:
 
 def _described(project: Project, name: str, jobs: Sequence[Job]) -> dict[str, Any]:
     folder = project.place(ROOM, name)
-    state, card = _read(folder / STATE), _read(folder / CARD)
+    shown = jobs[0].to_json() if jobs else None
     ended = next((job for job in jobs if job.state == DONE), None)
+    state, card = _read(folder / STATE), _read(folder / CARD)  # after the jobs: what one that is done wrote is there
     use = ""
     with suppress(ConfigError, KeyError):  # an export of a format that is no longer installed
         use = find_writer(state["to"]).opened(folder)
@@ -95,7 +96,7 @@ def _described(project: Project, name: str, jobs: Sequence[Job]) -> dict[str, An
         "classes": state.get("classes", []),
         "use": use if card else "",
         "ready": bool(card),
-        "job": jobs[0].to_json() if jobs else None,
+        "job": shown,
         "result": None if ended is None else _result(ended.folder / OUT),
     }
 
