@@ -7,22 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from shaken import shake
+import torch
+from drawing_tasks import SIDE, large, model, same, tasks
 
 from flawsmith.config.schema import Config
-from flawsmith.models.build import build_model
-from flawsmith.models.dual_model import DualModel
-from flawsmith.product.shape import ModelSpec
+from flawsmith.models.dual_model import Condition
+from flawsmith.synthesis import sampling
 from flawsmith.synthesis.sampling import draw, noise_of
 from flawsmith.synthesis.task import Task
 
-SIDE = 32
 QUIET = {"token_noise": 0.0}
-
-
-def model(config: Config) -> DualModel:
-    """Return an untrained model that draws something."""
-    return shake(build_model(config.model, ModelSpec(("blob", "line"), 1, SIDE), 0)).eval().requires_grad_(False)
 
 
 def told() -> Task:
@@ -61,3 +55,31 @@ def test_a_shape_forms_out_of_noise(tiny: Callable[..., Config]) -> None:
 def test_a_backbone_begins_as_it_was_trained(tiny: Callable[..., Config]) -> None:
     backbone: Any = SimpleNamespace(follows=False)
     assert noise_of(backbone, told(), tiny()) == 1
+
+
+def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "MOST", 0)
+    m = model(tiny())
+    first = tasks()[0]
+    drawn = []
+    for noise in (0.0, 0.5, 0.5, 1.0):
+        config = tiny(generation={"token_noise": noise, "anchor": 0.0})
+        drawn.append(draw(m, [first], config, "fp32")[0])
+    assert same(drawn[1], drawn[2])
+    assert np.abs(drawn[0].image - drawn[1].image).max() > 1e-4
+    assert np.abs(drawn[0].image - drawn[3].image).mean() > np.abs(drawn[0].image - drawn[1].image).mean()
+    seen: list[torch.Tensor | None] = []
+    tell = m.tell
+
+    def spy(cells: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None, *more: torch.Tensor) -> Condition:
+        seen.append(noise)
+        return tell(cells, ids, noise, *more)
+
+    monkeypatch.setattr(m, "tell", spy)
+    config = tiny(generation={"token_noise": 0.5})
+    for task in (first, replace(first, seed=999), large()):
+        draw(m, [task], config, "fp32")
+    noises = [noise for noise in seen if noise is not None]
+    assert len(seen) == 2 * len(noises), "the empty tokens have none"
+    assert not torch.equal(noises[0], noises[1]), "another seed, other noise"
+    assert len(noises) > 4 and all(torch.equal(noise, noises[2]) for noise in noises[2:]), "one defect has one noise in all its tiles"

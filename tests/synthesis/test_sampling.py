@@ -3,12 +3,11 @@
 import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from shaken import shake
+from drawing_tasks import SIDE, everywhere, gaussian, large, last, model, same, tasks
 
 from flawsmith.config.schema import Config
 from flawsmith.core.seeds import torch_generator
@@ -16,43 +15,11 @@ from flawsmith.diffusion.parametrisation import PREDICTIONS
 from flawsmith.diffusion.samplers import Callback, Denoise, DrawNoise, registry, sampler, sampler_names
 from flawsmith.diffusion.schedules import joint_noise
 from flawsmith.diffusion.variance_preserving import VariancePreserving
-from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import Condition, DualModel
-from flawsmith.product.shape import ModelSpec
 from flawsmith.synthesis import sampling
 from flawsmith.synthesis.sampling import draw
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.synthesis.tiles import cover
-
-SIDE = 32
-
-
-def model(config: Config, colours: int = 1, empty: bool = False) -> DualModel:
-    """Return an untrained model that draws something; with `empty` it draws hardly any mask."""
-    built = shake(build_model(config.model, ModelSpec(("blob", "line"), colours, SIDE), 0))
-    if empty:
-        last(built).bias.data[-1] = -1.6
-    return built.eval().requires_grad_(False)
-
-
-def last(m: DualModel) -> Any:
-    """Return the last layer: of the image's planes, the anomaly's if there is one, and the mask."""
-    return m.net.head[-1]
-
-
-def tasks(colours: int = 1) -> list[Task]:
-    g = np.random.default_rng(0)
-    found = []
-    for i in range(3):
-        region = np.zeros((SIDE, SIDE), bool)
-        region[4 + i : 20, 6:24] = True
-        normal = g.uniform(-1, 1, (colours, SIDE, SIDE)).astype(np.float32)
-        found.append(Task(normal, region, shape=None, entry=1 + i % 2, seed=100 + i))
-    return [*found, Task(None, np.ones((SIDE, SIDE), bool), shape=None, entry=1, seed=200)]
-
-
-def same(a: Drawn, b: Drawn) -> bool:
-    return all(np.array_equal(getattr(a, f.name), getattr(b, f.name)) for f in dataclasses.fields(Drawn))
 
 
 @pytest.mark.parametrize("colours", [1, 3])
@@ -218,14 +185,6 @@ def test_a_single_branch_has_the_whole_inside_the_mask_as_its_part(tiny: Callabl
     assert np.array_equal(drawn.anomaly[0][inside], drawn.image[0][inside]) and (drawn.anomaly[0][~inside] == 0).all()
 
 
-def large(height: int = 48, width: int = 72, seed: int = 300) -> Task:
-    """Return a canvas larger than a window, with a region that needs several."""
-    region = np.zeros((height, width), bool)
-    region[8 : height - 8, 8 : width - 8] = True
-    normal = np.random.default_rng(seed).uniform(-1, 1, (1, height, width)).astype(np.float32)
-    return Task(normal, region, shape=None, entry=1, seed=seed)
-
-
 @pytest.mark.parametrize("groups", [{}, {"model": {"dual": False}}, {"model": {"interaction": "none"}}, {"generation": {"guidance": 1.0}}])
 @pytest.mark.parametrize("most", [0, sampling.MOST])  # in tiles, and as one
 def test_a_canvas_may_be_larger_than_a_window(
@@ -349,46 +308,6 @@ def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(tiny: Call
 # severity and token noise
 
 
-@pytest.mark.parametrize("name", sampler_names())
-def test_a_severer_defect_is_further_from_the_normal(tiny: Callable[..., Config], name: str) -> None:
-    config = tiny(generation={"steps": 4, "sampler": name})
-    m = model(config)
-    gaps = []
-    for severity in (0.25, 0.5, 1.0, 2.0, 4.0):
-        wanted = [dataclasses.replace(task, severity=severity) for task in (*tasks()[:3], large())]
-        drawn = draw(m, wanted, config, "fp32")
-        assert all(np.isfinite(d.image).all() for d in drawn)
-        gaps.append(np.mean([np.abs(d.image - t.normal)[0][t.region].mean() for d, t in zip(drawn, wanted, strict=True)]))
-    assert gaps == sorted(gaps) and gaps[0] < 0.7 * gaps[2] and gaps[4] > 1.3 * gaps[2], gaps
-
-
-def test_severity_1_changes_no_bit_and_from_nothing_there_is_none(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
-    config = tiny(generation={"steps": 4})
-    m = model(config)
-    plain = draw(m, tasks(), config, "fp32")
-    free = draw(m, [dataclasses.replace(tasks()[3], severity=3.0)], config, "fp32")[0]
-    assert same(free, plain[3])
-    monkeypatch.setattr(sampling, "_with_severity", lambda image, anomaly, *_: (image, anomaly))
-    assert all(same(a, b) for a, b in zip(plain, draw(m, tasks(), config, "fp32"), strict=True))
-
-
-def gaussian(m: DualModel, mean: float, std: float) -> Callable[..., torch.Tensor]:
-    """Return a network that knows pictures of independent normal values: E[clean | (1 - t) clean + t noise]."""
-
-    def forward(x: torch.Tensor, t: torch.Tensor, _condition: Condition) -> torch.Tensor:
-        time = t[None, :, None, None, None]
-        gain = (1 - time) * std**2 / ((1 - time).square() * std**2 + time.square())
-        return mean + gain * (x - (1 - time) * mean)
-
-    return forward
-
-
-def everywhere(count: int, normal: bool, colours: int = 1, **more: object) -> list[Task]:
-    """Return canvases to be drawn all over, onto mid-grey or from nothing."""
-    region, picture = np.ones((SIDE, SIDE), bool), np.zeros((colours, SIDE, SIDE), np.float32)
-    return [Task(picture if normal else None, region, shape=None, entry=1, seed=seed, **more) for seed in range(count)]  # type: ignore[arg-type]
-
-
 STABLE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -404,24 +323,6 @@ def test_what_is_drawn_has_the_spread_of_what_was_learned(onto: bool, own: bool,
     assert drawn.std() == pytest.approx(1, abs=0.02)
 
 
-@pytest.mark.parametrize("name", sampler_names())
-@pytest.mark.parametrize("dual", [True, False])
-def test_severity_is_how_much_more_of_the_change_whatever_the_steps(dual: bool, name: str, tiny: Callable[..., Config]) -> None:
-    found = {}
-    for steps in (12, 20, 100):
-        settings: dict[str, object] = {"steps": steps, "sampler": name, "anchor": 0.0, "guidance": 1.0}
-        config = tiny(diffusion={"prediction": "x"}, generation=settings, model={"dual": dual})
-        m = model(config)
-        m.forward = gaussian(m, 0.3, 0.1)  # type: ignore[method-assign]
-        for severity in (0.5, 1.0, 2.0):
-            (d,) = draw(m, everywhere(1, True, severity=severity), config, "fp32")
-            found[steps, severity] = float(d.image.mean())
-            assert np.allclose(d.anomaly[0][d.mask > 0.5], d.image[0][d.mask > 0.5]) or dual, "a single branch's anomaly is its image"
-    for (steps, severity), mean in found.items():
-        assert mean == pytest.approx(0.3 * severity, rel=0.05), (steps, severity)
-        assert mean == pytest.approx(severity * found[steps, 1.0], rel=1e-3), (steps, severity)
-
-
 def test_a_sampler_of_one_s_own_draws_windows(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_SAMPLERS", dict(registry._SAMPLERS))
 
@@ -432,34 +333,6 @@ def test_a_sampler_of_one_s_own_draws_windows(tiny: Callable[..., Config], monke
     config = tiny(generation={"sampler": "grey"})
     (drawn,) = draw(model(config), tasks()[:1], config, "fp32")
     assert (drawn.image == 0).all()
-
-
-def test_noise_on_the_tokens_changes_the_defect_by_the_tasks_seed(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "MOST", 0)
-    m = model(tiny())
-    first = tasks()[0]
-    drawn = []
-    for noise in (0.0, 0.5, 0.5, 1.0):
-        config = tiny(generation={"token_noise": noise, "anchor": 0.0})
-        drawn.append(draw(m, [first], config, "fp32")[0])
-    assert same(drawn[1], drawn[2])
-    assert np.abs(drawn[0].image - drawn[1].image).max() > 1e-4
-    assert np.abs(drawn[0].image - drawn[3].image).mean() > np.abs(drawn[0].image - drawn[1].image).mean()
-    seen: list[torch.Tensor | None] = []
-    tell = m.tell
-
-    def spy(cells: torch.Tensor, ids: torch.Tensor, noise: torch.Tensor | None = None, *more: torch.Tensor) -> Condition:
-        seen.append(noise)
-        return tell(cells, ids, noise, *more)
-
-    monkeypatch.setattr(m, "tell", spy)
-    config = tiny(generation={"token_noise": 0.5})
-    for task in (first, dataclasses.replace(first, seed=999), large()):
-        draw(m, [task], config, "fp32")
-    noises = [noise for noise in seen if noise is not None]
-    assert len(seen) == 2 * len(noises), "the empty tokens have none"
-    assert not torch.equal(noises[0], noises[1]), "another seed, other noise"
-    assert len(noises) > 4 and all(torch.equal(noise, noises[2]) for noise in noises[2:]), "one defect has one noise in all its tiles"
 
 
 @pytest.mark.usefixtures("untouched_generators")
