@@ -305,9 +305,6 @@ def test_on_an_accelerator_only_tasks_of_one_kind_go_through_together(tiny: Call
         assert np.allclose(a.image, b.image, atol=1e-3) and np.allclose(a.mask, b.mask, atol=1e-3)
 
 
-# severity and token noise
-
-
 STABLE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
