@@ -1,6 +1,7 @@
 """The base with nothing fitted: what is left of the product, and pairs that follow its labelled examples."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 import torch
 from small_base import NETWORK
 
+from flawsmith.base.weights import save_weights
 from flawsmith.config.schema import Config
-from flawsmith.core.errors import ConfigError, WeightsError
+from flawsmith.core.errors import ConfigError, RunError, WeightsError
 from flawsmith.models.store import load_model
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.synthesis import sampling
 from flawsmith.synthesis.task import Drawn, Task
 from flawsmith.training.unfitted import prepare_unfitted
+from flawsmith.workflows.fit import fit
 from flawsmith.workflows.generate import load_unfitted
 
 LENIENT = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
@@ -37,6 +40,28 @@ def test_the_run_holds_the_base_s_weights_and_every_kind_begins_as_the_one_that_
     good, defect, empty, background = base["tokens.entries"]
     assert torch.equal(own["tokens.entries"], torch.stack([good, defect, defect, empty, background]))
     assert not (tmp_path / "run/checkpoints").exists() and not (tmp_path / "run/log.jsonl").exists(), "nothing was trained"
+
+
+def test_a_base_of_ones_own_is_followed_and_fitted_like_the_one_that_ships(
+    base: dict[str, torch.Tensor], config: Config, data8: Path, tmp_path: Path
+) -> None:
+    own = {name: (0.5 * w).half().float() for name, w in base.items()}
+    file = tmp_path / "own.safetensors"
+    save_weights(file, own, replace(config.model, cells=16), {})
+    run = load_unfitted(data8, config, device="cpu", threads=1, settings=[f"training.init={file}"])
+    kept, _, _ = load_model(run.generator.run / "model/model.safetensors")
+    assert all(torch.equal(kept.state_dict()[name], w) for name, w in own.items() if name != "tokens.entries")
+    training = replace(config.training, init=str(file), steps=1, learning_rate=1e-9, ema=0.0)
+    result = fit(data8, tmp_path / "run", replace(config, training=training), device="cpu", threads=1, quiet=True)
+    begun, _, _ = load_model(tmp_path / "run/model/model.safetensors")
+    assert result["init"]["new"] == 0
+    assert all(torch.allclose(begun.state_dict()[name], w, atol=1e-5) for name, w in own.items() if name != "tokens.entries")
+
+
+def test_a_file_that_is_no_base_is_told_as_what_it_could_be(config: Config, data8: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.safetensors").write_bytes(b"not a base")
+    with pytest.raises(RunError, match=r"own\.safetensors: cannot be read"):
+        load_unfitted(data8, config, device="cpu", threads=1, settings=[f"training.init={tmp_path / 'own.safetensors'}"])
 
 
 @pytest.mark.parametrize("colour", [False, True])

@@ -11,14 +11,15 @@ from torch import Tensor
 from flawsmith.config.resolve import from_dict
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import WeightsError
-from flawsmith.core.tensors import read_safetensors, write_safetensors
+from flawsmith.core.tensors import check_safetensors, read_safetensors, write_safetensors
 from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 DEFECT = "defect"  # the one kind that the base knows: it takes the rest from exemplars
-FORMAT = "flawsmith-base-2"
+NAMED = "flawsmith-base-"
+FORMAT = f"{NAMED}2"
 FORM = ("width", "depth", "head_dim", "pixels", "tokens", "token_dim", "dual", "interaction", "saim_rank")  # of model.*: what must be alike
 WINDOW, COLOURS = 64, 3  # of the model as it is trained; the weights depend on neither
 
@@ -33,6 +34,14 @@ def save_weights(path: Path, weights: dict[str, Tensor], config: ModelConfig, fa
     kept = {name: w.detach().cpu().to(torch.float16).contiguous() for name, w in weights.items()}
     model = {key: getattr(config, key) for key in ("cells", *FORM)}
     write_safetensors(path, save(kept, metadata={"format": FORMAT, "model": json.dumps(model), "facts": json.dumps(facts)}))
+
+
+def is_base(path: Path) -> bool:
+    """Return whether a file says that it holds a base's weights, of whatever version."""
+    try:
+        return path.is_file() and check_safetensors(path).get("format", "").startswith(NAMED)
+    except (OSError, ValueError):
+        return False
 
 
 def load_weights(path: Path | None = None) -> tuple[dict[str, Tensor], ModelConfig, dict[str, Any]]:

@@ -19,7 +19,7 @@ from flawsmith.core.text import command
 @click.option("--preset", metavar="NAME", help=f"Where to start from: {', '.join(PRESETS)}.  [default: tiny]")
 @click.option("--config", "file", type=options.path, metavar="FILE", help="A YAML file over the preset, such as another RUN's config.yaml.")
 @options.settings("one key of the configuration, such as training.batch=8")
-@click.option("--init", metavar="base|none|RUN", help="Weights to start from (training.init): another product's RUN, too.  [default: base]")
+@click.option("--init", metavar="base|none|RUN|FILE", help="Start from random weights, another RUN, a base of yours.  [default: base]")
 @click.option("--resume", is_flag=True, help="Go on from RUN's last checkpoint.")
 @options.overwrite
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps at most (training.steps); 0 = no limit.")

@@ -156,7 +156,9 @@ class TrainingConfig:
     keep: int = key(2, "checkpoints kept, the newest; 0 = no limit, all", ge=0)
     tensorboard: bool = key(False, "also write RUN/tensorboard")
     init: str = key(
-        "base", "weights to start from: base (those of the package, without a backbone), none (random), or another product's RUN"
+        "base",
+        "weights to start from: base (those of the package, without a backbone), none (random), a file of python -m flawsmith.base.train "
+        "--export, or another product's RUN",
     )
     seed: int = key(0, "of the weights, windows, noise and times")
 

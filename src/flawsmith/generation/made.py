@@ -58,7 +58,7 @@ def base_of(config: Config) -> dict[str, str]:
         return {"name": OWN, "licence": "Apache-2.0"}
     if config.training.init == "none":
         return {"name": "none: the weights began at random", "licence": "none"}
-    return {"name": f"another product's run, {Path(config.training.init).name}", "licence": "as of that run's base"}
+    return {"name": f"another base or product's run, {Path(config.training.init).name}", "licence": "as of what that began with"}
 
 
 def read_made(out: Path) -> dict[str, Any] | None:

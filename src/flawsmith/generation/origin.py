@@ -13,7 +13,7 @@ from flawsmith.formats.registry import recognised
 MODEL = Path("model", "model.safetensors")  # in a RUN
 FITTED = ("generation", "quality")  # groups and keys of the configuration that --set may change
 LABELS = tuple(f"data.{one.name}" for one in fields(ReadOptions) if one.init)  # keys that say how labels are read
-UNFITTED = (*FITTED, "data.split", *LABELS)
+UNFITTED = (*FITTED, "data.split", "training.init", *LABELS)
 
 
 def is_fitted(path: Path) -> bool:

@@ -30,7 +30,7 @@ from flawsmith.models.build import build_model
 from flawsmith.models.dual_model import DualModel
 from flawsmith.models.trainable import count_trainable
 from flawsmith.training.devices import open_accelerator
-from flawsmith.training.initial import BASE, initialise
+from flawsmith.training.initial import base_file, initialise
 from flawsmith.training.loop import Trained, Watch, train
 from flawsmith.training.memory import Memory, fit_into
 from flawsmith.training.precision import training_precision
@@ -114,7 +114,7 @@ def _fit_run(
         how = f"pieces {config.training.pieces}, checkpointing {'on' if config.training.checkpointing else 'off'}"
         say(f"fit needs {needs}; {how}, optimiser {config.training.optimiser}.")
 
-    if model.follows and config.training.init == BASE:
+    if model.follows and base_file(config.training.init):
         bared = _bare(learned, config, precision, place)
         if main and not quiet:
             say(f"what lies under labelled defects is filled when they are first shown: {bared}.")
@@ -134,9 +134,9 @@ def _fit_run(
 
 
 def _bare(learned: TrainingData, config: Config, precision: Precision, device: torch.device) -> str:
-    """Have the base, as it ships, say what lies under labelled defects, the same when a run begins and when it goes on; return of which."""
+    """Have the base, with nothing fitted, say what lies under labelled defects, whether a run begins or goes on; return of which."""
     base = build_model(config.model, learned.product.shape, seed=0).to(device).eval()
-    initialise(base, BASE, config.model)
+    initialise(base, config.training.init, config.model)
     bared = learned.pool.bare(filler(base, config, precision.name, learned.product.scale))
     return ", ".join(f"{count} of {of} {name}" for name, (count, of) in bared.items())
 

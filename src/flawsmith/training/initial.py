@@ -1,10 +1,11 @@
-"""What a training starts from: the base that ships with the package, another product's run, or random weights."""
+"""What a training starts from: the base that ships with the package or one of your own, another product's run, or random weights."""
 
 from pathlib import Path
 
 import torch
 
-from flawsmith.base.weights import FORM, WINDOW, load_weights
+from flawsmith.base import weights as shipped
+from flawsmith.base.weights import FORM, WINDOW, is_base, load_weights
 from flawsmith.config.schema import ModelConfig
 from flawsmith.core.errors import RunError, WeightsError
 from flawsmith.models.backbones.published import load_published
@@ -22,7 +23,15 @@ def initialise(model: DualModel, init: str, config: ModelConfig) -> dict[str, in
     """
     if init == NONE or (init == BASE and not model.follows):
         return None
-    return start_from_base(model, config) if init == BASE else start_from(model, Path(init), config)
+    file = base_file(init)
+    return start_from(model, Path(init), config) if file is None else start_from_base(model, config, file)
+
+
+def base_file(init: str) -> Path | None:
+    """Return the file of the base that training.init names, the shipped one or that of a training of one's own; None for anything else."""
+    if init == BASE:
+        return shipped.WEIGHTS
+    return Path(init) if init != NONE and is_base(Path(init)) else None
 
 
 def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = None) -> dict[str, int]:
@@ -35,8 +44,9 @@ def start_from_base(model: DualModel, config: ModelConfig, path: Path | None = N
     forms.append(("cell's side in pixels (data.window / model.cells)", WINDOW // theirs.cells, model.factor))
     for name, its, ours in forms:
         if its != ours:
+            init = BASE if path in (None, shipped.WEIGHTS) else path
             raise WeightsError(
-                f"training.init=base: the base's {name} is {its}, this fit's {ours}. Use the base's, or training.init=none to begin with "
+                f"training.init={init}: the base's {name} is {its}, this fit's {ours}. Use the base's, or training.init=none to begin with "
                 "random weights."
             )
     good, defect, empty, background = weights[ENTRIES]

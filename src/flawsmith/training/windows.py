@@ -8,7 +8,7 @@ from flawsmith.config.schema import TrainingConfig
 from flawsmith.core.seeds import derive, numpy_generator
 from flawsmith.models.dual_model import DualModel
 from flawsmith.training.episode_pool import EpisodePool
-from flawsmith.training.initial import BASE
+from flawsmith.training.initial import base_file
 from flawsmith.training.latents import Encoded, KeptLatents
 from flawsmith.training.pool import Batch, Pool
 
@@ -27,7 +27,7 @@ class Windows:
         self._mine = slice(rank * share, (rank + 1) * share)
         self._pool, self._model, self._config, self._seed, self._device = pool, model, config, seed, device
         self._kept = KeptLatents(pool, seed, config.latents) if config.latents else None
-        self._drawn = EpisodePool(derive(seed, "episodes")) if model.follows and config.init == BASE else None
+        self._drawn = EpisodePool(derive(seed, "episodes")) if model.follows and base_file(config.init) else None
 
     def batch(self, step: int) -> Batch | Encoded:
         """Return this process's windows of step number `step` (from 0)."""
@@ -51,7 +51,7 @@ class Windows:
     def pictures(self, step: int) -> list[str]:
         """Return of which pictures the windows of step number `step` are."""
         if self._is_drawn(step):
-            return ["drawn ones of the base (training.init=base)"]
+            return [f"drawn ones of the base (training.init={self._config.init})"]
         count = self._config.batch
         keys = self._kept.keys(step, count) if self._kept else [("window", step, i) for i in range(count)]
         return list(dict.fromkeys(self._pool.pictures(self._seed, keys)))

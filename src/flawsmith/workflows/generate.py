@@ -71,12 +71,12 @@ def load_unfitted(
     use_threads(threads)
     config = config or base_config()
     override(config, settings, UNFITTED)  # a misspelt key is said before the work
-    of_data = [setting for setting in settings if setting.startswith("data.")]
+    before = [setting for setting in settings if setting.startswith(("data.", "training."))]  # of what there is to generate with
     folder = TemporaryDirectory(prefix="flawsmith-")
     run = Path(folder.name) / "run"
     with working("looking at the product", quiet):
-        prepare_unfitted(data, run, override(config, of_data), quiet)
-    generator = load_generator(run, device, threads, [setting for setting in settings if setting not in of_data])
+        prepare_unfitted(data, run, override(config, before), quiet)
+    generator = load_generator(run, device, threads, [setting for setting in settings if setting not in before])
     return LoadedRun(generator, Unfitted(data.root if isinstance(data, Dataset) else Path(data), folder))
 
 
