@@ -40,6 +40,21 @@ def test_less_noise_is_nearer_to_none(tiny: Callable[..., Config]) -> None:
     assert 0 < np.abs(drawn[1] - drawn[0]).mean() < np.abs(drawn[2] - drawn[0]).mean()
 
 
+def test_without_noise_the_first_estimate_is_what_is_drawn(tiny: Callable[..., Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    m = model(tiny())
+    times: list[float] = []
+    forward = m.forward
+
+    def spy(state: torch.Tensor, t: torch.Tensor, condition: Condition) -> torch.Tensor:
+        times.extend(t.tolist())
+        return forward(state, t, condition)
+
+    monkeypatch.setattr(m, "forward", spy)
+    for noise in (0.0, 0.5):
+        draw(m, [told()], tiny(generation=QUIET | {"noise": noise, "steps": 4, "guidance": 1.0}), "fp32")
+    assert times[:2] == [1.0, 1.0] and len(times) == 1 + 4
+
+
 def test_a_shape_forms_out_of_noise(tiny: Callable[..., Config]) -> None:
     config = tiny(generation=QUIET)
     assert config.generation.noise == 0

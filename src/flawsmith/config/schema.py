@@ -174,7 +174,7 @@ class TrainingConfig:
 class GenerationConfig:
     """How pairs are made."""
 
-    steps: int = key(5, "solver steps", ge=1)
+    steps: int = key(5, "solver steps; where drawing begins without noise (generation.noise) there is one", ge=1)
     shift: float = key(
         0.3, "times of the steps, without a backbone and where a shape is told: 1 = even, less = larger steps at first", gt=0
     )

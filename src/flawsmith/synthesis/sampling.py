@@ -81,7 +81,8 @@ def _draw(model: DualModel, tasks: list[Task], config: Config, device: torch.dev
     begin = background * keep if onto else torch.zeros_like(background)
     shift = own.shift if given.all() else 1.0  # a shape that is not told takes form near noise
     amount = noise_of(model, tasks[0], config)
-    times = model.schedule.sampling_times(own.steps, start) if model.schedule else sampling_times(own.steps, start, shift)
+    steps = own.steps if amount else 1  # without noise the first estimate is all that can be told: more steps were no better
+    times = model.schedule.sampling_times(steps, start) if model.schedule else sampling_times(steps, start, shift)
     image, anomaly, mask = model.decode(sample(config.generation.sampler, denoise, begin, times, draw_noise))
     if onto and (severity != 1).any():
         image, anomaly = _with_severity(image, anomaly, mask, model.codec.decode(background[0, :, :channels]), severity)
