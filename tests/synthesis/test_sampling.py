@@ -124,9 +124,7 @@ def test_a_proposed_shape_is_held_to_as_long_as_asked(tiny: Callable[..., Config
     shape = np.zeros((SIDE, SIDE), bool)
     shape[8:14, 9:20] = True
     given = dataclasses.replace(first, shape=shape)
-    always, early, never = (
-        tiny(generation={"steps": 4, "noise": 1.0, "anchor": 0.0, "shape_until": until}) for until in (0.0, 0.5, 1.0)
-    )
+    always, early, never = (tiny(generation={"steps": 4, "noise": 1.0, "anchor": 0.0, "shape_until": until}) for until in (0.0, 0.5, 1.0))
     assert np.array_equal(draw(model(always), [given], always, "fp32")[0].mask, shape.astype(np.float32))
     free = draw(model(never), [first], never, "fp32")[0]
     told = draw(model(never), [given], never, "fp32")[0]

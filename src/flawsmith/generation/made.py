@@ -2,9 +2,11 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from flawsmith.config.resolve import to_dict
 from flawsmith.config.schema import Config, DataConfig
@@ -18,9 +20,45 @@ from flawsmith.models.backbones.registry import known_checkpoints
 from flawsmith.version import __version__
 
 MADE = "made.json"
-_NEEDED = {"model", "fitted", "base", "learned_from", "request"}
 OF_LABELS = ("classes", "line_width", "mask_values", "group_pattern")  # of the configuration's data: how labels were read
 OWN = "the base that comes with flawsmith"
+
+
+@dataclass(frozen=True)
+class _Base:
+    name: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class _Learned:
+    name: str
+    digest: str
+    split: str
+    normals: int
+    defects: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class _Request:
+    seed: int
+    mask: str
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What is read of the file later, and has to be as it was written."""
+
+    flawsmith: str
+    model: str
+    fitted: bool
+    base: _Base
+    learned_from: _Learned
+    request: _Request
+    labels: dict[str, Any] = field(default_factory=dict)
+
+
+_FORM = TypeAdapter(_Made)
 
 
 def what_made(generator: Generator, request: Request, fitted: bool) -> dict[str, Any]:
@@ -44,7 +82,7 @@ def what_made(generator: Generator, request: Request, fitted: bool) -> dict[str,
         },
         "labels": {name: value for name in OF_LABELS if (value := getattr(generator.config.data, name)) != getattr(DataConfig(), name)},
         "settings": {group: to_dict(generator.config)[group] for group in ("generation", "quality")},
-        "request": {field.name: _plain(getattr(request, field.name)) for field in fields(request)},
+        "request": {one.name: _plain(getattr(request, one.name)) for one in fields(request)},
     }
 
 
@@ -62,12 +100,13 @@ def base_of(config: Config) -> dict[str, str]:
 
 
 def read_made(out: Path) -> dict[str, Any] | None:
-    """Return what OUT/made.json says; None where there is none, as in folders of earlier versions and of other programs."""
+    """Return what OUT/made.json says; None where there is none, as in folders of other programs, or a damaged one."""
     try:
-        said = parse_json(read_text(out / MADE))
+        said: dict[str, Any] = parse_json(read_text(out / MADE))
+        _FORM.validate_python(said)
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) and said.keys() >= _NEEDED else None
+    return said
 
 
 def as_fitted(options: ReadOptions, made: Mapping[str, Any] | None) -> tuple[ReadOptions, list[str]]:
