@@ -59,7 +59,7 @@ def main() -> None:
     for row in (DEFAULT, *args.row):
         rows[row] = []
         for seed in range(args.seeds):
-            out = args.work / f"{args.data.name}-{args.pairs}" / row.replace(",", "+") / f"seed-{seed}"
+            out = args.work / f"{args.data.name}-{args.pairs}" / row.replace(",", "+").replace("/", "_") / f"seed-{seed}"
             made(args.data, out, row, args.pairs, seed, args.threads)
             pairs = PairFolder(out).read()
             seen = judged(out, real, eye, reference, 0)

@@ -23,6 +23,7 @@ MANY = 64  # times as many are looked at to choose from
 ALIKE = 0.5  # of sigma: the blur through which blocks are compared
 NEAREST = 20  # blocks that are tried where one is needed
 MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
+COMPARED = 10  # pixels of a block's side by which blocks are compared, or every second one
 COMPONENTS = 48  # numbers by which blocks are compared
 WIDE = 2.0  # of sigma: over so much around a pixel is asked whether the surface goes on
 FAINT = 0.03  # in [-1, 1]: of a surface with less structure nobody can say
@@ -76,12 +77,13 @@ class Detail:
         severity: float,
         seed: int,
         least: int = LEAST,
-        sparing: bool = False,
+        lacking: float = np.inf,
     ) -> Drawn:
         """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
 
         region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
-        least: as for `extract`; sparing: only where a real defect of the kind, chosen by lot, has more fine structure than was drawn.
+        least: as for `extract`; lacking: only where what was drawn has less than this share of the fine structure of a real defect of the
+        kind, chosen by lot.
         """
         mask = extract(drawn.mask, region, least=least)
         if not mask.any() or not len(self._where):
@@ -94,9 +96,9 @@ class Detail:
             surface = surface - blurred(surface, self.sigma)
             if self._goes_on:
                 share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
-        if sparing and severity > 0:
+        if severity > 0:
             one = int(numpy_generator(seed, "amount").integers(len(self._amounts)))
-            if _amount(surface + (whole - coarse - surface) / severity, mask) >= self._amounts[one]:
+            if _amount(surface + (whole - coarse - surface) / severity, mask) >= lacking * self._amounts[one]:
                 return drawn
         quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
@@ -135,11 +137,12 @@ class Detail:
     def _features(
         self, picture: np.ndarray, mask: np.ndarray, rows: np.ndarray, columns: np.ndarray, turn: int = 0, mirror: bool = False
     ) -> np.ndarray:
-        """Return every second pixel of the blocks around the pixels (rows, columns), blurred picture and mask, turned, (N, D)."""
+        """Return some pixels of the blocks around the pixels (rows, columns), blurred picture and mask, turned, (N, D)."""
         both = self._padded(np.dstack([picture, MASK * mask.astype(np.float32)]))
         windows = np.lib.stride_tricks.sliding_window_view(both, (self._side, self._side), axis=(0, 1))
         blocks = windows[rows, columns].transpose(2, 3, 1, 0)  # (side, side, C, N)
-        return apply_pose(blocks, turn, mirror)[::2, ::2].transpose(3, 2, 0, 1).reshape(len(rows), -1)
+        some = slice(None, None, max(2, self._side // COMPARED))
+        return apply_pose(blocks, turn, mirror)[some, some].transpose(3, 2, 0, 1).reshape(len(rows), -1)
 
     def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""

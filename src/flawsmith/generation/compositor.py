@@ -44,6 +44,9 @@ from flawsmith.quality.view import Candidate
 from flawsmith.synthesis.sampling import noise_of
 from flawsmith.synthesis.task import Drawn, Task
 
+COARSER = 2.0  # times the fine structure's sigma: what is laid where less than the share LACKING of it was drawn
+LACKING = 0.5
+
 
 class Compositor:
     """What turns a defect that is asked for into a task for the model, and what the model drew into pixels of a picture."""
@@ -164,15 +167,29 @@ class Compositor:
         spec, task, region = site.spec, site.task, site.placement.region
         if normal is not None:
             drawn = self._with_grain(self._as_strong(drawn, site), normal, site)
-        if (detail := self._details.get(spec.defect)) is not None:
-            sparing = noise_of(self._model, task, self._config) == 0  # what is drawn from noise has its speckle
-            drawn = detail.give(drawn, region, task.normal, spec.severity, task.seed, self._least(spec.defect), sparing)
+        if spec.defect in self._details:
+            drawn = self._detailed(site, drawn)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         if task.normal is None or self.levels is not None:  # two tones know no fading
             return drawn
         mask = extract(drawn.mask, region, least=self._least(spec.defect))
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
+
+    def _detailed(self, site: DefectSite, drawn: Drawn) -> Drawn:
+        """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
+
+        Where most of the coarser structure is missing, as in broken glass that was drawn dull, that is laid with it.
+        """
+        task = site.task
+        quiet = noise_of(self._model, task, self._config) == 0
+        for detail, lacking in zip(self._details[site.spec.defect], (LACKING, 1.0) if quiet else (0.0, np.inf), strict=True):
+            given = detail.give(
+                drawn, site.placement.region, task.normal, site.spec.severity, task.seed, self._least(site.spec.defect), lacking
+            )
+            if given is not drawn:
+                return given
+        return drawn
 
     def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
         """Return what was drawn as strong against its surroundings as one of the real defects that it follows."""
@@ -213,16 +230,17 @@ class Compositor:
         return replace(drawn, image=(2 * matched - 1).transpose(2, 0, 1))
 
     @cached_property
-    def _details(self) -> dict[str, Detail]:
-        """The fine structure of the real defects of each kind; empty where it is as the model draws it."""
+    def _details(self) -> dict[str, tuple[Detail, Detail]]:
+        """The coarser and the fine structure of the real defects of each kind; empty where it is as the model draws it."""
         share, poses = self._config.generation.detail, dihedral_poses(self._config.data)
         if share == 0:
             return {}
         scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
-        return {
-            name: Detail(own, choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._verifier.known, name))
-            for name, own in self._exemplars.items()
-        }
+
+        def detail(name: str, own: Sequence[Exemplar], wider: float) -> Detail:
+            return Detail(own, wider * choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._verifier.known, name))
+
+        return {name: (detail(name, own, COARSER), detail(name, own, 1.0)) for name, own in self._exemplars.items()}
 
     @cached_property
     def _fadings(self) -> dict[str, Fading]:

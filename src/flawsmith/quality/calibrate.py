@@ -53,7 +53,7 @@ def calibrate(examples: Sequence[Exemplar], normals: Sequence[np.ndarray], produ
     measured = [Measured(name, view.specimen, _joint_scores(view)) for name, seen in views.items() for view in seen]
     for defect, own_limits in joint_limits(measured, faulty, config.quality.margin).items():
         kinds[defect] |= own_limits
-    return Limits(kinds, references)
+    return Limits({defect: {name: limit.rounded() for name, limit in own.items()} for defect, own in kinds.items()}, references)
 
 
 class Windows:

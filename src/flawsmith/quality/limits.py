@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -15,6 +16,7 @@ from flawsmith.quality.patch_novelty import Bank
 from flawsmith.quality.registry import Rule, rules
 
 BANK = ("centre", "turn", "points")  # arrays of a Bank
+DIGITS = 9  # of a limit
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Limit:
     bare_low: float | None = None  # `low` and `high` at a margin of 0
     bare_high: float | None = None
     give: float = 0.0  # how far the margin widens it: a power of 1 + margin, or a distance at a margin of 1
+
+    def rounded(self) -> "Limit":
+        """Return the limit with DIGITS digits: sums come out otherwise in the last ones, depending on where arrays lie in memory."""
+        numbers: dict[str, Any] = {name: float(f"{x:.{DIGITS}g}") for name, x in asdict(self).items() if isinstance(x, float)}
+        return replace(self, **numbers)
 
     def allows(self, value: float) -> bool:
         """Return whether a score is within the limit."""

@@ -1,0 +1,47 @@
+"""Which structure of real defects is laid on what was drawn: the coarser where most of it is missing, else what is fine."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flawsmith.generation import compositor
+from flawsmith.generation.compositor import LACKING, Compositor
+
+DRAWN, WITH_COARSER, WITH_FINE = object(), object(), object()
+
+
+class Kept:
+    """Structure that is given where at least so much of a real defect's is missing."""
+
+    def __init__(self, given: object, has: float, asked: list[float]) -> None:
+        self._given, self._has, self._asked = given, has, asked
+
+    def give(self, drawn: object, *rest: Any) -> object:
+        self._asked.append(rest[-1])
+        return drawn if self._has >= rest[-1] else self._given
+
+
+@pytest.mark.parametrize(
+    ("noise", "coarser", "fine", "found", "asked"),
+    [
+        (0.0, 0.3, 0.2, WITH_COARSER, [LACKING]),
+        (0.0, 0.7, 0.8, WITH_FINE, [LACKING, 1.0]),
+        (0.0, 0.7, 1.2, DRAWN, [LACKING, 1.0]),
+        (1.0, 0.1, 1.2, WITH_FINE, [0.0, np.inf]),
+    ],
+)
+def test_the_coarser_where_most_is_missing_else_the_fine(
+    noise: float, coarser: float, fine: float, found: object, asked: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compositor, "noise_of", lambda *_: noise)
+    calls: list[float] = []
+    kept = Kept(WITH_COARSER, coarser, calls), Kept(WITH_FINE, fine, calls)
+    task = SimpleNamespace(normal=None, seed=0)
+    site: Any = SimpleNamespace(
+        spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(region=np.ones((4, 4), bool))
+    )
+    own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, _least=lambda _: 1)
+    drawn: Any = DRAWN
+    assert Compositor._detailed(own, site, drawn) is found and calls == asked
