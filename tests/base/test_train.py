@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 from safetensors.torch import load_file
 
-from flawsmith.base import train
+from flawsmith.base import critic, train
 from flawsmith.base.train import main
 from flawsmith.base.weights import base_model, load_weights
 from flawsmith.core.precision import Precision
@@ -24,8 +24,14 @@ SMALL += ("training.checkpoint_every=3", "training.log_every=1")
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at few held windows."""
-    monkeypatch.setattr(train, "HELD", 1)
+    shorten(monkeypatch)
+
+
+def shorten(patch: pytest.MonkeyPatch) -> None:
+    """Look at few held windows, and hear the critic from the third step on."""
+    patch.setattr(train, "HELD", 1)
+    patch.setattr(critic, "ALONE", 1)
+    patch.setattr(critic, "RISE", 1)
 
 
 def go(*words: object, settings: tuple[str, ...] = (), code: int = 0) -> str:
@@ -47,7 +53,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training of seven steps. Read only."""
     run = tmp_path_factory.mktemp("base") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "HELD", 1)
+        shorten(patch)
         go("-o", run, settings=(*SMALL, "training.steps=7"))
     return run
 
@@ -59,15 +65,20 @@ def rows(path: Path) -> list[dict[str, float]]:
 
 
 def same_checkpoint(a: Path, b: Path, step: int) -> bool:
-    one, other = (load_file(run / f"checkpoints/step-{step:07}.safetensors") for run in (a, b))
-    return one.keys() == other.keys() and all(torch.equal(x, other[name]) for name, x in one.items())
+    """Return whether the network and the critic of two trainings are the same after a step."""
+    for name in ("step", "critic"):
+        one, other = (load_file(run / f"checkpoints/{name}-{step:07}.safetensors") for run in (a, b))
+        if one.keys() != other.keys() or not all(torch.equal(x, other[key]) for key, x in one.items()):
+            return False
+    return True
 
 
 def test_a_training_leaves_its_settings_log_checkpoints_and_what_held_episodes_say(whole: Path) -> None:
     assert [row["step"] for row in rows(whole / "log.jsonl")] == list(range(1, 8))
     assert [row["step"] for row in rows(whole / "held.jsonl")] == [3, 6, 7]
     assert all({"inside", "border", "mask_iou", "start"} < row.keys() for row in rows(whole / "held.jsonl"))
-    assert [path.stem for path in sorted((whole / "checkpoints").iterdir())] == [f"step-{step:07}" for step in (3, 6, 7)]
+    kept = [f"{name}-{step:07}" for name in ("critic", "step") for step in (3, 6, 7)]
+    assert [path.stem for path in sorted((whole / "checkpoints").iterdir())] == kept
     config = yaml.safe_load((whole / "config.yaml").read_text())
     assert (config["model"]["width"], config["model"]["cells"], config["training"]["steps"]) == (32, 16, 7)
 

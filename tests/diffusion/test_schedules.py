@@ -56,6 +56,14 @@ def test_a_batch_has_one_time_in_every_stratum_in_random_order(count: int) -> No
     assert count == 1 or len(orders) > 1, "the first window of a batch must not always have the least noise"
 
 
+@pytest.mark.parametrize(("count", "share", "ones"), [(8, 0.5, 4), (3, 0.5, 2), (1, 0.5, 0), (4, 0.0, 0), (4, 1.0, 4)])
+def test_a_share_of_the_times_is_the_start_and_the_others_are_as_without(count: int, share: float, ones: int) -> None:
+    t, plain = (training_times(count, 0.3, 1.2, generator(1), at_start) for at_start in (share, 0.0))
+    assert int((t == 1).sum()) == ones and torch.equal(t[t < 1], plain[t < 1])
+    places = {tuple((training_times(8, 0.3, 1.2, generator(seed), 0.5) == 1).tolist()) for seed in range(9)}
+    assert len(places) > 1, "not always the same windows of a batch"
+
+
 def test_times_depend_on_the_generator_alone() -> None:
     assert torch.equal(training_times(8, 0, 1, generator(3)), training_times(8, 0, 1, generator(3)))
     assert not torch.equal(training_times(8, 0, 1, generator(3)), training_times(8, 0, 1, generator(4)))

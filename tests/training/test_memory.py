@@ -130,7 +130,7 @@ class Plain(torch.nn.Module):
 
     def forward(self, batch: Batch, *_: Any) -> Loss:
         loss = (self.model.tokens.entries.mean() - batch.image.mean((1, 2, 3))).square().mean()
-        return Loss(loss, loss.detach(), loss.detach())
+        return Loss(loss, loss.detach(), loss.detach(), loss.detach(), loss.detach())
 
 
 def test_pieces_add_up_to_the_batch(tiny: Callable[..., Config], data8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Training of the base: the network that ships with the package and follows exemplars.
 
-    python -m flawsmith.base.train -o RUN [--resume] [--minutes M] [--export FILE] [--device NAME] [--threads N] [--set KEY=VALUE ...]
+    python -m flawsmith.base.train -o RUN [--resume] [--minutes M] [--critic SHARE] [--export FILE] [--device NAME] [--threads N]
+        [--set KEY=VALUE ...]
 
 It learns from drawn episodes alone. Every window, time and noise of a step is drawn from (seed, step), so that a training that was stopped,
 by --minutes, Ctrl-C or SIGTERM, goes on to the bit on the same machine. With `--set training.init=base`, or a file of --export, a
@@ -18,6 +19,7 @@ from typing import Any
 import click
 import torch
 
+from flawsmith.base.critic import Opponent
 from flawsmith.base.weights import base_model, load_weights, save_weights
 from flawsmith.cli import options
 from flawsmith.cli.main import Command
@@ -49,8 +51,10 @@ SETTINGS = (  # what differs from the preset tiny
 WINDOWS = (64, 128)  # sides in pixels
 LARGE_EVERY = 4  # every so many steps the larger ones, fewer at a time
 HELD = 8  # batches of episodes that are never learned from
+HEEDED = "How much a critic of what is drawn is heeded, beside the error; 0 = none. A training that goes on has its own."
 BEGUN_WITH = "begun_with.json"  # the facts of the weights that a training began with
-FOLDER = Kind("base", (r"config\.yaml", r"begun_with\.json", r"log\.jsonl", r"held\.jsonl", r"checkpoints/step-\d+\.safetensors"))
+FILES = (r"config\.yaml", r"begun_with\.json", r"log\.jsonl", r"held\.jsonl", r"checkpoints/(step|critic)-\d+\.safetensors")
+FOLDER = Kind("base", FILES)
 
 
 def base_config(settings: Sequence[str]) -> Config:
@@ -59,8 +63,11 @@ def base_config(settings: Sequence[str]) -> Config:
     return replace(config, model=replace(config.model, cells=WINDOWS[0] // 4))
 
 
-def train_base(run: Path, config: Config, resume: bool, minutes: float, device: str) -> None:
-    """Train in the folder `run` up to training.steps, or for `minutes` (0: no limit); leave checkpoints, log and what held episodes say."""
+def train_base(run: Path, config: Config, resume: bool, minutes: float, device: str, critic: float = 0.0) -> None:
+    """Train in the folder `run` up to training.steps, or for `minutes` (0: no limit); leave checkpoints, log and what held episodes say.
+
+    critic: how much a critic is heeded, 0 = there is none; a training that goes on has the one that it had.
+    """
     where = torch.device(choose_device(device))
     pool, held = EpisodePool(config.training.seed), EpisodePool(derive(config.training.seed, "held"))
     model = base_model(config.model, config.training.seed)
@@ -74,13 +81,19 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     write_text(run / "config.yaml", dump(config))  # a timing may come out otherwise when the training goes on
     model.to(where).train()
     state = State(model, MovingAverage(model, config.training.ema), build_optimiser(model, config.training))
+    opponent = Opponent(critic, derive(config.training.seed, "critic"), where) if critic else None
     if resume and (newest := newest_checkpoint(run / "checkpoints")):
         state.load(newest)
+        opponent = Opponent(critic, 0, where) if (kept_critic := critic_of(run, state.step)).is_file() else None
+        if opponent:
+            opponent.load(kept_critic)
     begun, before, kept = time.monotonic(), state.spent, state.step
 
     def keep() -> None:
         nonlocal kept
         if state.step > kept and not state.torn and math.isfinite(state.sums.get("loss", 0.0)):
+            if opponent:  # first: a checkpoint has its critic
+                opponent.save(critic_of(run, state.step))
             state.save(run / "checkpoints", before + time.monotonic() - begun, config.training.keep)
             kept = state.step
 
@@ -90,7 +103,7 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
 
     try:
         while state.step < config.training.steps and (not minutes or time.monotonic() - begun < 60 * minutes):
-            step(state, config, pool, where, precision)
+            step(state, config, pool, where, precision, opponent)
             if not math.isfinite(state.sums["loss"]):
                 raise RunError(f"{run}: the loss is not a number at step {state.step}; start again with a lower training.learning_rate.")
             if state.step % config.training.log_every == 0:
@@ -107,14 +120,20 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
         keep()
 
 
-def step(state: State, config: Config, pool: EpisodePool, device: torch.device, precision: str) -> None:
+def critic_of(run: Path, step: int) -> Path:
+    """Return the file of the critic that belongs to the checkpoint of a step."""
+    return run / "checkpoints" / f"critic-{step:07d}.safetensors"
+
+
+def step(state: State, config: Config, pool: EpisodePool, device: torch.device, precision: str, opponent: Opponent | None = None) -> None:
     """Take one step."""
     batch = windows(pool, config, state.step).to(device)
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(config.training, state.step, 0.0)
     with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"):
         loss = objective(state.model, batch, config.diffusion, torch_generator(config.training.seed, "noise", state.step))
-    loss.total.backward()  # type: ignore[no-untyped-call]
+    against = opponent.oppose(state.model, batch, loss, precision) if opponent else 0.0
+    (loss.total + against).backward()
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.training.clip or math.inf)
     with state.changing():
         state.optimiser.step()
@@ -144,10 +163,13 @@ def measure(state: State, held: EpisodePool, device: torch.device, precision: st
 @click.option(
     "--export", type=options.path, metavar="FILE", help="Write the averaged weights of the newest checkpoint, and train no further."
 )
+@click.option("--critic", type=click.FloatRange(min=0), default=0.5, show_default=True, metavar="SHARE", help=HEEDED)
 @options.device
 @options.threads
 @options.settings("a setting of the training")
-def main(run: Path, resume: bool, minutes: float, export: Path | None, device: str, threads: int, settings: tuple[str, ...]) -> None:
+def main(
+    run: Path, resume: bool, minutes: float, export: Path | None, critic: float, device: str, threads: int, settings: tuple[str, ...]
+) -> None:
     """Train the base model."""
     use_threads(threads)
     if export or resume:
@@ -162,7 +184,7 @@ def main(run: Path, resume: bool, minutes: float, export: Path | None, device: s
         export_weights(run, config, export)
         return
     with hold(run):
-        train_base(run, config, resume, minutes, device)
+        train_base(run, config, resume, minutes, device, critic)
 
 
 def export_weights(run: Path, config: Config, path: Path) -> None:

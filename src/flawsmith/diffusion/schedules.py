@@ -9,11 +9,17 @@ def mix(clean: Tensor, noise: Tensor, t: Tensor | float) -> Tensor:
     return (1 - t) * clean + t * noise
 
 
-def training_times(count: int, mean: float, std: float, generator: torch.Generator) -> Tensor:
-    """Return (count,) times in (0, 1) whose logit is normal (Esser et al. 2024, sec. 3.1), stratified over the batch."""
+def training_times(count: int, mean: float, std: float, generator: torch.Generator, at_start: float = 0.0) -> Tensor:
+    """Return (count,) times in (0, 1] whose logit is normal (Esser et al. 2024, sec. 3.1), stratified over the batch.
+
+    at_start: share of them, to the next whole number, that are 1 instead, where drawing begins.
+    """
     u = (torch.arange(count) + torch.rand(count, generator=generator)) / count  # one per stratum: less variance per step
     u = u[torch.randperm(count, generator=generator)].clamp(1e-4, 1 - 1e-4)
-    return torch.sigmoid(mean + std * torch.special.ndtri(u))
+    times = torch.sigmoid(mean + std * torch.special.ndtri(u))
+    if first := round(at_start * count):
+        times[torch.randperm(count, generator=generator)[:first]] = 1.0
+    return times
 
 
 def sampling_times(steps: int, start: float, shift: float = 1.0) -> list[float]:

@@ -17,11 +17,13 @@ from flawsmith.training.pool import Batch
 
 @dataclass(frozen=True)
 class Loss:
-    """The loss and the terms it is made of, each a scalar."""
+    """The loss and the terms it is made of, each a scalar, and what was predicted."""
 
     total: Tensor
     denoise: Tensor
     align: Tensor
+    clean: Tensor  # (branches, B, C, h, w), with its graph
+    times: Tensor  # (B,)
 
 
 class Objective(nn.Module):
@@ -51,7 +53,11 @@ def objective(
     device, count = seen.image.device, len(seen.ids)
     whole, mine = whole or count, slice(first, first + count)
     own = model.schedule  # a pretrained network's
-    times = own.training_times(whole, generator) if own else training_times(whole, config.time_mean, config.time_std, generator)
+    if own:
+        times = own.training_times(whole, generator)
+    else:
+        at_start = config.at_start if model.follows and config.prediction != "eps" else 0.0  # noise at time 1 says nothing of the picture
+        times = training_times(whole, config.time_mean, config.time_std, generator, at_start)
     t = times[mine].to(device)
     dropped = torch.rand(whole, generator=generator)[mine].to(device) < config.token_dropout
     ids = torch.where(dropped, model.tokens.empty, seen.ids)
@@ -66,7 +72,7 @@ def objective(
     clean = to_clean(output, noisy, t[None, :, None, None, None], config.prediction) * keep
     denoise = denoising_loss(clean, target, t, _weight(model, seen.region, config) * keep, config.min_time, config.weighting).mean()
     align = _alignment(model, clean, target, seen.mask, t) if config.align_weight > 0 else denoise.new_zeros(())
-    return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach())
+    return Loss(denoise + config.align_weight * align, denoise.detach(), align.detach(), clean, t)
 
 
 def _alignment(model: DualModel, clean: Tensor, target: Tensor, true_mask: Tensor, t: Tensor) -> Tensor:
