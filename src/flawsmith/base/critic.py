@@ -25,7 +25,7 @@ CELL = 4  # pixels of a side that one answer is about
 LEARNING_RATE, BETAS = 5e-4, (0.5, 0.99)
 ALONE, RISE = 500, 300  # steps in which it learns without being heard, and in which it is heard more and more
 ALIKE = 0.6  # what windows look like in the critic's own layers counts so much beside its answer (Wang et al. 2018)
-PENALTY, PENALTY_EVERY = 8e-5, 8  # on the slope of its answers at real windows (Mescheder et al. 2018), every so many steps
+PENALTY, PENALTY_EVERY = 1.6e-3, 8  # on the slope of its answers at real windows (Mescheder et al. 2018), every so many steps
 SLOWLY = 0.02  # by how much of a step's balance the kept one changes
 
 
