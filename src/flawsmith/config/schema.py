@@ -111,9 +111,7 @@ class DiffusionConfig:
     rho: float = key(0.0, "correlation of the two branches' noise, 0 (the paper) to 1", ge=0, le=1)
     time_mean: float = key(1.2, "mean of the logit of the training time (lower = less noise)")
     time_std: float = key(1.8, "its standard deviation", gt=0)
-    at_start: float = key(
-        0.5, "without a backbone: share of a step's windows at time 1, where drawing without noise is done", ge=0, le=1
-    )
+    at_start: float = key(0.5, "without a backbone: share of a step's windows at time 1, where drawing without noise is done", ge=0, le=1)
     weighting: Literal["velocity", "noise", "min-snr"] = key(
         "velocity", "of times in the loss: velocity (1 / t^2), noise (signal-to-noise ratio), min-snr (that, at most 5)"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.compositing.blending import band, blend
+from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.fading import Fading, soften
@@ -165,6 +166,9 @@ class Compositor:
         normal: (h, w, C) as stored, the window it is drawn into; None for a picture from noise.
         """
         spec, task, region = site.spec, site.task, site.placement.region
+        if self._model.follows and task.normal is not None and self.levels is None:  # binarised pixels are one of two values
+            mask = extract(drawn.mask, region, least=self._least(spec.defect))
+            drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
         if normal is not None:
             drawn = self._with_grain(self._as_strong(drawn, site), normal, site)
         if spec.defect in self._details:
