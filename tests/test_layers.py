@@ -27,7 +27,7 @@ LAYERS = (
         "compositing",
     ),
     *("placement", "quality", "training", "generation", "metrics", "benchmark", "sweeps", "reports", "workflows", "studio", "demo", "cli"),
-    *("base.train", "base.probe"),  # commands that use all of it
+    *("base.critic", "base.train", "base.probe"),  # how the base is made and measured: commands that use all of it
 )
 USERS = ("demo", "cli")  # these may call the functions of the root, as a user does
 ENTRANCES = ("__init__", "__main__")  # of the package itself: they hand out what lies above everything
