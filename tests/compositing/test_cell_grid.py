@@ -38,6 +38,15 @@ def test_texture_and_lines_stay() -> None:
     assert changed(crack, abs(rows - 0.7 * columns - 10) < 6).max() <= MOST
 
 
+def test_a_line_along_the_cells_stays_and_leaves_no_others_beside_it() -> None:
+    for size in (17, 60):
+        mask = np.zeros((SIDE, SIDE), bool)
+        mask[20 : 20 + size, 10:80] = True
+        image = NORMAL.copy()
+        image[0, 20 + size // 2, 10:80] = -0.9
+        assert changed(image, mask).max() < 0.9 / 30, "a thirtieth of it, beside it"
+
+
 def test_what_the_surface_shows_is_no_grid() -> None:
     woven = (0.3 * GRID / GRID.std())[None]
     image = woven + np.where(ROUND, -0.2, 0.0).astype(np.float32)

@@ -8,6 +8,8 @@ from flawsmith.compositing.noise_matching import blurred
 FINE = 2.0  # pixels: what is coarser than this Gaussian is no grid
 NEAR = 3.0  # cells: the Gaussian over which a grid is the same
 SURE = 2.5  # standard errors: what repeats by less could be chance, and stays
+FEW, NEARLY = 0.8, 0.95  # share of the cells around that have the same sign at a place: none of it is a grid, and all
+THIN, FULL = 0.35, 0.65  # share of what is around that was drawn: a line, and an area
 MOST = 0.06  # in [-1, 1]: a grid is faint; more is drawn
 
 
@@ -31,6 +33,8 @@ def without_grid(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, factor
     many = np.maximum(count * 4 * np.pi * NEAR**2, 1)
     chance = SURE**2 * spread / many
     grid = mean * np.clip(1 - chance / np.maximum(mean**2, 1e-12), 0, 1)
+    alike = np.where(mean > 0, _near((cells > 0).astype(np.float32)), _near((cells < 0).astype(np.float32))) / count
+    grid *= ((alike - FEW) / (NEARLY - FEW)).clip(0, 1) * ((count - THIN) / (FULL - THIN)).clip(0, 1)
     height, width, colours = fine.shape
     whole = grid.reshape(height // factor, width // factor, colours, factor, factor).transpose(0, 3, 1, 4, 2).reshape(fine.shape)
     return (image - (inside * whole.clip(-MOST, MOST)).transpose(2, 0, 1)).astype(np.float32)
