@@ -1,9 +1,10 @@
 """Attempts and pairs per second, split into data, model, decode and write, and how far the model part is from the machine's best.
 
-    python bench/generate.py [RUN] [--count 24] [--set generation.steps=16] [--threads 0] [--device auto]
+    python bench/generate.py [RUN | DATA] [--count 24] [--set generation.steps=16] [--threads 0] [--device auto]
 
-Prints JSON. Without RUN a model of the preset `tiny` with hardly any training draws onto a drawn product; nearly all its pairs
-are rejected, so read attempts per second there, and pairs per second with a RUN of your own.
+Prints JSON. DATA: labelled pictures that the base follows with nothing fitted. Without either a model of the preset `tiny` with hardly any
+training draws onto a drawn product; nearly all its pairs are rejected, so read attempts per second there, and pairs per second with a RUN
+of your own. The operations of the model part are counted while the same pairs are made a second time.
 """
 
 import argparse
@@ -13,12 +14,13 @@ import time
 from pathlib import Path
 
 from drawn import write_drawn
-from machine import describe, forward_gflop, matmul_rate
+from machine import describe, matmul_rate
+from torch.utils.flop_counter import FlopCounterMode
 
 from flawsmith.config.resolve import resolve
-from flawsmith.generation.generator import load_generator
 from flawsmith.generation.request import Request
 from flawsmith.workflows.fit import fit
+from flawsmith.workflows.generate import load
 
 
 def main() -> None:
@@ -35,14 +37,16 @@ def main() -> None:
         if run is None:
             run = Path(folder) / "run"
             fit(write_drawn(Path(folder) / "data"), run, resolve(settings=["training.steps=3"]), threads=args.threads, quiet=True)
-        generator = load_generator(run, device=args.device, threads=args.threads, settings=args.settings)
+        loaded = load(run, device=args.device, threads=args.threads, settings=args.settings)
+        generator = loaded.generator
         begun = time.monotonic()
         summary = generator.generate(Path(folder) / "out", Request(args.count), quiet=True)
         seconds = time.monotonic() - begun
+        with FlopCounterMode(display=False) as counter:
+            generator.generate(Path(folder) / "again", Request(args.count), quiet=True)
     attempts = summary.accepted + summary.rejected + summary.failed
     config = generator.config.generation
-    calls = config.steps * (2 if config.guidance != 1 else 1)
-    rate = forward_gflop(generator.model) * calls * attempts / summary.seconds["model"]
+    rate = counter.get_total_flops() / 1e9 / summary.seconds["model"]
     device = str(next(generator.model.parameters()).device)
     best = matmul_rate(generator.precision.name, device.split(":")[0])
     row = describe(device) | {"window": generator.product.shape.window, "steps": config.steps, "guidance": config.guidance}
