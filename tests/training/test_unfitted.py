@@ -58,10 +58,15 @@ def test_a_base_of_ones_own_is_followed_and_fitted_like_the_one_that_ships(
     assert all(torch.allclose(begun.state_dict()[name], w, atol=1e-5) for name, w in own.items() if name != "tokens.entries")
 
 
-def test_a_file_that_is_no_base_is_told_as_what_it_could_be(config: Config, data8: Path, tmp_path: Path) -> None:
-    (tmp_path / "own.safetensors").write_bytes(b"not a base")
-    with pytest.raises(RunError, match=r"own\.safetensors: cannot be read"):
-        load_unfitted(data8, config, device="cpu", threads=1, settings=[f"training.init={tmp_path / 'own.safetensors'}"])
+@pytest.mark.parametrize(("content", "told"), [(b"not a base", "is not a base's file"), (None, "there is no such file")])
+def test_a_file_that_is_no_base_is_told_with_what_could_be_one(
+    content: bytes | None, told: str, config: Config, data8: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(RunError, match=rf"own\.safetensors: {told}; expected base, none, another product's RUN, or what .*--export FILE"):
+        load_unfitted(data8, config, device="cpu", threads=1, settings=[f"training.init={file}"])
 
 
 @pytest.mark.parametrize("colour", [False, True])

@@ -23,7 +23,13 @@ def initialise(model: DualModel, init: str, config: ModelConfig) -> dict[str, in
     """
     if init == NONE or (init == BASE and not model.follows):
         return None
-    file = base_file(init)
+    file, path = base_file(init), Path(init)
+    if file is None and model.follows and (path.is_file() or path.suffix == ".safetensors"):
+        what = "is not a base's file" if path.is_file() else "there is no such file"
+        raise RunError(
+            f"training.init={init}: {what}; expected base, none, another product's RUN, or what `python -m flawsmith.base.train -o RUN "
+            "--export FILE` wrote."
+        )
     return start_from(model, Path(init), config) if file is None else start_from_base(model, config, file)
 
 
