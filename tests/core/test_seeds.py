@@ -51,3 +51,13 @@ def test_no_global_generator_is_touched() -> None:
     after = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # type: ignore[index, union-attr]
     assert before[:2] == after[:2]
     assert torch.equal(before[2], after[2])
+
+
+def test_first_weights_depend_on_the_seed_alone_and_leave_the_global_generator() -> None:
+    before = torch.random.get_rng_state()
+    drawn = []
+    for seed in (3, 3, 4):
+        with seeds.first_weights(seed):
+            drawn.append(torch.nn.Linear(4, 4).weight.detach())
+    assert torch.equal(drawn[0], drawn[1]) and not torch.equal(drawn[0], drawn[2])
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flawsmith.core.errors import RunError
+from flawsmith.core.seeds import first_weights
 from flawsmith.core.tensors import read_safetensors, write_safetensors
 from flawsmith.models.dual_model import DualModel
+from flawsmith.training.checkpoints import fill_optimiser, optimiser_tensors
 from flawsmith.training.objective import Loss
 from flawsmith.training.pool import Batch
 
@@ -59,8 +61,7 @@ class Opponent:
     def __init__(self, share: float, seed: int, device: torch.device) -> None:
         """share: the critic's gradient at the drawn pictures, as a share of that of their error."""
         self.share = share
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with first_weights(seed):
             self.critic = Critic().to(device)
         self.optimiser = torch.optim.AdamW(self.critic.parameters(), lr=LEARNING_RATE, betas=BETAS, weight_decay=1e-4)
         self.steps = 0
@@ -116,8 +117,7 @@ class Opponent:
     def save(self, path: Path) -> None:
         """Write all of it."""
         tensors = {f"critic.{name}": w for name, w in self.critic.state_dict().items()}
-        for index, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+        tensors |= optimiser_tensors(self.optimiser)
         content = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
         metadata = {"share": repr(self.share), "steps": str(self.steps), "balance": repr(self._balance)}
         write_safetensors(path, save(content, metadata=metadata))
@@ -129,12 +129,7 @@ class Opponent:
         except (OSError, ValueError) as error:
             raise RunError(f"{path}: cannot be read ({error}); delete it and the checkpoint of its step, and resume.") from error
         self.critic.load_state_dict({name[7:]: t for name, t in tensors.items() if name.startswith("critic.")})
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, t in tensors.items():
-            if name.startswith("optimiser."):
-                _, index, key = name.split(".", 2)
-                state.setdefault(int(index), {})[key] = t
-        self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
+        fill_optimiser(self.optimiser, tensors)
         self.share, self.steps, self._balance = float(metadata["share"]), int(metadata["steps"]), float(metadata["balance"])
 
 

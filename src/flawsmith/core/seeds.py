@@ -1,6 +1,8 @@
 """Randomness as an argument: every stream is derived from a seed and the names of what it is for."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,3 +27,13 @@ def torch_generator(seed: int, *keys: int | str) -> "torch.Generator":
     import torch
 
     return torch.Generator().manual_seed(derive(seed, *keys))
+
+
+@contextmanager
+def first_weights(seed: int) -> Iterator[None]:
+    """Have the layers that are made in the block draw their weights from `seed`; torch's own generator is as before afterwards."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)  # layers draw from it and take no other
+        yield

@@ -1,8 +1,7 @@
 """From configuration to model, in one step."""
 
-import torch
-
 from flawsmith.config.schema import ModelConfig
+from flawsmith.core.seeds import first_weights
 from flawsmith.models.backbones.registry import family_of
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.shape import ModelSpec
@@ -15,6 +14,5 @@ def build_model(config: ModelConfig, shape: ModelSpec, seed: int) -> DualModel:
     """
     family = family_of(config.backbone)
     pretrained = family.load(config.backbone)
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
+    with first_weights(seed):
         return family.build(config, shape, pretrained)

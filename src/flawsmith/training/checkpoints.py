@@ -35,8 +35,7 @@ def save_checkpoint(
     tensors = {f"model.{name}": p for name, p in trainable(model).items()}
     tensors |= {f"average.{name}": p for name, p in average.weights.items()}
     tensors |= {f"best.{name}": w for name, w in (best or {}).items()}
-    for index, state in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{key}": torch.as_tensor(value) for key, value in state.items()}
+    tensors |= optimiser_tensors(optimiser)
     path = folder / f"step-{step:07d}.safetensors"
     content = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     write_safetensors(path, save(content, metadata={"step": str(step), "facts": json.dumps(facts)}))
@@ -44,6 +43,22 @@ def save_checkpoint(
         old.unlink()
     remove_temporaries(folder)  # of processes that were killed: each is as large as a checkpoint
     return path
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return what an optimiser keeps of its steps, by names that begin with `optimiser.`."""
+    kept = optimiser.state_dict()["state"]
+    return {f"optimiser.{index}.{key}": torch.as_tensor(value) for index, state in kept.items() for key, value in state.items()}
+
+
+def fill_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Have an optimiser go on from what `optimiser_tensors` returned; other names are left out."""
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, t in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = t
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -70,12 +85,7 @@ def load_checkpoint(
     load_trainable(model, {name[6:]: t for name, t in tensors.items() if name.startswith("model.")})
     for name, weight in average.weights.items():
         weight.copy_(tensors[f"average.{name}"])
-    state: dict[int, dict[str, torch.Tensor]] = {}
-    for name, t in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = t
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    fill_optimiser(optimiser, tensors)
     best = {name[5:]: t.to(average.weights[name[5:]].device) for name, t in tensors.items() if name.startswith("best.")}
     return int(metadata["step"]), json.loads(metadata["facts"]), best
 

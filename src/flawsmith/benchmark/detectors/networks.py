@@ -5,6 +5,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
+from flawsmith.core.seeds import first_weights
 from flawsmith.metrics.features import Offline
 
 SMALL_WIDTHS = (32, 64, 96, 128, 160)  # channels at 1/2, 1/4 .. 1/32 of the picture's side
@@ -95,8 +96,7 @@ def build_network(name: str, colours: int, seed: int) -> nn.Module:
     "pretrained": 0.2 M parameters on frozen ImageNet features. "small": 1.8 M parameters from nothing. "draem": 31 M, the plan of DRAEM's
     discriminative network (Zavrtanik et al. 2021) fed, as in the published few-shot protocol, with the picture alone.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(seed)  # layers draw their first weights from it and take no other
+    with first_weights(seed):
         if name == "pretrained":
             return PretrainedUNet(colours)
         if name == "draem":
