@@ -1,8 +1,8 @@
 """Does a detector find more when it also learns from pairs that follow the defects which the one before it missed?
 
-    python bench/misses.py DATA WORK [--shots 3] [--seeds 3] [--threads 1]
+    python bench/misses.py DATA WORK [--shots 3] [--seeds 3] [--baselines copy-paste,poisson] [--threads 1]
 
-Runs `flawsmith benefit DATA` with generated pairs in both forms of masks and no baselines, or goes on with it in WORK/report. Then, for
+Runs `flawsmith benefit DATA` with generated pairs in both forms of masks, or goes on with it in WORK/report. Then, for
 each seed, the same fit makes as many pairs again with `--like WORK/report/misses.txt`, defects of the validation part that detectors
 trained on real ones alone missed; a detector learns from real defects and these (WORK/follow), by the same rule and from the same seed;
 and the test part is read. Prints JSON:
@@ -24,7 +24,7 @@ from machine import describe
 
 from flawsmith.benchmark.jobs import read_result
 from flawsmith.benchmark.misses import COVERED
-from flawsmith.benchmark.protocol import AS_LABELLED, DEFAULT_SHARE, GENERATED, REAL, Settings, protocol
+from flawsmith.benchmark.protocol import DEFAULT_SHARE, GENERATED, REAL, Settings, parse_baselines, protocol
 from flawsmith.benchmark.results import numbers
 from flawsmith.benchmark.tallies import load_tally
 from flawsmith.benchmark.testing import evaluate_column
@@ -40,7 +40,6 @@ from flawsmith.pairs.folder import PairFolder
 from flawsmith.workflows.benefit import benefit, distinct_parts
 
 COLUMN = f"{REAL} + {GENERATED}"
-SHOWN = (REAL, COLUMN, COLUMN + AS_LABELLED)
 
 
 def main() -> None:
@@ -50,11 +49,17 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--shots", default="3")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--baselines", default="copy-paste,poisson")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     begun = time.monotonic()
     settings = replace(
-        protocol("quick"), shots=(args.shots,), seeds=args.seeds, baselines=(), labelled=True, fit_settings=("training.minutes=0",)
+        protocol("quick"),
+        shots=(args.shots,),
+        seeds=args.seeds,
+        baselines=parse_baselines(args.baselines),
+        labelled=True,
+        fit_settings=("training.minutes=0",),
     )
     report = args.work / "report"
     found = benefit(
@@ -93,7 +98,7 @@ def followed_by(dataset: Dataset, args: argparse.Namespace, settings: Settings) 
 def told(misses: dict[str, Any], followed: list[Workspace], begun: float) -> dict[str, Any]:
     """Return what is printed."""
     before = [replace(work, root=work.root.parent / "report") for work in followed]
-    columns = {name: (before, name) for name in SHOWN} | {"real + generated, following the misses": (followed, COLUMN)}
+    columns = {name: (before, name) for name in before[0].settings.columns} | {"real + generated, following the misses": (followed, COLUMN)}
     areas = {}
     for item in followed[0].test_items:
         if (mask := load_sample(item).mask) is not None and mask.any():
