@@ -24,6 +24,7 @@ from flawsmith.images.files import read_image
 from flawsmith.models.store import load_model
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.pairs.pair import Pair
+from flawsmith.quality.ratings import changed_from
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
         for pair in pairs:
             if pair.accepted and pair.normal:
                 image, normal, mask = folder.image(pair), read_image(pair.normal), folder.mask(pair)
-                values.setdefault(pair.defect, []).append(consistency(change_map(image, normal, span), mask, config.quality.change))
+                values.setdefault(pair.defect, []).append(consistency(change_map(image, normal, span), mask, changed_from(pair)))
                 outside += int((image != normal).any(-1)[distance_outside(mask) > config.generation.feather + 1].sum())
         names = sorted({pair.defect for pair in pairs})
         table = {name: _line([pair for pair in pairs if pair.defect == name], values.get(name, [])) for name in names}

@@ -26,6 +26,7 @@ from flawsmith.generation.generator import Generator, load_generator
 from flawsmith.images.files import read_image
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import load_exemplars
+from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.view import Candidate
 from flawsmith.reports.drawing import encode_picture, outline, to_display
 from flawsmith.reports.sheets import contact_sheet
@@ -51,8 +52,8 @@ def main() -> None:
     args = parser.parse_args()
     generator = load_generator(args.run, threads=1)
     pairs = list(_pairs(args.out, generator))[: args.pairs]
-    span, floor = generator.product.scale.high - generator.product.scale.low, generator.config.quality.change
-    curves = np.array([_shifted(pair.finding, span, floor) for pair in pairs])  # (pairs, shifts)
+    span, known = generator.product.scale.high - generator.product.scale.low, generator.verifier.known
+    curves = np.array([_shifted(pair.finding, span, changed_from(known, pair.finding.defect)) for pair in pairs])  # (pairs, shifts)
     unchanged = [
         generator.verifier.verify(replace(p.finding, image=p.finding.normal)).reasons for p in pairs if p.finding.normal is not None
     ]

@@ -140,7 +140,7 @@ def test_the_scores_can_be_computed_again_from_the_files(run8: Path, tmp_path: P
         exact, labelled = (pairs.plain(tmp_path / "out" / row[kind]) > 0 for kind in ("mask", "other_mask"))
         change = change_map(image, normal, scale.high - scale.low)
         assert row["scores"]["visible"] == pytest.approx(change[labelled].mean(), abs=1e-3)
-        assert row["scores"]["consistency"] == pytest.approx(consistency(change, exact, generator.config.quality.change), abs=0.01)
+        assert row["scores"]["consistency"] == pytest.approx(consistency(change, exact, row["scores"]["changed_from"]), abs=0.01)
         assert row["scores"]["area"] == labelled.sum()
 
 

@@ -11,7 +11,7 @@ import pytest
 from flawsmith.core.errors import DataError
 from flawsmith.dataset.windows import Box
 from flawsmith.pairs.pair import Pair, PlacedDefect
-from flawsmith.quality.ratings import Bounds, Told, ratings, read_bounds, told, write_bounds
+from flawsmith.quality.ratings import Bounds, Told, changed_from, ratings, read_bounds, told, write_bounds
 from flawsmith.workflows.generate import load
 
 BOX = Box(1, 1, 4, 4)
@@ -58,6 +58,12 @@ def test_the_other_numbers_are_those_of_the_row() -> None:
     bare = ratings(Pair("000000", "crack", "accepted", image="-", mask="-"), {})
     assert (bare.realism, bare.consistency, bare.novelty, bare.contrast, bare.size) == (None, None, None, None, None)
     assert ratings(Pair("000000", "crack", "accepted", image="-", mask="-", scores={"area": 7.0}), {}).size == 7, "defects not told apart"
+
+
+def test_from_which_change_on_a_pixel_has_changed_is_what_the_checks_took() -> None:
+    assert changed_from(pair(defect({"changed_from": 0.03}), defect({"changed_from": 0.02}))) == 0.02
+    assert changed_from(Pair("000000", "crack", "accepted", image="-", mask="-", scores={"changed_from": 0.01})) == 0.01
+    assert changed_from(pair(defect({"consistency": 0.7}))) == 0.04, "a row of before"
 
 
 def test_what_was_asked_to_be_fainter_is_not_held_against_it() -> None:

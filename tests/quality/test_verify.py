@@ -18,6 +18,7 @@ from flawsmith.pairs.reason import Reason
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.product import Product
 from flawsmith.quality import registry
+from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.limits import Limit, Limits
 from flawsmith.quality.verify import Verifier
 from flawsmith.quality.view import Candidate
@@ -129,6 +130,30 @@ def test_a_good_finding_has_a_score_for_every_check(learned: Learned) -> None:
     assert verdict.scores["area"] == 64 and verdict.scores["consistency"] > 0.7 and verdict.scores["outside"] == 0
     span = learned.product.scale.high - learned.product.scale.low
     assert verdict.scores["visible"] == pytest.approx(100 / span, abs=1e-3)
+
+
+def test_what_has_changed_is_measured_by_the_faintest_real_defect_of_the_kind(learned: Learned) -> None:
+    """A change of 4 % of the range is much for a kind whose real defects change their labels by less: a faint line would become dashes."""
+    scale = learned.product.scale
+    span = scale.high - scale.low
+    flat = np.full((S, S, 1), 100, np.uint8)
+
+    def example(by: float) -> Exemplar:
+        image = np.where(square()[..., None], flat + np.uint8(round(by * span)), flat)
+        return replace(next(e for e in learned.examples if e.defect == "blob"), image=image, mask=square(), others=None)
+
+    def checks(*changes: float, **config: float) -> Verifier:
+        quality = QualityConfig(**({"visible": 0.0} | config))
+        return Verifier(learned.product, replace(learned.limits, kinds={}), [example(by) for by in changes], quality, 3)
+
+    line = square(15, 4, 24) & (np.arange(S) < 19)[:, None]  # 4 px wide
+    faint = Candidate(np.where(line[..., None], flat + np.uint8(round(0.03 * span)), flat), flat, line, "blob")
+    strong, mixed = checks(0.3, 0.2).verify(faint).scores, checks(0.3, 0.02).verify(faint).scores
+    assert strong["changed_from"] == 0.04 and strong["consistency"] < 0.1
+    assert mixed["changed_from"] == pytest.approx(0.02, abs=0.004) and mixed["consistency"] > 0.9
+    assert checks(0.3, 0.2, change=0.01).verify(faint).scores["changed_from"] == 0.01, "the setting is the most"
+    noisy = checks(0.02, visible=3.0)
+    assert changed_from(noisy.known, "blob") == max(3 * learned.product.noise, changed_from(checks(0.02).known, "blob"))
 
 
 def test_an_empty_mask_says_so(learned: Learned) -> None:

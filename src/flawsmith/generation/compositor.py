@@ -40,6 +40,7 @@ from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
 from flawsmith.quality.checks.structure import goes_on
+from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.quality.view import Candidate
 from flawsmith.synthesis.sampling import noise_of
@@ -212,8 +213,8 @@ class Compositor:
         colours = colour_count(normal.shape[2])
         image = drawn.image if self.levels is None else self.levels.snap(drawn.image)  # grain is made of values between
         change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
-        least = self._least(site.spec.defect)
-        mask = refine(drawn.mask, change, region, self._config.quality.change, least)
+        least, floor = self._least(site.spec.defect), changed_from(self._verifier.known, site.spec.defect)
+        mask = refine(drawn.mask, change, region, floor, least)
         blended = blend(normal, image, band(mask, region, self._config.generation.feather, self._product.halo(site.spec.defect)), scale)
         if self.levels is not None:  # a blend of black and white is a grey that no real border has
             gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask

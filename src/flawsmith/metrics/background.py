@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 
 from flawsmith.compositing.mask_refinement import consistency
-from flawsmith.config.schema import QualityConfig
 from flawsmith.core.errors import FlawsmithError
 from flawsmith.metrics.registry import MASKS, Column, Metric, mean_of_pairs, register
 from flawsmith.metrics.sides import PairView
@@ -48,7 +47,7 @@ def ssim_outside(picture: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> f
 
 
 def _consistency(pair: PairView) -> dict[str, Any]:
-    return {"consistency": None if pair.change is None else consistency(pair.change, pair.mask, QualityConfig().change)}
+    return {"consistency": None if pair.change is None else consistency(pair.change, pair.mask, pair.changed_from)}
 
 
 def _psnr(pair: PairView) -> dict[str, Any]:

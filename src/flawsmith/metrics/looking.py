@@ -28,6 +28,7 @@ from flawsmith.pairs.kinds import masks_by_kind
 from flawsmith.pairs.pair import Pair
 from flawsmith.product.learn import learn_range
 from flawsmith.quality.copies import Crop, copy_threshold, grey_crop, leave_one_out
+from flawsmith.quality.ratings import changed_from
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def look(
         assert sample.mask is not None
         masks = masks_by_kind(pair, sample.mask)
         seen = look_at.see(pair.id, pair.defect, sample, masks, not pair.from_noise, keep=pair.id in kept)
-        view = _pair_view(folder.normal_path(pair), sample, masks, reference, look_at, normals)
+        view = _pair_view(folder.normal_path(pair), changed_from(pair), sample, masks, reference, look_at, normals)
         values: dict[str, Any] = {}
         for measure in measured:
             values |= measure(view)
@@ -145,6 +146,7 @@ class _Looking:
 
 def _pair_view(
     path: Path | None,
+    floor: float,
     sample: Sample,
     masks: Sequence[tuple[str, np.ndarray]],
     reference: Reference,
@@ -153,7 +155,8 @@ def _pair_view(
 ) -> PairView:
     """Return what the metrics see of one pair; without a normal where it is not known, no longer there or of another size.
 
-    path: of the normal; normals: what the judge marks on normals already met, (H, W) bool by file; a new one is added.
+    path: of the normal; floor: the change from which on a pixel has changed; normals: what the judge marks on normals already met, (H, W)
+    bool by file; a new one is added.
     """
     assert sample.mask is not None
     before = change = marked = normal_marked = None
@@ -172,7 +175,7 @@ def _pair_view(
             normal_marked = normals[path]
     crops = tuple(look_at.crops(sample, masks))
     share = look_at.share(sample)
-    return PairView(sample.defect, share, sample.mask, before, change, crops, reference.known, marked, normal_marked)
+    return PairView(sample.defect, share, sample.mask, before, change, floor, crops, reference.known, marked, normal_marked)
 
 
 def _kept_tensor(pictures: np.ndarray, keep: bool) -> Tensor | None:

@@ -88,6 +88,7 @@ class PairView:
     mask: np.ndarray  # (H, W) bool
     normal: np.ndarray | None  # (H, W, C) float32, the picture it was made on; None where that is not known or not there
     change: np.ndarray | None  # (H, W) float32, the greatest change over the colours in shares of the range; None without a normal
+    changed_from: float  # the change from which on a pixel has changed
     crops: tuple[tuple[str, Crop], ...]  # (kind, crop) of each of its defects
     known: dict[str, Known]  # by kind: the real defects whose copies are looked for
     marked: np.ndarray | None  # (H, W) bool, what the judge marks; None without a judge

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from flawsmith.config.schema import QualityConfig
 from flawsmith.core.errors import DataError
 from flawsmith.core.files import read_json, write_json
 from flawsmith.pairs.pair import Pair, PlacedDefect
@@ -106,7 +107,7 @@ def _bounds(said: Mapping[str, Any]) -> Bounds:
 def ratings(pair: Pair, bounds: AllBounds, known: Mapping[str, tuple[Check, Rule]] | None = None) -> Ratings:
     """Return the numbers of a pair; of several defects in it the worst count. known: of `rules()`, where it is asked for many pairs."""
     known = rules() if known is None else known
-    placed = pair.placed() or (PlacedDefect(pair.defect, scores=pair.scores, severity=pair.severity),)
+    placed = _placed(pair)
     rooms = [
         (room, name)
         for defect in placed
@@ -124,6 +125,13 @@ def ratings(pair: Pair, bounds: AllBounds, known: Mapping[str, tuple[Check, Rule
         max(tones, key=abs, default=None),
         sum(areas) if areas else int(sum(_all(placed, "area"))) or None,
     )
+
+
+def changed_from(pair: Pair) -> float:
+    """Return the change, as a share of the value range, above which a pixel of the pair has changed: as its checks took it, of several
+    defects the least; the default of `quality.change` where its row does not tell.
+    """
+    return min(_all(_placed(pair), "changed_from"), default=QualityConfig().change)
 
 
 def told(defect: PlacedDefect, bounds: AllBounds) -> list[Told]:
@@ -208,6 +216,11 @@ def _ends(value: float, one: Bounds) -> tuple[float, float]:
 
 def _share(value: float, ends: tuple[float, float]) -> float:
     return round(min(1.0, max(0.0, (value - ends[0]) / (ends[1] - ends[0]))), 4)
+
+
+def _placed(pair: Pair) -> tuple[PlacedDefect, ...]:
+    """Return the defects of a pair; of a row that does not tell them apart, one."""
+    return pair.placed() or (PlacedDefect(pair.defect, scores=pair.scores, severity=pair.severity),)
 
 
 def _all(placed: tuple[PlacedDefect, ...], name: str) -> list[float]:

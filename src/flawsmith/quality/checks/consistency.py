@@ -6,21 +6,23 @@ import numpy as np
 
 from flawsmith.compositing.mask_refinement import consistency, consistency_free
 from flawsmith.dataset.windows import bounding_box
+from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.registry import Check
 from flawsmith.quality.view import View
 
 
 def measure(view: View) -> dict[str, float]:
-    """Return the intersection over union of the exact mask and the pixels that changed, 0 to 1 (compositing/mask_refinement.py).
+    """Return the intersection over union of the exact mask and the pixels that changed, 0 to 1 (compositing/mask_refinement.py), and from
+    which change on they have, a share of the value range.
 
     Without a normal: of the mask and the pixels that the part branch shows; nothing where there is neither.
     """
-    candidate, floor = view.candidate, view.known.config.change
+    candidate, floor = view.candidate, changed_from(view.known, view.candidate.defect)
     if view.change is not None:
-        return {"consistency": consistency(view.change, view.exact, floor)}
+        return {"consistency": consistency(view.change, view.exact, floor), "changed_from": floor}
     if candidate.whole is None or candidate.part is None:
         return {}
-    return {"consistency": consistency_free(candidate.whole, candidate.part, view.exact, floor)}
+    return {"consistency": consistency_free(candidate.whole, candidate.part, view.exact, view.known.config.change)}
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:

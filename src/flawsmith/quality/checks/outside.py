@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from flawsmith.dataset.windows import grow
+from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.registry import Check
 from flawsmith.quality.view import View
 
@@ -23,7 +24,9 @@ def outside(change: np.ndarray, mask: np.ndarray, floor: float = 0.0, halo: int 
 
 def measure(view: View) -> dict[str, float]:
     """Return the share of the change outside the exact mask and its halo; nothing without a normal."""
-    return {} if view.change is None else {"outside": outside(view.change, view.exact, view.known.config.change, view.halo)}
+    if view.change is None:
+        return {}
+    return {"outside": outside(view.change, view.exact, changed_from(view.known, view.candidate.defect), view.halo)}
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:

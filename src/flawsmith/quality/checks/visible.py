@@ -50,6 +50,16 @@ def faintest(known: Known, defect: str) -> float | None:
     return found
 
 
+def changed_from(known: Known, defect: str) -> float:
+    """Return the change, as a share of the value range, above which a pixel of a defect of this kind has changed.
+
+    It is `quality.change`; where a real defect of the kind is fainter than that in the mean of its label, as much as that one, and always
+    `quality.visible` times the camera's noise: a thin soft crack would else be cut into dashes.
+    """
+    config, real = known.config, faintest(known, defect)
+    return max(config.visible * known.product.noise, config.change if real is None else min(config.change, real))
+
+
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
     """Return the sentence for a change below `quality.visible` times the camera's noise, or below `quality.change`.
 
