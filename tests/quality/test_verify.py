@@ -152,8 +152,9 @@ def test_what_has_changed_is_measured_by_the_faintest_real_defect_of_the_kind(le
     assert strong["changed_from"] == 0.04 and strong["consistency"] < 0.1
     assert mixed["changed_from"] == pytest.approx(0.02, abs=0.004) and mixed["consistency"] > 0.9
     assert checks(0.3, 0.2, change=0.01).verify(faint).scores["changed_from"] == 0.01, "the setting is the most"
-    noisy = checks(0.02, visible=3.0)
-    assert changed_from(noisy.known, "blob") == max(3 * learned.product.noise, changed_from(checks(0.02).known, "blob"))
+    noise = learned.product.noise
+    assert changed_from(checks(0.005, visible=0.02 / noise).known, "blob") == pytest.approx(0.02), "not from the camera's noise on"
+    assert changed_from(checks(0.005, visible=1 / noise).known, "blob") == 0.04
 
 
 def test_an_empty_mask_says_so(learned: Learned) -> None:

@@ -53,11 +53,11 @@ def faintest(known: Known, defect: str) -> float | None:
 def changed_from(known: Known, defect: str) -> float:
     """Return the change, as a share of the value range, above which a pixel of a defect of this kind has changed.
 
-    It is `quality.change`; where a real defect of the kind is fainter than that in the mean of its label, as much as that one, and always
-    `quality.visible` times the camera's noise: a thin soft crack would else be cut into dashes.
+    It is `quality.change`; less where a real defect of the kind is fainter in the mean of its label, but then at least `quality.visible`
+    times the camera's noise: a thin soft crack would else be cut into dashes.
     """
     config, real = known.config, faintest(known, defect)
-    return max(config.visible * known.product.noise, config.change if real is None else min(config.change, real))
+    return config.change if real is None else min(config.change, max(real, config.visible * known.product.noise))
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
