@@ -79,7 +79,7 @@ def refused(verifier: Verifier, picture: np.ndarray, mask: np.ndarray, surface: 
 
 @pytest.mark.parametrize("kind", ["shade", "spot"])
 def test_real_defects_that_were_not_seen_pass_all_checks_together(kind: str, verifier: Verifier) -> None:
-    refusals = [verifier.verify_real(defect(300 + i, kind)).reasons for i in range(20)]
+    refusals = [verifier.verify_real(defect(300 + i, kind)).reasons for i in range(60)]
     assert np.mean([not reasons for reasons in refusals]) >= 0.9, refusals
 
 

@@ -36,13 +36,22 @@ def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fadi
         return drawn
     outside, inside = distance_outside(mask), np.arange(INSIDE) + 1.0  # most pixels of a ring lie at its far end
     own = np.nan_to_num(rings(change, mask, within, contrast, INSIDE), nan=1.0)
-    carried = _carried(change, deep)
+    carried = _carried(change, within >= min(0.5 * within.max(), INSIDE))  # farther in is too far to be carried from
     gain = np.interp(within, [*inside, INSIDE + TAIL], [*np.minimum(fading.rim / np.maximum(own, 1e-3), 1.0), 1.0])
     lacking = np.interp(within, [*inside, INSIDE + TAIL], [*np.maximum(fading.rim - own, 0.0), 0.0])
     inner = change * gain[..., None] + carried * lacking[..., None]
-    share = np.interp(outside, [*np.arange(reach) + 1.0, reach + TAIL], [*fading.beyond, 0.0])
+    share = np.interp(outside, np.arange(reach) + 1.0, fading.beyond) * _ending(outside, reach)
     outer = np.where((outside < reach + TAIL)[..., None], carried * share[..., None], change)
     return (normal + np.where(mask[..., None], inner, outer).transpose(2, 0, 1)).astype(drawn.dtype)
+
+
+def _ending(outside: np.ndarray, reach: int) -> np.ndarray:
+    """Return weights for pixels so far `outside` a mask: 1 up to half of the rings that count, then a raised-cosine fall to 0.
+
+    Of a strong defect what is left in the last ring is still to be seen, and would end in a contour of its own.
+    """
+    fall = (outside - reach / 2) / (reach / 2 + TAIL)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall.clip(0, 1)))
 
 
 def _carried(change: np.ndarray, inside: np.ndarray) -> np.ndarray:

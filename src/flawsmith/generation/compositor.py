@@ -197,12 +197,11 @@ class Compositor:
         return drawn
 
     def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
-        """Return what was drawn as strong against its surroundings as one of the real defects that it follows."""
+        """Return what was drawn as strong against its surroundings as the real defect whose shape it has: large ones may all be dark."""
         spec, task, most = site.spec, site.task, self._config.generation.strengthen
-        followed = [example for example in self._exemplars[spec.defect] if example.source in site.follows]
-        if most == 1 or task.normal is None or not followed or self.levels is not None:  # binarised: its values are known
+        if most == 1 or task.normal is None or not site.follows or self.levels is not None:  # binarised: its values are known
             return drawn
-        example = followed[int(numpy_generator(task.seed, "strength").integers(len(followed)))]
+        example = self._exemplars[spec.defect][site.placement.number]
         real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
         mask = extract(drawn.mask, site.placement.region, least=self._least(spec.defect))
         return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))

@@ -28,9 +28,12 @@ def forgiven(binarised: bool) -> float:
     return 0.0 if binarised else EVEN
 
 
-def ring(mask: np.ndarray, shown: np.ndarray | None = None) -> np.ndarray:
-    """Return the pixels (H, W) bool around a defect's mask whose look is compared; shown: those that are not mirrored ones."""
-    distance = distance_outside(mask)
+def ring(mask: np.ndarray, shown: np.ndarray | None = None, halo: int = 0) -> np.ndarray:
+    """Return the pixels (H, W) bool around a defect's mask whose look is compared.
+
+    shown: those that are not mirrored ones; halo: pixels beyond its mask over which the defect itself fades.
+    """
+    distance = distance_outside(mask) - halo
     near = (distance > 1) & (distance <= RING)
     return near if shown is None else near & shown
 

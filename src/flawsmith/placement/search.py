@@ -102,13 +102,13 @@ def _place(
     borders = [turn_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
         even = forgiven(wish.binarised)
-        costs = np.stack([_example_cost(image, example, t, border, spots, even) for t, border in zip(turns, borders, strict=True)])
+        costs = np.stack([_example_cost(image, example, t, b, spots, even, wish.halo) for t, b in zip(turns, borders, strict=True)])
         if choosy and fits_nowhere(costs, _variance(example), _flat(example)):
             return None
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[as_good(costs.flat[best], 1.0)]
         pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
-        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, even)) for t, where in pairs]
+        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, even, wish.halo)) for t, where in pairs]
     else:
         order = []
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
@@ -145,13 +145,19 @@ def _lost(shape: np.ndarray, box: Box, extent: np.ndarray) -> float:
 
 
 def place_cost(
-    image: np.ndarray, example: np.ndarray, mask: np.ndarray, spots: np.ndarray, shown: np.ndarray | None = None, even: float = EVEN
+    image: np.ndarray,
+    example: np.ndarray,
+    mask: np.ndarray,
+    spots: np.ndarray,
+    shown: np.ndarray | None = None,
+    even: float = EVEN,
+    halo: int = 0,
 ) -> np.ndarray:
     """Return for each place how unlike its surroundings are to those of a real defect, (M,). spots: (M, 2) rows and columns.
 
-    Compared over a ring around the defect, as `misfit` says. shown: the example's pixels that are not mirrored ones.
+    Compared over a ring around the defect and its halo, as `context_cost` says. shown: the example's pixels that are not mirrored ones.
     """
-    rows, columns = np.nonzero(ring(mask, shown))
+    rows, columns = np.nonzero(ring(mask, shown, halo))
     if len(rows) == 0:
         return np.zeros(len(spots))
     thin = np.linspace(0, len(rows) - 1, min(len(rows), 200)).astype(int)
@@ -174,25 +180,32 @@ def _flat(example: Exemplar) -> float:
 
 
 def _example_cost(
-    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float
+    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float, halo: int
 ) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
     shown = None if example.shown is None else apply_pose(example.shown, *turn)
     if any(border):
         shape = apply_pose(example.shape, *turn).shape
         spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return place_cost(image, apply_pose(example.image, *turn), apply_pose(example.mask, *turn), spots, shown, even)
+    return place_cost(image, apply_pose(example.image, *turn), apply_pose(example.mask, *turn), spots, shown, even, halo)
 
 
 def _shifted(
-    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spot: np.ndarray, within: np.ndarray | None, even: float
+    image: np.ndarray,
+    example: Exemplar,
+    turn: tuple[int, bool],
+    border: Sides,
+    spot: np.ndarray,
+    within: np.ndarray | None,
+    even: float,
+    halo: int,
 ) -> np.ndarray:
     """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
     places = (spot + shifts()).clip(0, np.array(image.shape[:2]) - 1)
     if within is not None:
         allowed = within[places[:, 0], places[:, 1]]
         places = places[allowed] if allowed.any() else spot[None]
-    return places[int(np.argmin(_example_cost(image, example, turn, border, places, even)))]
+    return places[int(np.argmin(_example_cost(image, example, turn, border, places, even, halo)))]
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:
