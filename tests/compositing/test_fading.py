@@ -1,6 +1,7 @@
 """A drawn defect that fades as real ones do."""
 
 import numpy as np
+import pytest
 
 from flawsmith.compositing.fading import TAIL, Fading, soften
 from flawsmith.dataset.windows import distance_outside
@@ -35,9 +36,24 @@ def test_a_drawn_border_fades_as_real_ones_do_on_both_sides() -> None:
         inside, outside = shares(soft, normal, mask)
         assert np.abs(inside - RIM).max() < 0.08
         assert outside[0] - inside[0] < 0.02, "no outline between the two sides"
-        assert np.abs(outside[:4] - BEYOND).max() < 0.06 and (np.diff(outside) < 0.02).all() and outside[8:].max() < 0.01
+        assert np.abs(outside[:4] - BEYOND).max() < 0.08 and (np.diff(outside) < 0.02).all() and outside[8:].max() < 0.01
         far = (distance_outside(mask) >= len(BEYOND) + TAIL) | (distance_outside(~mask) >= INSIDE + TAIL)
         assert far.sum() > 1000 and np.allclose(soft[:, far], canvas[:, far], atol=1e-6)
+
+
+def test_a_large_area_fades_as_far_out_as_a_small_one() -> None:
+    canvas, normal, mask = drawn(radius=40)
+    _, outside = shares(soften(canvas, normal, mask, FADING), normal, mask)
+    assert np.abs(outside[:4] - BEYOND).max() < 0.08
+
+
+def test_what_real_ones_show_to_the_last_ring_ends_without_a_step() -> None:
+    far = np.full(MOST, 0.4)  # a halo that is cut off where it is no longer believed
+    canvas, normal, mask = drawn()
+    soft = soften(canvas, normal, mask, Fading(RIM, far))
+    profile = rings((soft - normal).transpose(1, 2, 0), np.ones_like(mask), distance_outside(mask), np.array([-0.8]), MOST + 5)
+    assert profile[:3] == pytest.approx(0.4, abs=0.05) and profile[MOST + 3 :].max() < 0.01
+    assert np.diff(profile).min() > -0.08, "no contour of its own"
 
 
 def test_what_says_nothing_stays_as_it_was_drawn() -> None:

@@ -10,9 +10,13 @@ import torch
 from small_base import NETWORK
 
 from flawsmith.config.schema import Config
+from flawsmith.formats.reading import read
 from flawsmith.generation import compositor
 from flawsmith.generation.strength import as_strong, tone
+from flawsmith.images.pixel_range import shares
+from flawsmith.pairs.folder import PairFolder
 from flawsmith.synthesis.task import Drawn
+from flawsmith.training.prepare import prepare_training
 from flawsmith.workflows.generate import load_unfitted
 
 SIDE = 48
@@ -57,7 +61,7 @@ def test_where_strength_does_not_tell_nothing_is_done(value: float, real: float 
     assert as_strong(before, normal, ~MASK | True, -0.5, 1.0, 2.0, 1) is before, "nothing is around"
 
 
-def test_pairs_follow_one_of_the_defects_that_the_network_was_shown(
+def test_pairs_are_as_strong_as_the_defect_whose_shape_they_have(
     base: dict[str, torch.Tensor], data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[tuple[float | None, float]] = []
@@ -70,5 +74,10 @@ def test_pairs_follow_one_of_the_defects_that_the_network_was_shown(
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
     for most in (3.0, 1.0):
         config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": most})
-        load_unfitted(data8, config, "cpu", 1).generate(tmp_path / str(most), 2, quiet=True)
+        load_unfitted(data8, config, "cpu", 1).generate(tmp_path / str(most), 4, quiet=True)
         assert {m for _, m in calls} == {3.0} and all(real is not None for real, _ in calls)
+    found = prepare_training(read(data8), tiny())
+    tones = {(e.defect, e.source): tone(shares(e.image, found.product.scale, 1), e.mask, e.others) for e in found.examples}
+    placed = [defect for pair in PairFolder(tmp_path / "3.0").read() for defect in pair.placed()]
+    expected = [tones[defect.defect, Path(defect.source).name] for defect in placed]
+    assert [real for real, _ in calls] == pytest.approx(expected) and len(set(expected)) > 1

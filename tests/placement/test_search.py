@@ -13,7 +13,7 @@ from placing import FACTOR, HOW, SHAPES, WINDOW, config, disc, example, region_i
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import DataError, NoRoomError
 from flawsmith.dataset.sample import Sample
-from flawsmith.dataset.windows import Box, bounding_box, grow
+from flawsmith.dataset.windows import Box, bounding_box, distance_outside, grow
 from flawsmith.placement.canvas import FILL
 from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place, place_cost
@@ -146,6 +146,18 @@ def test_places_over_the_border_cost_more_than_a_plain_surface() -> None:
     e = dataclasses.replace(example(disc()), image=flat[:WINDOW, :WINDOW])
     cost = place_cost(flat, e.image, e.mask, np.array([[30, 30], [1, 30], [30, 59], [0, 0]]))
     assert cost[0] == 0 and (cost[1:] > 0).all() and cost[3] > cost[1]
+
+
+def test_the_halo_of_a_defect_is_none_of_its_surroundings() -> None:
+    """A dark area with soft borders on a bright surface looks, close around its label, like a place in the dark."""
+    image = np.full((60, 160, 1), 200, np.uint8)
+    image[:, 80:] = 90
+    mask = disc()
+    soft = np.clip(1 - distance_outside(mask) / 7, 0, 1)[..., None]
+    picture = (200 - 180 * soft).astype(np.uint8)
+    spots = np.array([[30, 40], [30, 120]])  # in the bright and in the dark
+    near, beyond = (place_cost(image, picture, mask, spots, even=0.0, halo=halo) for halo in (0, 7))
+    assert near.argmin() == 1 and beyond.argmin() == 0 and beyond[0] == pytest.approx(0, abs=1)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

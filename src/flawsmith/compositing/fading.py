@@ -46,11 +46,11 @@ def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fadi
 
 
 def _ending(outside: np.ndarray, reach: int) -> np.ndarray:
-    """Return weights for pixels so far `outside` a mask: 1 up to half of the rings that count, then a raised-cosine fall to 0.
+    """Return weights for pixels so far `outside` a mask: 1 up to a third of the rings that count, then a raised-cosine fall to 0.
 
     Of a strong defect what is left in the last ring is still to be seen, and would end in a contour of its own.
     """
-    fall = (outside - reach / 2) / (reach / 2 + TAIL)
+    fall = (outside - reach / 3) / (reach * 2 / 3 + TAIL)
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall.clip(0, 1)))
 
 

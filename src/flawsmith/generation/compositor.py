@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from flawsmith.compositing.blending import band, blend
+from flawsmith.compositing.carrying_on import carried_on
 from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.change import change_map
 from flawsmith.compositing.extract import extract, least_size
@@ -171,7 +172,7 @@ class Compositor:
             mask = extract(drawn.mask, region, least=self._least(spec.defect))
             drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
         if normal is not None:
-            drawn = self._with_grain(self._as_strong(drawn, site), normal, site)
+            drawn = self._with_grain(self._carried_on(self._as_strong(drawn, site), site), normal, site)
         if spec.defect in self._details:
             drawn = self._detailed(site, drawn)
             if normal is not None:
@@ -205,6 +206,15 @@ class Compositor:
         real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
         mask = extract(drawn.mask, site.placement.region, least=self._least(spec.defect))
         return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
+
+    def _carried_on(self, drawn: Drawn, site: DefectSite) -> Drawn:
+        """Return what was drawn with as much of the surface as is seen under real defects of the kind, where that goes on under them."""
+        task, defect = site.task, site.spec.defect
+        if task.normal is None or self.levels is not None or not goes_on(self._verifier.known, defect):
+            return drawn
+        mask = extract(drawn.mask, site.placement.region, least=self._least(defect))
+        sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
+        return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma))
 
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""
