@@ -16,7 +16,7 @@ from flawsmith.product.shape import ModelSpec
 from flawsmith.quality.border import lines_across, surroundings
 from flawsmith.quality.calibrate import calibrate
 from flawsmith.quality.checks.contrast import contrasts
-from flawsmith.quality.checks.edge import softness
+from flawsmith.quality.checks.edge import is_soft, softness
 from flawsmith.quality.checks.profile import profile
 from flawsmith.quality.checks.structure import continuation, goes_on
 from flawsmith.quality.checks.texture import distances, patches_inside
@@ -203,6 +203,25 @@ def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
     assert not goes_on(known(0.1, 0.7, 0.2), "shade")
     assert goes_on(known(0.6, silent=2), "shade") and not goes_on(known(0.6, silent=3), "shade"), "nearly all of them say nothing"
     assert not goes_on(known(silent=1), "shade") and not goes_on(known(), "shade")
+
+
+def test_a_kind_is_soft_where_each_border_is_and_not_the_mean_over_labels_that_are_not_exact() -> None:
+    area = np.zeros((SIDE, SIDE), bool)
+    area[16:48, 16:48] = True
+
+    def real(number: int, blur: float, by: int) -> Exemplar:
+        shown = np.roll(area, by, axis=(0, 1)).astype(np.float32)
+        shown = cv2.GaussianBlur(shown, (0, 0), blur) if blur else shown
+        image = (180 - 120 * shown).round().astype(np.uint8)[..., None]
+        return Exemplar("shade", image, area, area, (0.5, 0.5), int(area.sum()), f"shade{number}.png")
+
+    def soft(blur: float, most: int) -> bool:
+        examples = [real(i, blur, i % (2 * most + 1) - most) for i in range(9)]
+        return is_soft(Known(PRODUCT, {"shade": examples}, QualityConfig(), 3, {}), "shade")
+
+    assert soft(3.0, 0) and soft(3.0, 3)
+    assert not soft(0.0, 0) and not soft(0.7, 3)
+    assert not is_soft(Known(PRODUCT, {"shade": []}, QualityConfig(), 3, {}), "shade")
 
 
 def test_what_runs_along_the_border_is_no_structure_that_could_go_on() -> None:

@@ -40,6 +40,7 @@ from flawsmith.placement.search import place
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
+from flawsmith.quality.checks.edge import is_soft
 from flawsmith.quality.checks.structure import goes_on
 from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.verify import Verdict, Verifier
@@ -178,6 +179,8 @@ class Compositor:
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         if task.normal is None or self.levels is not None:  # two tones know no fading
+            return drawn
+        if not is_soft(self._verifier.known, spec.defect):
             return drawn
         mask = extract(drawn.mask, region, least=self._least(spec.defect))
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))

@@ -8,12 +8,13 @@ import numpy as np
 from flawsmith.compositing.margins import FEW
 from flawsmith.quality.border import Lines
 from flawsmith.quality.registry import Check, joint_rule
-from flawsmith.quality.view import View
+from flawsmith.quality.view import Known, View
 
 FAINT = 0.01  # share of the value range, and half of it per pixel: weaker borders are not noticed
 SEARCHED = 4  # pixels to either side of the mask's border in which the defect's may lie: labels are not exact
 FEWEST = 4  # valid steps of a line that says something
 SOFT = 3.0  # sigma in pixels of the fault's blur
+WIDE = 5.0  # pixels: a border of that width is soft
 
 
 def softness(lines: Lines) -> float | None:
@@ -31,6 +32,19 @@ def softness(lines: Lines) -> float | None:
     steep = np.median(np.nanmax(steps[told], 1))
     span = np.median(np.nanmax(values[told], 1) - np.nanmin(values[told], 1))
     return float(np.log2((span + FAINT) / (steep + FAINT / 2)))
+
+
+def is_soft(known: Known, defect: str) -> bool:
+    """Return whether the borders of real defects of a kind are at least WIDE pixels wide, in the median over those that can tell.
+
+    Where labels are not exact the mean over many sharp borders looks soft; each by itself does not.
+    """
+
+    def make() -> bool:
+        found = [value for e in known.some(defect) if (value := softness(View.of_real(e, known).lines)) is not None]
+        return bool(found) and float(np.median(found)) >= np.log2(WIDE)
+
+    return bool(known.once(("soft", defect), make))
 
 
 def measure(view: View) -> dict[str, float]:
