@@ -1,6 +1,7 @@
 """Training of the base: what was stopped goes on to the bit, and what is exported is what a fit begins with."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,17 @@ def test_a_training_that_was_stopped_and_goes_on_is_the_one_that_was_not(
     assert same_checkpoint(run, whole, 7) and same_checkpoint(run, whole, 6)
     assert rows(run / "log.jsonl") == rows(whole / "log.jsonl")
     assert rows(run / "held.jsonl") == rows(whole / "held.jsonl")
+
+
+def test_a_training_whose_critic_is_gone_does_not_go_on_without_it(whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    (run / "checkpoints/critic-0000007.safetensors").unlink()
+    message = refused("-o", run, "--resume", "--set", "training.steps=8")
+    assert "critic-0000007.safetensors: is missing" in message and "critic-0000006.safetensors is there" in message
+    (run / "checkpoints/step-0000007.safetensors").unlink()
+    go("-o", run, "--resume", settings=("training.steps=7",))
+    assert same_checkpoint(run, whole, 7)
 
 
 def test_minutes_end_it_and_more_steps_may_be_asked_for(whole: Path, tmp_path: Path) -> None:

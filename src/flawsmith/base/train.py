@@ -84,9 +84,7 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
     opponent = Opponent(critic, derive(config.training.seed, "critic"), where) if critic else None
     if resume and (newest := newest_checkpoint(run / "checkpoints")):
         state.load(newest)
-        opponent = Opponent(critic, 0, where) if (kept_critic := critic_of(run, state.step)).is_file() else None
-        if opponent:
-            opponent.load(kept_critic)
+        opponent = _kept_opponent(run, state.step, where)
     begun, before, kept = time.monotonic(), state.spent, state.step
 
     def keep() -> None:
@@ -118,6 +116,21 @@ def train_base(run: Path, config: Config, resume: bool, minutes: float, device: 
             look()
     finally:  # what was stopped keeps its steps
         keep()
+
+
+def _kept_opponent(run: Path, step: int, device: torch.device) -> Opponent | None:
+    """Return the critic of the checkpoint of a step, None for a training without one. Raises RunError where it is gone."""
+    path = critic_of(run, step)
+    if path.is_file():
+        opponent = Opponent(0.0, 0, device)
+        opponent.load(path)
+        return opponent
+    if others := sorted(path.parent.glob("critic-*.safetensors")):
+        raise RunError(
+            f"{path}: is missing, and the training had a critic ({others[-1].name} is there). Put it back, or delete the checkpoints after "
+            "the newest one that has its critic, and resume."
+        )
+    return None
 
 
 def critic_of(run: Path, step: int) -> Path:
