@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from flawsmith.compositing import texture_transfer
 from flawsmith.compositing.texture_transfer import CELLS, FINEST, Detail, choose_sigma
 from flawsmith.config.resolve import preset
 from flawsmith.images.pixel_range import PixelRange
@@ -64,6 +65,21 @@ def test_a_smooth_defect_gets_the_structure_of_a_real_one(colours: int) -> None:
     assert fine(after.image)[INNER].std() == pytest.approx(30, rel=0.1)
     inner = fine(after.image)[16:32, 16:32]
     assert steps(inner, 1) < steps(inner, 0) / 4, "stripes mostly go on from block to block"
+
+
+def test_among_blocks_that_fit_as_well_chance_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 60, (SIDE, SIDE)), (0, 0), 1)
+    real = detail(example(80 + noise))
+
+    def laid() -> np.ndarray:
+        return real.give(drawn(), EVERYWHERE, None, 1.0, 0).image
+
+    one = laid()
+    assert np.array_equal(laid(), one), "by the seed alone"
+    monkeypatch.setattr(texture_transfer, "AS_GOOD", 1.0)
+    best = laid()
+    assert not np.array_equal(best, one)
+    assert fine(one)[INNER].std() == pytest.approx(fine(best)[INNER].std(), rel=0.2)
 
 
 def test_what_is_coarse_stays() -> None:

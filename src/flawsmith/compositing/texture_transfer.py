@@ -22,6 +22,7 @@ BLOCKS = 24000  # at most, of one kind of defect
 MANY = 64  # times as many are looked at to choose from
 ALIKE = 0.5  # of sigma: the blur through which blocks are compared
 NEAREST = 20  # blocks that are tried where one is needed
+AS_GOOD = 1.2  # times the misfit of the best of them: chance decides among these, else an even area shows one block again and again
 MASK = 0.6  # weight of the mask against the picture in [-1, 1] where blocks are compared
 COMPARED = 10  # pixels of a block's side by which blocks are compared, or every second one
 COMPONENTS = 48  # numbers by which blocks are compared
@@ -147,7 +148,8 @@ class Detail:
     def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
         step, half = self._side - self._overlap, self._half
-        start = numpy_generator(seed, "detail").integers(step, size=2)
+        g = numpy_generator(seed, "detail")
+        start = g.integers(step, size=2)
         lines = [np.arange(int(a) - step, length + step, step) for a, length in zip(start, mask.shape, strict=True)]
         rows, columns = (np.unique(line.clip(0, length - 1)) for line, length in zip(lines, mask.shape, strict=True))
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -160,8 +162,9 @@ class Detail:
             here = (slice(row, row + self._side), slice(column, column + self._side))
             blocks, there = self._cut(indexes), weights[here]
             misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
-            best = int(np.argmin(distances + misfit.sum((1, 2, 3))))
-            sums[here] += self._weight * blocks[best]
+            costs = np.maximum(distances, 0) + misfit.sum((1, 2, 3))  # of equal blocks a rounding may be left
+            chosen = int(g.choice(np.flatnonzero(costs <= AS_GOOD * costs.min())))
+            sums[here] += self._weight * blocks[chosen]
             weights[here] += self._weight
         return (sums / np.maximum(weights, 1e-6))[half:-half, half:-half]
 
