@@ -35,7 +35,7 @@ def test_texture_and_lines_stay() -> None:
     line = abs(rows - 0.7 * columns - 10) < 2
     crack = np.where(line, -0.5, 0.0)[None].astype(np.float32)
     assert changed(crack, line)[0][line].mean() < 0.01
-    assert changed(crack, abs(rows - 0.7 * columns - 10) < 6).max() <= MOST
+    assert changed(crack, abs(rows - 0.7 * columns - 10) < 6).max() <= MOST + 1e-6
 
 
 def test_a_line_along_the_cells_stays_and_leaves_no_others_beside_it() -> None:
