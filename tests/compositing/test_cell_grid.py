@@ -36,6 +36,8 @@ def test_texture_and_lines_stay() -> None:
     crack = np.where(line, -0.5, 0.0)[None].astype(np.float32)
     assert changed(crack, line)[0][line].mean() < 0.01
     assert changed(crack, abs(rows - 0.7 * columns - 10) < 6).max() <= MOST + 1e-6
+    slanted = np.where(abs(rows - columns) < 2, -0.5, 0.0)[None].astype(np.float32)
+    assert changed(slanted, abs(rows - columns) < 7).max() < 0.01, "nor is a line in a wide stroke one, whose cells all show it alike"
 
 
 def test_a_line_along_the_cells_stays_and_leaves_no_others_beside_it() -> None:

@@ -11,7 +11,7 @@ SURE = 2.5  # standard errors: what repeats by less could be chance, and stays
 FEW, NEARLY = 0.8, 0.95  # share of the cells around that have the same sign at a place: none of it is a grid, and all
 THIN, FULL = 0.35, 0.65  # share of what is around that was drawn: a line, and an area
 NORMAL = 0.6745  # of a normal deviate's deviation: the median of its size
-MANY = 6  # cells along a side of a mask, from which on the median over its cells is none of a line
+MANY = 4  # cells along a side of an area, less those at its border, from which on the median over them is none of a line
 MOST = 0.06  # in [-1, 1]: a grid is faint; more is drawn
 
 
@@ -45,11 +45,11 @@ def without_grid(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, factor
 
 
 def _of_most(cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return what most cells show at each place, (P,): the median over those that lie in the mask; 0 where they are not MANY a side.
+    """Return what most cells show at each place, (P,): the median over those deep in the mask; 0 where they are not MANY a side.
 
     cells: (h, w, P); inside: (h, w, factor^2), 1 in the mask. A line does not cross most of so many, and of a texture the median is 0.
     """
-    whole = inside.min(-1) > 0
+    whole = cv2.erode((inside.min(-1) > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     full = cells[whole]
     if min(whole.any(0).sum(), whole.any(1).sum()) < MANY:
         return np.zeros(cells.shape[-1], np.float32)
