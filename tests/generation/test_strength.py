@@ -9,6 +9,7 @@ import pytest
 import torch
 from small_base import NETWORK
 
+from flawsmith.compositing.mask_refinement import refine
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor
@@ -81,3 +82,41 @@ def test_pairs_are_as_strong_as_the_defect_whose_shape_they_have(
     placed = [defect for pair in PairFolder(tmp_path / "3.0").read() for defect in pair.placed()]
     expected = [tones[defect.defect, Path(defect.source).name] for defect in placed]
     assert [real for real, _ in calls] == pytest.approx(expected) and len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("so", [True, False])
+def test_the_surface_goes_on_and_borders_fade_where_real_ones_show_it(
+    so: bool, base: dict[str, torch.Tensor], data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def spy(name: str) -> Callable[..., np.ndarray]:
+        def called(image: np.ndarray, *_: Any) -> np.ndarray:
+            calls.append(name)
+            return image
+
+        return called
+
+    for name in ("carried_on", "soften"):
+        monkeypatch.setattr(compositor, name, spy(name))
+    for name in ("goes_on", "is_soft"):
+        monkeypatch.setattr(compositor, name, lambda known, defect: so)
+    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient)
+    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
+    assert set(calls) == ({"carried_on", "soften"} if so else set())
+
+
+def test_the_exact_mask_is_of_what_changed_by_as_much_as_the_kind_s_real_defects(
+    base: dict[str, torch.Tensor], data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    floors: list[float] = []
+
+    def spy(soft: np.ndarray, change: np.ndarray, region: np.ndarray, floor: float, least: int) -> np.ndarray:
+        floors.append(floor)
+        return refine(soft, change, region, floor, least)
+
+    monkeypatch.setattr(compositor, "refine", spy)
+    monkeypatch.setattr(compositor, "changed_from", lambda known, defect: {"blob": 0.011, "line": 0.012}[defect])
+    load_unfitted(data8, tiny(model=NETWORK, training={"init": "base"}), "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
+    assert set(floors) == {0.011, 0.012}

@@ -150,14 +150,23 @@ def test_places_over_the_border_cost_more_than_a_plain_surface() -> None:
 
 def test_the_halo_of_a_defect_is_none_of_its_surroundings() -> None:
     """A dark area with soft borders on a bright surface looks, close around its label, like a place in the dark."""
-    image = np.full((60, 160, 1), 200, np.uint8)
-    image[:, 80:] = 90
-    mask = disc()
-    soft = np.clip(1 - distance_outside(mask) / 7, 0, 1)[..., None]
+    side, halo = 48, 7
+    rows, columns = np.ogrid[:side, :side]
+    mask = (rows - side // 2) ** 2 + (columns - side // 2) ** 2 <= 16
+    soft = np.clip(1 - distance_outside(mask) / (halo + 6), 0, 1)[..., None]
     picture = (200 - 180 * soft).astype(np.uint8)
-    spots = np.array([[30, 40], [30, 120]])  # in the bright and in the dark
-    near, beyond = (place_cost(image, picture, mask, spots, even=0.0, halo=halo) for halo in (0, 7))
-    assert near.argmin() == 1 and beyond.argmin() == 0 and beyond[0] == pytest.approx(0, abs=1)
+    image = np.full((100, 200, 1), 200, np.uint8)
+    image[:, 100:] = 120
+    spots = np.array([[50, 40], [50, 160]])  # in the bright and in the dark
+    near, beyond = (place_cost(image, picture, mask, spots, even=0.0, halo=h) for h in (0, halo))
+    assert near.argmin() == 1 and beyond.argmin() == 0 and 0 < beyond[0] < 0.5 * beyond[1]
+
+    one = [dataclasses.replace(example(disc()), image=picture, mask=mask)]
+    how, bright = config(turned=False), []
+    for wish in (PlacementRequest(), PlacementRequest(halo=halo)):
+        found = [place(image, one, side, FACTOR, how, np.random.default_rng(seed), wish) for seed in range(12)]
+        bright.append(np.mean([p.left + np.nonzero(p.shape)[1].mean() < 100 for p in found]))
+    assert bright[0] < 0.2 and bright[1] > 0.8
 
 
 @pytest.mark.parametrize("channels", [1, 3])

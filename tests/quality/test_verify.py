@@ -155,6 +155,7 @@ def test_what_has_changed_is_measured_by_the_faintest_real_defect_of_the_kind(le
     noise = learned.product.noise
     assert changed_from(checks(0.005, visible=0.02 / noise).known, "blob") == pytest.approx(0.02), "not from the camera's noise on"
     assert changed_from(checks(0.005, visible=1 / noise).known, "blob") == 0.04
+    assert changed_from(checks(0.3, 0.0).known, "blob") == 0.01, "a label around nothing"
 
 
 def test_an_empty_mask_says_so(learned: Learned) -> None:

@@ -27,12 +27,10 @@ def without_grid(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, factor
     change = np.ascontiguousarray((image - normal).transpose(1, 2, 0)) * inside
     share = blurred(inside, FINE)
     fine = inside * (change - blurred(change, FINE) / np.maximum(share, 1e-6))
-    everywhere = _of_most(_by_place(fine, factor), _by_place(inside, factor))
-    height, width = fine.shape[0] // factor, fine.shape[1] // factor
-    image = _less(image, inside, np.broadcast_to(everywhere, (height, width, len(everywhere))), factor)
-    fine = fine - inside * _by_pixel(np.broadcast_to(everywhere, (height, width, len(everywhere))), factor)
-    cells = _by_place(fine, factor)  # (h, w, C factor^2)
-    count = np.tile(np.maximum(_near(_by_place(inside, factor)), 1e-6), fine.shape[2])
+    cells, drawn = _by_place(fine, factor), np.tile(_by_place(inside, factor), fine.shape[2])  # (h, w, C factor^2)
+    everywhere = _of_most(cells, drawn)
+    cells = cells - drawn * everywhere
+    count = np.maximum(_near(drawn), 1e-6)
     mean = _near(cells) / count
     spread = np.maximum(_near(cells**2) / count - mean**2, 0)
     # cells in such a window, as many as its weights are worth
@@ -41,15 +39,18 @@ def without_grid(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, factor
     grid = _surely(mean, chance)
     alike = np.where(mean > 0, _near((cells > 0).astype(np.float32)), _near((cells < 0).astype(np.float32))) / count
     grid *= ((alike - FEW) / (NEARLY - FEW)).clip(0, 1) * ((count - THIN) / (FULL - THIN)).clip(0, 1)
-    return _less(image, inside, grid, factor)
+    grid += everywhere
+    height, width, colours = fine.shape
+    whole = grid.reshape(height // factor, width // factor, colours, factor, factor).transpose(0, 3, 1, 4, 2).reshape(fine.shape)
+    return (image - (inside * whole.clip(-MOST, MOST)).transpose(2, 0, 1)).astype(np.float32)
 
 
-def _of_most(cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
+def _of_most(cells: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """Return what most cells show at each place, (P,): the median over those deep in the mask; 0 where they are not MANY a side.
 
-    cells: (h, w, P); inside: (h, w, factor^2), 1 in the mask. A line does not cross most of so many, and of a texture the median is 0.
+    cells, drawn: (h, w, P), the latter 1 in the mask. A line does not cross most of so many, and of a texture the median is 0.
     """
-    whole = cv2.erode((inside.min(-1) > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
+    whole = cv2.erode((drawn.min(-1) > 0).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
     full = cells[whole]
     if min(whole.any(0).sum(), whole.any(1).sum()) < MANY:
         return np.zeros(cells.shape[-1], np.float32)
@@ -61,19 +62,6 @@ def _of_most(cells: np.ndarray, inside: np.ndarray) -> np.ndarray:
 def _surely(found: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """Return what was found less what its square could owe to chance."""
     return found * np.clip(1 - chance / np.maximum(found**2, 1e-12), 0, 1)
-
-
-def _less(image: np.ndarray, inside: np.ndarray, grid: np.ndarray, factor: int) -> np.ndarray:
-    """Return an image (C, H, W) less a grid by place, (h, w, C factor^2), where `inside` (H, W, 1) is 1."""
-    return (image - (inside * _by_pixel(grid, factor).clip(-MOST, MOST)).transpose(2, 0, 1)).astype(np.float32)
-
-
-def _by_pixel(cells: np.ndarray, factor: int) -> np.ndarray:
-    """Return cells (h, w, C factor^2) as pixels (H, W, C): what `_by_place` undoes."""
-    height, width, places = cells.shape
-    colours = places // factor**2
-    pixels = cells.reshape(height, width, colours, factor, factor).transpose(0, 3, 1, 4, 2)
-    return np.ascontiguousarray(pixels.reshape(height * factor, width * factor, colours))
 
 
 def _by_place(x: np.ndarray, factor: int) -> np.ndarray:

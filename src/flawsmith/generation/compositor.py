@@ -178,9 +178,7 @@ class Compositor:
             drawn = self._detailed(site, drawn)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
-        if task.normal is None or self.levels is not None:  # two tones know no fading
-            return drawn
-        if not is_soft(self._verifier.known, spec.defect):
+        if task.normal is None or self.levels is not None or spec.defect not in self._fadings:  # two tones know no fading
             return drawn
         mask = extract(drawn.mask, region, least=self._least(spec.defect))
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
@@ -213,7 +211,7 @@ class Compositor:
     def _carried_on(self, drawn: Drawn, site: DefectSite) -> Drawn:
         """Return what was drawn with as much of the surface as is seen under real defects of the kind, where that goes on under them."""
         task, defect = site.task, site.spec.defect
-        if task.normal is None or self.levels is not None or not goes_on(self._verifier.known, defect):
+        if not self._model.follows or task.normal is None or self.levels is not None or not goes_on(self._verifier.known, defect):
             return drawn
         mask = extract(drawn.mask, site.placement.region, least=self._least(defect))
         sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
@@ -261,9 +259,10 @@ class Compositor:
 
     @cached_property
     def _fadings(self) -> dict[str, Fading]:
-        """How the real defects of each kind fade across the border of their labels."""
+        """How the real defects of each kind with soft borders fade across the border of their labels."""
         scale, colours = self._product.scale, self._product.shape.colours
-        return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in self._exemplars.items()}
+        soft = {name: own for name, own in self._exemplars.items() if is_soft(self._verifier.known, name)}
+        return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in soft.items()}
 
     @cached_property
     def _grains(self) -> dict[str, list[float]]:

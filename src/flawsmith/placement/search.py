@@ -101,14 +101,13 @@ def _place(
     turns = dihedral_poses(config.data)
     borders = [turn_border(example.border, *t) if wish.region is None else (False,) * 4 for t in turns]
     if config.generation.placement == "context":
-        even = forgiven(wish.binarised)
-        costs = np.stack([_example_cost(image, example, t, b, spots, even, wish.halo) for t, b in zip(turns, borders, strict=True)])
+        costs = np.stack([_example_cost(image, example, t, b, spots, wish) for t, b in zip(turns, borders, strict=True)])
         if choosy and fits_nowhere(costs, _variance(example), _flat(example)):
             return None
         best = np.argsort(costs, axis=None, kind="stable")[:CHOICES]
         best = best[as_good(costs.flat[best], 1.0)]
         pairs = [divmod(int(i), len(spots)) for i in g.permutation(best)]
-        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, even, wish.halo)) for t, where in pairs]
+        order = [(t, _shifted(image, example, turns[t], borders[t], spots[where], within, wish)) for t, where in pairs]
     else:
         order = []
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
@@ -180,14 +179,15 @@ def _flat(example: Exemplar) -> float:
 
 
 def _example_cost(
-    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spots: np.ndarray, even: float, halo: int
+    image: np.ndarray, example: Exemplar, turn: tuple[int, bool], border: Sides, spots: np.ndarray, wish: PlacementRequest
 ) -> np.ndarray:
     """Return `context_cost` of an example turned that way; one that reaches the picture's border is looked at there."""
     shown = None if example.shown is None else apply_pose(example.shown, *turn)
     if any(border):
         shape = apply_pose(example.shape, *turn).shape
         spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
-    return place_cost(image, apply_pose(example.image, *turn), apply_pose(example.mask, *turn), spots, shown, even, halo)
+    own, mask = apply_pose(example.image, *turn), apply_pose(example.mask, *turn)
+    return place_cost(image, own, mask, spots, shown, forgiven(wish.binarised), wish.halo)
 
 
 def _shifted(
@@ -197,15 +197,14 @@ def _shifted(
     border: Sides,
     spot: np.ndarray,
     within: np.ndarray | None,
-    even: float,
-    halo: int,
+    wish: PlacementRequest,
 ) -> np.ndarray:
     """Return the place (2,) within SHIFT pixels of `spot` where the surroundings fit best: edges must meet to the pixel."""
     places = (spot + shifts()).clip(0, np.array(image.shape[:2]) - 1)
     if within is not None:
         allowed = within[places[:, 0], places[:, 1]]
         places = places[allowed] if allowed.any() else spot[None]
-    return places[int(np.argmin(_example_cost(image, example, turn, border, places, even, halo)))]
+    return places[int(np.argmin(_example_cost(image, example, turn, border, places, wish)))]
 
 
 def _keep_inside(spot: np.ndarray, shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, int]:

@@ -10,6 +10,8 @@ from flawsmith.images.filling import fill
 from flawsmith.quality.registry import Check, Rule, each_by_itself
 from flawsmith.quality.view import Known, View
 
+SEEN = 0.01  # share of the value range: of less nobody can say that it was drawn
+
 
 def apparent_change(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
     """Return how much each pixel (H, W) differs from a smooth continuation of the surroundings, the largest over the colours.
@@ -53,11 +55,11 @@ def faintest(known: Known, defect: str) -> float | None:
 def changed_from(known: Known, defect: str) -> float:
     """Return the change, as a share of the value range, above which a pixel of a defect of this kind has changed.
 
-    It is `quality.change`; less where a real defect of the kind is fainter in the mean of its label, but then at least `quality.visible`
-    times the camera's noise: a thin soft crack would else be cut into dashes.
+    It is `quality.change`; less where a real defect of the kind is fainter in the mean of its label, a thin soft crack, which would else be
+    cut into dashes; but then at least SEEN, whatever is labelled, and `quality.visible` times the camera's noise.
     """
     config, real = known.config, faintest(known, defect)
-    return config.change if real is None else min(config.change, max(real, config.visible * known.product.noise))
+    return config.change if real is None else min(config.change, max(real, SEEN, config.visible * known.product.noise))
 
 
 def refuse(view: View, scores: Mapping[str, float]) -> str | None:
