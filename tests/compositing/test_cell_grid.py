@@ -27,6 +27,21 @@ def test_a_grid_on_an_even_area_goes(colours: int) -> None:
     assert np.array_equal(left[:, ~ROUND], (image - even)[:, ~ROUND])
 
 
+def test_a_grid_under_grain_goes_from_an_area_and_the_grain_stays() -> None:
+    """Around any one cell the grain hides the grid; over all cells of an area it does not."""
+    grain = np.random.default_rng(2).normal(0, 2 * GRID.std(), ROUND.shape).astype(np.float32) * ROUND
+    image = (GRID * ROUND + grain)[None]
+    left = without_grid(image, NORMAL, ROUND, FACTOR)[0]
+
+    def by_place(picture: np.ndarray) -> float:
+        cells = picture.reshape(SIDE // FACTOR, FACTOR, SIDE // FACTOR, FACTOR).transpose(0, 2, 1, 3)
+        inner = INNER.reshape(SIDE // FACTOR, FACTOR, SIDE // FACTOR, FACTOR).all((1, 3))
+        return float(cells[inner].mean(0).std())
+
+    assert by_place(left) < 0.4 * by_place(image[0])
+    assert left[INNER].std() > 0.95 * grain[INNER].std()
+
+
 def test_texture_and_lines_stay() -> None:
     g = np.random.default_rng(1)
     texture = (g.normal(0, 0.1, NORMAL.shape) * ROUND).astype(np.float32)

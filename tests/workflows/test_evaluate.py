@@ -140,6 +140,12 @@ def test_background_and_agreement_are_against_the_rows_normal(data8: Path, make_
     assert off["consistency"]["value"] < exact["consistency"]["value"]
 
 
+def test_what_has_changed_is_what_the_checks_of_the_pair_took_for_it(data8: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:
+    out = make_pairs(tmp_path / "out", data8, 6)
+    rewrite(out, lambda rows: [row | {"scores": {"changed_from": 0.99}, "defects": []} for row in rows])
+    assert measure(items_of(data8), out, small)["all"]["masks"]["consistency"]["value"] == 0
+
+
 def test_without_a_normal_there_is_no_background(data8: Path, make_pairs: Callable, small: Any, tmp_path: Path) -> None:
     out = make_pairs(tmp_path / "out", data8, 6)
     rewrite(out, lambda rows: [row | {"normal": None} for row in rows])
