@@ -162,6 +162,24 @@ def test_kinds_are_added_and_renamed_in_what_is_labelled_and_in_the_data(api: Ca
     assert listing.numbers(project)["kinds"] == {"dent": 3, "pit": 1, "rip": 3}
 
 
+def test_what_is_saved_while_the_data_are_read_counts(api: Callable[..., Any], project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    api("label", saving(0, "test/dent/001.png", crack=area(0, 9, 0, 9)))
+    scan = reading.scan
+
+    def slow(*asked: Any) -> Any:
+        """Read, and take so long that something is labelled meanwhile."""
+        found = scan(*asked)
+        api("label", saving(0, hole=area(3, 9, 2, 8)))
+        api("label", saving(0, "test/good/001.png", normal=True))
+        return found
+
+    monkeypatch.setattr(reading, "scan", slow)
+    assert reading.main(project.folder, always=True) == 0
+    assert [layer["kind"] for layer in state(api)["layers"]] == ["hole"]
+    assert listing.numbers(project)["kinds"] == {"crack": 3, "dent": 2, "hole": 1}
+    assert listing.picture(project, "test/good/001.png").role == HELD_OUT
+
+
 def test_a_new_database_takes_over_what_the_index_says(api: Callable[..., Any], project: Project, home: Path) -> None:
     api("label", saving(0, crack=area(3, 9, 2, 8)))
     api("label", saving(0, "test/dent/000.png", normal=True))

@@ -3,10 +3,12 @@
 import json
 import os
 import shutil
+import threading
 import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -203,6 +205,33 @@ def test_it_is_read_in_the_background_once(home: Path, mvtec: Path) -> None:  # 
         time.sleep(0.05)
     assert number(project) == 12
     assert not (project.folder / "reading").exists()
+
+
+def test_what_is_asked_for_while_they_are_read_is_read_afterwards(home: Path, mvtec: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    project = Home(home).open(mvtec)
+    run, asked, go_on = reading.subprocess.run, [], threading.Event()
+
+    def late(command: list[str], **how: Any) -> Any:
+        """Read the data, and end when told to."""
+        asked.append("--always" in command)
+        done = run(command, **how)
+        assert go_on.wait(60)
+        return done
+
+    monkeypatch.setattr(reading.subprocess, "run", late)
+    reading.renew(project)
+    end = time.monotonic() + 60
+    while number(project) == 0:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    save(mvtec / "train/good/new.png", (64, 48))
+    reading.renew(project)
+    reading.renew(project, always=True)
+    go_on.set()
+    while reading.is_reading(project):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    assert number(project) == 13 and asked == [False, True]
 
 
 def test_data_that_are_gone_are_told(home: Path, mvtec: Path) -> None:  # noqa: F811

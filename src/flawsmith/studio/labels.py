@@ -76,9 +76,9 @@ def save(project: Project, name: str, version: int, masks: Mapping[str, np.ndarr
         for kind, mask in masks.items():
             write_mask(project.drawn / files[kind], mask)
         _write_labelme(project, name, path, size, masks, role)
-        _put(to, name, Drawn(version + 1, role, files))
-        held_out = normal and listing.picture(project, name).role == HELD_OUT
-        listing.relabel(to, name, HELD_OUT if held_out else role, _paths(project, files))
+        label = Drawn(version + 1, role, files)
+        _put(to, name, label)
+        _relabel(project, to, name, label)
         _write_index(project)
     _remove(project.drawn, set(before.masks.values()) - set(files.values()))
     return version + 1
@@ -91,6 +91,19 @@ def forget(project: Project, name: str, version: int) -> None:
         _put(to, name, Drawn(version + 1))
         _write_index(project)
     _remove(project.drawn, {*before.masks.values(), _labelme(name)})
+
+
+def versions(project: Project) -> dict[str, int]:
+    """Return the version of each picture that was labelled, by name."""
+    return {row["name"]: row["version"] for row in _database(project).rows("SELECT name, version FROM drawn")}
+
+
+def put_over(project: Project, to: Writing, before: Mapping[str, int]) -> None:
+    """Put what was labelled since `before`, as `versions` returned it, over a listing that is written from what was read then."""
+    for row in project.database.rows("SELECT * FROM drawn"):
+        label = _of(row)
+        if label.role and before.get(row["name"]) != label.version and listing.is_listed(project, row["name"]):
+            _relabel(project, to, row["name"], label)
 
 
 def kinds(project: Project) -> list[str]:
@@ -141,6 +154,11 @@ def rename_kind(project: Project, kind: str, name: str) -> bool:
         _write_index(project)
     _remove(project.drawn, left)
     return of_the_data
+
+
+def _relabel(project: Project, to: Writing, name: str, label: Drawn) -> None:
+    held_out = label.role == NORMAL and listing.picture(project, name).role == HELD_OUT
+    listing.relabel(to, name, HELD_OUT if held_out else label.role, _paths(project, label.masks))
 
 
 def _database(project: Project) -> Database:

@@ -28,6 +28,7 @@ from flawsmith.formats.kept_marks import to_text
 from flawsmith.formats.options import LABELS_INDEX, ReadOptions
 from flawsmith.formats.reading import scan
 from flawsmith.images.files import image_size
+from flawsmith.studio import labels
 from flawsmith.studio.card import write_card
 from flawsmith.studio.listing import DEFECT, HELD_OUT, NORMAL, UNLABELLED, database, reading
 from flawsmith.studio.project import Project
@@ -37,22 +38,43 @@ AT_A_TIME = 500  # pictures whose sizes are written at once
 BUSY = 75  # exit status: another process reads these data
 MOST_AT_ONCE = threading.Semaphore(2)  # processes of this server that read
 
-_reading: dict[Path, threading.Thread] = {}  # by the project's folder
+_lock = threading.Lock()  # of _asked
+_asked: dict[Path, list[bool]] = {}  # readings under way, by the project's folder: what `always` was for each asked for meanwhile
 
 
 def renew(project: Project, always: bool = False) -> None:
-    """Have the data read in the background where they are new or changed; returns at once. always: also where they are as before."""
-    thread = _reading.get(project.folder)
-    if thread is None or not thread.is_alive():
-        thread = threading.Thread(target=_wait_for_process, args=(project, always), name="reading", daemon=True)
-        _reading[project.folder] = thread
-        thread.start()
+    """Have the data read in the background where they are new or changed; returns at once. always: also where they are as before.
+
+    Where they are being read already they are read once more afterwards: what is under way may have seen them as they were.
+    """
+    with _lock:
+        if project.folder in _asked:
+            _asked[project.folder].append(always)
+            return
+        _asked[project.folder] = []
+    threading.Thread(target=_read_while_asked, args=(project, always), name="reading", daemon=True).start()
 
 
 def is_reading(project: Project) -> bool:
-    """Whether this server has a project's data read just now."""
-    thread = _reading.get(project.folder)
-    return thread is not None and thread.is_alive()
+    """Whether this server has a project's data read just now, or is about to."""
+    with _lock:
+        return project.folder in _asked
+
+
+def _read_while_asked(project: Project, always: bool) -> None:
+    try:
+        while True:
+            _wait_for_process(project, always)
+            with _lock:
+                asked, _asked[project.folder] = _asked[project.folder], []
+                if not asked:
+                    del _asked[project.folder]
+                    return
+            always = any(asked)
+    except BaseException:
+        with _lock:
+            del _asked[project.folder]
+        raise
 
 
 def _wait_for_process(project: Project, always: bool) -> None:
@@ -113,12 +135,13 @@ def _files(project: Project) -> Iterator[Path]:
 
 
 def _read(project: Project, stamp: str) -> None:
+    drawn = labels.versions(project)
     try:
         found = scan(project.data, ReadOptions(**project.labels))
         error = ""
     except FlawsmithError as wrong:
         found, error = _pictures_alone(project.data), str(wrong)
-    _write(project, stamp, error, found)
+    _write(project, stamp, error, found, drawn)
 
 
 def _pictures_alone(data: Path) -> Scan:
@@ -132,8 +155,11 @@ def _pictures_alone(data: Path) -> Scan:
         return Scan(data)
 
 
-def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None:
-    """Write a reading, and with `found` the listing: the old one or the whole new one is there, never a part."""
+def _write(project: Project, stamp: str, error: str, found: Scan | None, drawn: Mapping[str, int] | None = None) -> None:
+    """Write a reading, and with `found` the listing: the old one or the whole new one is there, never a part.
+
+    drawn: versions of what was labelled in the studio when the reading began; what was labelled since then counts.
+    """
     at = max(time.time(), reading(project).at + 0.001)
     said = "INSERT OR REPLACE INTO reading VALUES (1, ?, ?, ?, ?)", (stamp, at, found.format if found else "", error)
     if found is None:
@@ -142,7 +168,7 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
         return
     project.unpacked_in(_kept_in(found))
     names = found.names()
-    pictures, labels = list(_pictures(project, found, names)), list(_labels(found, names))
+    pictures, labelled = list(_pictures(project, found, names)), list(_labels(found, names))
     boxes = [(names[item.image], item.defect, *_label(item)) for item in found.boxes]
     with database(project).writing() as to:
         to.execute(*said)
@@ -150,8 +176,9 @@ def _write(project: Project, stamp: str, error: str, found: Scan | None) -> None
         to.execute("DELETE FROM labels")
         to.execute("DELETE FROM boxes")
         to.many("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", pictures)
-        to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labels)
+        to.many("INSERT INTO labels VALUES (?, ?, ?, ?, ?)", labelled)
         to.many("INSERT INTO boxes VALUES (?, ?, ?, ?, ?)", boxes)
+        labels.put_over(project, to, drawn or {})
     write_card(project)
 
 
