@@ -53,6 +53,13 @@ export async function doing(control, work) {
   try { return await work(); } catch (error) { tell(error.message, true); } finally { control.disabled = false; }
 }
 
+/** Ask by a dialog; returns the value of the button that closed it, "" for none. */
+export function answered(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
+}
+
 /** Repeat a look every `seconds` while the page is seen; it ends when the look returns false. */
 export function repeat(seconds, look) {
   let going = true;

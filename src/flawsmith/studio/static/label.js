@@ -1,19 +1,20 @@
 // The room where masks are drawn and corrected.
-import { ask, base, doing, make, post, tell } from "./api.js";
+import { answered, ask, base, doing, post, tell } from "./api.js";
 import { Mask, Picture, View } from "./canvas.js";
 import { Drawing } from "./drawing.js";
 import { boxTool, inside, paintBoxes } from "./label_boxes.js";
-import { writeKeys } from "./label_help.js";
+import { listen, writeKeys } from "./label_keys.js";
+import { Panel } from "./label_panel.js";
 import { Proposals } from "./label_proposals.js";
+import { Saving } from "./label_saving.js";
+import { sliders } from "./label_sliders.js";
 import { askReviewer, reviewer } from "./reviewer.js";
 import { toolbar } from "./toolbar.js";
 
 const COLOURS = ["#ff4d4f", "#3d9bff", "#ffb020", "#2fc46f", "#c678ff", "#00c2c7", "#ff7ac6", "#a8cf3a"];
-const SOON = 1200; // milliseconds after a change until it is saved
 const $ = (name) => document.querySelector(`[data-${name}]`);
 const button = (name) => document.querySelector(`[data-do="${name}"]`);
 const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-const shown = (number) => number.toLocaleString("en");
 
 // a picture of the data, or with ?pairs=NAME&id=ID the mask of a pair that was made
 const asking = new URLSearchParams(location.search);
@@ -34,9 +35,7 @@ let layers = []; // { kind, mask, colour, visible }
 let kind = ""; // that is drawn
 let normal = false;
 let wantNormal = null; // what the step that is being noted makes of it
-let changes = 0, saved = 0; // counted
-let saving = null, timer = 0;
-let look = { opacity: 0.4, outline: true, hidden: false };
+const look = { opacity: 0.4, outline: true, hidden: false };
 
 const layer = () => layers.find((each) => each.kind === kind);
 const marked = () => layers.some(({ mask }) => mask.tiles.size);
@@ -44,7 +43,7 @@ const marked = () => layers.some(({ mask }) => mask.tiles.size);
 // ---- a picture
 
 async function open(name, { push = true } = {}) {
-  if (now && !(await settled())) return;
+  if (now && !(await saving.settled())) return;
   const turn = ++opening;
   view.busy = true;
   try {
@@ -89,7 +88,7 @@ function begin(said, masks) {
   layers = said.layers.map((each, i) => ({ kind: each.kind, mask: masks[i], visible: true }));
   proposals.forget();
   shape();
-  changes = saved = 0;
+  saving.begin();
   drawing.reset(layer().mask);
   if (!drawing.chosen) drawing.use("brush");
   if (said.told) tell(said.told, true);
@@ -116,47 +115,17 @@ function choose(name) {
 
 // ---- what is seen
 
+const panel = new Panel($, button, { choose, toggle: (i, on) => { layers[i].visible = on; show(); } });
+
 function show() {
   const proposed = proposals.mask && { mask: proposals.mask, colour: "#ffffff", opacity: 0.25, outline: true };
   view.layers = look.hidden ? [] : [...layers.filter((each) => each.visible).map((each) => ({ ...each, ...look })), ...(proposed ? [proposed] : [])];
-  $("name").textContent = now.title || now.picture;
-  document.title = `${now.title || now.picture} – Label – flawsmith`;
-  const { number, count, open: unlabelled } = now.beside || {};
-  $("number").textContent = now.beside ? `${shown(number)} of ${shown(count)}; ${unlabelled ? `${shown(unlabelled)} without a label` : "all labelled"}.` : "";
-  for (const where of ["previous", "next", "nextOpen"]) button(where).disabled = !now.beside?.[where];
-  button("normal").setAttribute("aria-pressed", normal);
-  button("forget").disabled = !now.drawn;
-  button("forget").textContent = pair ? "Back to the generated mask" : "Discard what was labelled here";
-  const wanted = JSON.stringify(layers.map((each) => each.kind));
-  if (wanted !== listed) { // else what is focused stays so
-    listed = wanted;
-    $("kinds").replaceChildren(...layers.map(row));
-  }
-  layers.forEach((each, i) => {
-    const [radio, eye] = $("kinds").children[i].querySelectorAll("input"), area = each.mask.area();
-    radio.checked = each.kind === kind;
-    eye.checked = each.visible;
-    $("kinds").children[i].querySelector(".area").textContent = area ? `${shown(area)} px` : "";
-  });
-  $("boxes").hidden = !now.boxes.length;
-  $("boxes-said").textContent = `Your data have ${now.boxes.length === 1 ? "a box" : `${now.boxes.length} boxes`} here: what stands out inside is a start.`;
+  panel.show(now, { layers, kind, normal, pair: Boolean(pair) });
   tellSaved();
 }
 
-let listed = "";
-function row({ kind: name, colour }, i) {
-  const radio = make("input", { type: "radio", name: "kind", value: name, onchange: () => choose(name) });
-  const swatch = make("span", { class: "swatch" });
-  swatch.style.background = colour;
-  const eye = make("input", { type: "checkbox", "aria-label": `Show ${name}`, title: "Show", onchange: () => { layers[i].visible = eye.checked; show(); } });
-  return make("div", {}, make("label", {}, radio, swatch, make("span", { title: name }, name)), make("span", { class: "area" }), eye);
-}
-
-let words = "";
-function tellSaved(trouble = "") {
-  const said = trouble || (saving ? "Saving ..." : changes !== saved ? "Not saved yet." : saved || now.drawn ? "Saved." : "");
-  if (said !== words) $("saved").textContent = words = said;
-  $("saved").classList.toggle("bad", Boolean(trouble));
+function tellSaved() {
+  panel.saved(saving.failed || (saving.busy ? "Saving ..." : saving.open ? "Not saved yet." : saving.saved || now?.drawn ? "Saved." : ""), Boolean(saving.failed));
 }
 
 view.host.addEventListener("view", () => { $("zoom").value = `${view.scale < 0.1 ? (100 * view.scale).toFixed(1) : Math.round(100 * view.scale)} %`; });
@@ -181,10 +150,8 @@ drawing.wrap = (step) => {
   return { undo() { step.undo(); normal = before; }, redo() { step.redo(); normal = after; } };
 };
 drawing.addEventListener("change", () => {
-  changes += 1;
+  saving.change();
   show();
-  clearTimeout(timer);
-  timer = setTimeout(() => save(), SOON);
 });
 drawing.addEventListener("told", ({ detail }) => tell(detail, true));
 
@@ -205,34 +172,16 @@ function replace(masks, keep = false) {
   return done;
 }
 
-// ---- saving: one after the other, each from the version that the last one made
+// ---- saving
 
-function save() {
-  clearTimeout(timer);
-  saving ||= saveAll().finally(() => { saving = null; tellSaved(failed); });
-  return saving;
-}
-
-let failed = "";
-async function saveAll() {
-  failed = "";
-  while (now && changes !== saved) {
-    const picture = now, at = changes;
-    tellSaved();
-    try {
-      const said = await send();
-      if (now !== picture) return;
-      Object.assign(now, said, { drawn: true, kinds: undefined });
-      saved = at;
-      show();
-    } catch (error) {
-      if (error.status === 409) { if (await settleConflict()) continue; }
-      failed = error.status === 409 ? "Not saved: decide which of the two counts." : `Not saved: ${error.message}`;
-      if (!error.status || error.status >= 500) timer = setTimeout(() => save(), 5000); // the studio may be starting again
-      return;
-    }
-  }
-}
+const saving = new Saving({
+  now: () => now,
+  send,
+  settle: settleConflict,
+  kept(said) { Object.assign(now, said, { drawn: true, kinds: undefined }); show(); },
+  changed: () => tellSaved(),
+});
+saving.guard();
 
 async function send() {
   if (pair) {
@@ -247,19 +196,9 @@ async function send() {
   return post("label", { picture: now.picture, version: now.version, normal, layers: bits });
 }
 
-/** Save what is not saved; returns whether all is. */
-async function settled() {
-  while (changes !== saved) {
-    const before = saved;
-    await save();
-    if (saved === before && changes !== saved) { tell(failed || "Not saved.", true); return false; }
-  }
-  return true;
-}
-
 async function settleConflict() {
   const theirs = await stateOf(now.picture);
-  const answer = await asked($("conflict"));
+  const answer = await answered($("conflict"));
   if (!answer) return false;
   const [height, width] = now.size;
   const other = new Map();
@@ -274,25 +213,6 @@ async function settleConflict() {
   return true;
 }
 
-/** Ask by a dialog; returns the value of the button that closed it. */
-function asked(dialog) {
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue), { once: true }));
-}
-
-addEventListener("beforeunload", (event) => {
-  if (changes === saved) return;
-  save();
-  event.preventDefault();
-});
-document.addEventListener("click", (event) => { // to another room: what is drawn is saved before
-  const link = event.target.closest("a[href]");
-  if (!link || changes === saved || event.button || event.ctrlKey || event.metaKey || event.shiftKey || link.target) return;
-  event.preventDefault();
-  settled().then((all) => { if (all) location.assign(link.href); });
-});
-document.addEventListener("visibilitychange", () => { if (document.hidden && changes !== saved) save(); });
 addEventListener("popstate", () => start());
 
 // ---- the proposal
@@ -380,10 +300,10 @@ $("add").addEventListener("submit", (event) => {
 });
 
 async function rename() {
-  if (!(await settled())) return;
+  if (!(await saving.settled())) return;
   const dialog = $("renaming"), { name } = dialog.querySelector("form").elements;
   name.value = kind;
-  if ((await asked(dialog)) !== "rename" || name.value.trim() === kind) return;
+  if ((await answered(dialog)) !== "rename" || name.value.trim() === kind) return;
   const to = name.value.trim(), picture = now.picture;
   await post("label/kinds/rename", { kind, name: to });
   kind = to;
@@ -393,8 +313,7 @@ async function rename() {
 }
 
 async function forget() {
-  clearTimeout(timer);
-  if (saving) await saving;
+  await saving.stop();
   const { picture, version } = now;
   if (pair) {
     await post("label/pair", { ...pair, version, reviewer: reviewer() || (await askReviewer()) });
@@ -410,62 +329,26 @@ async function reread() {
   while ((await ask("label/reading")).reading) await wait(300);
 }
 
-const slides = {
-  threshold: () => { $("threshold-said").value = $("threshold").value; soon(() => proposals.recut()); },
-  least: () => { $("least-said").value = `${proposals.least} px`; soon(() => proposals.recut()); },
-  opacity: () => { look.opacity = $("opacity").value / 100; if (now) show(); },
-  outline: () => { look.outline = $("outline").checked; if (now) show(); },
-  brightness: () => view.adjust({ brightness: $("brightness").value / 100, contrast: $("contrast").value / 100 }),
-  contrast: () => slides.brightness(),
-};
-let due = null;
-function soon(work) {
-  due ??= requestAnimationFrame(() => { due = null; work(); });
-}
-for (const [name, work] of Object.entries(slides)) { $(name).addEventListener("input", work); work(); }
-try { $("automatic").checked = localStorage.getItem("propose") !== "no"; } catch { /* no storage: as it is */ }
-$("automatic").addEventListener("change", () => { try { localStorage.setItem("propose", $("automatic").checked ? "yes" : "no"); } catch { /* it lasts as long as the page */ } });
-
-function slide(name, by) {
-  const input = $(name);
-  input.value = Number(input.value) + by;
-  input.dispatchEvent(new Event("input"));
-}
+const slide = sliders($, { view, proposals, look, show: () => { if (now) show(); } });
 
 // ---- keys
 
-const OWN = {
-  j: "next", k: "previous", n: "nextOpen", N: "previousOpen", d: "propose", a: "take", c: "compare", i: "boxes", m: "normal", "?": "help",
-};
-const MORE = {
-  o: () => { look.hidden = !look.hidden; show(); },
-  s: () => save(),
-  r: () => { if (!pair) drawing.use("box"); },
-  ",": () => slide("threshold", -4),
-  ".": () => slide("threshold", 4),
-  "{": () => slide("opacity", -10),
-  "}": () => slide("opacity", 10),
-};
 writeKeys($("help").querySelector("tbody"));
-
-document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || !now || document.querySelector("dialog[open]") || event.target.closest("input:not([type=range], [type=checkbox], [type=radio]), textarea, select")) return;
-  if (key(event)) event.preventDefault();
+listen(() => now, {
+  drawing,
+  view,
+  choose: (number) => { if (layers[number - 1]) choose(layers[number - 1].kind); },
+  press: (name) => { const control = button(name); if (!control?.disabled && !control?.closest("[hidden]")) act(name); },
+  save: () => saving.save(),
+  does: {
+    o: () => { look.hidden = !look.hidden; show(); },
+    r: () => { if (!pair) drawing.use("box"); },
+    ",": () => slide("threshold", -4),
+    ".": () => slide("threshold", 4),
+    "{": () => slide("opacity", -10),
+    "}": () => slide("opacity", 10),
+  },
 });
-
-function key(event) {
-  if (drawing.key(event)) return true;
-  if (event.ctrlKey || event.metaKey || event.altKey) {
-    if (event.key.toLowerCase() !== "s" || event.altKey) return false;
-    save();
-    return true;
-  }
-  const number = Number(event.key);
-  if (number >= 1 && number <= 9) { if (layers[number - 1]) choose(layers[number - 1].kind); return true; }
-  if (OWN[event.key]) { const control = button(OWN[event.key]); if (!control?.disabled && !control?.closest("[hidden]")) act(OWN[event.key]); return true; }
-  if (MORE[event.key]) { MORE[event.key](); return true; }
-  return ["+", "=", "-", "0", "f", "F"].includes(event.key) && view.key(event);
-}
 
 if (pair) {
   for (const each of document.querySelectorAll("[data-proposals], [data-pictures], [data-kind-controls]")) each.hidden = true;

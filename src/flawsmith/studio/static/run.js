@@ -1,5 +1,5 @@
 // One run: how far it is, its curves and its previews, as they come.
-import { ask, base, doing, duration, given, make, post, repeat, tell } from "./api.js";
+import { answered, ask, base, doing, duration, given, make, post, repeat, tell } from "./api.js";
 import { draw } from "./curve.js";
 import { OPEN, sign, word, write } from "./states.js";
 
@@ -149,9 +149,8 @@ at("more").addEventListener("submit", (event) => {
     await turn();
   });
 });
-at("remove").addEventListener("click", () => { at("ask").returnValue = ""; at("ask").showModal(); });
-at("ask").addEventListener("close", () => {
-  if (at("ask").returnValue !== "yes") return;
+at("remove").addEventListener("click", async () => {
+  if ((await answered(at("ask"))) !== "yes") return;
   doing(at("remove"), async () => {
     await post(`${address}/remove`);
     location.assign(`${base}/fit`);
