@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -60,10 +62,15 @@ class Detail:
         self._weight = (ramp[:, None] * ramp)[..., None].astype(np.float32)
         self._turns = list(turns)
         self._fine: list[np.ndarray] = []  # (H, W, C) of every example, with room for half a block around
-        self._amounts: list[float] = []  # how much of it is in the mask of every example
+        self._seen: list[tuple[np.ndarray, np.ndarray]] = []  # what blocks of every example are compared by: blurred (H, W, C), and mask
+        self._amounts: list[float] = []  # how much fine structure is in the mask of every example
+        for example in examples:
+            picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
+            fine = picture - blurred(picture, self.sigma)
+            self._fine.append(self._padded(fine))
+            self._seen.append((blurred(picture, ALIKE * self.sigma), example.mask))
+            self._amounts.append(_amount(fine, example.mask))
         self._where = _kept(_places(examples, self._turns))
-        if len(self._where):
-            self._learn(examples, scale, colours)
 
     @property
     def _side(self) -> int:
@@ -111,25 +118,21 @@ class Detail:
         new = np.where(mask, new, drawn.image).astype(np.float32)
         return replace(drawn, image=new, anomaly=np.where(mask, new, drawn.anomaly))
 
-    def _learn(self, examples: Sequence[Exemplar], scale: PixelRange, colours: int) -> None:
-        """Keep the examples' fine structure, and of every block the principal components of what it is compared by."""
+    @cached_property
+    def _blocks(self) -> "_Blocks":
+        """The blocks of all examples; made when the first is laid, as of many kinds none is."""
         found = []
-        for number, example in enumerate(examples):
-            picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
-            fine = picture - blurred(picture, self.sigma)
-            self._fine.append(self._padded(fine))
-            self._amounts.append(_amount(fine, example.mask))
-            seen = blurred(picture, ALIKE * self.sigma)
+        for number, (seen, mask) in enumerate(self._seen):
             for i, turn in enumerate(self._turns):
                 own = self._where[(self._where[:, 0] == number) & (self._where[:, 1] == i)]
                 if len(own):  # of a thousand specks not every one has a block among those chosen
-                    found.append(self._features(seen, example.mask, own[:, 2], own[:, 3], *turn))
+                    found.append(self._features(seen, mask, own[:, 2], own[:, 3], *turn))
         features = np.concatenate(found)
-        self._mean = features.mean(0)
-        features -= self._mean
-        self._axes = np.linalg.eigh(features.T @ features)[1][:, -COMPONENTS:]
-        self._known = features @ self._axes  # (N, COMPONENTS)
-        self._lengths = (self._known**2).sum(1)
+        mean = features.mean(0)
+        features -= mean
+        axes = np.linalg.eigh(features.T @ features)[1][:, -COMPONENTS:]
+        known = features @ axes
+        return _Blocks(mean, axes, known, (known**2).sum(1))
 
     def _padded(self, picture: np.ndarray) -> np.ndarray:
         """Return a picture (H, W, C) with half a block more on every side, mirrored."""
@@ -178,13 +181,22 @@ class Detail:
 
     def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return for each row (N, D) the blocks that look most alike, and their squared distances."""
-        found = []
-        for some in np.array_split((features - self._mean) @ self._axes, max(1, len(features) // 256)):
-            distances = (some**2).sum(1, keepdims=True) - 2 * some @ self._known.T + self._lengths
+        found, blocks = [], self._blocks
+        for some in np.array_split((features - blocks.mean) @ blocks.axes, max(1, len(features) // 256)):
+            distances = (some**2).sum(1, keepdims=True) - 2 * some @ blocks.known.T + blocks.lengths
             count = min(NEAREST, distances.shape[1])
             indexes = np.argpartition(distances, count - 1, axis=1)[:, :count]
             found += [(own, row[own]) for own, row in zip(indexes, distances, strict=True)]
         return found
+
+
+class _Blocks(NamedTuple):
+    """Blocks of real defects by their principal components, of what they are compared by."""
+
+    mean: np.ndarray  # (D,)
+    axes: np.ndarray  # (D, COMPONENTS)
+    known: np.ndarray  # (N, COMPONENTS)
+    lengths: np.ndarray  # (N,), squared
 
 
 def found_again(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from flawsmith.core.errors import DataError, FileError
 from flawsmith.core.folders import MARKER, read_marker
@@ -36,41 +36,43 @@ class Files:
         self.only = None if path.is_dir() else path  # the one label file that counts
         self.root = path if path.is_dir() else path.parent
         self._parsed: dict[Path, Any] = {}
-        self._written: dict[Path, str] = {}
-        self._hidden: list[Path] = []
-
-    @property
-    def written(self) -> dict[Path, str]:
-        """The folders that are left out as flawsmith wrote them, with their kinds: "run", "pairs", "export", ..."""
-        _ = self.all
-        return self._written
 
     @cached_property
     def folders(self) -> tuple[Path, ...]:
         """The folders in the root, by name, without those that flawsmith wrote."""
         return tuple(folder for folder in subfolders(self.root) if not written_kind(folder))
 
-    @cached_property
+    @property
     def all(self) -> tuple[Path, ...]:
         """Every file, the shallowest first, then by path."""
-        found: list[Path] = []
-        for folder, folders, names in os.walk(self.root):
-            if MARKER in names and Path(folder) != self.root and (kind := written_kind(Path(folder))):
-                self._written[Path(folder)] = kind
-                folders.clear()
-                continue
-            folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
-            self._hidden += [Path(folder, name) for name in names if _is_hidden_picture(name)]
-            found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
-            if len(found) > self._most:
-                raise DataError(f"{self.root}: holds more than {self._most} files; name the folder of one data set in it.")
-        return tuple(sorted(found, key=lambda p: (len(p.parts), p.as_posix())))
+        return self._listed.files
 
     @property
     def hidden(self) -> tuple[Path, ...]:
         """Pictures that are left out as their names begin with a dot, but for those that macOS adds."""
-        _ = self.all
-        return tuple(self._hidden)
+        return self._listed.hidden
+
+    @property
+    def written(self) -> dict[Path, str]:
+        """The folders that are left out as flawsmith wrote them, with their kinds: "run", "pairs", "export", ..."""
+        return self._listed.written
+
+    @cached_property
+    def _listed(self) -> "_Listed":
+        found: list[Path] = []
+        hidden: list[Path] = []
+        written: dict[Path, str] = {}
+        for folder, folders, names in os.walk(self.root):
+            if MARKER in names and Path(folder) != self.root and (kind := written_kind(Path(folder))):
+                written[Path(folder)] = kind
+                folders.clear()
+                continue
+            folders[:] = sorted(d for d in folders if not d.startswith(".") and d.lower() not in _IGNORED_FOLDERS)
+            hidden += [Path(folder, name) for name in names if _is_hidden_picture(name)]
+            found += [Path(folder, name) for name in names if not name.startswith(".") and name.lower() not in _IGNORED_FILES]
+            if len(found) > self._most:
+                raise DataError(f"{self.root}: holds more than {self._most} files; name the folder of one data set in it.")
+        return _Listed(tuple(sorted(found, key=lambda p: (len(p.parts), p.as_posix()))), tuple(hidden), written)
 
     @cached_property
     def archives(self) -> tuple[Path, ...]:
@@ -114,6 +116,14 @@ class Files:
     def name(self, path: Path) -> str:
         """Return `path` relative to the root, with "/"."""
         return relative(path, self.root)
+
+
+class _Listed(NamedTuple):
+    """What one walk through the folders finds."""
+
+    files: tuple[Path, ...]
+    hidden: tuple[Path, ...]
+    written: dict[Path, str]
 
 
 def _is_hidden_picture(name: str) -> bool:
