@@ -235,12 +235,20 @@ def test_a_defect_that_has_as_much_fine_structure_as_real_ones_is_spared() -> No
     own = detail(example(80 + line.T))
     normal = np.zeros((1, SIDE, SIDE), np.float32)
     fine_enough, smooth = drawn(80 + line), drawn(100.0)
-    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0, lacking=1.0) is fine_enough
+    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0, lacking=0.99) is fine_enough
     assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0) is not fine_enough
-    assert own.give(drawn(104 + line / 2), EVERYWHERE, normal, 1.0, 0, lacking=1.0) is not fine_enough
+    assert own.give(drawn(104 + line / 2), EVERYWHERE, normal, 1.0, 0, lacking=0.99) is not fine_enough
     half = drawn(104 + line / 2)
     assert own.give(half, EVERYWHERE, normal, 1.0, 0, lacking=0.4) is half, "less than two fifths is not missing"
     given = own.give(smooth, EVERYWHERE, normal, 1.0, 0, lacking=1.0)
     assert fine(given.image)[INNER].std() > 3 * fine(smooth.image)[INNER].std()
     faint = drawn(128 + (80 + line - 128) / 2)
-    assert own.give(faint, EVERYWHERE, normal, 0.5, 0, lacking=1.0) is faint, "half as strong is not half as fine"
+    assert own.give(faint, EVERYWHERE, normal, 0.5, 0, lacking=0.99) is faint, "half as strong is not half as fine"
+
+
+def test_a_border_is_no_structure_of_what_it_bounds() -> None:
+    own = detail(example(80 + STRIPES))
+    flat = drawn(250.0)  # its outline is the strongest there is
+    normal = np.zeros((1, SIDE, SIDE), np.float32)
+    given = own.give(flat, EVERYWHERE, normal, 1.0, 0, lacking=0.5)
+    assert fine(given.image)[INNER].std() > 10 > fine(flat.image)[INNER].std()

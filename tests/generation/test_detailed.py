@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flawsmith.generation import compositor
-from flawsmith.generation.compositor import LACKING, Compositor
+from flawsmith.generation import finishing
+from flawsmith.generation.finishing import LACKING, Finishing
 
 DRAWN, WITH_COARSER, WITH_FINE = object(), object(), object()
 
@@ -35,13 +35,13 @@ class Kept:
 def test_the_coarser_where_most_is_missing_else_the_fine(
     noise: float, coarser: float, fine: float, found: object, asked: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compositor, "noise_of", lambda *_: noise)
+    monkeypatch.setattr(finishing, "noise_of", lambda *_: noise)
     calls: list[float] = []
     kept = Kept(WITH_COARSER, coarser, calls), Kept(WITH_FINE, fine, calls)
     task = SimpleNamespace(normal=None, seed=0)
     site: Any = SimpleNamespace(
         spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(region=np.ones((4, 4), bool))
     )
-    own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, _least=lambda _: 1)
+    own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, least=lambda _: 1)
     drawn: Any = DRAWN
-    assert Compositor._detailed(own, site, drawn) is found and calls == asked
+    assert Finishing._detailed(own, site, drawn) is found and calls == asked

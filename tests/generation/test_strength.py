@@ -12,15 +12,16 @@ from small_base import NETWORK
 from flawsmith.compositing.mask_refinement import refine
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
-from flawsmith.generation import compositor
+from flawsmith.generation import compositor, finishing
 from flawsmith.generation.strength import as_strong, tone
-from flawsmith.images.pixel_range import shares
+from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.synthesis.task import Drawn
 from flawsmith.training.prepare import prepare_training
 from flawsmith.workflows.generate import load_unfitted
 
 SIDE = 48
+SCALE = PixelRange(0.0, 255.0, "uint8")
 MASK = np.zeros((SIDE, SIDE), bool)
 MASK[18:28, 16:30] = True
 
@@ -71,7 +72,7 @@ def test_pairs_are_as_strong_as_the_defect_whose_shape_they_have(
         calls.append((real, most))
         return one
 
-    monkeypatch.setattr(compositor, "as_strong", spy)
+    monkeypatch.setattr(finishing, "as_strong", spy)
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
     for most in (3.0, 1.0):
         config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": most})
@@ -98,13 +99,51 @@ def test_the_surface_goes_on_and_borders_fade_where_real_ones_show_it(
         return called
 
     for name in ("carried_on", "soften"):
-        monkeypatch.setattr(compositor, name, spy(name))
+        monkeypatch.setattr(finishing, name, spy(name))
     for name in ("goes_on", "is_soft"):
-        monkeypatch.setattr(compositor, name, lambda known, defect: so)
+        monkeypatch.setattr(finishing, name, lambda known, defect: so)
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
     config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient)
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
     assert set(calls) == ({"carried_on", "soften"} if so else set())
+
+
+@pytest.mark.parametrize(("so", "thick", "tones"), [(True, True, True), (False, True, True), (True, False, True), (True, True, False)])
+def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_they_have(
+    so: bool,
+    thick: bool,
+    tones: bool,
+    base: dict[str, torch.Tensor],
+    data8: Path,
+    tiny: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    removed: list[np.ndarray] = []
+    given: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def without(image: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        removed.append(mask)
+        return image
+
+    def toned(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray) -> np.ndarray:
+        given.append((real, real_mask))
+        return image
+
+    monkeypatch.setattr(finishing, "without_surface", without)
+    monkeypatch.setattr(finishing, "with_tones", toned)
+    monkeypatch.setattr(finishing, "ends", lambda known, defect: so)
+    monkeypatch.setattr(finishing, "is_thick", lambda mask: thick)
+    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"tones": tones})
+    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 6, quiet=True)
+    assert len(given) == len(removed) and bool(given) == (so and thick and tones)
+    examples = prepare_training(read(data8), tiny()).examples
+    sources = {Path(one.source).name for pair in PairFolder(tmp_path / "out").read() for one in pair.placed()}
+    for real, real_mask in given:
+        like = [e for e in examples if e.source in sources and np.array_equal(e.mask, real_mask)]
+        ratios = [(real / shares(e.image, SCALE, 1))[e.around] for e in like]
+        assert any(ratio.std() < 0.01 and 0.7 < ratio.mean() < 1.4 for ratio in ratios), "that one, as bright as the unit"
 
 
 def test_the_exact_mask_is_of_what_changed_by_as_much_as_the_kind_s_real_defects(

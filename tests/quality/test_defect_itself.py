@@ -18,7 +18,7 @@ from flawsmith.quality.calibrate import calibrate
 from flawsmith.quality.checks.contrast import contrasts
 from flawsmith.quality.checks.edge import is_soft, softness
 from flawsmith.quality.checks.profile import profile
-from flawsmith.quality.checks.structure import continuation, goes_on
+from flawsmith.quality.checks.structure import continuation, ends, goes_on
 from flawsmith.quality.checks.texture import distances, patches_inside
 from flawsmith.quality.joint import Measured, joint_limits, joint_width, ranges
 from flawsmith.quality.registry import joint_rule
@@ -203,6 +203,8 @@ def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
     assert not goes_on(known(0.1, 0.7, 0.2), "shade")
     assert goes_on(known(0.6, silent=2), "shade") and not goes_on(known(0.6, silent=3), "shade"), "nearly all of them say nothing"
     assert not goes_on(known(silent=1), "shade") and not goes_on(known(), "shade")
+    assert ends(known(0.1, 0.2, 0.7), "shade") and not ends(known(0.4, 0.2, 0.4), "shade")
+    assert not ends(known(0.1, silent=3), "shade") and not ends(known(), "shade"), "where nothing is said it may go on"
 
 
 def test_a_kind_is_soft_where_each_border_is_and_not_the_mean_over_labels_that_are_not_exact() -> None:

@@ -69,7 +69,7 @@ class Detail:
             fine = picture - blurred(picture, self.sigma)
             self._fine.append(self._padded(fine))
             self._seen.append((blurred(picture, ALIKE * self.sigma), example.mask))
-            self._amounts.append(_amount(fine, example.mask))
+            self._amounts.append(_amount(picture, example.mask, self.sigma))
         self._where = _kept(_places(examples, self._turns))
 
     @property
@@ -106,7 +106,8 @@ class Detail:
                 share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
         if severity > 0:
             one = int(numpy_generator(seed, "amount").integers(len(self._amounts)))
-            if _amount(surface + (whole - coarse - surface) / severity, mask) >= lacking * self._amounts[one]:
+            below = 0 if normal is None else normal.transpose(1, 2, 0)
+            if _amount(below + (whole - below) / severity, mask, self.sigma) >= lacking * self._amounts[one]:
                 return drawn
         quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
@@ -209,9 +210,14 @@ def found_again(drawn: np.ndarray, surface: np.ndarray, mask: np.ndarray, sigma:
     return (both / (own + FAINT**2 * blurred(inside.astype(np.float32), sigma) + 1e-12)).clip(0, 1)
 
 
-def _amount(fine: np.ndarray, mask: np.ndarray) -> float:
-    """Return how much fine structure (H, W, C) there is in a mask (H, W) bool: its root mean square; 0 where the mask is empty."""
-    return float(np.sqrt(np.square(fine[mask]).mean())) if mask.any() else 0.0
+def _amount(picture: np.ndarray, mask: np.ndarray, sigma: float) -> float:
+    """Return how much of a picture (H, W, C) in a mask (H, W) bool is finer than a Gaussian of `sigma` pixels: its root mean square.
+
+    What lies outside the mask is not looked at: a border is no structure of what it bounds.
+    """
+    inside = mask[..., None].astype(np.float32)
+    coarse = blurred(inside * picture, sigma) / np.maximum(blurred(inside, sigma), 1e-6)
+    return float(np.sqrt(np.square((picture - coarse)[mask]).mean())) if mask.any() else 0.0
 
 
 def choose_sigma(examples: Sequence[Exemplar], share: float, factor: int) -> float:

@@ -2,33 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from flawsmith.compositing.blending import band, blend
-from flawsmith.compositing.carrying_on import carried_on
-from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.change import change_map
-from flawsmith.compositing.extract import extract, least_size
-from flawsmith.compositing.fading import Fading, soften
 from flawsmith.compositing.mask_refinement import labelled, refine
-from flawsmith.compositing.noise_matching import match_grain
-from flawsmith.compositing.roughness import grain
-from flawsmith.compositing.texture_transfer import Detail, choose_sigma
 from flawsmith.config.schema import Config
 from flawsmith.core.errors import NoRoomError
 from flawsmith.core.seeds import derive, numpy_generator
-from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut, paste
 from flawsmith.generation.attempt import Attempt, DefectSite, DrawnDefect
+from flawsmith.generation.finishing import Finishing
 from flawsmith.generation.following import Following, as_shown, choose_exemplars
 from flawsmith.generation.plan import DefectSpec, PairSpec
-from flawsmith.generation.strength import as_strong, tone
 from flawsmith.images.channels import colour_count
 from flawsmith.images.files import read_image
-from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.pairs.forms import Masks
 from flawsmith.pairs.reason import Reason
@@ -38,14 +28,10 @@ from flawsmith.placement.regions import possible_places
 from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place
 from flawsmith.product.exemplars import Exemplar
-from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
-from flawsmith.quality.checks.edge import is_soft
-from flawsmith.quality.checks.structure import goes_on
 from flawsmith.quality.checks.visible import changed_from
 from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.quality.view import Candidate
-from flawsmith.synthesis.sampling import noise_of
 from flawsmith.synthesis.task import Drawn, Task
 
 COARSER = 2.0  # times the fine structure's sigma: what is laid where less than the share LACKING of it was drawn
@@ -69,6 +55,7 @@ class Compositor:
         self._following = following or Following()
         self._exemplars = {**exemplars, **self._following.liked}
         self.levels = product.levels if config.generation.snap > 0 else None
+        self._finishing = Finishing(model, config, product, self._exemplars, verifier.known)
 
     def begin(self, spec: PairSpec) -> Attempt:
         """Return a new attempt with its normal read."""
@@ -140,9 +127,9 @@ class Compositor:
         """Put what was drawn into the attempt's picture, with both forms of its mask, and verify it; without a normal they are one."""
         spec, placement = site.spec, site.placement
         normal = None if attempt.image is None else cut(attempt.image, placement.top, placement.left, *placement.region.shape)
-        drawn = self._toned(site, drawn, normal)
+        drawn = self._finishing.finished(site, drawn, normal, attempt.image)
         if normal is None:
-            mask = extract(drawn.mask, placement.region, least=self._least(spec.defect))
+            mask = self._finishing.mask_of(drawn, site)
             attempt.image = self._product.scale.to_pixels(drawn.image, self._product.shape.colours)
             masks = Masks(mask, mask)
             candidate = Candidate(attempt.image, None, mask, spec.defect, whole=drawn.image, part=drawn.anomaly)
@@ -159,114 +146,16 @@ class Compositor:
         attempt.drawn.append(DrawnDefect(site, masks, verdict, self._verifier.crop(candidate) if masks.exact.any() else None))
         attempt.reasons += verdict.reasons
 
-    def _least(self, defect: str) -> int:
-        """Return the pixels of the smallest component that is no speck, for defects as small as the real ones are."""
-        return least_size(self._product.areas[defect][0])
-
-    def _toned(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None) -> Drawn:
-        """Return what was drawn with strength, grain and fine structure as real defects have them.
-
-        normal: (h, w, C) as stored, the window it is drawn into; None for a picture from noise.
-        """
-        spec, task, region = site.spec, site.task, site.placement.region
-        if self._model.follows and task.normal is not None and self.levels is None:  # binarised pixels are one of two values
-            mask = extract(drawn.mask, region, least=self._least(spec.defect))
-            drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
-        if normal is not None:
-            drawn = self._with_grain(self._carried_on(self._as_strong(drawn, site), site), normal, site)
-        if spec.defect in self._details:
-            drawn = self._detailed(site, drawn)
-            if normal is not None:
-                drawn = self._with_grain(drawn, normal, site, adds=False)
-        if task.normal is None or self.levels is not None or spec.defect not in self._fadings:  # two tones know no fading
-            return drawn
-        mask = extract(drawn.mask, region, least=self._least(spec.defect))
-        return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
-
-    def _detailed(self, site: DefectSite, drawn: Drawn) -> Drawn:
-        """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
-
-        Where most of the coarser structure is missing, as in broken glass that was drawn dull, that is laid with it.
-        """
-        task = site.task
-        quiet = noise_of(self._model, task, self._config) == 0
-        for detail, lacking in zip(self._details[site.spec.defect], (LACKING, 1.0) if quiet else (0.0, np.inf), strict=True):
-            given = detail.give(
-                drawn, site.placement.region, task.normal, site.spec.severity, task.seed, self._least(site.spec.defect), lacking
-            )
-            if given is not drawn:
-                return given
-        return drawn
-
-    def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
-        """Return what was drawn as strong against its surroundings as the real defect whose shape it has: large ones may all be dark."""
-        spec, task, most = site.spec, site.task, self._config.generation.strengthen
-        if most == 1 or task.normal is None or not site.follows or self.levels is not None:  # binarised: its values are known
-            return drawn
-        example = self._exemplars[spec.defect][site.placement.number]
-        real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
-        mask = extract(drawn.mask, site.placement.region, least=self._least(spec.defect))
-        return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
-
-    def _carried_on(self, drawn: Drawn, site: DefectSite) -> Drawn:
-        """Return what was drawn with as much of the surface as is seen under real defects of the kind, where that goes on under them."""
-        task, defect = site.task, site.spec.defect
-        if not self._model.follows or task.normal is None or self.levels is not None or not goes_on(self._verifier.known, defect):
-            return drawn
-        mask = extract(drawn.mask, site.placement.region, least=self._least(defect))
-        sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
-        return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma))
-
     def _blended(self, site: DefectSite, drawn: Drawn, normal: np.ndarray) -> tuple[np.ndarray, Masks]:
         """Return the window (h, w, C) as stored with the defect blended into the normal, and both forms of its mask (h, w)."""
         scale, region = self._product.scale, site.placement.region
         colours = colour_count(normal.shape[2])
         image = drawn.image if self.levels is None else self.levels.snap(drawn.image)  # grain is made of values between
         change = change_map(scale.to_pixels(image, colours), normal[..., :colours], scale.high - scale.low)
-        least, floor = self._least(site.spec.defect), changed_from(self._verifier.known, site.spec.defect)
+        least, floor = self._finishing.least(site.spec.defect), changed_from(self._verifier.known, site.spec.defect)
         mask = refine(drawn.mask, change, region, floor, least)
         blended = blend(normal, image, band(mask, region, self._config.generation.feather, self._product.halo(site.spec.defect)), scale)
         if self.levels is not None:  # a blend of black and white is a grey that no real border has
             gap = self.levels.missing(scale.to_model(blended, self._product.shape.colours)) & ~mask
             blended = np.where(gap[..., None], normal, blended)
         return blended, Masks(mask, labelled(drawn.mask, mask, region, least))
-
-    def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
-        """Return what was drawn with the grain of one of the real defects of this kind.
-
-        normal: (h, w, C) as stored, the window it is drawn into; not adds: no more grain than the grainiest real one has.
-        """
-        real, mask = self._grains[site.spec.defect], extract(drawn.mask, site.placement.region, least=self._least(site.spec.defect))
-        if not real or not mask.any():
-            return drawn
-        target = real[int(numpy_generator(site.task.seed, "grain").integers(len(real)))] if adds else max(real)
-        picture = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
-        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target, adds)
-        return replace(drawn, image=(2 * matched - 1).transpose(2, 0, 1))
-
-    @cached_property
-    def _details(self) -> dict[str, tuple[Detail, Detail]]:
-        """The coarser and the fine structure of the real defects of each kind; empty where it is as the model draws it."""
-        share, poses = self._config.generation.detail, dihedral_poses(self._config.data)
-        if share == 0:
-            return {}
-        scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
-
-        def detail(name: str, own: Sequence[Exemplar], wider: float) -> Detail:
-            return Detail(own, wider * choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._verifier.known, name))
-
-        return {name: (detail(name, own, COARSER), detail(name, own, 1.0)) for name, own in self._exemplars.items()}
-
-    @cached_property
-    def _fadings(self) -> dict[str, Fading]:
-        """How the real defects of each kind with soft borders fade across the border of their labels."""
-        scale, colours = self._product.scale, self._product.shape.colours
-        soft = {name: own for name, own in self._exemplars.items() if is_soft(self._verifier.known, name)}
-        return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in soft.items()}
-
-    @cached_property
-    def _grains(self) -> dict[str, list[float]]:
-        """The grain of the real defects of each kind against their surroundings, where they are thick enough to say."""
-        scale, colours = self._product.scale, self._product.shape.colours
-        found = {name: [grain(shares(e.image, scale, colours), e.mask, e.others) for e in own] for name, own in self._exemplars.items()}
-        return {name: [value for value in values if value is not None] for name, values in found.items()}

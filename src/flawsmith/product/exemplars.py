@@ -39,6 +39,12 @@ class Exemplar:
         """What other exemplars must differ in to be independent of this one: the physical specimen where known, else the picture."""
         return self.source if self.group is None else f"group {self.group}"
 
+    @property
+    def around(self) -> np.ndarray:
+        """The window's pixels (S, S) bool that show the product without a defect."""
+        found = ~self.mask if self.shown is None else self.shown & ~self.mask
+        return found if self.others is None else found & ~self.others
+
     def centre(self) -> tuple[int, int]:
         """Return the row and column of `shape` on which the window is centred."""
         return centre(Component(Box(0, 0, *self.shape.shape), self.shape), self.image.shape[0])

@@ -15,6 +15,7 @@ SHOWN = 0.03  # deviation along the border, in shares of the value range: with l
 FAINT = 0.005  # added to deviations, in shares of the value range
 LEAST = 0.03  # of the share that goes on: what is less, or goes on inverted, counts as this
 HALF = -1.0  # log2 of the share that goes on in kinds in which the surface is said to go on
+QUARTER = -2.0  # and in which it is said to end
 SOFT = 2.0  # sigma in pixels of the fault's border
 
 
@@ -47,12 +48,29 @@ def goes_on(known: Known, defect: str) -> bool:
     At least a third of them must say something of it.
     """
 
-    def make() -> bool:
+    seen = _seen(known, defect)
+    return seen is not None and seen >= HALF
+
+
+def ends(known: Known, defect: str) -> bool:
+    """Return whether in real defects of a kind, in the median, at most a quarter of what reaches their border is seen inside.
+
+    At least a third of them must say something of it.
+    """
+    seen = _seen(known, defect)
+    return seen is not None and seen <= QUARTER
+
+
+def _seen(known: Known, defect: str) -> float | None:
+    """Return the median `continues` of the real defects of a kind; None where less than a third of them say something of it."""
+
+    def make() -> float | None:
         scores = [continuation(View.of_real(example, known).lines) for example in known.some(defect)]
         found = [score["continues"] for score in scores if score]
-        return 3 * len(found) >= len(scores) > 0 and float(np.median(found)) >= HALF
+        return float(np.median(found)) if 3 * len(found) >= len(scores) > 0 else None
 
-    return bool(known.once(("goes on", defect), make))
+    found: float | None = known.once(("seen", defect), make)
+    return found
 
 
 def measure(view: View) -> dict[str, float]:

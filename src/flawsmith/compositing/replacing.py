@@ -1,0 +1,89 @@
+"""Defects that replace the surface, such as broken glass: nothing of it is seen in them, and their tones are spread as those of real ones.
+
+A network that is not sure draws the mean of what they may be: an even grey film, where a real one is dark with a few bright facets.
+"""
+
+import cv2
+import numpy as np
+
+THICK = 2.5  # pixels from the border in the median: the tones of what is thinner are mixed with those of the surface
+PATCHES = (0.3, 0.15, 0.0)  # of a defect's side: Gaussians through which tones are spread, one after the other; 0 = pixel by pixel
+EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1)  # ranks between which pixels have one colour in the mean
+DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
+
+
+def is_thick(mask: np.ndarray) -> bool:
+    """Return whether a mask (H, W) bool marks an area in which a surface could be seen, and no line or speck."""
+    return bool(mask.any()) and float(np.median(_depth(mask)[mask])) >= THICK
+
+
+def without_surface(image: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return a drawn canvas (C, H, W) in which nothing of the normal (C, H, W) is seen inside the mask (H, W) bool; both in [-1, 1].
+
+    What is seen of it is the slope of the one over the other in the mask, 0 to 1.
+    """
+    below = normal[:, mask] - normal[:, mask].mean(1, keepdims=True)  # (C, N)
+    slope = np.clip((below * image[:, mask]).sum() / ((below**2).sum() + 1e-6), 0, 1)
+    new = image.copy()
+    new[:, mask] -= slope * below
+    return new.clip(-1, 1)
+
+
+def as_bright(real: np.ndarray, normal: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Return a real picture (H, W, C) as bright, in each colour, as a normal (H, W, C) is in the pixels around its defect, (H, W) bool.
+
+    Both in shares of the value range, and of the same place on the product.
+    """
+    return real * ((normal[around].mean(0) + DARK) / (real[around].mean(0) + DARK)) if around.any() else real
+
+
+def with_tones(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray) -> np.ndarray:
+    """Return a drawn picture (H, W, C) whose tones in the mask (H, W) are spread as a real defect's are, in patches as large as there.
+
+    Both in shares of the value range; real: (h, w, C) with its mask (h, w). The darkest patch becomes as dark as the darkest real one, and
+    so on (histogram matching from coarse to fine, as Heeger and Bergen 1995, "Pyramid-based texture analysis/synthesis", match
+    their bands); then pixels get the hue that real ones of their rank have in the mean.
+    """
+    side = np.sqrt(min(mask.sum(), real_mask.sum()))
+    grey, tones = image.mean(-1), real.mean(-1)
+    new = grey.copy()
+    for share in PATCHES:
+        own, like = _seen(new, mask, share * side)[mask], _seen(tones, real_mask, share * side)[real_mask]
+        new[mask] += np.interp(_ranks(own), _ranks(np.arange(len(like))), np.sort(like)) - own
+    hues, ranks = (image - grey[..., None])[mask], _ranks(new[mask])
+    wanted = _by_rank((real - tones[..., None])[real_mask], _ranks(tones[real_mask]))
+    middles = np.add(EDGES[1:], EDGES[:-1]) / 2
+    change = (wanted - _by_rank(hues, ranks)).T  # (C, K)
+    result = image.copy()
+    result[mask] = new[mask][:, None] + hues + np.stack([np.interp(ranks, middles, of_colour) for of_colour in change], axis=1)
+    weight = (_depth(mask) / 2).clip(0, 1)[..., None]  # half on the mask's outermost pixels
+    return (image + weight * (result - image)).astype(image.dtype)
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """Return how far each pixel of a mask (H, W) is from its border, in pixels; the picture's border is one."""
+    return np.asarray(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])
+
+
+def _seen(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Return values (H, W) through a Gaussian of `sigma` pixels that looks at a mask (H, W) alone; 0 = as they are."""
+    if sigma == 0:
+        return values
+    inside = mask.astype(np.float32)
+    sums, weights = (
+        cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) for x in ((inside * values).astype(np.float32), inside)
+    )
+    return np.asarray(sums / np.maximum(weights, 1e-6))
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Return the rank of each value (N,), 0 to 1."""
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = (np.arange(len(values)) + 0.5) / len(values)
+    return ranks
+
+
+def _by_rank(hues: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """Return the mean of hues (N, C) between ranks of EDGES, (K, C); of all where there are none."""
+    which = np.digitize(ranks, EDGES[1:-1])
+    return np.stack([hues[which == part].mean(0) if (which == part).any() else hues.mean(0) for part in range(len(EDGES) - 1)])

@@ -1,0 +1,178 @@
+"""What is done to a drawn defect before it is blended in, so that strength, tones, structure, grain and borders are those of real ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from flawsmith.compositing.carrying_on import carried_on
+from flawsmith.compositing.cell_grid import without_grid
+from flawsmith.compositing.extract import extract, least_size
+from flawsmith.compositing.fading import Fading, soften
+from flawsmith.compositing.noise_matching import match_grain
+from flawsmith.compositing.replacing import as_bright, is_thick, with_tones, without_surface
+from flawsmith.compositing.roughness import grain
+from flawsmith.compositing.texture_transfer import Detail, choose_sigma
+from flawsmith.config.schema import Config
+from flawsmith.core.seeds import numpy_generator
+from flawsmith.dataset.dihedral import dihedral_poses
+from flawsmith.dataset.windows import cut
+from flawsmith.generation.attempt import DefectSite
+from flawsmith.generation.strength import as_strong, tone
+from flawsmith.images.pixel_range import shares
+from flawsmith.models.dual_model import DualModel
+from flawsmith.product.exemplars import Exemplar
+from flawsmith.product.halo import beyond, rim
+from flawsmith.product.product import Product
+from flawsmith.quality.checks.edge import is_soft
+from flawsmith.quality.checks.structure import ends, goes_on
+from flawsmith.quality.view import Known
+from flawsmith.synthesis.sampling import noise_of
+from flawsmith.synthesis.task import Drawn
+
+COARSER = 2.0  # times the fine structure's sigma: what is laid where less than the share LACKING of it was drawn
+LACKING = 0.5
+
+
+class Finishing:
+    """What finishes drawn defects of one product."""
+
+    def __init__(
+        self, model: DualModel, config: Config, product: Product, exemplars: Mapping[str, Sequence[Exemplar]], known: Known
+    ) -> None:
+        """exemplars: real defects that drawn ones follow, by defect; known: what the checks know of the product."""
+        self._model, self._config, self._product, self._exemplars, self._known = model, config, product, exemplars, known
+        self._levels = product.levels if config.generation.snap > 0 else None
+
+    def least(self, defect: str) -> int:
+        """Return the pixels of the smallest component that is no speck, for defects as small as the real ones are."""
+        return least_size(self._product.areas[defect][0])
+
+    def mask_of(self, drawn: Drawn, site: DefectSite) -> np.ndarray:
+        """Return the mask (h, w) bool of what was drawn."""
+        return extract(drawn.mask, site.placement.region, least=self.least(site.spec.defect))
+
+    def finished(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None, picture: np.ndarray | None) -> Drawn:
+        """Return what was drawn with strength, grain and fine structure as real defects have them.
+
+        normal: (h, w, C) as stored, the window it is drawn into; picture: (H, W, C), the whole; None for one from noise.
+        """
+        spec, task = site.spec, site.task
+        if self._model.follows and task.normal is not None and self._levels is None:  # binarised pixels are one of two values
+            mask = self.mask_of(drawn, site)
+            drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
+        replaced = self._replaced(site, drawn, picture)
+        if replaced is not None and task.normal is not None:
+            drawn = replace(drawn, image=without_surface(drawn.image, task.normal, self.mask_of(drawn, site)))
+        if normal is not None:
+            drawn = self._with_grain(self._carried_on(self._as_strong(drawn, site), site), normal, site)
+        if spec.defect in self._details:
+            drawn = self._detailed(site, drawn)
+            if normal is not None:
+                drawn = self._with_grain(drawn, normal, site, adds=False)
+        if replaced is not None and picture is not None:
+            drawn = self._toned(site, drawn, picture, replaced)
+        if task.normal is None or self._levels is not None or spec.defect not in self._fadings:  # two tones know no fading
+            return drawn
+        mask = self.mask_of(drawn, site)
+        return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
+
+    def _detailed(self, site: DefectSite, drawn: Drawn) -> Drawn:
+        """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
+
+        Where most of the coarser structure is missing, as in broken glass that was drawn dull, that is laid with it.
+        """
+        task = site.task
+        quiet = noise_of(self._model, task, self._config) == 0
+        for detail, lacking in zip(self._details[site.spec.defect], (LACKING, 1.0) if quiet else (0.0, np.inf), strict=True):
+            given = detail.give(
+                drawn, site.placement.region, task.normal, site.spec.severity, task.seed, self.least(site.spec.defect), lacking
+            )
+            if given is not drawn:
+                return given
+        return drawn
+
+    def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
+        """Return what was drawn as strong against its surroundings as the real defect whose shape it has: large ones may all be dark."""
+        spec, task, most = site.spec, site.task, self._config.generation.strengthen
+        if most == 1 or task.normal is None or not site.follows or self._levels is not None:  # binarised: its values are known
+            return drawn
+        example = self._exemplars[spec.defect][site.placement.number]
+        real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
+        mask = self.mask_of(drawn, site)
+        return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
+
+    def _replaced(self, site: DefectSite, drawn: Drawn, picture: np.ndarray | None) -> Exemplar | None:
+        """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.
+
+        Also None for lines and specks, whose tones are mixed with the surface's.
+        """
+        defect, config = site.spec.defect, self._config.generation
+        if not config.tones or not self._model.follows or picture is None or self._levels is not None or not site.follows:
+            return None
+        example = self._exemplars[defect][site.placement.number]
+        thick = is_thick(example.mask) and is_thick(self.mask_of(drawn, site))
+        return example if thick and ends(self._known, defect) else None
+
+    def _toned(self, site: DefectSite, drawn: Drawn, picture: np.ndarray, example: Exemplar) -> Drawn:
+        """Return what was drawn with tones as those of a real defect, which is made as bright as this unit is where it was on its own."""
+        scale, colours, side = self._product.scale, self._product.shape.colours, len(example.mask)
+        top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
+        unit = shares(cut(picture, top, left, side), scale, colours)
+        real = as_bright(shares(example.image, scale, colours), unit, example.around)
+        image = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
+        toned = 2 * with_tones(image, self.mask_of(drawn, site), real, example.mask).transpose(2, 0, 1) - 1
+        normal, severity = site.task.normal, site.spec.severity
+        assert normal is not None
+        image = np.where(self.mask_of(drawn, site), normal + severity * (toned - normal), drawn.image)
+        return replace(drawn, image=image.clip(-1, 1).astype(np.float32))
+
+    def _carried_on(self, drawn: Drawn, site: DefectSite) -> Drawn:
+        """Return what was drawn with as much of the surface as is seen under real defects of the kind, where that goes on under them."""
+        task, defect = site.task, site.spec.defect
+        if not self._model.follows or task.normal is None or self._levels is not None or not goes_on(self._known, defect):
+            return drawn
+        mask = self.mask_of(drawn, site)
+        sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
+        return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma))
+
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
+        """Return what was drawn with the grain of one of the real defects of this kind.
+
+        normal: (h, w, C) as stored, the window it is drawn into; not adds: no more grain than the grainiest real one has.
+        """
+        real, mask = self._grains[site.spec.defect], self.mask_of(drawn, site)
+        if not real or not mask.any():
+            return drawn
+        target = real[int(numpy_generator(site.task.seed, "grain").integers(len(real)))] if adds else max(real)
+        picture = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
+        matched = match_grain(picture, shares(normal, self._product.scale, self._product.shape.colours), mask, target, adds)
+        return replace(drawn, image=(2 * matched - 1).transpose(2, 0, 1))
+
+    @cached_property
+    def _details(self) -> dict[str, tuple[Detail, Detail]]:
+        """The coarser and the fine structure of the real defects of each kind; empty where it is as the model draws it."""
+        share, poses = self._config.generation.detail, dihedral_poses(self._config.data)
+        if share == 0:
+            return {}
+        scale, colours, factor = self._product.scale, self._product.shape.colours, self._model.factor
+
+        def detail(name: str, own: Sequence[Exemplar], wider: float) -> Detail:
+            return Detail(own, wider * choose_sigma(own, share, factor), poses, scale, colours, goes_on(self._known, name))
+
+        return {name: (detail(name, own, COARSER), detail(name, own, 1.0)) for name, own in self._exemplars.items()}
+
+    @cached_property
+    def _fadings(self) -> dict[str, Fading]:
+        """How the real defects of each kind with soft borders fade across the border of their labels."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        soft = {name: own for name, own in self._exemplars.items() if is_soft(self._known, name)}
+        return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in soft.items()}
+
+    @cached_property
+    def _grains(self) -> dict[str, list[float]]:
+        """The grain of the real defects of each kind against their surroundings, where they are thick enough to say."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        found = {name: [grain(shares(e.image, scale, colours), e.mask, e.others) for e in own] for name, own in self._exemplars.items()}
+        return {name: [value for value in values if value is not None] for name, values in found.items()}
