@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from flawsmith.compositing.replacing import as_bright, is_thick, with_tones, without_surface
+from flawsmith.compositing.replacing import as_bright, is_thick, of_one_hue, with_tones, without_surface
 
 SIDE = 64
 AREA = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (34, 30), 20, 1, -1) > 0
@@ -88,14 +88,23 @@ def slope(image: np.ndarray, normal: np.ndarray) -> float:
     return float((below * image[:, AREA]).sum() / (below**2).sum())
 
 
-def test_a_real_one_is_as_bright_as_the_unit_in_each_colour() -> None:
+def test_a_real_one_is_as_bright_as_the_unit_and_of_one_hue_in_each_colour() -> None:
     real, around = np.full((8, 8, 3), (0.2, 0.4, 0.8)), np.ones((8, 8), bool)
     around[2:5, 2:5] = False
     real[~around] = 0.1
-    found = as_bright(real, np.full((8, 8, 3), (0.4, 0.4, 0.2)), around)
-    assert found[around].mean(0) == pytest.approx([0.4, 0.4, 0.2], abs=0.02)
-    assert found[3, 3, 0] > 0.17 and found[3, 3, 1] == pytest.approx(0.1) and found[3, 3, 2] < 0.04
-    assert as_bright(real, real, np.zeros((8, 8), bool)) is real, "nothing is around"
+    found, alike = as_bright(real, np.full((8, 8, 3), (0.3, 0.5, 0.9)), around)
+    assert alike and found[around].mean(0) == pytest.approx([0.3, 0.5, 0.9], abs=0.01) and found[3, 3, 0] > 0.14 > found[3, 3, 2]
+    found, alike = as_bright(real, np.full((8, 8, 3), (0.9, 0.4, 0.1)), around)
+    assert not alike and found[3, 3] == pytest.approx(0.1), "another unit: no darker, and the hue is left to the network"
+    assert as_bright(real, real, np.zeros((8, 8), bool))[0] is real, "nothing is around"
+    assert of_one_hue(np.array([0.2, 0.2, 0.2]), np.array([0.9, 0.8, 0.85])) and not of_one_hue(np.array([0.2, 0.4]), np.array([0.4, 0.2]))
+
+
+def test_without_hues_a_drawn_one_keeps_its_own() -> None:
+    before = film(3) * np.array([1.2, 1, 0.8], np.float32)
+    after = with_tones(before, AREA, glass(3), AREA, hues=False)
+    hues = [picture - picture.mean(-1, keepdims=True) for picture in (before, after)]
+    assert hues[1] == pytest.approx(hues[0], abs=1e-6) and abs(after - before)[INNER].max() > 0.2
 
 
 def test_lines_and_specks_are_not_thick() -> None:

@@ -13,7 +13,7 @@ from flawsmith.compositing.mask_refinement import refine
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor, finishing
-from flawsmith.generation.strength import as_strong, tone
+from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.synthesis.task import Drawn
@@ -61,6 +61,34 @@ def test_where_strength_does_not_tell_nothing_is_done(value: float, real: float 
     before, normal = drawn(value)
     assert as_strong(before, normal, MASK, real, 1.0, 2.0, 1) is before
     assert as_strong(before, normal, ~MASK | True, -0.5, 1.0, 2.0, 1) is before, "nothing is around"
+
+
+def coloured(inside: tuple[float, ...], around: tuple[float, ...]) -> np.ndarray:
+    """Return a picture (H, W, 3) with a defect of one colour on another."""
+    return np.where(MASK[..., None], inside, around).astype(np.float32)
+
+
+def test_hue_against_the_surroundings_is_that_of_the_real_one() -> None:
+    surface = (0.7, 0.5, 0.35)
+    normal = (2 * coloured(surface, surface) - 1).transpose(2, 0, 1)
+    image = (2 * coloured((0.35, 0.4, 0.2), surface) - 1).transpose(2, 0, 1)  # greenish
+    before = Drawn(image, image * MASK, MASK.astype(np.float32))
+    real = coloured((0.3, 0.2, 0.4), (0.65, 0.5, 0.35))  # of violet ink
+    after = of_hue(before, normal, MASK, real, MASK, None)
+    colour = ((after.image + 1) / 2)[:, 20:26, 18:28].mean((1, 2))
+    assert colour[2] > colour[1] + 0.05 and colour.mean() == pytest.approx(0.317, abs=0.04), "as bright as before"
+    assert np.array_equal(after.image[:, ~MASK], before.image[:, ~MASK])
+    assert of_hue(before, normal, MASK, coloured((0.3, 0.2, 0.4), (0.1, 0.3, 0.9)), MASK, None) is before, "another kind of unit"
+    assert of_hue(before, image, MASK, real, MASK, None) is before, "nothing has changed"
+
+
+def test_what_goes_on_of_a_surface_keeps_its_hue() -> None:
+    surface, half = (0.7, 0.5, 0.35), np.arange(SIDE) < 23
+    picture = np.where(half[None, :, None], coloured((0.35, 0.4, 0.2), surface), surface)
+    normal, image = ((2 * one - 1).transpose(2, 0, 1).astype(np.float32) for one in (coloured(surface, surface), picture))
+    after = of_hue(Drawn(image, image, MASK.astype(np.float32)), normal, MASK, coloured((0.3, 0.2, 0.4), surface), MASK, None)
+    change = abs(after.image - image).mean(0)[20:26]
+    assert change[:, 17:20].mean() > 0.1 > 0.01 > change[:, 28:30].mean()
 
 
 def test_pairs_are_as_strong_as_the_defect_whose_shape_they_have(
@@ -126,7 +154,7 @@ def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_
         removed.append(mask)
         return image
 
-    def toned(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray) -> np.ndarray:
+    def toned(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, hues: bool) -> np.ndarray:
         given.append((real, real_mask))
         return image
 

@@ -9,6 +9,8 @@ import numpy as np
 THICK = 2.5  # pixels from the border in the median: the tones of what is thinner are mixed with those of the surface
 PATCHES = (0.3, 0.15, 0.0)  # of a defect's side: Gaussians through which tones are spread, one after the other; 0 = pixel by pixel
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1)  # ranks between which pixels have one colour in the mean
+MIDDLES = np.add(EDGES[1:], EDGES[:-1]) / 2
+ALIKE = 1.5  # most by which colours of one hue differ in the ratio of one to the other
 DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 
 
@@ -29,33 +31,45 @@ def without_surface(image: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> 
     return new.clip(-1, 1)
 
 
-def as_bright(real: np.ndarray, normal: np.ndarray, around: np.ndarray) -> np.ndarray:
-    """Return a real picture (H, W, C) as bright, in each colour, as a normal (H, W, C) is in the pixels around its defect, (H, W) bool.
+def of_one_hue(one: np.ndarray, other: np.ndarray) -> bool:
+    """Return whether two colours (C,), in shares of the value range, are of one hue, whatever their brightness: of one kind of unit."""
+    ratios = (one + DARK) / (other + DARK)
+    return bool(ratios.max() <= ALIKE * ratios.min())
 
-    Both in shares of the value range, and of the same place on the product.
+
+def as_bright(real: np.ndarray, unit: np.ndarray, around: np.ndarray) -> tuple[np.ndarray, bool]:
+    """Return a real picture (H, W, C) as bright as another unit (H, W, C) is in the pixels around its defect, (H, W) bool.
+
+    Both in shares of the value range, and of the same place on the product. Of units of one hue each colour is made as bright, and the
+    second value is true.
     """
-    return real * ((normal[around].mean(0) + DARK) / (real[around].mean(0) + DARK)) if around.any() else real
+    if not around.any():
+        return real, True
+    ratios = (unit[around].mean(0) + DARK) / (real[around].mean(0) + DARK)
+    alike = of_one_hue(unit[around].mean(0), real[around].mean(0))
+    return real * (ratios if alike else (unit[around].mean() + DARK) / (real[around].mean() + DARK)), alike
 
 
-def with_tones(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray) -> np.ndarray:
+def with_tones(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, hues: bool = True) -> np.ndarray:
     """Return a drawn picture (H, W, C) whose tones in the mask (H, W) are spread as a real defect's are, in patches as large as there.
 
     Both in shares of the value range; real: (h, w, C) with its mask (h, w). The darkest patch becomes as dark as the darkest real one, and
     so on (histogram matching from coarse to fine, as Heeger and Bergen 1995, "Pyramid-based texture analysis/synthesis", match
-    their bands); then pixels get the hue that real ones of their rank have in the mean.
+    their bands); then, with `hues`, pixels get the hue that real ones of their rank have in the mean.
     """
     side = np.sqrt(min(mask.sum(), real_mask.sum()))
     grey, tones = image.mean(-1), real.mean(-1)
     new = grey.copy()
     for share in PATCHES:
-        own, like = _seen(new, mask, share * side)[mask], _seen(tones, real_mask, share * side)[real_mask]
-        new[mask] += np.interp(_ranks(own), _ranks(np.arange(len(like))), np.sort(like)) - own
-    hues, ranks = (image - grey[..., None])[mask], _ranks(new[mask])
-    wanted = _by_rank((real - tones[..., None])[real_mask], _ranks(tones[real_mask]))
-    middles = np.add(EDGES[1:], EDGES[:-1]) / 2
-    change = (wanted - _by_rank(hues, ranks)).T  # (C, K)
+        values, like = _seen(new, mask, share * side)[mask], _seen(tones, real_mask, share * side)[real_mask]
+        new[mask] += np.interp(_ranks(values), _ranks(np.arange(len(like))), np.sort(like)) - values
+    own, ranks = (image - grey[..., None])[mask], _ranks(new[mask])
+    if hues:
+        wanted = _by_rank((real - tones[..., None])[real_mask], _ranks(tones[real_mask]))
+        change = (wanted - _by_rank(own, ranks)).T  # (C, K)
+        own = own + np.stack([np.interp(ranks, MIDDLES, of_colour) for of_colour in change], axis=1)
     result = image.copy()
-    result[mask] = new[mask][:, None] + hues + np.stack([np.interp(ranks, middles, of_colour) for of_colour in change], axis=1)
+    result[mask] = new[mask][:, None] + own
     weight = (_depth(mask) / 2).clip(0, 1)[..., None]  # half on the mask's outermost pixels
     return (image + weight * (result - image)).astype(image.dtype)
 

@@ -19,7 +19,7 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.attempt import DefectSite
-from flawsmith.generation.strength import as_strong, tone
+from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
@@ -101,7 +101,11 @@ class Finishing:
         example = self._exemplars[spec.defect][site.placement.number]
         real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
         mask = self.mask_of(drawn, site)
-        return as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
+        strong = as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
+        if not self._config.generation.tones or drawn.image.shape[0] == 1 or not mask.any():
+            return strong
+        picture = shares(example.image, self._product.scale, self._product.shape.colours)
+        return of_hue(strong, task.normal, mask, picture, example.mask, example.others)
 
     def _replaced(self, site: DefectSite, drawn: Drawn, picture: np.ndarray | None) -> Exemplar | None:
         """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.
@@ -120,9 +124,9 @@ class Finishing:
         scale, colours, side = self._product.scale, self._product.shape.colours, len(example.mask)
         top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
         unit = shares(cut(picture, top, left, side), scale, colours)
-        real = as_bright(shares(example.image, scale, colours), unit, example.around)
+        real, hues = as_bright(shares(example.image, scale, colours), unit, example.around)
         image = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
-        toned = 2 * with_tones(image, self.mask_of(drawn, site), real, example.mask).transpose(2, 0, 1) - 1
+        toned = 2 * with_tones(image, self.mask_of(drawn, site), real, example.mask, hues).transpose(2, 0, 1) - 1
         normal, severity = site.task.normal, site.spec.severity
         assert normal is not None
         image = np.where(self.mask_of(drawn, site), normal + severity * (toned - normal), drawn.image)
