@@ -163,7 +163,7 @@ def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_
     monkeypatch.setattr(finishing, "ends", lambda known, defect: so)
     monkeypatch.setattr(finishing, "is_thick", lambda mask: thick)
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"tones": tones})
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"match_tones": tones})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 6, quiet=True)
     assert len(given) == len(removed) and bool(given) == (so and thick and tones)
     examples = prepare_training(read(data8), tiny()).examples

@@ -210,10 +210,10 @@ class GenerationConfig:
         "without a backbone: most that a defect is made stronger, or weaker, to be as strong as a real one that it follows; 1 = never",
         ge=1,
     )
-    tones: bool = key(
+    match_tones: bool = key(
         True,
-        "without a backbone: where the surface ends under real defects, nothing of it is seen under drawn ones, and their tones are spread "
-        "as in the real one whose shape was taken",
+        "without a backbone: hue as of the real defect whose shape was taken; where the surface ends under real ones nothing of it is seen "
+        "under drawn ones, and their tones are spread as in that one",
     )
     free_shapes: float = key(
         0.0, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1

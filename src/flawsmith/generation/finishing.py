@@ -102,7 +102,7 @@ class Finishing:
         real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
         mask = self.mask_of(drawn, site)
         strong = as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
-        if not self._config.generation.tones or drawn.image.shape[0] == 1 or not mask.any():
+        if not self._config.generation.match_tones or drawn.image.shape[0] == 1 or not mask.any():
             return strong
         picture = shares(example.image, self._product.scale, self._product.shape.colours)
         return of_hue(strong, task.normal, mask, picture, example.mask, example.others)
@@ -113,7 +113,7 @@ class Finishing:
         Also None for lines and specks, whose tones are mixed with the surface's.
         """
         defect, config = site.spec.defect, self._config.generation
-        if not config.tones or not self._model.follows or picture is None or self._levels is not None or not site.follows:
+        if not config.match_tones or not self._model.follows or picture is None or self._levels is not None or not site.follows:
             return None
         example = self._exemplars[defect][site.placement.number]
         thick = is_thick(example.mask) and is_thick(self.mask_of(drawn, site))
