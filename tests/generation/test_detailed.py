@@ -24,16 +24,17 @@ class Kept:
 
 
 @pytest.mark.parametrize(
-    ("noise", "coarser", "fine", "found", "asked"),
+    ("noise", "replaces", "coarser", "fine", "found", "asked"),
     [
-        (0.0, 0.3, 0.2, WITH_COARSER, [LACKING]),
-        (0.0, 0.7, 0.8, WITH_FINE, [LACKING, 1.0]),
-        (0.0, 0.7, 1.2, DRAWN, [LACKING, 1.0]),
-        (1.0, 0.1, 1.2, WITH_FINE, [0.0, np.inf]),
+        (0.0, False, 0.3, 0.2, WITH_COARSER, [LACKING]),
+        (0.0, False, 0.7, 0.8, WITH_FINE, [LACKING, 1.0]),
+        (0.0, False, 0.7, 1.2, DRAWN, [LACKING, 1.0]),
+        (0.0, True, 5.0, 5.0, WITH_COARSER, [np.inf]),
+        (1.0, False, 0.1, 1.2, WITH_FINE, [0.0, np.inf]),
     ],
 )
 def test_the_coarser_where_most_is_missing_else_the_fine(
-    noise: float, coarser: float, fine: float, found: object, asked: list[float], monkeypatch: pytest.MonkeyPatch
+    noise: float, replaces: bool, coarser: float, fine: float, found: object, asked: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(finishing, "noise_of", lambda *_: noise)
     calls: list[float] = []
@@ -44,4 +45,4 @@ def test_the_coarser_where_most_is_missing_else_the_fine(
     )
     own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, least=lambda _: 1)
     drawn: Any = DRAWN
-    assert Finishing._detailed(own, site, drawn) is found and calls == asked
+    assert Finishing._detailed(own, site, drawn, replaces) is found and calls == asked

@@ -31,8 +31,8 @@ from flawsmith.quality.view import Known
 from flawsmith.synthesis.sampling import noise_of
 from flawsmith.synthesis.task import Drawn
 
-COARSER = 2.0  # times the fine structure's sigma: what is laid where less than the share LACKING of it was drawn
-LACKING = 0.5
+COARSER = 2.0  # times the fine structure's sigma: what is laid on defects that replace the surface, and where less than LACKING was drawn
+LACKING = 0.5  # of a real defect's, chosen by lot
 
 
 class Finishing:
@@ -54,7 +54,7 @@ class Finishing:
         return extract(drawn.mask, site.placement.region, least=self.least(site.spec.defect))
 
     def finished(self, site: DefectSite, drawn: Drawn, normal: np.ndarray | None, picture: np.ndarray | None) -> Drawn:
-        """Return what was drawn with strength, grain and fine structure as real defects have them.
+        """Return what was drawn with strength, tones, hue, structure, grain and borders as real defects have them.
 
         normal: (h, w, C) as stored, the window it is drawn into; picture: (H, W, C), the whole; None for one from noise.
         """
@@ -66,9 +66,9 @@ class Finishing:
         if replaced is not None and task.normal is not None:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, self.mask_of(drawn, site)))
         if normal is not None:
-            drawn = self._with_grain(self._carried_on(self._as_strong(drawn, site), site), normal, site)
+            drawn = self._with_grain(self._carried_on(self._of_hue(self._as_strong(drawn, site), site), site), normal, site)
         if spec.defect in self._details:
-            drawn = self._detailed(site, drawn)
+            drawn = self._detailed(site, drawn, replaced is not None)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, adds=False)
         if replaced is not None and picture is not None:
@@ -78,14 +78,16 @@ class Finishing:
         mask = self.mask_of(drawn, site)
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
 
-    def _detailed(self, site: DefectSite, drawn: Drawn) -> Drawn:
+    def _detailed(self, site: DefectSite, drawn: Drawn, replaces: bool) -> Drawn:
         """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
 
-        Where most of the coarser structure is missing, as in broken glass that was drawn dull, that is laid with it.
+        Where most of the coarser structure is missing, as in glass that was drawn dull, that is laid with it; where it replaces the surface
+        always, for what is told of it is its tones: facets and edges are those of real ones.
         """
         task = site.task
         quiet = noise_of(self._model, task, self._config) == 0
-        for detail, lacking in zip(self._details[site.spec.defect], (LACKING, 1.0) if quiet else (0.0, np.inf), strict=True):
+        limits = (np.inf if replaces else LACKING, 1.0) if quiet else (0.0, np.inf)
+        for detail, lacking in zip(self._details[site.spec.defect], limits, strict=True):
             given = detail.give(
                 drawn, site.placement.region, task.normal, site.spec.severity, task.seed, self.least(site.spec.defect), lacking
             )
@@ -100,12 +102,16 @@ class Finishing:
             return drawn
         example = self._exemplars[spec.defect][site.placement.number]
         real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
-        mask = self.mask_of(drawn, site)
-        strong = as_strong(drawn, task.normal, mask, real, spec.severity, most, self._product.halo(spec.defect))
-        if not self._config.generation.match_tones or drawn.image.shape[0] == 1 or not mask.any():
-            return strong
-        picture = shares(example.image, self._product.scale, self._product.shape.colours)
-        return of_hue(strong, task.normal, mask, picture, example.mask, example.others)
+        return as_strong(drawn, task.normal, self.mask_of(drawn, site), real, spec.severity, most, self._product.halo(spec.defect))
+
+    def _of_hue(self, drawn: Drawn, site: DefectSite) -> Drawn:
+        """Return what was drawn with the hue that the real defect whose shape it has has against its surroundings."""
+        normal, mask, colours = site.task.normal, self.mask_of(drawn, site), self._product.shape.colours
+        if not self._config.generation.match_tones or normal is None or not site.follows or colours == 1 or not mask.any():
+            return drawn
+        example = self._exemplars[site.spec.defect][site.placement.number]
+        real = shares(example.image, self._product.scale, colours)
+        return of_hue(drawn, normal, mask, real, example.mask, example.others)
 
     def _replaced(self, site: DefectSite, drawn: Drawn, picture: np.ndarray | None) -> Exemplar | None:
         """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.
