@@ -100,6 +100,17 @@ def test_blocks_come_from_places_that_look_alike() -> None:
     assert steps(bright_part, 0) > 4 * steps(bright_part, 1)
 
 
+def test_blocks_come_from_one_example_where_that_is_asked_for() -> None:
+    own = detail(example(80 + STRIPES), example(80 + STRIPES.T))
+    for number, axis in ((0, 0), (1, 1)):
+        lying = fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0, only=number).image) * INNER
+        assert steps(lying, axis) > 3 * steps(lying, 1 - axis)
+    flat = detail(example(np.full((SIDE, SIDE), 80.0)), example(80 + STRIPES))
+    before = drawn()
+    assert flat.give(before, EVERYWHERE, None, 1.0, 0, lacking=0.5, only=0) is before, "that one has no more"
+    assert flat.give(before, EVERYWHERE, None, 1.0, 0, lacking=0.5, only=1) is not before
+
+
 def test_blocks_are_turned_only_as_asked() -> None:
     real = example(80 + STRIPES * np.ones(SIDE))
     turned = fine(detail(real, turns=[(1, False)]).give(drawn(), EVERYWHERE, None, 1.0, 0).image)[16:32, 16:32]

@@ -19,8 +19,9 @@ class Kept:
         self._given, self._has, self._asked = given, has, asked
 
     def give(self, drawn: object, *rest: Any) -> object:
-        self._asked.append(rest[-1])
-        return drawn if self._has >= rest[-1] else self._given
+        self._asked.append(rest[-2])
+        self.only = rest[-1]
+        return drawn if self._has >= rest[-2] else self._given
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,9 @@ def test_the_coarser_where_most_is_missing_else_the_fine(
     kept = Kept(WITH_COARSER, coarser, calls), Kept(WITH_FINE, fine, calls)
     task = SimpleNamespace(normal=None, seed=0)
     site: Any = SimpleNamespace(
-        spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(region=np.ones((4, 4), bool))
+        spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(region=np.ones((4, 4), bool), number=3)
     )
     own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, least=lambda _: 1)
     drawn: Any = DRAWN
     assert Finishing._detailed(own, site, drawn, replaces) is found and calls == asked
+    assert kept[0].only == (3 if replaces else None)

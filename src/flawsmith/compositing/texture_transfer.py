@@ -86,12 +86,13 @@ class Detail:
         seed: int,
         least: int = LEAST,
         lacking: float = np.inf,
+        only: int | None = None,
     ) -> Drawn:
         """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
 
         region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
         least: as for `extract`; lacking: only where what was drawn has less than this share of the fine structure of a real defect of the
-        kind, chosen by lot.
+        kind, chosen by lot; only: number of the one real defect that it is compared with and gets blocks of, None = any of the kind.
         """
         mask = extract(drawn.mask, region, least=least)
         if not mask.any() or not len(self._where):
@@ -105,11 +106,11 @@ class Detail:
             if self._goes_on:
                 share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
         if severity > 0:
-            one = int(numpy_generator(seed, "amount").integers(len(self._amounts)))
+            one = int(numpy_generator(seed, "amount").integers(len(self._amounts))) if only is None else only
             below = 0 if normal is None else normal.transpose(1, 2, 0)
             if _amount(below + (whole - below) / severity, mask, self.sigma) >= lacking * self._amounts[one]:
                 return drawn
-        quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed)
+        quilted = self._quilt(blurred(whole - share * surface, ALIKE * self.sigma), mask, seed, only)
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
         fine = share * surface + (1 - share * shown / (shown + FAINT**2)) * quilted
         fine = surface + severity * (fine - surface)
@@ -149,7 +150,7 @@ class Detail:
         some = slice(None, None, max(2, self._side // COMPARED))
         return apply_pose(blocks, turn, mirror)[some, some].transpose(3, 2, 0, 1).reshape(len(rows), -1)
 
-    def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int) -> np.ndarray:
+    def _quilt(self, seen: np.ndarray, mask: np.ndarray, seed: int, only: int | None) -> np.ndarray:
         """Return the fine structure (H, W, C) for a blurred picture (H, W, C), real wherever the mask is."""
         step, half = self._side - self._overlap, self._half
         g = numpy_generator(seed, "detail")
@@ -162,7 +163,7 @@ class Detail:
         height, width, colours = seen.shape
         sums = np.zeros((height + 2 * half, width + 2 * half, colours), np.float32)
         weights = np.zeros((*sums.shape[:2], 1), np.float32)
-        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(seen, mask, *grid.T)), strict=True):
+        for (row, column), (indexes, distances) in zip(grid, self._nearest(self._features(seen, mask, *grid.T), only), strict=True):
             here = (slice(row, row + self._side), slice(column, column + self._side))
             blocks, there = self._cut(indexes), weights[here]
             misfit = (there > 0) * (blocks - sums[here] / np.maximum(there, 1e-6)) ** 2
@@ -180,11 +181,13 @@ class Detail:
             blocks.append(apply_pose(block, *self._turns[turn]))
         return np.stack(blocks)
 
-    def _nearest(self, features: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    def _nearest(self, features: np.ndarray, only: int | None) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return for each row (N, D) the blocks that look most alike, and their squared distances."""
         found, blocks = [], self._blocks
         for some in np.array_split((features - blocks.mean) @ blocks.axes, max(1, len(features) // 256)):
             distances = (some**2).sum(1, keepdims=True) - 2 * some @ blocks.known.T + blocks.lengths
+            if only is not None and (own := self._where[:, 0] == only).any():
+                distances = np.where(own, distances, np.inf)
             count = min(NEAREST, distances.shape[1])
             indexes = np.argpartition(distances, count - 1, axis=1)[:, :count]
             found += [(own, row[own]) for own, row in zip(indexes, distances, strict=True)]

@@ -81,16 +81,16 @@ class Finishing:
     def _detailed(self, site: DefectSite, drawn: Drawn, replaces: bool) -> Drawn:
         """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
 
-        Where most of the coarser structure is missing, as in glass that was drawn dull, that is laid with it; where it replaces the surface
-        always, for what is told of it is its tones: facets and edges are those of real ones.
+        Where most of the coarser structure is missing that is laid with it; always where the defect replaces the surface, and then from the
+        real one whose shape it has, whose tones it gets: of one kind may be shards, films and fibres.
         """
         task = site.task
         quiet = noise_of(self._model, task, self._config) == 0
         limits = (np.inf if replaces else LACKING, 1.0) if quiet else (0.0, np.inf)
         for detail, lacking in zip(self._details[site.spec.defect], limits, strict=True):
-            given = detail.give(
-                drawn, site.placement.region, task.normal, site.spec.severity, task.seed, self.least(site.spec.defect), lacking
-            )
+            region, severity, least = site.placement.region, site.spec.severity, self.least(site.spec.defect)
+            only = site.placement.number if replaces else None
+            given = detail.give(drawn, region, task.normal, severity, task.seed, least, lacking, only)
             if given is not drawn:
                 return given
         return drawn
