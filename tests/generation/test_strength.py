@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from flawsmith.compositing.mask_refinement import refine
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor, finishing
+from flawsmith.generation.finishing import Finishing
 from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.pairs.folder import PairFolder
+from flawsmith.product.exemplars import Exemplar
 from flawsmith.synthesis.task import Drawn
 from flawsmith.training.prepare import prepare_training
 from flawsmith.workflows.generate import load_unfitted
@@ -172,6 +175,31 @@ def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_
         like = [e for e in examples if e.source in sources and np.array_equal(e.mask, real_mask)]
         ratios = [(real / shares(e.image, SCALE, 1))[e.around] for e in like]
         assert any(ratio.std() < 0.01 and 0.7 < ratio.mean() < 1.4 for ratio in ratios), "that one, as bright as the unit"
+
+
+@pytest.mark.parametrize(("fixed", "brightness"), [(None, 0.4), (True, 0.4), (False, 0.2)])
+def test_on_a_product_that_moves_the_real_one_is_taken_as_it_is(
+    fixed: bool | None, brightness: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[np.ndarray] = []
+
+    def toned(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, hues: bool) -> np.ndarray:
+        given.append(real)
+        return image
+
+    monkeypatch.setattr(finishing, "with_tones", toned)
+    one, normal = drawn(0.3)
+    own = np.full((SIDE, SIDE, 1), 102, np.uint8)
+    own[MASK] = 51
+    example = Exemplar("dent", own, MASK, MASK, (0.5, 0.5), int(MASK.sum()), "000.png")
+    background = None if fixed is None else SimpleNamespace(fixed=fixed)
+    self: Any = SimpleNamespace(
+        _product=SimpleNamespace(scale=SCALE, shape=SimpleNamespace(colours=1), background=background), mask_of=lambda *_: MASK
+    )
+    site: Any = SimpleNamespace(task=SimpleNamespace(normal=normal[:1]), spec=SimpleNamespace(severity=1.0))
+    brighter = np.full((SIDE, SIDE, 1), 204, np.uint8)
+    Finishing._toned(self, site, Drawn(one.image[:1], one.anomaly[:1], one.mask), brighter, example)
+    assert given[0][MASK].mean() == pytest.approx(brightness, abs=0.02)
 
 
 def test_the_exact_mask_is_of_what_changed_by_as_much_as_the_kind_s_real_defects(

@@ -126,11 +126,15 @@ class Finishing:
         return example if thick and ends(self._known, defect) else None
 
     def _toned(self, site: DefectSite, drawn: Drawn, picture: np.ndarray, example: Exemplar) -> Drawn:
-        """Return what was drawn with tones as those of a real defect, which is made as bright as this unit is where it was on its own."""
-        scale, colours, side = self._product.scale, self._product.shape.colours, len(example.mask)
-        top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
-        unit = shares(cut(picture, top, left, side), scale, colours)
-        real, hues = as_bright(shares(example.image, scale, colours), unit, example.around)
+        """Return what was drawn with tones as those of a real defect, which is made as bright as this unit is where it was on its own.
+
+        On a product that moves before a background another thing is seen there, and the defect is taken as it is.
+        """
+        scale, colours, side, background = self._product.scale, self._product.shape.colours, len(example.mask), self._product.background
+        real, hues = shares(example.image, scale, colours), True
+        if background is None or background.fixed:
+            top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
+            real, hues = as_bright(real, shares(cut(picture, top, left, side), scale, colours), example.around)
         image = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
         toned = 2 * with_tones(image, self.mask_of(drawn, site), real, example.mask, hues).transpose(2, 0, 1) - 1
         normal, severity = site.task.normal, site.spec.severity
