@@ -11,6 +11,7 @@ import torch
 from small_base import NETWORK
 
 from flawsmith.compositing.mask_refinement import refine
+from flawsmith.compositing.texture_transfer import Detail
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor, finishing
@@ -163,18 +164,47 @@ def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_
 
     monkeypatch.setattr(finishing, "without_surface", without)
     monkeypatch.setattr(finishing, "with_tones", toned)
+    only: list[int | None] = []
+
+    def give(self: Detail, one: Drawn, *rest: Any) -> Drawn:
+        only.append(rest[-1])
+        return one
+
+    monkeypatch.setattr(Detail, "give", give)
     monkeypatch.setattr(finishing, "ends", lambda known, defect: so)
     monkeypatch.setattr(finishing, "is_thick", lambda mask: thick)
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
     config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"match_tones": tones})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 6, quiet=True)
     assert len(given) == len(removed) and bool(given) == (so and thick and tones)
+    assert {one is not None for one in only} == {so and thick and tones}, "structure of that one alone"
     examples = prepare_training(read(data8), tiny()).examples
     sources = {Path(one.source).name for pair in PairFolder(tmp_path / "out").read() for one in pair.placed()}
     for real, real_mask in given:
         like = [e for e in examples if e.source in sources and np.array_equal(e.mask, real_mask)]
         ratios = [(real / shares(e.image, SCALE, 1))[e.around] for e in like]
         assert any(ratio.std() < 0.01 and 0.7 < ratio.mean() < 1.4 for ratio in ratios), "that one, as bright as the unit"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_pairs_in_colour_get_the_hue_of_the_defect_whose_shape_they_have(
+    wanted: bool, base: dict[str, torch.Tensor], data16: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[np.ndarray] = []
+
+    def hued(one: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, others: np.ndarray | None) -> Drawn:
+        given.append(real_mask)
+        return one
+
+    monkeypatch.setattr(finishing, "of_hue", hued)
+    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"match_tones": wanted})
+    load_unfitted(data16, config, "cpu", 1).generate(tmp_path / "out", 3, quiet=True)
+    assert bool(given) == wanted
+    examples = prepare_training(read(data16), tiny()).examples
+    sources = {Path(one.source).name for pair in PairFolder(tmp_path / "out").read() for one in pair.placed()}
+    for mask in given:
+        assert any(np.array_equal(e.mask, mask) and e.source in sources for e in examples)
 
 
 @pytest.mark.parametrize(("fixed", "brightness"), [(None, 0.4), (True, 0.4), (False, 0.2)])

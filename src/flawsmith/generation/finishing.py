@@ -107,7 +107,9 @@ class Finishing:
     def _of_hue(self, drawn: Drawn, site: DefectSite) -> Drawn:
         """Return what was drawn with the hue that the real defect whose shape it has has against its surroundings."""
         normal, mask, colours = site.task.normal, self.mask_of(drawn, site), self._product.shape.colours
-        if not self._config.generation.match_tones or normal is None or not site.follows or colours == 1 or not mask.any():
+        if not self._config.generation.match_tones or normal is None or not site.follows or self._levels is not None:
+            return drawn
+        if colours == 1 or not mask.any():
             return drawn
         example = self._exemplars[site.spec.defect][site.placement.number]
         real = shares(example.image, self._product.scale, colours)
