@@ -47,6 +47,8 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
     )
     command = call.pop("command")
     assert command.startswith("flawsmith benefit DATA") and "--overwrite" not in command and "--shots 1,third" in command
+    assert run("benefit", "DATA", "--unfitted", "--device", "cpu", "--json").exit_code == 0
+    assert calls.pop()["settings"] == changed(quick, unfitted=True)
     expected = {"data": Path("DATA"), "report": Path("REPORT"), "resume": False, "overwrite": True, "device": "cpu"}
     assert call == {**expected, "workers": 3, "threads": 2, "quiet": True}
 
@@ -66,6 +68,8 @@ def test_the_protocol_is_quick_without_a_gpu(run: Callable[..., Any], calls: lis
         (["--protocol", "fast"], "--protocol fast: expected quick, full or paper"),
         (["--quick", "--protocol", "paper"], "give one of them"),
         (["--resume", "--overwrite"], "give one of them"),
+        (["--unfitted", "--max-steps", 9], "about fits, --unfitted makes none"),
+        (["--unfitted", "--max-minutes", 9], "about fits, --unfitted makes none"),
         (["--set", "training.stpes=5"], "training.stpes: no such configuration key"),
     ],
 )

@@ -429,6 +429,11 @@ def test_commands_are_what_one_would_type(done: Done) -> None:
     fit, generate, *evaluate = step_commands(work)
     assert fit.startswith("flawsmith fit LEARN -o ") and "--preset tiny --set training.steps=40 --set generation.steps=2 --seed 0" in fit
     assert str(work.run) in generate and "--count 6 --seed 0 --set generation.steps=2" in generate and "training.steps" not in generate
+    keys = ("generation.steps=2", "data.masks=labels", "training.steps=40")
+    unfitted = replace(work, settings=replace(work.settings, unfitted=True, fit_settings=keys))
+    first, *others = step_commands(unfitted)
+    assert first.startswith("flawsmith generate LEARN -o ") and "--set generation.steps=2 --set data.masks=labels" in first
+    assert others == evaluate and "training.steps" not in first
     assert len(evaluate) == 2 and all(line.startswith("flawsmith evaluate TEST ") for line in evaluate)
 
 

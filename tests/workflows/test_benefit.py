@@ -21,8 +21,10 @@ import flawsmith.benchmark.classifiers.classify as classify
 import flawsmith.benchmark.results as results
 import flawsmith.workflows.benefit as module
 from flawsmith.benchmark.detectors.segment import SegmenterConfig
+from flawsmith.benchmark.making import fit_generator, make_generated
 from flawsmith.benchmark.protocol import GENERATED, REAL, Settings, parse_baselines, parse_shares, parse_shots, protocol
 from flawsmith.benchmark.workspace import Workspace
+from flawsmith.config.resolve import resolve
 from flawsmith.core.errors import ConfigError, DataError, DiskFullError, FolderBusyError, OutputExistsError, RunError
 from flawsmith.core.folders import check_output
 from flawsmith.core.locks import hold
@@ -32,6 +34,7 @@ from flawsmith.dataset.splits import few_shot
 from flawsmith.formats.reading import read
 from flawsmith.metrics.statistics import bootstrap
 from flawsmith.workflows.benefit import BENEFIT, _with_precision, benefit, distinct_parts, jobs_of_learning, jobs_of_test
+from flawsmith.workflows.generate import load_unfitted
 
 pytest.importorskip("sklearn")
 pytest.importorskip("efficientnet_lite_pytorch")
@@ -315,4 +318,31 @@ def test_a_disk_without_room_is_told_before_anything_is_written(data: Path, tmp_
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(total=10**12, free=10**6))
     with pytest.raises(DiskFullError, match=r"report: 16000 pairs may need [\d.]+ MB, and 1\.0 MB of 1000\.0 GB are free there"):
         benefit(data, tmp_path / "report", replace(SMALL, pairs=2000), device="cpu", workers=0, threads=1, quiet=True)
+    assert not (tmp_path / "report").exists()
+
+
+UNFITTED = tuple(key for key in FIT if not key.startswith(("training.", "quality.margin")))
+UNFITTED += ("model.pixels=4", "model.tokens=2", "quality.margin=1000", "generation.precision=fp32")
+
+
+def test_with_nothing_fitted_pairs_are_those_of_the_base(base: dict[str, torch.Tensor], data: Path, tmp_path: Path) -> None:
+    settings = replace(SMALL, unfitted=True, fit_settings=UNFITTED)
+    work = Workspace(data, tmp_path, "2", 0, settings, few_shot(read(data), 2))
+    for _ in range(2):  # what an interrupted call left is replaced
+        fit_generator(work)
+    held = load_file(work.run / "model/model.safetensors")
+    assert all(torch.equal(held[name], w) for name, w in base.items() if name in held and name != "tokens.entries")
+    assert not (work.run / "log.jsonl").exists(), "nothing was trained"
+    assert make_generated(work)["accepted"] >= 1
+    alone = load_unfitted(work.parts.learn, resolve(settings=UNFITTED), device="cpu", threads=1)
+    alone.generate(tmp_path / "alone", 4, seed=0, quiet=True)
+    drawn = {path.name: path.read_bytes() for path in (tmp_path / "alone/test").rglob("*.png")}
+    assert drawn == {path.name: path.read_bytes() for path in (work.pairs(GENERATED) / "test").rglob("*.png")}
+    (job, *_) = jobs_of_learning([work])
+    assert job.name == "look at the product (2 shots, seed 0)"
+
+
+def test_a_network_that_knows_nothing_is_refused_at_once_where_nothing_is_fitted(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="training.init=none: this network begins with random weights; fit it first"):
+        benefit(data, tmp_path / "report", replace(SMALL, unfitted=True), device="cpu", workers=0, threads=1, quiet=True)
     assert not (tmp_path / "report").exists()

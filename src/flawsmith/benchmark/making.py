@@ -14,11 +14,19 @@ from flawsmith.generation.request import Request
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.training.fitting import fit_run
 from flawsmith.training.run_folder import RUN
+from flawsmith.training.unfitted import prepare_unfitted
 
 
 def fit_generator(work: Workspace) -> dict[str, Any]:
-    """Fit on the part to learn from and return what `fit` says; an interrupted fit goes on from its last checkpoint."""
+    """Fit on the part to learn from and return what `fit` says; an interrupted fit goes on from its last checkpoint.
+
+    With `unfitted` the RUN has the weights that a fit would begin with, and nothing is said but that.
+    """
     config = resolve(work.settings.preset, None, [*work.settings.fit_settings, f"training.seed={work.seed}"])
+    if work.settings.unfitted:
+        prepare_output(work.run, RUN, overwrite=True)
+        prepare_unfitted(work.parts.learn, work.run, config)
+        return {"unfitted": True}
     resume = (work.run / "checkpoints").is_dir()
     if not resume and work.run.exists():
         prepare_output(work.run, RUN, overwrite=True)
@@ -37,10 +45,8 @@ def make_generated(work: Workspace) -> dict[str, Any]:
     summary = generator.generate(out, Request(count, seed=work.seed), resume=PairFolder(out).begun, quiet=True)
     if not any(pair.accepted for pair in PairFolder(out).read()):
         why = ", ".join(f"{name} ({times})" for name, times in sorted(summary.reasons.items(), key=lambda x: -x[1])[:3])
-        raise RunError(
-            f"{out}: none of {count} wanted pairs passed the checks; most frequent reasons: {why}. Let the fits take longer (--max-steps, "
-            "--max-minutes)."
-        )
+        fit = "Leave out --unfitted" if work.settings.unfitted else "Let the fits take longer (--max-steps, --max-minutes)"
+        raise RunError(f"{out}: none of {count} wanted pairs passed the checks; most frequent reasons: {why}. {fit}.")
     return {"accepted": summary.accepted, "rejected": summary.rejected, "failed": summary.failed, "reasons": summary.reasons}
 
 

@@ -33,6 +33,7 @@ class Settings:
     classifier_network: str = "efficientnet-lite0"  # or "resnet34", whose weights must be at hand
     preset: str = "tiny"  # of the fit
     fit_settings: tuple[str, ...] = ()  # `a.b=c` over the preset: training.*, generation.* and so on
+    unfitted: bool = False  # make pairs with the base as it is, which follows the labelled pictures; nothing is fitted
     device: str = "cpu"
     labelled: bool = False  # train on generated pairs a second time, with their labelled masks, and say which form helps more
     only_made: bool = False  # compare models trained on made pairs alone (and normals), as the published protocol does

@@ -35,6 +35,7 @@ from flawsmith.core.text import command
 @click.option("--train-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every detector's training, at most; 0 = no limit.")
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
+@click.option("--unfitted", is_flag=True, help="Fit nothing: pairs of the base, as `flawsmith generate DATA` makes them; much quicker.")
 @click.option("--preset", metavar="NAME", help="Of the fits.  [default: tiny]")
 @options.settings("one key of the fits' and pairs' configuration, such as generation.guidance=2")
 @options.overwrite
@@ -68,6 +69,7 @@ def benefit(
     train_steps: int | None,
     max_steps: int | None,
     max_minutes: float | None,
+    unfitted: bool,
     preset: str | None,
     settings: tuple[str, ...],
     overwrite: bool,
@@ -93,9 +95,13 @@ def benefit(
         raise click.UsageError("--resume goes on from what is there, --overwrite replaces it: give one of them.")
     if quick and protocol not in (None, "quick"):
         raise click.UsageError(f"--quick and --protocol {protocol}: give one of them.")
+    if unfitted and (max_steps is not None or max_minutes is not None):
+        raise click.UsageError("--max-steps and --max-minutes are about fits, --unfitted makes none: give one of them.")
     chosen = s.protocol(protocol or ("quick" if quick or choose_device(device) == "cpu" else "full"))
     given: dict[str, Any] = {"seeds": seeds, "pairs": pairs, "preset": preset}
-    chosen = replace(chosen, seed=seed, labelled=labelled, **{key: value for key, value in given.items() if value is not None})
+    chosen = replace(
+        chosen, seed=seed, labelled=labelled, unfitted=unfitted, **{key: value for key, value in given.items() if value is not None}
+    )
     if shots is not None:
         chosen = replace(chosen, shots=s.parse_shots(shots))
     if shares is not None:

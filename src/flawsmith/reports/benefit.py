@@ -193,19 +193,22 @@ def _commands(report: Path, result: Result, works: Sequence[Workspace]) -> list[
 
 
 def step_commands(work: Workspace) -> list[str]:
-    """Return the commands that fit, generate and measure as this repetition did."""
+    """Return the commands that fit (unless nothing was), generate and measure as this repetition did."""
     settings, out = work.settings, work.pairs(GENERATED)
     on = ["--device", settings.device, "--threads", str(work.threads)]
     sets = [word for key in settings.fit_settings for word in ("--set", key)]
-    keys = [key for key in settings.fit_settings if key.startswith(("generation.", "quality."))]
+    groups = ("generation.", "quality.", *(("data.", "training.init=") if settings.unfitted else ()))
+    keys = [key for key in settings.fit_settings if key.startswith(groups)]
     later = [word for key in keys for word in ("--set", key)]
     try:
         count = settings.pairs * len(work.parts.learn.defects)
     except (FlawsmithError, OSError):
         count = settings.pairs
+    fit = ["fit", "LEARN", "-o", str(work.run), "--preset", settings.preset, *sets, "--seed", str(work.seed), *on]
+    by = "LEARN" if settings.unfitted else str(work.run)
     lines = [
-        ["fit", "LEARN", "-o", str(work.run), "--preset", settings.preset, *sets, "--seed", str(work.seed), *on],
-        ["generate", str(work.run), "-o", str(out), "--count", str(count), "--seed", str(work.seed), *later, *on],
+        *([] if settings.unfitted else [fit]),
+        ["generate", by, "-o", str(out), "--count", str(count), "--seed", str(work.seed), *later, *on],
         *(["evaluate", "TEST", str(work.pairs(made)), "--seed", str(work.seed)] for made in settings.made),
     ]
     return [shlex.join(["flawsmith", *line]) for line in lines]

@@ -44,6 +44,7 @@ from flawsmith.metrics.features import load_extractor
 from flawsmith.metrics.measure import measure
 from flawsmith.product.shape import ModelSpec
 from flawsmith.reports.benefit import write_benefit_report
+from flawsmith.training.unfitted import require_known_weights
 from flawsmith.version import __version__
 
 _PLACE = r"work/shots-[^/]+/seed-\d+"
@@ -70,9 +71,10 @@ def benefit(
 ) -> dict[str, Any]:
     """Compare detectors trained with and without made pairs of the folder `data`; write `report` and return what report.json holds.
 
-    For every number of shots and every seed: the model is fitted on the few-shot part, pairs are made with it and with the
-    baselines, every column's detector is trained by the same rule and seed until its curve on the validation part is flat, and that part
-    chooses each column's share of made pairs where it is sure; then, when all choices are made, the test part is read.
+    For every number of shots and every seed: the model is fitted on the few-shot part (or, with `unfitted`, the base follows it as it
+    is), pairs are made with it and with the baselines, every column's detector is trained by the same rule and seed until its curve on
+    the validation part is flat, and that part chooses each column's share of made pairs where it is sure; then, when all choices are
+    made, the test part is read.
     A defect with fewer pictures than asked for has all it has; one that cannot be tested is left out, and both are said.
     workers: processes side by side, one thread each; 0 = everything in this process; None = one per processor core, or one on a GPU.
     threads: of every job; 0 = one where several run, else all.
@@ -82,6 +84,8 @@ def benefit(
     """
     data, report = Path(data), Path(report)
     settings = replace(settings or protocol("quick"), device=choose_device(device))
+    if settings.unfitted:
+        require_known_weights(resolve(settings.preset, None, settings.fit_settings))
     with working(f"reading {data}", quiet):
         dataset = read_telling(data, ReadOptions.of(resolve(settings.preset, None, settings.fit_settings).data), quiet)
         dataset.require()
@@ -204,7 +208,7 @@ def measure_pairs(work: Workspace, made: str) -> dict[str, Any]:
 
 def jobs_of_learning(works: Sequence[Workspace]) -> list[Job]:
     """Return the jobs that may see the parts to learn from and to choose with, the longest first."""
-    jobs = [_job(w, "fit", w.fitted, fit_generator) for w in works]
+    jobs = [_job(w, "look at the product" if w.settings.unfitted else "fit", w.fitted, fit_generator) for w in works]
     for w in works:
         jobs += [_job(w, f"{name} pairs", w.paired(name), make_baseline, name) for name in w.settings.baselines]
     jobs += [_job(w, f"train {REAL}", w.trained(REAL, 0.0), train_column, REAL, 0.0) for w in works]
