@@ -10,6 +10,7 @@ from placing import FACTOR, HOW, WINDOW, config, region_in_picture, surface
 from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import bounding_box
+from flawsmith.placement.canvas import Placement
 from flawsmith.placement.request import PlacementRequest
 from flawsmith.placement.search import place, place_cost
 from flawsmith.placement.shapes import parse_size
@@ -58,6 +59,62 @@ def test_a_turned_chip_goes_to_the_side_it_was_turned_to() -> None:
         assert middle.sum() > 0.5 * max(box.height, box.width), "its flat side is the one at the border"
         found.add(side)
     assert found == {"top", "left", "bottom", "right"}
+
+
+def area(size: tuple[int, int], height: int, at: str = "top") -> Exemplar:
+    """Return an area that goes through its picture from left to right, at its top or in the middle of it."""
+    mask = np.zeros(size, bool)
+    top = 0 if at == "top" else (size[0] - height) // 2
+    mask[top : top + height] = True
+    image = surface(size)
+    image[mask] = 200
+    return collect_exemplars({"uneven": [Sample(image, mask, "uneven", None, Path("a.png"))]}, WINDOW)[0]
+
+
+def in_picture(p: Placement, size: tuple[int, int]) -> np.ndarray:
+    """Return a placed shape as a mask of the picture."""
+    whole = np.zeros(size, bool)
+    rows, columns = np.nonzero(p.shape)
+    whole[rows + p.top, columns + p.left] = True
+    return whole
+
+
+@pytest.mark.parametrize("size", [(80, 60), (100, 120), (90, 128)])
+def test_an_area_through_its_picture_goes_through_the_next_one(size: tuple[int, int]) -> None:
+    depths = []
+    for seed in range(6):
+        p = place(surface(size, 1), [area((70, 100), 24)], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed))
+        whole = in_picture(p, size)
+        assert whole[0].mean() > 0.95 and whole[:, 0].any() and whole[:, -1].any() and not whole[-1].any()
+        depths.append(whole.sum() / size[1])
+        assert p.region.shape[1] < size[1] + FACTOR and region_in_picture(p, size).any(), "no canvas longer than the picture"
+    assert all(24 / 1.4 < depth < 24 * 1.4 for depth in depths) and np.ptp(depths) > 1
+
+
+def test_an_area_in_the_middle_of_its_picture_stays_between_its_sides() -> None:
+    for seed in range(6):
+        p = place(surface((90, 120)), [area((70, 100), 20, "middle")], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed))
+        whole = in_picture(p, (90, 120))
+        assert whole[:, 0].any() and whole[:, -1].any() and whole.any(0).all()
+
+
+def test_a_turned_area_goes_through_the_other_way() -> None:
+    ways = set()
+    for seed in range(30):
+        p = place(surface((90, 120)), [area((70, 100), 24)], WINDOW, FACTOR, config("uniform"), np.random.default_rng(seed))
+        whole = in_picture(p, (90, 120))
+        sides = {name: float(edge.mean()) for name, edge in zip("tlbr", (whole[0], whole[:, 0], whole[-1], whole[:, -1]), strict=True)}
+        (side,) = [name for name, share in sides.items() if share > 0.95]
+        ways.add(side)
+    assert ways == set("tlbr")
+
+
+def test_an_area_in_a_picture_longer_than_a_canvas_stays_at_its_sides() -> None:
+    size = (90, 4 * WINDOW + 60)
+    for seed in range(6):
+        p = place(surface(size, 1), [area((70, 100), 24)], WINDOW, FACTOR, config(turned=False), np.random.default_rng(seed))
+        whole = in_picture(p, size)
+        assert whole[0].any() and whole[:, 0].any() and not whole[:, -1].any() and p.region.shape[1] <= 4 * WINDOW
 
 
 def test_a_region_or_a_size_of_the_user_s_goes_before_the_border() -> None:

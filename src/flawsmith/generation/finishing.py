@@ -19,7 +19,7 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.attempt import DefectSite
-from flawsmith.generation.strength import as_strong, of_hue, tone
+from flawsmith.generation.strength import as_even, as_strong, of_hue, tone
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
@@ -101,8 +101,11 @@ class Finishing:
         if most == 1 or task.normal is None or not site.follows or self._levels is not None:  # binarised: its values are known
             return drawn
         example = self._exemplars[spec.defect][site.placement.number]
-        real = tone(shares(example.image, self._product.scale, self._product.shape.colours), example.mask, example.others)
-        return as_strong(drawn, task.normal, self.mask_of(drawn, site), real, spec.severity, most, self._product.halo(spec.defect))
+        real, mask = shares(example.image, self._product.scale, self._product.shape.colours), self.mask_of(drawn, site)
+        if not is_thick(mask):
+            drawn = as_even(drawn, task.normal, mask, real, example.mask, most)
+        wanted = tone(real, example.mask, example.others)
+        return as_strong(drawn, task.normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
 
     def _of_hue(self, drawn: Drawn, site: DefectSite) -> Drawn:
         """Return what was drawn with the hue that the real defect whose shape it has has against its surroundings."""

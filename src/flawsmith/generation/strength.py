@@ -8,14 +8,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from flawsmith.compositing.replacing import of_one_hue
+from flawsmith.compositing.replacing import is_thick, of_one_hue
 from flawsmith.dataset.windows import grow
-from flawsmith.quality.border import surroundings
+from flawsmith.images.filling import fill
+from flawsmith.quality.border import BLEED, surroundings
 from flawsmith.quality.checks.contrast import DARK, contrasts
 from flawsmith.synthesis.task import Drawn
 
 FAINT = 0.05  # in log2: of a defect that is as bright as its surroundings the strength does not tell
 SOFT = 1.0  # sigma in pixels over which the change of strength ends
+ALONG = 3.0  # sigma in pixels over which a line's strength at a place is taken; its neighbourhood's over four times that
+PASSES = 3
+FAINTEST = 0.1  # of a line's mean strength
 HUE_SOFT = 2.0  # sigma in pixels of what has changed, as hue follows it
 MOST_CHANGED = 2.0  # times the mean change: what changed more than this gets no more of the hue
 
@@ -34,15 +38,63 @@ def as_strong(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: float | 
     """Return what was drawn with its change from the normal, in and `halo` pixels around its mask (H, W), as strong as a real one's.
 
     normal: (C, H, W) in [-1, 1]; real: the `tone` of a real defect; severity: times this. The change is made `most` times as strong at
-    most, or weaker by as much. Where one is darker and the other brighter than its surroundings nothing is done.
+    most, or weaker by as much. Where one is darker and the other brighter than its surroundings, an area becomes as bright as the real one,
+    and nothing is done to a line or speck.
     """
     now = tone(_shares(drawn.image), mask)
-    if real is None or now is None or real * now <= 0 or abs(now) < FAINT:
+    if real is None or now is None:
         return drawn
-    gain = float(np.clip(severity * (2**real - 1) / (2**now - 1), 1 / most, most))
-    near = cv2.GaussianBlur(grow(mask, halo + SOFT).astype(np.float32), (0, 0), SOFT)
-    image = normal + (1 + (gain - 1) * near) * (drawn.image - normal)
+    if real * now > 0 and abs(now) >= FAINT:
+        gain = float(np.clip(severity * (2**real - 1) / (2**now - 1), 1 / most, most))
+        near = cv2.GaussianBlur(grow(mask, halo + SOFT).astype(np.float32), (0, 0), SOFT)
+        image = normal + (1 + (gain - 1) * near) * (drawn.image - normal)
+    elif is_thick(mask):
+        values = (drawn.image + 1) / 2 + DARK
+        image = 2 * (values * 2 ** ((severity * real - now) * _changed(drawn, normal, mask).clip(0, 1)) - DARK) - 1
+    else:
+        return drawn
     return replace(drawn, image=image.clip(-1, 1).astype(np.float32))
+
+
+def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float) -> Drawn:
+    """Return what was drawn, a line, with its change from the normal no more uneven along it than a real one's.
+
+    normal: (C, H, W) in [-1, 1]; real: (h, w, C) in shares of the value range; real_mask: (h, w) bool. Where a network is not sure it draws
+    dashes. What is stronger or weaker than its neighbourhood is made less so, `most` times stronger or weaker at most.
+    """
+    hidden = grow(real_mask, BLEED)
+    if hidden.all() or not real_mask.any() or not mask.any():
+        return drawn
+    like = _evenness((real - fill(real, hidden)).mean(-1), real_mask)
+    change, whole = drawn.image - normal, np.ones(mask.shape, np.float32)
+    for _ in range(PASSES):  # a pass mends about half of what is as short as it is taken over
+        own = _evenness((whole * change).mean(0), mask)
+        if own is None or like is None or own[mask].std() <= like[real_mask].std():
+            break
+        share = like[real_mask].std() / own[mask].std()
+        whole = np.where(mask, whole * np.exp((share - 1) * own), 1).clip(1 / most, most)
+    if (whole == 1).all():
+        return drawn
+    gain = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), SOFT)
+    return replace(drawn, image=(normal + gain * change).clip(-1, 1).astype(np.float32))
+
+
+def _evenness(change: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+    """Return ln of how strong a change (H, W) is about each pixel of a mask (H, W) bool over how strong it is in a wider neighbourhood.
+
+    None where it has no direction of its own. What is weaker than FAINTEST, or of the other direction, counts as that.
+    """
+    mean = change[mask].mean()
+    if mean == 0:
+        return None
+    near, wide = (_local(change / mean, mask, sigma) for sigma in (ALONG, 4 * ALONG))
+    return np.asarray(np.log(near.clip(FAINTEST) / wide.clip(FAINTEST)))
+
+
+def _local(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
+    """Return the mean (H, W) of values (H, W) inside a mask (H, W) bool about each pixel."""
+    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
+    return cv2.GaussianBlur((values * mask).astype(np.float32), (0, 0), sigma) / np.maximum(weight, 1e-6)
 
 
 def of_hue(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, others: np.ndarray | None) -> Drawn:
@@ -53,17 +105,22 @@ def of_hue(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray,
     not of one hue: what a defect looks like on another unit is for the network to say, which sees that.
     """
     own, like = surroundings(_shares(drawn.image), mask, None), surroundings(real, real_mask, others)
-    change = cv2.GaussianBlur(np.abs(drawn.image - normal).mean(0) * mask, (0, 0), HUE_SOFT)
-    if not (own.enough and like.enough) or not change[mask].any():
+    changed = _changed(drawn, normal, mask).clip(0, MOST_CHANGED)
+    if not (own.enough and like.enough) or not changed.any():
         return drawn
     rings = [found.picture[found.ring].mean(0) for found in (own, like)]
     if not of_one_hue(*rings):
         return drawn
     now, wanted = (np.log2((found.picture[found.mask].mean(0) + DARK) / (r + DARK)) for found, r in zip((own, like), rings, strict=True))
     hue = (wanted - now) - (wanted - now).mean()  # (C,) in log2
-    share = (change / change[mask].mean()).clip(0, MOST_CHANGED) * mask
-    values = (_shares(drawn.image) + DARK) * 2 ** (share[..., None] * hue) - DARK
+    values = (_shares(drawn.image) + DARK) * 2 ** (changed[..., None] * hue) - DARK
     return replace(drawn, image=(2 * values.transpose(2, 0, 1) - 1).clip(-1, 1).astype(np.float32))
+
+
+def _changed(drawn: Drawn, normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return how much what was drawn differs from the normal (C, H, W) at each pixel of a mask (H, W) bool, 1 in the mean; 0 outside."""
+    change = cv2.GaussianBlur(np.abs(drawn.image - normal).mean(0) * mask, (0, 0), HUE_SOFT)
+    return np.asarray(change / max(float(change[mask].mean()), 1e-6) * mask)
 
 
 def _shares(image: np.ndarray) -> np.ndarray:

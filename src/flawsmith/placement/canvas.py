@@ -45,7 +45,10 @@ def on_canvas(
     centre, extent = spot, shape.shape
     if wish.region is not None and (asked := bounding_box(wish.region)).side <= ALL * window:
         centre, extent = (asked.top + asked.height // 2, asked.left + asked.width // 2), (0, 0)  # the window sees all that is allowed
-    height, width = (max(window, factor * int(np.ceil(n / FILL / factor))) for n in extent)
+    # what goes through the picture needs no canvas longer than that
+    height, width = (
+        max(window, factor * int(np.ceil(min(n / FILL, max(n, length)) / factor))) for n, length in zip(extent, size, strict=True)
+    )
     top, left = (_corner(at, n, length) for at, n, length in zip(centre, (height, width), size, strict=True))
     proposed = np.zeros((height, width), bool)
     _stamp(proposed, shape, spot[0] - top, spot[1] - left)

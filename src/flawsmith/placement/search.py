@@ -10,7 +10,7 @@ from flawsmith.core.errors import NoRoomError
 from flawsmith.dataset.dihedral import apply_pose, dihedral_poses
 from flawsmith.dataset.windows import Box, bounding_box, cut, inside
 from flawsmith.images.channels import grey
-from flawsmith.placement.borders import Sides, at_border, continue_beyond, turn_border
+from flawsmith.placement.borders import Continued, Sides, at_border, continue_beyond, inside_picture, turn_border
 from flawsmith.placement.canvas import FILL, Placement, on_canvas
 from flawsmith.placement.context import (
     CHOICES,
@@ -91,7 +91,8 @@ def _place(
     """Return a canvas and a region for one example; None where a choosy one finds no place like its own."""
     size = image.shape[0], image.shape[1]
     most = config.generation.max_windows  # 0 = no limit
-    limit = FILL * (min(window * most, max(size)) if most else max(size))
+    longest = min(window * most, max(size)) if most else max(size)  # of a canvas
+    limit = FILL * longest
     if wish.region is not None:
         limit = min(limit, max(3.0, bounding_box(wish.region).side * 0.8))
     near = {"position": 1.0, "context": NEAR, "uniform": 0.0}[config.generation.placement] if wish.near is None else wish.near
@@ -112,16 +113,22 @@ def _place(
         order = []
     order += [(int(g.integers(len(turns))), spots[int(g.integers(len(spots)))]) for _ in range(CHOICES)]
     own = wish.region is not None or wish.size is not None  # with these it need not be at the border
-    padded, beyond = (example, 0.0) if own else continue_beyond(example, limit)
     calm = choosy and _variance(example) > _flat(example)
     usual = LITTLE + (1 - LITTLE) * freedom
     joined, change = (0.0, min(CALM, usual)) if calm else (config.generation.composed_shapes * freedom, usual)
     best_found: tuple[float, np.ndarray, tuple[int, int], float | None, int] | None = None
     for turn, spot in order:
-        shape, side = propose(padded, examples, limit, wish.size, joined, g, *turns[turn], change)
+        odd = turns[turn][0] % 2
+        long = Continued(example) if own else continue_beyond(example, limit, size[::-1] if odd else size, longest)
+        if any(long.through):  # its sides are those of the picture
+            shape, side = propose(long.example, examples, np.inf, None, 0.0, g, *turns[turn], min(CALM, usual))
+        else:
+            shape, side = propose(long.example, examples, limit, wish.size, joined, g, *turns[turn], change)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
-        if beyond:
-            row, column = at_border((row, column), shape.shape, size, borders[turn], beyond)
+        if any(long.beyond):
+            row, column = at_border((row, column), shape.shape, size, borders[turn], long.turned() if odd else long)
+        if any(long.through):
+            shape, (row, column) = inside_picture(shape, (row, column), size)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if any(_meet(box, other, APART) for other in wish.taken):
             continue
@@ -185,7 +192,7 @@ def _example_cost(
     shown = None if example.shown is None else apply_pose(example.shown, *turn)
     if any(border):
         shape = apply_pose(example.shape, *turn).shape
-        spots = np.array([at_border((int(r), int(c)), shape, image.shape, border, 0.0) for r, c in spots])
+        spots = np.array([at_border((int(r), int(c)), shape, image.shape, border) for r, c in spots])
     own, mask = apply_pose(example.image, *turn), apply_pose(example.mask, *turn)
     return place_cost(image, own, mask, spots, shown, forgiven(wish.binarised), wish.halo)
 

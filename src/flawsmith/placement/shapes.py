@@ -100,12 +100,17 @@ def propose(
     return shape, wanted
 
 
+def is_cut(shape: np.ndarray, limit: float) -> bool:
+    """Return whether a shape (h, w) bool is long and thin, so that a stretch of it is taken where it is longer than `limit` pixels."""
+    return max(shape.shape) > limit and thickness(shape) <= THIN * limit
+
+
 def piece(shape: np.ndarray, limit: float, g: np.random.Generator) -> np.ndarray:
     """Return a shape (h, w) bool whole, or of a long thin one a random stretch that is about `limit` pixels long.
 
     A long crack made smaller would become thinner than any real one.
     """
-    if max(shape.shape) <= limit or thickness(shape) > THIN * limit:
+    if not is_cut(shape, limit):
         return shape
     rows, columns = np.nonzero(shape)
     middle = int(g.integers(len(rows)))
