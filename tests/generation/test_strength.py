@@ -195,8 +195,13 @@ def test_the_surface_goes_on_and_borders_fade_where_real_ones_show_it(
 
         return called
 
-    for name in ("carried_on", "soften"):
-        monkeypatch.setattr(finishing, name, spy(name))
+    def carry(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, sigma: float, times: float) -> np.ndarray:
+        assert times == 2.5, "as strongly as under the real one"
+        return spy("carried_on")(image)
+
+    monkeypatch.setattr(finishing, "soften", spy("soften"))
+    monkeypatch.setattr(finishing, "carried_on", carry)
+    monkeypatch.setattr(finishing, "contrast", lambda picture, mask, around: 2.5)
     for name in ("goes_on", "is_soft"):
         monkeypatch.setattr(finishing, name, lambda known, defect: so)
     lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}

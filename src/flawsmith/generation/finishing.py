@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from flawsmith.compositing.carrying_on import carried_on
+from flawsmith.compositing.carrying_on import carried_on, contrast
 from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.fading import Fading, soften
@@ -154,7 +154,9 @@ class Finishing:
             return drawn
         mask = self.mask_of(drawn, site)
         sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
-        return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma))
+        example, shape = self._exemplars[defect][site.placement.number], self._product.shape
+        times = contrast(shares(example.image, self._product.scale, shape.colours), example.mask, example.around)
+        return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma, times))
 
     def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
         """Return what was drawn with the grain of one of the real defects of this kind.
