@@ -19,8 +19,8 @@ BEGINNING = 2.0  # pixels inside the border over which it begins
 def contrast(picture: np.ndarray, mask: np.ndarray, around: np.ndarray) -> float:
     """Return how many times as strongly a surface's fine structure shows in a mask as around it, relative to the brightness, 1 to MOST.
 
-    picture: (H, W, C) in shares of the value range; mask: (H, W) bool; around: (H, W) bool, what shows the product without a defect. 1 where
-    too little is inside or around to say. A worn zone shows the same grinding marks, only more of them.
+    picture: (H, W, C) in shares of the value range; mask: (H, W) bool; around: (H, W) bool, what shows the product without a defect.
+    1 where too little is inside or around to say. A worn zone shows the same grinding marks, only stronger.
     """
     grey = np.ascontiguousarray(picture.mean(-1, keepdims=True, dtype=np.float32))
     coarse = blurred(grey, FINE)
