@@ -20,14 +20,15 @@ def contrast(picture: np.ndarray, mask: np.ndarray, around: np.ndarray) -> float
     """Return how many times as strongly a surface's fine structure shows in a mask as around it, relative to the brightness, 1 to MOST.
 
     picture: (H, W, C) in shares of the value range; mask: (H, W) bool; around: (H, W) bool, what shows the product without a defect.
-    1 where too little is inside or around to say. A worn zone shows the same grinding marks, only stronger.
+    1 where too little is inside or around to say, and where it is darker inside, as noise would count for structure there. A worn zone
+    shows the same grinding marks, only stronger.
     """
     grey = np.ascontiguousarray(picture.mean(-1, keepdims=True, dtype=np.float32))
     coarse = blurred(grey, FINE)
     relative = ((grey - coarse) / (coarse + DARK))[..., 0]
     inner, outside = distance_outside(~mask) > FINE, distance_outside(mask)
     outer = around & (outside > FINE) & (outside <= REACH * FINE)
-    if min(inner.sum(), outer.sum()) < MANY:
+    if min(inner.sum(), outer.sum()) < MANY or grey[inner].mean() < grey[outer].mean():
         return 1.0
     return float(np.clip(relative[inner].std() / max(relative[outer].std(), SHOWN), 1, MOST))
 
