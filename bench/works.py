@@ -79,7 +79,7 @@ def _export(out: Path, into: Path, to: str) -> Work:
 
 
 def _benefit(data: Path, report: Path) -> None:
-    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64)
+    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, step_pixels=2 * 64 * 64)
     settings = (*FIT, *DRAWING, *LOOSE, "training.steps=60", "training.checkpoint_every=10", "training.preview_every=0", "training.ema=0.9")
     asked = Settings(
         shots=("2",), seeds=1, pairs=2, baselines=("copy-paste",), training=training, classifier_steps=2, fit_settings=settings, seed=1

@@ -41,7 +41,7 @@ def test_what_is_typed_becomes_the_settings(run: Callable[..., Any], calls: list
         labelled=True,
         baselines=("perlin",),
         shares=(0.4,),
-        training=changed(quick.training, steps=9, unwatched_steps=9),
+        training=changed(quick.training, steps=9),
         preset="small",
         fit_settings=("model.saim_rank=8", "training.steps=50", "training.minutes=2.0"),
     )

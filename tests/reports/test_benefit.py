@@ -47,7 +47,7 @@ SMALL = Settings(
     pairs=3,
     baselines=("copy-paste",),
     shares=(0.3, 0.5),
-    training=SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 64 * 64),
+    training=SegmenterConfig(network="small", precision="fp32", steps=2, every=1, step_pixels=2 * 64 * 64),
     fit_settings=("training.steps=40", "generation.steps=2"),
 )
 
@@ -243,7 +243,10 @@ def test_gains_are_marked_only_where_zero_lies_outside(done: Done) -> None:
 def test_trainings_are_shown_with_curves_ends_and_how_sure_the_validation_part_is(done: Done) -> None:
     def change(table: dict[str, Any]) -> None:
         row = table["detection"][1]
-        row |= {"stopped": ["flat", "limit"], "step": [1100, 900]}
+        row["curve"] = [
+            [{"step": 500, "loss": 0.31}, {"step": 1500, "loss": 0.254}],
+            [{"step": 500, "loss": 0.3}, {"step": 1500, "loss": 0.2}],
+        ]
         row["validation"] = {"pictures": 6, "normals": 2, "pixel_ap": {"value": 0.73, "low": 0.211, "high": 0.9}}
         row["choice"] = {"share": 0.5, "reason": "share 0.3 against the default 0.5: not sure"}
 
@@ -251,8 +254,7 @@ def test_trainings_are_shown_with_curves_ends_and_how_sure_the_validation_part_i
     page = Page(text)
     assert "validation AP" in page.text and "training loss" in page.text
     assert "real + generated: training loss over training steps" in text
-    assert "at the most steps, perhaps not converged" in page.text and "1,100, 900" in page.text
-    assert "6 + 2 73.0 21.1 to 90.0 share 0.3 against the default 0.5: not sure" in page.text
+    assert "1,500 0.31 to 0.25, 0.30 to 0.20 6 + 2 73.0 21.1 to 90.0 share 0.3 against the default 0.5: not sure" in page.text
     assert "blob: of 7 labelled pictures <few>" in page.text
 
 
@@ -280,7 +282,7 @@ def test_missing_numbers_are_dashes(done: Done) -> None:
 
 
 def test_the_published_protocol_compares_generated_pairs_alone(data: Path, tmp_path: Path) -> None:
-    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
+    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, step_pixels=2 * 48 * 48)
     settings = replace(SMALL, only_made=True, seeds=1, shares=(1.0,), resize=64, training=training, protocol="paper")
     done = make(data, tmp_path / "report", settings)
     page = Page(done.page())
@@ -298,7 +300,7 @@ def test_one_defect_and_no_baselines(make_product: Callable[..., Path], tmp_path
     data = make_product(tmp_path / "data", each=9)
     shutil.rmtree(data / "test/line")
     shutil.rmtree(data / "ground_truth/line")
-    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, patience=1, unwatched_steps=2, step_pixels=2 * 48 * 48)
+    training = SegmenterConfig(network="small", precision="fp32", steps=2, every=1, step_pixels=2 * 48 * 48)
     done = make(data, tmp_path / "report", replace(SMALL, seeds=1, baselines=(), training=training))
     page = Page(done.page())
     assert "all defects" not in page.text and "Over the best baseline" not in page.text

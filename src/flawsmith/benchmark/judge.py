@@ -80,7 +80,7 @@ def train_judge(unseen: Sequence[Item], normals: Sequence[Item], steps: int = ST
     good = [item for item in learn if item.defect == GOOD]
     colours = colours_of([load_sample(item) for item in learn[:1]])
     turns = not has_direction([load_sample(good[i]).image for i in looked_at(len(good))])
-    config = SegmenterConfig(network="small", unwatched_steps=steps)
+    config = SegmenterConfig(network="small", steps=steps)
     model = train_segmenter(learned_pictures(learn, colours, SIDE), [], config, SIDE, derive(seed, "judge"), device, turns).model
     pictures = [load_sample(item) for item in check]
     masks = [np.zeros(x.image.shape[:2], bool) if x.mask is None else x.mask for x in pictures]

@@ -82,10 +82,10 @@ def protocol(name: str) -> Settings:
     if name == "quick":
         return quick
     if name == "full":
-        longer = replace(quick.training, steps=20000, every=200, patience=10, unwatched_steps=4000, step_pixels=16 * 128 * 128)
+        longer = replace(quick.training, steps=6000, every=1000, step_pixels=16 * 128 * 128)
         return replace(quick, protocol=name, shots=("1", "3", "5", THIRD), seeds=3, pairs=200, shares=(0.25, 0.5, 0.75), training=longer)
     if name == "paper":
-        paper = SegmenterConfig(network="draem", unwatched_steps=20000, step_pixels=8 * 256 * 256, learning_rate=1e-4, good_share=0.5)
+        paper = SegmenterConfig(network="draem", steps=20000, every=5000, step_pixels=8 * 256 * 256, learning_rate=1e-4, good_share=0.5)
         return replace(
             quick,
             protocol=name,

@@ -88,15 +88,13 @@ def _by_defect(found: dict[str, Any], tallies: dict[str, list[Tally]]) -> dict[s
 
 
 def _training(works: Sequence[Workspace], column: str, share: float) -> dict[str, Any]:
-    """Return each seed's curve and why it stopped, how the validation part rates the column, and how its share was chosen."""
+    """Return each seed's curve, how the validation part rates the column, and how its share was chosen."""
     trained = [read_result(work.trained(column, share)) for work in works]
     estimate = validation_estimate(tuple(works), column, share)
     validation = works[0].parts.validation
     choice = choose_share(works[0], column)
     return {
         "curve": [result["curve"] for result in trained],
-        "stopped": [result["stopped"] for result in trained],
-        "step": [result["step"] for result in trained],
         "validation": {
             "pictures": sum(len(items) for items in validation.defects.values()),
             "normals": len(validation.held_out),

@@ -1,4 +1,4 @@
-"""Training one column's detector: what it trains on, when it stops, and what the validation part says of it."""
+"""Training one column's detector: what it trains on, and what the validation part says of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -61,7 +61,7 @@ def may_turn(learn: Dataset) -> bool:
 
 
 def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
-    """Train one column's segmenter until its validation curve is flat and return its curve; weights and validation tally lie beside."""
+    """Train one column's segmenter and return its curve; weights and what the validation part says at the end lie beside."""
     use_threads(work.threads)
     settings = work.settings
     learned = training_set(work, column)
@@ -91,7 +91,7 @@ def train_column(work: Workspace, column: str, share: float) -> dict[str, Any]:
     write_safetensors(path.with_suffix(".safetensors"), save(state, metadata=metadata))
     facts = {"column": column, "share": share, "colours": learned.colours, "crop": learned.side, "pairs": len(learned.made)}
     facts |= {"precision": trained.precision, "missed": overlooked}
-    return {**facts, "curve": trained.curve, "stopped": trained.stopped, "step": trained.step}
+    return {**facts, "curve": trained.curve}
 
 
 def train_chosen(work: Workspace, column: str) -> dict[str, Any]:

@@ -32,7 +32,9 @@ from flawsmith.core.text import command
 @click.option("--baselines", metavar="LIST", help="Of copy-paste,poisson,perlin,cutpaste; none for none.  [default: all]")
 @click.option("--labelled", is_flag=True, help="Train on generated pairs also with labelled masks, and say which form helps more.")
 @click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.5]")
-@click.option("--train-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every detector's training, at most; 0 = no limit.")
+@click.option(
+    "--train-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every detector's training.  [default: 1500; 6000, 20000 paper]"
+)
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")
 @click.option("--unfitted", is_flag=True, help="Fit nothing: pairs of the base, as `flawsmith generate DATA` makes them; much quicker.")
@@ -109,8 +111,7 @@ def benefit(
     if baselines is not None:
         chosen = replace(chosen, baselines=s.parse_baselines(baselines))
     if train_steps is not None:
-        fixed = train_steps or chosen.training.unwatched_steps  # without a validation curve there is nothing else that ends a training
-        chosen = replace(chosen, training=replace(chosen.training, steps=train_steps, unwatched_steps=fixed))
+        chosen = replace(chosen, training=replace(chosen.training, steps=train_steps))
     limits = {"training.steps": max_steps, "training.minutes": max_minutes}
     extra = (*options.label_settings(labels), *(f"{key}={value}" for key, value in limits.items() if value is not None))
     chosen = replace(chosen, fit_settings=(*chosen.fit_settings, *settings, *extra))

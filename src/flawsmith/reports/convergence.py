@@ -1,4 +1,4 @@
-"""The block of the benefit page on the trainings: curves of loss and validation AP, why each ended, and how sure that part is."""
+"""The block of the benefit page on the trainings: curves of loss and validation AP, and how sure that part is."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,15 +10,9 @@ from flawsmith.reports.blocks import NONE, Block, Cell, Figure, Heading, Note, R
 from flawsmith.reports.gains import ColumnRow, interval, known, points
 from flawsmith.reports.plots import Curve, curve_plot
 
-ENDS = {
-    "flat": "flat: no better evaluation for as many as the patience",
-    "limit": "at the most steps, perhaps not converged",
-    "unwatched": "after a fixed number of steps, nothing to watch",
-}
-
 
 def convergence_block(rows: Sequence[ColumnRow]) -> list[Block]:
-    """Return for each column its curves of training loss and validation pixel AP, and a table of what ended its trainings."""
+    """Return for each column its curves of training loss and validation pixel AP, and a table of how its trainings ended."""
     figures: list[Block] = []
     for key, name in (("pixel_ap", "validation AP"), ("loss", "training loss")):
         seen = {row["column"]: [_values(curve, key) for curve in row["curve"]] for row in rows}
@@ -49,25 +43,32 @@ def _figure(column: str, name: str, curves: Sequence[Sequence[tuple[float, float
 
 
 def _ends(rows: Sequence[ColumnRow]) -> Table:
-    """Return the table of why and where each column's trainings ended, its validation AP with interval, and the choice of its share."""
+    """Return the table of each column's loss at the end and before, its validation AP with interval, and the choice of its share."""
     lines = []
     for row in rows:
         validation = row.get("validation") or {}
         found = validation.get("pixel_ap")
         rated = Cell(points(found["value"]), small=interval(found)) if found and known(found) else NONE
         count = f"{validation.get('pictures', 0):,} + {validation.get('normals', 0):,}"
-        ends = "; ".join(dict.fromkeys(ENDS.get(end, end) for end in row.get("stopped", ()))) or NONE
-        kept = ", ".join(f"{step:,}" for step in row.get("step", ())) or NONE
+        curves = [_values(curve, "loss") for curve in row["curve"]]
+        steps = ", ".join(dict.fromkeys(f"{curve[-1][0]:,}" for curve in curves if curve)) or NONE
+        losses = ", ".join(" to ".join(f"{loss:.2f}" for _, loss in curve[-2:]) for curve in curves) or NONE
         choice = (row.get("choice") or {}).get("reason", "") if row["column"] != REAL else "no made pairs"
-        lines.append((row["column"], ends, kept, count, rated, choice or NONE))
-    columns = ("Trained on", "Ended", "Step kept, by seed", "Validation: defects + normals", "Validation AP", "Share of made pairs")
-    return Table("Each column's trainings", columns, lines, words=(0, 1, 5))
+        lines.append((row["column"], steps, losses, count, rated, choice or NONE))
+    columns = (
+        "Trained on",
+        "Steps",
+        "Loss before and at the end, by seed",
+        "Validation: defects + normals",
+        "Validation AP",
+        "Share of made pairs",
+    )
+    return Table("Each column's trainings", columns, lines, words=(0, 5))
 
 
 _UNWATCHED_NOTE = "There is no validation part with a defect, so nothing was watched during training."
 _WATCHED_NOTE = (
-    "Every column trains by one rule: the averaged weights are measured on the validation part at equal distances, training ends when no "
-    "evaluation was better for as many as the patience says, and the best weights are kept. Each seed thin, their mean with dots. The best "
-    "of many evaluations of a few pictures is flattered by chance: validation AP is not comparable with the test's, and its interval over "
-    "pictures says how little a handful of them can choose. "
+    "Every column trains for as many steps, over which the learning rate falls to zero, and the averaged weights of the last are kept. The "
+    "validation part watches; it ends nothing, as what is best of many evaluations of a few pictures is chance. Each seed thin, their mean "
+    "with dots. The interval over pictures says how little a handful of them can tell. "
 )

@@ -72,9 +72,8 @@ def benefit(
     """Compare detectors trained with and without made pairs of the folder `data`; write `report` and return what report.json holds.
 
     For every number of shots and every seed: the model is fitted on the few-shot part (or, with `unfitted`, the base follows it as it
-    is), pairs are made with it and with the baselines, every column's detector is trained by the same rule and seed until its curve on
-    the validation part is flat, and that part chooses each column's share of made pairs where it is sure; then, when all choices are
-    made, the test part is read.
+    is), pairs are made with it and with the baselines, every column's detector is trained alike and by the same seed, and the
+    validation part chooses each column's share of made pairs where it is sure; then, when all choices are made, the test part is read.
     A defect with fewer pictures than asked for has all it has; one that cannot be tested is left out, and both are said.
     workers: processes side by side, one thread each; 0 = everything in this process; None = one per processor core, or one on a GPU.
     threads: of every job; 0 = one where several run, else all.
@@ -195,7 +194,7 @@ def distinct_parts(dataset: Dataset, settings: Settings) -> tuple[dict[str, Spli
         parts[shots] = found
         notes += [f"{named}: {note}" for note in found.notes]
         if not found.validation.defects and not settings.only_made:
-            notes.append(f"{named}: no picture of a defect is left for validation; detectors train for a fixed number of steps.")
+            notes.append(f"{named}: no picture of a defect is left for validation; nothing watches the trainings of detectors.")
     return parts, list(dict.fromkeys(notes))
 
 

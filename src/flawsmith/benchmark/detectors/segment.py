@@ -1,7 +1,6 @@
 """Localisation: a network that marks defects, trained on real and made pairs of one product."""
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -26,10 +25,8 @@ class SegmenterConfig:
     """How a segmenter is trained; the same for every column of a comparison."""
 
     network: str = "pretrained"  # "pretrained", "small", or "draem": the published protocol's; see `networks.build_network`
-    steps: int = 2000  # optimiser steps at most; 0 = no limit but the validation curve
-    every: int = 100  # steps between two evaluations on the validation part
-    patience: int = 5  # evaluations in a row without a better pixel AP, after which the curve is flat and the training ends
-    unwatched_steps: int = 400  # steps where no validation picture shows a defect
+    steps: int = 1500  # optimiser steps, over which the learning rate falls to zero
+    every: int = 500  # steps between two evaluations on the validation part
     step_pixels: int = 8 * 128 * 128  # pixels of one step's crops
     learning_rate: float = 2e-3  # of AdamW, at its peak
     good_share: float = 0.4  # of the crops, from normals
@@ -42,11 +39,9 @@ class SegmenterConfig:
 class TrainedSegmenter:
     """A segmenter with its best weights, and how its training went."""
 
-    model: nn.Module  # in evaluation mode, with the averaged weights of `step`
+    model: nn.Module  # in evaluation mode, with the averaged weights
     curve: list[dict[str, float | None]]  # by evaluation: "step", "loss" (mean over the steps since the last), and what `evaluate` returned
-    step: int  # whose averaged weights were kept: the best evaluation's, the last where nothing was watched
     precision: str  # in which it was trained, and answers
-    stopped: str  # "flat": no better evaluation for `patience` of them; "limit": the most steps; "unwatched": a fixed number of steps
 
 
 def train_segmenter(
@@ -59,13 +54,13 @@ def train_segmenter(
     turns: bool = True,
     evaluate: Callable[[nn.Module, str], dict[str, float | None]] | None = None,
 ) -> TrainedSegmenter:
-    """Return a segmenter trained on `real` (normals among them) and `made` pairs until its validation curve is flat.
+    """Return a segmenter trained on `real` (normals among them) and `made` pairs for `config.steps`.
 
     side: of the crops, in pixels (`crops.SIDE`); turns: turn them by quarters, too. The share of made crops is `config.share`,
     or 1 where `real` has no defects.
-    `evaluate` measures the averaged model, which answers in the precision given, on the validation part, "pixel_ap" among the rest; it is
-    called every `config.every` steps, and the weights of the highest value are kept. Without it the training takes
-    `config.unwatched_steps`.
+    `evaluate` measures the averaged model, which answers in the precision given, on the validation part; it is called every `config.every`
+    steps and at the end. Nothing is chosen by it: of many evaluations of a few pictures the best is chance, and where it ends a training,
+    columns that learn more slowly, from more pictures, end too early.
     """
     kinds = {x.defect for x in real if x.mask.any()}
     share = 0.0 if not made else config.share if kinds else 1.0
@@ -79,11 +74,9 @@ def train_segmenter(
     shown = build_network(config.network, colours, 0).to(device).eval()
     curve: list[dict[str, float | None]] = []
     losses: list[float] = []
-    best: tuple[float, int, dict[str, Tensor]] | None = None  # pixel AP, step, averaged weights
-    steps, stale, stopped = (config.steps or sys.maxsize, 0, "limit") if evaluate else (config.unwatched_steps, 0, "unwatched")
-    for step in range(1, steps + 1):
+    for step in range(1, config.steps + 1):
         model.train()
-        optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step, steps, fixed=evaluate is None)
+        optimiser.param_groups[0]["lr"] = config.learning_rate * _rate(step, config.steps)
         x, mask = (t.to(device, non_blocking=True) for t in crops.batch(step - 1, count))  # (B, C, S, S), (B, 1, S, S)
         with autocast(device, precision):
             logits = model(x)
@@ -94,32 +87,19 @@ def train_segmenter(
         optimiser.step()
         average.update(model, step)
         losses.append(loss.item())
-        if step % config.every and step < steps:
+        if step % config.every and step < config.steps:
             continue
         curve.append({"step": step, "loss": sum(losses) / len(losses)})
         losses.clear()
-        if evaluate is None:
-            continue
         shown.load_state_dict(average.state(model))
-        curve[-1] |= evaluate(shown, precision)
-        ap = curve[-1]["pixel_ap"] or 0.0
-        if best is None or ap > best[0]:
-            best, stale = (ap, step, {name: w.detach().clone() for name, w in shown.state_dict().items()}), 0
-        else:
-            stale += 1
-        if stale >= config.patience:
-            stopped = "flat"
-            break
-    shown.load_state_dict(average.state(model) if best is None else best[2])
-    return TrainedSegmenter(shown, curve, steps if best is None else best[1], precision, stopped)
+        if evaluate is not None:
+            curve[-1] |= evaluate(shown, precision)
+    return TrainedSegmenter(shown, curve, precision)
 
 
-def _rate(step: int, steps: int, fixed: bool) -> float:
-    """Return the learning rate's share of its peak in a step (from 1): a short rise, and in a training of fixed length a cosine to zero.
-
-    Where the validation curve decides on the end, nobody knows when to begin to fall: the rate stays, the weights are averaged.
-    """
-    return min(1.0, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * (step - 1) / steps) if fixed else 1.0)
+def _rate(step: int, steps: int) -> float:
+    """Return the learning rate's share of its peak in a step (from 1): a short rise, times a cosine from one to zero."""
+    return min(1.0, step / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * (step - 1) / steps))
 
 
 def choose_precision(config: SegmenterConfig, side: int, colours: int, device: str) -> Precision:
