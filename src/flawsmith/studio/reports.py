@@ -23,7 +23,7 @@ PAGE, SHEET = "report.html", "sheet.png"
 BEGUN = "benefit.json"  # in a report's folder: it can be gone on with
 HEAD = 4096  # bytes of a report in which its summary stands
 # minutes of a core in a repetition of a benefit beside the fit, with pictures of half a megapixel: pairs and tests, and each training
-REST, TRAINING = 3.0, 4.0
+REST, TRAINING = 3.0, 7.0
 COLUMNS = 3  # detectors without a baseline: real, real and generated, generated only
 
 
