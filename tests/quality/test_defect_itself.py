@@ -15,6 +15,7 @@ from flawsmith.product.product import Product
 from flawsmith.product.shape import ModelSpec
 from flawsmith.quality.border import lines_across, surroundings
 from flawsmith.quality.calibrate import calibrate
+from flawsmith.quality.checks.apart import refuse, standing_out, usual
 from flawsmith.quality.checks.contrast import contrasts
 from flawsmith.quality.checks.edge import is_soft, softness
 from flawsmith.quality.checks.profile import profile
@@ -23,7 +24,7 @@ from flawsmith.quality.checks.texture import distances, patches_inside
 from flawsmith.quality.joint import Measured, joint_limits, joint_width, ranges
 from flawsmith.quality.registry import joint_rule
 from flawsmith.quality.verify import Verifier
-from flawsmith.quality.view import Candidate, Known
+from flawsmith.quality.view import Candidate, Known, View
 
 SIDE = 64
 PRODUCT = Product(ModelSpec(("shade", "spot"), 1, SIDE), PixelRange(0.0, 255.0, "uint8"), 0.004, {"shade": (1, 2), "spot": (1, 2)})
@@ -205,6 +206,48 @@ def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
     assert not goes_on(known(silent=1), "shade") and not goes_on(known(), "shade")
     assert ends(known(0.1, 0.2, 0.7), "shade") and not ends(known(0.4, 0.2, 0.4), "shade")
     assert ends(known(0.6, silent=3), "shade") and ends(known(silent=1), "shade"), "of a smooth surface nothing could be seen"
+
+
+def half(brighter: float, seed: int = 0, kind: str = "shade") -> Exemplar:
+    """Return a picture of vertical streaks, whose upper half is a real defect that is brighter by a share."""
+    g = np.random.default_rng(seed)
+    area = np.zeros((SIDE, SIDE), bool)
+    area[: SIDE // 2] = True
+    streaks = np.repeat(130 + 30 * g.choice([-1.0, 1.0], (1, SIDE // 4)), 4, 1).repeat(SIDE, 0)
+    image = (np.where(area, 1 + brighter, 1) * streaks + g.normal(0, 6, (SIDE, SIDE))).clip(0, 255).astype(np.uint8)[..., None]
+    return Exemplar(kind, image, area, area, (0.25, 0.5), int(area.sum()), f"{kind}{brighter}{seed}.png")
+
+
+def test_a_border_stands_out_by_its_step_over_what_varies_along_it() -> None:
+    known = Known(PRODUCT, {}, QualityConfig(), 3, {})
+    found = [standing_out(View.of_real(half(brighter), known).lines) for brighter in (0.0, 0.05, 0.2)]
+    assert found[0] is not None and found[1] is not None and found[2] is not None
+    assert found[0] < 0.3 < found[1] < found[2] and found[2] > 1
+    thin = np.zeros((SIDE, SIDE), bool)
+    thin[20:24] = True
+    picture = np.full((SIDE, SIDE, 1), 0.5, np.float32)
+    assert standing_out(lines_across(picture, thin, None)) is None, "a line has no inside"
+
+
+def test_a_label_whose_border_nothing_shows_is_refused_where_the_surface_goes_on() -> None:
+    def sentence(brighter: float, real: float, severity: float = 1.0, kind: str = "shade") -> str | None:
+        own = [half(real, seed, kind) for seed in range(3)] if kind == "shade" else [defect(seed, "spot") for seed in range(3)]
+        known = Known(PRODUCT, {kind: own}, QualityConfig(), 3, {})
+        one = half(brighter, 9)
+        view = View(Candidate(one.image, None, one.mask, kind, severity), known)
+        value = standing_out(view.lines)
+        assert value is not None
+        return refuse(view, {"apart": value})
+
+    told = sentence(0.0, 0.5)
+    assert told is not None and told.endswith("at least 0.30 is needed") and "stands out by 0." in told
+    assert sentence(0.2, 0.5) is None
+    assert sentence(0.0, 0.0) is None, "half of the real ones' median is enough"
+    assert sentence(0.0, 0.5, severity=0.0) is None, "a fainter one was asked for"
+    assert sentence(0.0, 0.5, kind="spot") is None, "what hides the surface is seen by what it shows instead"
+    assert refuse(View.of_real(half(0.0), Known(PRODUCT, {}, QualityConfig(), 3, {})), {}) is None
+    known = Known(PRODUCT, {"shade": [half(0.5)]}, QualityConfig(), 3, {})
+    assert usual(known, "shade") == standing_out(View.of_real(half(0.5), known).lines) and usual(known, "spot") is None
 
 
 def test_a_kind_is_soft_where_each_border_is_and_not_the_mean_over_labels_that_are_not_exact() -> None:
