@@ -33,7 +33,10 @@ from flawsmith.core.text import command
 @click.option("--labelled", is_flag=True, help="Train on generated pairs also with labelled masks, and say which form helps more.")
 @click.option("--shares", metavar="LIST", help="Shares of made pairs that are tried for each column.  [default: 0.5]")
 @click.option(
-    "--train-steps", type=click.IntRange(min=1), metavar="N", help="Steps of every detector's training.  [default: 1500; 6000, 20000 paper]"
+    "--train-steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Steps of every detector's training.  [default: 1500; 6000 full, 20000 paper]",
 )
 @click.option("--max-steps", type=click.IntRange(min=0), metavar="N", help="Steps of every fit (training.steps); 0 = no limit.")
 @click.option("--max-minutes", type=click.FloatRange(min=0), metavar="M", help="Minutes of every fit (training.minutes); 0 = no limit.")

@@ -37,7 +37,7 @@ class SegmenterConfig:
 
 @dataclass(frozen=True)
 class TrainedSegmenter:
-    """A segmenter with its best weights, and how its training went."""
+    """A segmenter, and how its training went."""
 
     model: nn.Module  # in evaluation mode, with the averaged weights
     curve: list[dict[str, float | None]]  # by evaluation: "step", "loss" (mean over the steps since the last), and what `evaluate` returned
