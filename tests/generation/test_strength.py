@@ -78,6 +78,8 @@ def test_an_area_of_the_other_brightness_becomes_as_bright_as_the_real_one() -> 
     assert found[0] is not None and found[0] < -0.1 and found[1] == pytest.approx(0.3, abs=0.06)
     assert np.allclose(after.image[:, 24:], normal[:, 24:], atol=1e-6)
     assert after.image.max() == pytest.approx(after.image[0, 10, 10], abs=0.01), "no rim"
+    inside = Drawn(np.where(np.arange(SIDE)[:, None] == 12, np.float32(0.0), normal), image, area.astype(np.float32))
+    assert as_strong(inside, normal, area, 0.3, 1.0, 2.0, 0) is inside, "a line in a wide label is no area"
     line = np.zeros((SIDE, SIDE), bool)
     line[20:23] = True
     thin = Drawn(np.where(line, np.float32(0.0), normal), image, line.astype(np.float32))

@@ -21,6 +21,7 @@ ALONG = 3.0  # sigma in pixels over which a line's strength at a place is taken;
 PASSES = 3
 FAINTEST = 0.1  # of a line's mean strength
 HUE_SOFT = 2.0  # sigma in pixels of what has changed, as hue follows it
+HALF = 0.5  # of a label changed by half of the mean change at least: an area
 MOST_CHANGED = 2.0  # times the mean change: what changed more than this gets no more of the hue
 
 
@@ -39,7 +40,7 @@ def as_strong(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: float | 
 
     normal: (C, H, W) in [-1, 1]; real: the `tone` of a real defect; severity: times this. The change is made `most` times as strong at
     most, or weaker by as much. Where one is darker and the other brighter than its surroundings, an area becomes as bright as the real one,
-    and nothing is done to a line or speck.
+    and nothing is done to a line or speck, whatever the label around it.
     """
     now = tone(_shares(drawn.image), mask)
     if real is None or now is None:
@@ -48,9 +49,9 @@ def as_strong(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: float | 
         gain = float(np.clip(severity * (2**real - 1) / (2**now - 1), 1 / most, most))
         near = cv2.GaussianBlur(grow(mask, halo + SOFT).astype(np.float32), (0, 0), SOFT)
         image = normal + (1 + (gain - 1) * near) * (drawn.image - normal)
-    elif is_thick(mask):
+    elif is_thick(mask) and float(((changed := _changed(drawn, normal, mask)) >= HALF)[mask].mean()) >= HALF:
         values = (drawn.image + 1) / 2 + DARK
-        image = 2 * (values * 2 ** ((severity * real - now) * _changed(drawn, normal, mask).clip(0, 1)) - DARK) - 1
+        image = 2 * (values * 2 ** ((severity * real - now) * changed.clip(0, 1)) - DARK) - 1
     else:
         return drawn
     return replace(drawn, image=image.clip(-1, 1).astype(np.float32))

@@ -55,10 +55,10 @@ def goes_on(known: Known, defect: str) -> bool:
 def ends(known: Known, defect: str) -> bool:
     """Return whether in real defects of a kind, in the median, at most a quarter of what reaches their border is seen inside.
 
-    Also where less than a third of them say something of it: they lie on a smooth surface, of which nothing could be seen.
+    At least a third of them must say something of it.
     """
     seen = _seen(known, defect)
-    return seen is None or seen <= QUARTER
+    return seen is not None and seen <= QUARTER
 
 
 def _seen(known: Known, defect: str) -> float | None:
