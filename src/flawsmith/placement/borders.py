@@ -73,19 +73,15 @@ def at_border(
 ) -> tuple[int, int]:
     """Return the place moved so that a shape centred there reaches the picture's border on the given sides.
 
-    long: how the shape goes on beyond them; None = not at all.
+    long: how the shape goes on beyond them, far enough for one that goes through the picture; None = not at all.
     """
-    beyond, through = (long.beyond, long.through) if long else ((0.0, 0.0), (False, False))
+    beyond = long.beyond if long else (0.0, 0.0)
     row, column = spot
     top, left, bottom, right = border
     out_rows, out_columns = (round(n * share / (1 + share)) for n, share in zip(shape[:2], beyond, strict=True))
-    if through[0]:
-        row = size[0] // 2
-    elif top or bottom:
+    if top or bottom:
         row = shape[0] // 2 - out_rows if top else size[0] - (shape[0] - shape[0] // 2) + out_rows
-    if through[1]:
-        column = size[1] // 2
-    elif left or right:
+    if left or right:
         column = shape[1] // 2 - out_columns if left else size[1] - (shape[1] - shape[1] // 2) + out_columns
     return row, column
 

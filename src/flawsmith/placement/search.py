@@ -120,14 +120,13 @@ def _place(
     for turn, spot in order:
         odd = turns[turn][0] % 2
         long = Continued(example) if own else continue_beyond(example, limit, size[::-1] if odd else size, longest)
-        if any(long.through):  # its sides are those of the picture
-            shape, side = propose(long.example, examples, np.inf, None, 0.0, g, *turns[turn], min(CALM, usual))
-        else:
-            shape, side = propose(long.example, examples, limit, wish.size, joined, g, *turns[turn], change)
+        through = any(long.through)  # its sides are those of the picture
+        chance, changed, most_side = (0.0, min(CALM, usual), np.inf) if through else (joined, change, limit)
+        shape, side = propose(long.example, examples, most_side, wish.size, chance, g, *turns[turn], changed)
         row, column = _keep_inside(spot, shape.shape, size) if wish.region is None else (int(v) for v in spot)
         if any(long.beyond):
             row, column = at_border((row, column), shape.shape, size, borders[turn], long.turned() if odd else long)
-        if any(long.through):
+        if through:
             shape, (row, column) = inside_picture(shape, (row, column), size)
         box = Box(row - shape.shape[0] // 2, column - shape.shape[1] // 2, *shape.shape)
         if any(_meet(box, other, APART) for other in wish.taken):
