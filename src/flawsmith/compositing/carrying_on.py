@@ -3,9 +3,9 @@
 import cv2
 import numpy as np
 
-from flawsmith.compositing.noise_matching import blurred
 from flawsmith.compositing.texture_transfer import WIDE, found_again
 from flawsmith.dataset.windows import distance_outside
+from flawsmith.images.smoothing import blurred
 
 DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 FINE = 4.0  # sigma in pixels of the structure by which `contrast` goes

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from flawsmith.compositing.noise_matching import blurred
+from flawsmith.images.smoothing import mean_inside
 
 FINE = 2.0  # pixels: what is coarser than this Gaussian is no grid
 NEAR = 3.0  # cells: the Gaussian over which a grid is the same
@@ -24,9 +24,8 @@ def without_grid(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, factor
     if not mask.any():
         return image
     inside = mask[..., None].astype(np.float32)
-    change = np.ascontiguousarray((image - normal).transpose(1, 2, 0)) * inside
-    share = blurred(inside, FINE)
-    fine = inside * (change - blurred(change, FINE) / np.maximum(share, 1e-6))
+    change = np.ascontiguousarray((image - normal).transpose(1, 2, 0))
+    fine = inside * (change - mean_inside(change, mask, FINE))
     cells, drawn = _by_place(fine, factor), np.tile(_by_place(inside, factor), fine.shape[2])  # (h, w, C factor^2)
     everywhere = _of_most(cells, drawn)
     cells = cells - drawn * everywhere

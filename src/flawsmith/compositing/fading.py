@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from flawsmith.dataset.windows import distance_outside
+from flawsmith.images.smoothing import mean_inside
 from flawsmith.product.halo import FAINT, INSIDE, THICK, rings
 
 TAIL = 4.0  # pixels beyond the last ring until nothing is left outside, and nothing is changed inside
@@ -36,7 +36,7 @@ def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fadi
         return drawn
     outside, inside = distance_outside(mask), np.arange(INSIDE) + 1.0  # most pixels of a ring lie at its far end
     own = np.nan_to_num(rings(change, mask, within, contrast, INSIDE), nan=1.0)
-    carried = _carried(change, within >= min(0.5 * within.max(), INSIDE))  # farther in is too far to be carried from
+    carried = mean_inside(change, within >= min(0.5 * within.max(), INSIDE), SPREAD)  # farther in is too far to be carried from
     gain = np.interp(within, [*inside, INSIDE + TAIL], [*np.minimum(fading.rim / np.maximum(own, 1e-3), 1.0), 1.0])
     lacking = np.interp(within, [*inside, INSIDE + TAIL], [*np.maximum(fading.rim - own, 0.0), 0.0])
     inner = change * gain[..., None] + carried * lacking[..., None]
@@ -52,10 +52,3 @@ def _ending(outside: np.ndarray, reach: int) -> np.ndarray:
     """
     fall = (outside - reach / 3) / (reach * 2 / 3 + TAIL)
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * fall.clip(0, 1)))
-
-
-def _carried(change: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the change (h, w, C) of the pixels `inside` (h, w) bool, carried to all others near them."""
-    weights = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), SPREAD)
-    sums = cv2.GaussianBlur(change * inside[..., None], (0, 0), SPREAD).reshape(change.shape)
-    return sums / np.maximum(weights, 1e-6)[..., None]

@@ -1,9 +1,9 @@
 """The camera's grain: a drawn defect made as sharp and as noisy as real ones are against their surroundings."""
 
-import cv2
 import numpy as np
 
 from flawsmith.compositing.roughness import grain
+from flawsmith.images.smoothing import blurred
 
 SIGMAS = (0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2)  # pixels; more would take the defect's own edges away
 SHARES = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # of the surroundings' own grain that is added
@@ -34,8 +34,3 @@ def match_grain(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, target:
         if gap <= CLOSE:
             break
     return best.astype(np.float32)
-
-
-def blurred(picture: np.ndarray, sigma: float) -> np.ndarray:
-    """Return a picture (H, W, C) through a Gaussian of `sigma` pixels, mirrored at its border."""
-    return cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT).reshape(picture.shape)

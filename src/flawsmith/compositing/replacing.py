@@ -6,6 +6,8 @@ A network that is not sure draws the mean of what they may be: an even grey film
 import cv2
 import numpy as np
 
+from flawsmith.images.smoothing import mean_inside
+
 THICK = 2.5  # pixels from the border in the median: the tones of what is thinner are mixed with those of the surface
 PATCHES = (0.3, 0.15, 0.0)  # of a defect's side: Gaussians through which tones are spread, one after the other; 0 = pixel by pixel
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1)  # ranks between which pixels have one colour in the mean
@@ -81,13 +83,7 @@ def _depth(mask: np.ndarray) -> np.ndarray:
 
 def _seen(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
     """Return values (H, W) through a Gaussian of `sigma` pixels that looks at a mask (H, W) alone; 0 = as they are."""
-    if sigma == 0:
-        return values
-    inside = mask.astype(np.float32)
-    sums, weights = (
-        cv2.GaussianBlur(x, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT) for x in ((inside * values).astype(np.float32), inside)
-    )
-    return np.asarray(sums / np.maximum(weights, 1e-6))
+    return values if sigma == 0 else mean_inside(values[..., None], mask, sigma)[..., 0]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

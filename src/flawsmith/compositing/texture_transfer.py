@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 
 from flawsmith.compositing.extract import LEAST, extract
-from flawsmith.compositing.noise_matching import blurred
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.dataset.windows import grow
 from flawsmith.images.pixel_range import PixelRange
+from flawsmith.images.smoothing import blurred, mean_inside
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.synthesis.task import Drawn
 
@@ -218,9 +218,7 @@ def _amount(picture: np.ndarray, mask: np.ndarray, sigma: float) -> float:
 
     What lies outside the mask is not looked at: a border is no structure of what it bounds.
     """
-    inside = mask[..., None].astype(np.float32)
-    coarse = blurred(inside * picture, sigma) / np.maximum(blurred(inside, sigma), 1e-6)
-    return float(np.sqrt(np.square((picture - coarse)[mask]).mean())) if mask.any() else 0.0
+    return float(np.sqrt(np.square((picture - mean_inside(picture, mask, sigma))[mask]).mean())) if mask.any() else 0.0
 
 
 def choose_sigma(examples: Sequence[Exemplar], share: float, factor: int) -> float:

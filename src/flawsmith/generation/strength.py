@@ -11,6 +11,7 @@ import numpy as np
 from flawsmith.compositing.replacing import is_thick, of_one_hue
 from flawsmith.dataset.windows import grow
 from flawsmith.images.filling import fill
+from flawsmith.images.smoothing import mean_inside
 from flawsmith.quality.border import BLEED, surroundings
 from flawsmith.quality.checks.contrast import DARK, contrasts
 from flawsmith.synthesis.task import Drawn
@@ -88,14 +89,8 @@ def _evenness(change: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     mean = change[mask].mean()
     if mean == 0:
         return None
-    near, wide = (_local(change / mean, mask, sigma) for sigma in (ALONG, 4 * ALONG))
+    near, wide = (mean_inside(change[..., None] / mean, mask, sigma)[..., 0] for sigma in (ALONG, 4 * ALONG))
     return np.asarray(np.log(near.clip(FAINTEST) / wide.clip(FAINTEST)))
-
-
-def _local(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the mean (H, W) of values (H, W) inside a mask (H, W) bool about each pixel."""
-    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
-    return cv2.GaussianBlur((values * mask).astype(np.float32), (0, 0), sigma) / np.maximum(weight, 1e-6)
 
 
 def of_hue(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, others: np.ndarray | None) -> Drawn:
