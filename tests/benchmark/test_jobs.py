@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -113,7 +114,8 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks for processes under /proc")
-def test_a_job_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_job_ends_when_the_process_that_started_it_is_killed_or_stopped(tmp_path: Path, how: signal.Signals) -> None:
     script, log = tmp_path / "main.py", tmp_path / "pid"
     script.write_text(MAIN)
     main = subprocess.Popen([sys.executable, str(script), str(log)], env=os.environ)
@@ -122,8 +124,8 @@ def test_a_job_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -
         time.sleep(0.1)
     worker = int(log.read_text())
     assert alive(worker)
-    main.kill()
-    main.wait()
+    main.send_signal(how)
+    main.wait(20)
     until = time.monotonic() + 20
     while alive(worker) and time.monotonic() < until:
         time.sleep(0.1)

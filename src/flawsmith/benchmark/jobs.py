@@ -94,8 +94,9 @@ def run_jobs(jobs: Sequence[Job], workers: int, quiet: bool = False) -> None:
                         future.result()
                         bar.update(shown, advance=1)
             except BaseException:
+                processes = list((pool._processes or {}).values())  # `shutdown` forgets them
                 pool.shutdown(wait=False, cancel_futures=True)
-                for process in list((pool._processes or {}).values()):  # a fit would go on for minutes
+                for process in processes:  # a fit would go on for minutes
                     process.terminate()
                 raise
 
