@@ -16,7 +16,7 @@ from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor, finishing
 from flawsmith.generation.finishing import Finishing
-from flawsmith.generation.strength import as_even, as_strong, of_hue, tone
+from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.pairs.folder import PairFolder
 from flawsmith.product.exemplars import Exemplar
@@ -84,54 +84,6 @@ def test_an_area_of_the_other_brightness_becomes_as_bright_as_the_real_one() -> 
     line[20:23] = True
     thin = Drawn(np.where(line, np.float32(0.0), normal), image, line.astype(np.float32))
     assert as_strong(thin, normal, line, 0.3, 1.0, 2.0, 0) is thin
-
-
-def dashed(weak: float) -> tuple[Drawn, np.ndarray, np.ndarray]:
-    """Return a dark line whose dashes of 8 px are followed by ones of a share of their strength, its normal and its mask."""
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[22:25] = True
-    normal = np.full((1, SIDE, SIDE), 0.2, np.float32)
-    strength = np.where(np.arange(SIDE) // 8 % 2, weak, 1.0).astype(np.float32)
-    image = normal - 0.5 * strength * mask
-    return Drawn(image, image, mask.astype(np.float32)), normal, mask
-
-
-def test_a_line_is_no_more_uneven_along_it_than_a_real_one() -> None:
-    def unevenness(image: np.ndarray) -> float:
-        change = (image - normal)[0, 23, 4:-4]
-        return float(change.std() / abs(change.mean()))
-
-    before, normal, mask = dashed(0.3)
-    for weak, least, most in ((1.0, 0.0, 0.33), (0.6, 0.34, 0.45)):
-        real, _, real_mask = dashed(weak)
-        after = as_even(before, normal, mask, (real.image.transpose(1, 2, 0) + 1) / 2, real_mask, 3.0)
-        assert unevenness(before.image) > 0.5 and least < unevenness(after.image) < most
-        assert np.array_equal(after.image[:, :18], before.image[:, :18]) and after.image.dtype == np.float32
-    even, _, _ = dashed(1.0)
-    assert as_even(even, normal, mask, (before.image.transpose(1, 2, 0) + 1) / 2, mask, 3.0) is even, "real ones are not even either"
-    nothing = Drawn(normal, normal, mask.astype(np.float32))
-    assert as_even(nothing, normal, mask, (even.image.transpose(1, 2, 0) + 1) / 2, mask, 3.0) is nothing
-    limited = as_even(before, normal, mask, (even.image.transpose(1, 2, 0) + 1) / 2, mask, 1.1)
-    ratio = (limited.image - normal)[0, 23] / (before.image - normal)[0, 23]
-    assert 1 / 1.11 < ratio.min() < 0.95 and 1.05 < ratio.max() < 1.11
-
-
-@pytest.mark.parametrize("thick", [True, False])
-def test_lines_alone_are_made_even(
-    thick: bool, base: dict[str, torch.Tensor], data8: Path, tiny: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[float] = []
-
-    def spy(one: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float) -> Drawn:
-        calls.append(most)
-        return one
-
-    monkeypatch.setattr(finishing, "as_even", spy)
-    monkeypatch.setattr(finishing, "is_thick", lambda mask: thick)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": 3.0})
-    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
-    assert set(calls) == (set() if thick else {3.0})
 
 
 def coloured(inside: tuple[float, ...], around: tuple[float, ...]) -> np.ndarray:

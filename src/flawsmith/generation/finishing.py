@@ -19,7 +19,8 @@ from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import dihedral_poses
 from flawsmith.dataset.windows import cut
 from flawsmith.generation.attempt import DefectSite
-from flawsmith.generation.strength import as_even, as_strong, of_hue, tone
+from flawsmith.generation.evenness import as_even
+from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
@@ -102,8 +103,7 @@ class Finishing:
             return drawn
         example = self._exemplars[spec.defect][site.placement.number]
         real, mask = shares(example.image, self._product.scale, self._product.shape.colours), self.mask_of(drawn, site)
-        if not is_thick(mask):
-            drawn = as_even(drawn, task.normal, mask, real, example.mask, most)
+        drawn = as_even(drawn, task.normal, mask, real, example.mask, most, spec.defect in self._fadings)
         wanted = tone(real, example.mask, example.others)
         return as_strong(drawn, task.normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
 

@@ -10,17 +10,12 @@ import numpy as np
 
 from flawsmith.compositing.replacing import is_thick, of_one_hue
 from flawsmith.dataset.windows import grow
-from flawsmith.images.filling import fill
-from flawsmith.images.smoothing import mean_inside
-from flawsmith.quality.border import BLEED, surroundings
+from flawsmith.quality.border import surroundings
 from flawsmith.quality.checks.contrast import DARK, contrasts
 from flawsmith.synthesis.task import Drawn
 
 FAINT = 0.05  # in log2: of a defect that is as bright as its surroundings the strength does not tell
 SOFT = 1.0  # sigma in pixels over which the change of strength ends
-ALONG = 3.0  # sigma in pixels over which a line's strength at a place is taken; its neighbourhood's over four times that
-PASSES = 3
-FAINTEST = 0.1  # of a line's mean strength
 HUE_SOFT = 2.0  # sigma in pixels of what has changed, as hue follows it
 HALF = 0.5  # of a label changed by half of the mean change at least: an area
 MOST_CHANGED = 2.0  # times the mean change: what changed more than this gets no more of the hue
@@ -56,41 +51,6 @@ def as_strong(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: float | 
     else:
         return drawn
     return replace(drawn, image=image.clip(-1, 1).astype(np.float32))
-
-
-def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float) -> Drawn:
-    """Return what was drawn, a line, with its change from the normal no more uneven along it than a real one's.
-
-    normal: (C, H, W) in [-1, 1]; real: (h, w, C) in shares of the value range; real_mask: (h, w) bool. Where a network is not sure it draws
-    dashes. What is stronger or weaker than its neighbourhood is made less so, `most` times stronger or weaker at most.
-    """
-    hidden = grow(real_mask, BLEED)
-    if hidden.all() or not real_mask.any() or not mask.any():
-        return drawn
-    like = _evenness((real - fill(real, hidden)).mean(-1), real_mask)
-    change, whole = drawn.image - normal, np.ones(mask.shape, np.float32)
-    for _ in range(PASSES):  # a pass mends about half of what is as short as it is taken over
-        own = _evenness((whole * change).mean(0), mask)
-        if own is None or like is None or own[mask].std() <= like[real_mask].std():
-            break
-        share = like[real_mask].std() / own[mask].std()
-        whole = np.where(mask, whole * np.exp((share - 1) * own), 1).clip(1 / most, most)
-    if (whole == 1).all():
-        return drawn
-    gain = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), SOFT)
-    return replace(drawn, image=(normal + gain * change).clip(-1, 1).astype(np.float32))
-
-
-def _evenness(change: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """Return ln of how strong a change (H, W) is about each pixel of a mask (H, W) bool over how strong it is in a wider neighbourhood.
-
-    None where it has no direction of its own. What is weaker than FAINTEST, or of the other direction, counts as that.
-    """
-    mean = change[mask].mean()
-    if mean == 0:
-        return None
-    near, wide = (mean_inside(change[..., None] / mean, mask, sigma)[..., 0] for sigma in (ALONG, 4 * ALONG))
-    return np.asarray(np.log(near.clip(FAINTEST) / wide.clip(FAINTEST)))
 
 
 def of_hue(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, others: np.ndarray | None) -> Drawn:
