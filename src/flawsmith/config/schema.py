@@ -207,7 +207,7 @@ class GenerationConfig:
     )
     strengthen: float = key(
         2.0,
-        "without a backbone: most that a defect is made stronger, or weaker, to be as strong and even as a real one that it follows; 1 = never",
+        "without a backbone: most that a defect is made stronger, or weaker, to be as strong and even as one that it follows; 1 = never",
         ge=1,
     )
     match_tones: bool = key(
