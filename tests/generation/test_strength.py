@@ -247,12 +247,10 @@ def test_on_a_product_that_moves_the_real_one_is_taken_as_it_is(
     own[MASK] = 51
     example = Exemplar("dent", own, MASK, MASK, (0.5, 0.5), int(MASK.sum()), "000.png")
     background = None if fixed is None else SimpleNamespace(fixed=fixed)
-    self: Any = SimpleNamespace(
-        _product=SimpleNamespace(scale=SCALE, shape=SimpleNamespace(colours=1), background=background), mask_of=lambda *_: MASK
-    )
+    self: Any = SimpleNamespace(_product=SimpleNamespace(scale=SCALE, shape=SimpleNamespace(colours=1), background=background))
     site: Any = SimpleNamespace(task=SimpleNamespace(normal=normal[:1]), spec=SimpleNamespace(severity=1.0))
     brighter = np.full((SIDE, SIDE, 1), 204, np.uint8)
-    Finishing._toned(self, site, Drawn(one.image[:1], one.anomaly[:1], one.mask), brighter, example)
+    Finishing._toned(self, site, Drawn(one.image[:1], one.anomaly[:1], one.mask), MASK, brighter, example)
     assert given[0][MASK].mean() == pytest.approx(brightness, abs=0.02)
 
 

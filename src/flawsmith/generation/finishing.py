@@ -59,24 +59,23 @@ class Finishing:
 
         normal: (h, w, C) as stored, the window it is drawn into; picture: (H, W, C), the whole; None for one from noise.
         """
-        spec, task = site.spec, site.task
+        spec, task, mask = site.spec, site.task, self.mask_of(drawn, site)
         if self._model.follows and task.normal is not None and self._levels is None:  # binarised pixels are one of two values
-            mask = self.mask_of(drawn, site)
             drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
-        replaced = self._replaced(site, drawn, picture)
+        replaced = self._replaced(site, mask, picture)
         if replaced is not None and task.normal is not None:
-            drawn = replace(drawn, image=without_surface(drawn.image, task.normal, self.mask_of(drawn, site)))
+            drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
         if normal is not None:
-            drawn = self._with_grain(self._carried_on(self._of_hue(self._as_strong(drawn, site), site), site), normal, site)
+            drawn = self._carried_on(self._of_hue(self._as_strong(drawn, site, mask), site, mask), site, mask)
+            drawn = self._with_grain(drawn, normal, site, mask)
         if spec.defect in self._details:
             drawn = self._detailed(site, drawn, replaced is not None)
             if normal is not None:
-                drawn = self._with_grain(drawn, normal, site, adds=False)
+                drawn = self._with_grain(drawn, normal, site, mask, adds=False)
         if replaced is not None and picture is not None:
-            drawn = self._toned(site, drawn, picture, replaced)
+            drawn = self._toned(site, drawn, mask, picture, replaced)
         if task.normal is None or self._levels is not None or spec.defect not in self._fadings:  # two tones know no fading
             return drawn
-        mask = self.mask_of(drawn, site)
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
 
     def _detailed(self, site: DefectSite, drawn: Drawn, replaces: bool) -> Drawn:
@@ -96,20 +95,20 @@ class Finishing:
                 return given
         return drawn
 
-    def _as_strong(self, drawn: Drawn, site: DefectSite) -> Drawn:
+    def _as_strong(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
         """Return what was drawn as strong against its surroundings as the real defect whose shape it has: large ones may all be dark."""
         spec, task, most = site.spec, site.task, self._config.generation.strengthen
         if most == 1 or task.normal is None or not site.follows or self._levels is not None:  # binarised: its values are known
             return drawn
         example = self._exemplars[spec.defect][site.placement.number]
-        real, mask = shares(example.image, self._product.scale, self._product.shape.colours), self.mask_of(drawn, site)
+        real = shares(example.image, self._product.scale, self._product.shape.colours)
         drawn = as_even(drawn, task.normal, mask, real, example.mask, most, spec.defect in self._fadings)
         wanted = tone(real, example.mask, example.others)
         return as_strong(drawn, task.normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
 
-    def _of_hue(self, drawn: Drawn, site: DefectSite) -> Drawn:
+    def _of_hue(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
         """Return what was drawn with the hue that the real defect whose shape it has has against its surroundings."""
-        normal, mask, colours = site.task.normal, self.mask_of(drawn, site), self._product.shape.colours
+        normal, colours = site.task.normal, self._product.shape.colours
         if not self._config.generation.match_tones or normal is None or not site.follows or self._levels is not None:
             return drawn
         if colours == 1 or not mask.any():
@@ -118,7 +117,7 @@ class Finishing:
         real = shares(example.image, self._product.scale, colours)
         return of_hue(drawn, normal, mask, real, example.mask, example.others)
 
-    def _replaced(self, site: DefectSite, drawn: Drawn, picture: np.ndarray | None) -> Exemplar | None:
+    def _replaced(self, site: DefectSite, mask: np.ndarray, picture: np.ndarray | None) -> Exemplar | None:
         """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.
 
         Also None for lines and specks, whose tones are mixed with the surface's.
@@ -127,10 +126,10 @@ class Finishing:
         if not config.match_tones or not self._model.follows or picture is None or self._levels is not None or not site.follows:
             return None
         example = self._exemplars[defect][site.placement.number]
-        thick = is_thick(example.mask) and is_thick(self.mask_of(drawn, site))
+        thick = is_thick(example.mask) and is_thick(mask)
         return example if thick and ends(self._known, defect) else None
 
-    def _toned(self, site: DefectSite, drawn: Drawn, picture: np.ndarray, example: Exemplar) -> Drawn:
+    def _toned(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, picture: np.ndarray, example: Exemplar) -> Drawn:
         """Return what was drawn with tones as those of a real defect, which is made as bright as this unit is where it was on its own.
 
         On a product that moves before a background another thing is seen there, and the defect is taken as it is.
@@ -141,29 +140,28 @@ class Finishing:
             top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
             real, hues = as_bright(real, shares(cut(picture, top, left, side), scale, colours), example.around)
         image = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
-        toned = 2 * with_tones(image, self.mask_of(drawn, site), real, example.mask, hues).transpose(2, 0, 1) - 1
+        toned = 2 * with_tones(image, mask, real, example.mask, hues).transpose(2, 0, 1) - 1
         normal, severity = site.task.normal, site.spec.severity
         assert normal is not None
-        image = np.where(self.mask_of(drawn, site), normal + severity * (toned - normal), drawn.image)
+        image = np.where(mask, normal + severity * (toned - normal), drawn.image)
         return replace(drawn, image=image.clip(-1, 1).astype(np.float32))
 
-    def _carried_on(self, drawn: Drawn, site: DefectSite) -> Drawn:
+    def _carried_on(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
         """Return what was drawn with as much of the surface as is seen under real defects of the kind, where that goes on under them."""
         task, defect = site.task, site.spec.defect
         if not self._model.follows or task.normal is None or self._levels is not None or not goes_on(self._known, defect):
             return drawn
-        mask = self.mask_of(drawn, site)
         sigma = COARSER * choose_sigma(self._exemplars[defect], self._config.generation.detail, self._model.factor)
         example, shape = self._exemplars[defect][site.placement.number], self._product.shape
         times = contrast(shares(example.image, self._product.scale, shape.colours), example.mask, example.around)
         return replace(drawn, image=carried_on(drawn.image, task.normal, mask, sigma, times))
 
-    def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, adds: bool = True) -> Drawn:
+    def _with_grain(self, drawn: Drawn, normal: np.ndarray, site: DefectSite, mask: np.ndarray, adds: bool = True) -> Drawn:
         """Return what was drawn with the grain of one of the real defects of this kind.
 
         normal: (h, w, C) as stored, the window it is drawn into; not adds: no more grain than the grainiest real one has.
         """
-        real, mask = self._grains[site.spec.defect], self.mask_of(drawn, site)
+        real = self._grains[site.spec.defect]
         if not real or not mask.any():
             return drawn
         target = real[int(numpy_generator(site.task.seed, "grain").integers(len(real)))] if adds else max(real)
