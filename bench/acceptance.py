@@ -4,8 +4,8 @@
 
 OUT: folders that `flawsmith generate RUN -o OUT` wrote onto normals that are still there. Prints JSON for each, per defect and over
 all: attempts, share accepted, and over the accepted pairs the consistency of mask and change (compositing/mask_refinement.py: median
-and 5th percentile). `outside_changed` counts pixels that differ at all more than generation.feather + 1 pixels from the mask,
-where the blend has ended; `rejects` the rejections per check.
+and 5th percentile). `outside_changed` counts pixels that differ at all farther from the mask than the kind's halo
+(product/halo.py) + generation.feather + 1 pixels, where the blend has ended; `rejects` the rejections per check.
 """
 
 import argparse
@@ -45,7 +45,8 @@ def main() -> None:
             if pair.accepted and pair.normal:
                 image, normal, mask = folder.image(pair), read_image(pair.normal), folder.mask(pair)
                 values.setdefault(pair.defect, []).append(consistency(change_map(image, normal, span), mask, changed_from(pair)))
-                outside += int((image != normal).any(-1)[distance_outside(mask) > config.generation.feather + 1].sum())
+                ended = product.halo(pair.defect) + config.generation.feather + 1
+                outside += int((image != normal).any(-1)[distance_outside(mask) > ended].sum())
         names = sorted({pair.defect for pair in pairs})
         table = {name: _line([pair for pair in pairs if pair.defect == name], values.get(name, [])) for name in names}
         table["all"] = _line(pairs, [value for own in values.values() for value in own])
