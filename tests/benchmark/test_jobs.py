@@ -125,7 +125,7 @@ def test_a_job_ends_when_the_process_that_started_it_is_killed_or_stopped(tmp_pa
     worker = int(log.read_text())
     assert alive(worker)
     main.send_signal(how)
-    main.wait(20)
+    main.wait(120)
     until = time.monotonic() + 20
     while alive(worker) and time.monotonic() < until:
         time.sleep(0.1)

@@ -92,6 +92,15 @@ def test_what_hides_the_surface_is_of_one_tone_and_what_only_darkens_it_is_not()
     assert darkens.image[0, DISC].std() > 0.9 * before.image[0, DISC].std()
 
 
+def test_a_line_in_a_wide_label_is_not_made_an_area() -> None:
+    normal = canvas(STRIPES)
+    before = defect(np.where(np.arange(SIDE)[:, None] == 24, STRIPES - 0.4 * DISC, STRIPES))
+    hides = np.where(DISC, 0.3, STRIPES)[..., None]
+    after = as_even(before, normal, DISC, hides, DISC, 3.0, False)
+    beside = DISC & (np.abs(np.arange(SIDE)[:, None] - 24) > 2)
+    assert np.array_equal(after.image[0, beside], before.image[0, beside])
+
+
 @pytest.mark.parametrize(("most", "soft"), [(3.0, False), (3.0, True), (1.0, False)])
 def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
     most: float,

@@ -9,7 +9,7 @@ from together import LAUNCH
 
 SET = (
     "--set generation.steps=4 --set generation.precision=fp32 --set quality.visible=0 --set quality.consistency=0 "
-    "--set quality.outside=1 --set quality.margin=100"
+    "--set quality.outside=1 --set quality.margin=100 --set quality.duplicate=0.7"
 )
 MORE = ["--set", "generation.attempts=3", "--device", "cpu", "--threads", "1", "--seed", "5", "--quiet"]
 

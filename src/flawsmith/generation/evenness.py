@@ -19,10 +19,11 @@ ALONG = 3.0  # sigma in pixels over which a line's strength at a place is taken;
 FINE = 1.0  # sigma in pixels over which any defect's strength at a place is taken
 PASSES = 3
 FAINTEST = 0.1  # of the mean strength
+HALF = 0.5  # of a label changed by half of the mean change at least: an area
 
 
 def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float, soft: bool) -> Drawn:
-    """Return what was drawn no more uneven than a real one: a line along itself, then what has a clear border all over.
+    """Return what was drawn no more uneven than a real one: a line along itself, then an area with a clear border all over.
 
     normal: (C, H, W) in [-1, 1]; real: (h, w, C) in shares of the value range; real_mask: (h, w) bool; soft: whether the borders of such
     defects fade, as `compositing.fading` sees to. What is too strong or too weak is made less so, `most` times stronger or weaker at most.
@@ -33,7 +34,8 @@ def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray
     below = fill(real, hidden)
     if not is_thick(mask):
         drawn = _evened(drawn, normal, normal, mask, _spread((real - below).mean(-1), real_mask, along=True), most, along=True)
-    if soft:
+    own = _evenness((drawn.image - normal).mean(0), mask, along=False)
+    if soft or own is None or (own[mask] >= np.log(HALF)).mean() < HALF:  # a line in a wide label is no area
         return drawn
     seen, hiding = (_spread((real - surface).mean(-1), real_mask, along=False) for surface in (below, below[real_mask].mean(0)))
     surface = normal[:, mask].mean(1)[:, None, None] if hiding < seen else normal  # what hides the surface is of one tone by itself
