@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from small_base import NETWORK
+from small_base import LENIENT, NETWORK
 
 from flawsmith.config.schema import Config
 from flawsmith.generation import finishing
@@ -34,7 +33,7 @@ def test_a_line_is_no_more_uneven_along_it_than_a_real_one() -> None:
         return float(change.std() / abs(change.mean()))
 
     before, normal, mask = dashed(0.3)
-    for weak, soft, least, most in ((1.0, False, 0.0, 0.33), (0.6, False, 0.25, 0.45), (0.6, True, 0.25, 0.45)):
+    for weak, soft, least, most in ((1.0, False, 0.0, 0.3), (0.6, False, 0.25, 0.45), (0.6, True, 0.25, 0.45)):
         real, _, real_mask = dashed(weak)
         after = as_even(before, normal, mask, (real.image.transpose(1, 2, 0) + 1) / 2, real_mask, 3.0, soft)
         assert unevenness(before.image) > 0.5 and least < unevenness(after.image) < most
@@ -76,7 +75,7 @@ def test_an_area_with_a_clear_border_has_no_core_where_real_ones_have_none() -> 
     normal, before = canvas(PLAIN), defect(darkened(PLAIN, 0.9))
     flat, cored = darkened(PLAIN, 0.0)[..., None], darkened(PLAIN, 0.9)[..., None]
     after = as_even(before, normal, DISC, flat, DISC, 3.0, False)
-    assert unevenness(before, normal) > 0.2 and unevenness(after, normal) < 0.1
+    assert unevenness(before, normal) > 0.2 and unevenness(after, normal) < 0.01
     assert after.image[0, DISC].mean() == pytest.approx(before.image[0, DISC].mean(), abs=0.1)
     assert np.array_equal(after.image[:, :8], before.image[:, :8]) and after.image.dtype == np.float32
     assert as_even(before, normal, DISC, flat, DISC, 3.0, True) is before, "how a soft border fades is seen to elsewhere"
@@ -87,7 +86,7 @@ def test_what_hides_the_surface_is_of_one_tone_and_what_only_darkens_it_is_not()
     normal, before = canvas(STRIPES), defect(darkened(STRIPES, 0.0))
     hides = np.where(DISC, 0.3, STRIPES)[..., None]
     one_tone = as_even(before, normal, DISC, hides, DISC, 3.0, False)
-    assert one_tone.image[0, DISC].std() < 0.5 * before.image[0, DISC].std()
+    assert one_tone.image[0, DISC].std() < 0.3 * before.image[0, DISC].std()
     darkens = as_even(before, normal, DISC, darkened(STRIPES, 0.0)[..., None], DISC, 3.0, False)
     assert darkens.image[0, DISC].std() > 0.9 * before.image[0, DISC].std()
 
@@ -119,7 +118,6 @@ def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
 
     monkeypatch.setattr(finishing, "as_even", spy)
     monkeypatch.setattr(finishing, "is_soft", lambda known, defect: soft)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": most})
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"strengthen": most})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
     assert set(calls) == (set() if most == 1 else {(most, soft)})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_base import NETWORK
+from small_base import LENIENT, NETWORK
 
 from flawsmith.compositing.mask_refinement import refine
 from flawsmith.compositing.texture_transfer import Detail
@@ -124,9 +124,8 @@ def test_pairs_are_as_strong_as_the_defect_whose_shape_they_have(
         return one
 
     monkeypatch.setattr(finishing, "as_strong", spy)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
     for most in (3.0, 1.0):
-        config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"strengthen": most})
+        config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"strengthen": most})
         load_unfitted(data8, config, "cpu", 1).generate(tmp_path / str(most), 4, quiet=True)
         assert {m for _, m in calls} == {3.0} and all(real is not None for real, _ in calls)
     found = prepare_training(read(data8), tiny())
@@ -158,8 +157,7 @@ def test_the_surface_goes_on_and_borders_fade_where_real_ones_show_it(
     monkeypatch.setattr(finishing, "contrast", lambda picture, mask, around: 2.5)
     for name in ("goes_on", "is_soft"):
         monkeypatch.setattr(finishing, name, lambda known, defect: so)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient)
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT)
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
     assert set(calls) == ({"carried_on", "soften"} if so else set())
 
@@ -197,8 +195,7 @@ def test_defects_that_replace_the_surface_have_the_tones_of_the_one_whose_shape_
     monkeypatch.setattr(Detail, "give", give)
     monkeypatch.setattr(finishing, "ends", lambda known, defect: so)
     monkeypatch.setattr(finishing, "is_thick", lambda mask: thick)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"match_tones": tones})
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_tones": tones})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 6, quiet=True)
     assert len(given) == len(removed) and bool(given) == (so and thick and tones)
     assert {one is not None for one in only} == {so and thick and tones}, "structure of that one alone"
@@ -221,8 +218,7 @@ def test_pairs_in_colour_get_the_hue_of_the_defect_whose_shape_they_have(
         return one
 
     monkeypatch.setattr(finishing, "of_hue", hued)
-    lenient: dict[str, Any] = {"consistency": 0.0, "outside": 1.0, "visible": 0.0, "margin": 1000.0}
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=lenient, generation={"match_tones": wanted})
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_tones": wanted})
     load_unfitted(data16, config, "cpu", 1).generate(tmp_path / "out", 3, quiet=True)
     assert bool(given) == wanted
     examples = prepare_training(read(data16), tiny()).examples

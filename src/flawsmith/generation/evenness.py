@@ -5,7 +5,6 @@ Where a network is not sure where exactly a defect lies it draws dashes for a li
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from flawsmith.compositing.replacing import is_thick
@@ -33,16 +32,16 @@ def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray
         return drawn
     below = fill(real, hidden)
     if not is_thick(mask):
-        drawn = _evened(drawn, normal, normal, mask, _spread((real - below).mean(-1), real_mask, along=True), most, along=True)
+        drawn = _evened(drawn, normal, mask, _spread((real - below).mean(-1), real_mask, along=True), most, along=True)
     own = _evenness((drawn.image - normal).mean(0), mask, along=False)
     if soft or own is None or (own[mask] >= np.log(HALF)).mean() < HALF:  # a line in a wide label is no area
         return drawn
     seen, hiding = (_spread((real - surface).mean(-1), real_mask, along=False) for surface in (below, below[real_mask].mean(0)))
     surface = normal[:, mask].mean(1)[:, None, None] if hiding < seen else normal  # what hides the surface is of one tone by itself
-    return _evened(drawn, normal, surface, mask, min(hiding, seen), most, along=False)
+    return _evened(drawn, surface, mask, min(hiding, seen), most, along=False)
 
 
-def _evened(drawn: Drawn, normal: np.ndarray, below: np.ndarray, mask: np.ndarray, like: float, most: float, along: bool) -> Drawn:
+def _evened(drawn: Drawn, below: np.ndarray, mask: np.ndarray, like: float, most: float, along: bool) -> Drawn:
     """Return what was drawn with its change from what is below, (C, H, W) or (C, 1, 1), spread by no more than `like` inside the mask."""
     change, gain = drawn.image - below, np.ones(mask.shape, np.float32)
     for _ in range(PASSES):  # a pass mends about half of what is as short as it is taken over
@@ -52,9 +51,8 @@ def _evened(drawn: Drawn, normal: np.ndarray, below: np.ndarray, mask: np.ndarra
         gain = np.where(mask, gain * np.exp((like / own[mask].std() - 1) * own), 1).clip(1 / most, most).astype(np.float32)
     if (gain == 1).all():
         return drawn
-    beside = (mean_inside(gain[..., None], mask, FINE)[..., 0] - 1) * cv2.GaussianBlur(mask.astype(np.float32), (0, 0), FINE)
-    image = np.where(mask, below + gain * change, normal + (1 + beside) * (drawn.image - normal))
-    return replace(drawn, image=image.clip(-1, 1).astype(np.float32))
+    image = np.where(mask, (below + gain * change).clip(-1, 1), drawn.image)
+    return replace(drawn, image=image.astype(np.float32))
 
 
 def _spread(change: np.ndarray, mask: np.ndarray, along: bool) -> float:
