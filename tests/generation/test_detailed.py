@@ -41,10 +41,8 @@ def test_the_coarser_where_most_is_missing_else_the_fine(
     calls: list[float] = []
     kept = Kept(WITH_COARSER, coarser, calls), Kept(WITH_FINE, fine, calls)
     task = SimpleNamespace(normal=None, seed=0)
-    site: Any = SimpleNamespace(
-        spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(region=np.ones((4, 4), bool), number=3)
-    )
-    own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept}, least=lambda _: 1)
+    site: Any = SimpleNamespace(spec=SimpleNamespace(defect="dent", severity=1.0), task=task, placement=SimpleNamespace(number=3))
+    own: Any = SimpleNamespace(_model=None, _config=None, _details={"dent": kept})
     drawn: Any = DRAWN
-    assert Finishing._detailed(own, site, drawn, replaces) is found and calls == asked
+    assert Finishing._detailed(own, site, drawn, np.ones((4, 4), bool), replaces) is found and calls == asked
     assert kept[0].only == (3 if replaces else None)

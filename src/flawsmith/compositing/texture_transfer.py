@@ -8,7 +8,6 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from flawsmith.compositing.extract import LEAST, extract
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.dataset.windows import grow
@@ -80,21 +79,19 @@ class Detail:
     def give(
         self,
         drawn: Drawn,
-        region: np.ndarray,
+        mask: np.ndarray,
         normal: np.ndarray | None,
         severity: float,
         seed: int,
-        least: int = LEAST,
         lacking: float = np.inf,
         only: int | None = None,
     ) -> Drawn:
-        """Return the canvas with real fine structure inside its mask; as it is where there is no mask, or no real defect to learn from.
+        """Return the canvas with real fine structure inside a mask; as it is where that is empty, or with no real defect to learn from.
 
-        region: (H, W) bool, where was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
-        least: as for `extract`; lacking: only where what was drawn has less than this share of the fine structure of a real defect of the
-        kind, chosen by lot; only: number of the one real defect that it is compared with and gets blocks of, None = any of the kind.
+        mask: (H, W) bool, of what was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
+        lacking: only where what was drawn has less than this share of the fine structure of a real defect of the kind, chosen by lot;
+        only: number of the one real defect that it is compared with and gets blocks of, None = any of the kind.
         """
-        mask = extract(drawn.mask, region, least=least)
         if not mask.any() or not len(self._where):
             return drawn
         whole = np.ascontiguousarray(drawn.image.transpose(1, 2, 0))

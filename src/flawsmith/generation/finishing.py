@@ -69,7 +69,7 @@ class Finishing:
             drawn = self._carried_on(self._of_hue(self._as_strong(drawn, site, mask), site, mask), site, mask)
             drawn = self._with_grain(drawn, normal, site, mask)
         if spec.defect in self._details:
-            drawn = self._detailed(site, drawn, replaced is not None)
+            drawn = self._detailed(site, drawn, mask, replaced is not None)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, mask, adds=False)
         if replaced is not None and picture is not None:
@@ -78,7 +78,7 @@ class Finishing:
             return drawn
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
 
-    def _detailed(self, site: DefectSite, drawn: Drawn, replaces: bool) -> Drawn:
+    def _detailed(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool) -> Drawn:
         """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
 
         Where most of the coarser structure is missing that is laid with it; always where the defect replaces the surface, and then from the
@@ -88,9 +88,8 @@ class Finishing:
         quiet = noise_of(self._model, task, self._config) == 0
         limits = (np.inf if replaces else LACKING, 1.0) if quiet else (0.0, np.inf)
         for detail, lacking in zip(self._details[site.spec.defect], limits, strict=True):
-            region, severity, least = site.placement.region, site.spec.severity, self.least(site.spec.defect)
             only = site.placement.number if replaces else None
-            given = detail.give(drawn, region, task.normal, severity, task.seed, least, lacking, only)
+            given = detail.give(drawn, mask, task.normal, site.spec.severity, task.seed, lacking, only)
             if given is not drawn:
                 return given
         return drawn
