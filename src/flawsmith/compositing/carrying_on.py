@@ -1,10 +1,9 @@
 """What a surface shows, kept under defects that let it go on: a network that draws an area as dark as real ones may lose what is below."""
 
-import cv2
 import numpy as np
 
 from flawsmith.compositing.texture_transfer import WIDE, found_again
-from flawsmith.dataset.windows import distance_outside
+from flawsmith.dataset.windows import depth_inside, distance_outside
 from flawsmith.images.smoothing import blurred
 
 DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
@@ -48,6 +47,5 @@ def carried_on(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, sigma: f
     inside, outside = ((x.mean(2, keepdims=True) + 1) / 2 + DARK for x in (coarse, under))
     wanted = times * (inside / outside).clip(0, 1)
     lacking = (wanted - found_again(drawn - coarse, surface, mask, WIDE * sigma)).clip(0, times)
-    inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1, None]
-    more = (inward / BEGINNING).clip(0, 1) * lacking * surface
+    more = (depth_inside(mask)[..., None] / BEGINNING).clip(0, 1) * lacking * surface
     return (drawn + more).clip(-1, 1).transpose(2, 0, 1).astype(image.dtype)

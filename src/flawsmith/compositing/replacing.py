@@ -3,9 +3,9 @@
 A network that is not sure draws the mean of what they may be: an even grey film, where a real one is dark with a few bright facets.
 """
 
-import cv2
 import numpy as np
 
+from flawsmith.dataset.windows import depth_inside
 from flawsmith.images.smoothing import mean_inside
 
 THICK = 2.5  # pixels from the border in the median: the tones of what is thinner are mixed with those of the surface
@@ -18,7 +18,7 @@ DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 
 def is_thick(mask: np.ndarray) -> bool:
     """Return whether a mask (H, W) bool marks an area in which a surface could be seen, and no line or speck."""
-    return bool(mask.any()) and float(np.median(_depth(mask)[mask])) >= THICK
+    return bool(mask.any()) and float(np.median(depth_inside(mask)[mask])) >= THICK
 
 
 def without_surface(image: np.ndarray, normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -72,13 +72,8 @@ def with_tones(image: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask:
         own = own + np.stack([np.interp(ranks, MIDDLES, of_colour) for of_colour in change], axis=1)
     result = image.copy()
     result[mask] = new[mask][:, None] + own
-    weight = (_depth(mask) / 2).clip(0, 1)[..., None]  # half on the mask's outermost pixels
+    weight = (depth_inside(mask) / 2).clip(0, 1)[..., None]  # half on the mask's outermost pixels
     return (image + weight * (result - image)).astype(image.dtype)
-
-
-def _depth(mask: np.ndarray) -> np.ndarray:
-    """Return how far each pixel of a mask (H, W) is from its border, in pixels; the picture's border is one."""
-    return np.asarray(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])
 
 
 def _seen(values: np.ndarray, mask: np.ndarray, sigma: float) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flawsmith.core.seeds import numpy_generator
 from flawsmith.dataset.dihedral import apply_pose
-from flawsmith.dataset.windows import grow
+from flawsmith.dataset.windows import depth_inside, grow
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.images.smoothing import blurred, mean_inside
 from flawsmith.product.exemplars import Exemplar
@@ -111,8 +111,7 @@ class Detail:
         shown = blurred((surface**2).mean(2, keepdims=True), self.sigma)  # where there is something that can go on
         fine = share * surface + (1 - share * shown / (shown + FAINT**2)) * quilted
         fine = surface + severity * (fine - surface)
-        inward = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-        weight = np.clip(inward / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
+        weight = np.clip(depth_inside(mask) / 2, 0, 1)[..., None]  # half on the mask's outermost pixels
         new = (whole + weight * (coarse + fine - whole)).clip(-1, 1).transpose(2, 0, 1)
         new = np.where(mask, new, drawn.image).astype(np.float32)
         return replace(drawn, image=new, anomaly=np.where(mask, new, drawn.anomaly))

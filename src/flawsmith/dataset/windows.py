@@ -112,7 +112,12 @@ def grow(mask: np.ndarray, radius: float) -> np.ndarray:
 
 def thickness(mask: np.ndarray) -> float:
     """Return how thick a mask (H, W) is in pixels: twice the greatest distance to its border, 0 when empty."""
-    return 2 * float(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5).max())
+    return 2 * float(depth_inside(mask).max())
+
+
+def depth_inside(mask: np.ndarray) -> np.ndarray:
+    """Return how far each pixel of a mask (H, W) bool is from its border, in pixels, (H, W); the picture's border is one. 0 outside."""
+    return np.asarray(cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1])
 
 
 def distance_outside(mask: np.ndarray) -> np.ndarray:

@@ -34,9 +34,6 @@ from flawsmith.quality.verify import Verdict, Verifier
 from flawsmith.quality.view import Candidate
 from flawsmith.synthesis.task import Drawn, Task
 
-COARSER = 2.0  # times the fine structure's sigma: what is laid where less than the share LACKING of it was drawn
-LACKING = 0.5
-
 
 class Compositor:
     """What turns a defect that is asked for into a task for the model, and what the model drew into pixels of a picture."""

@@ -10,22 +10,25 @@ from flawsmith.compositing.carrying_on import carried_on, contrast
 from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.fading import Fading, soften
+from flawsmith.compositing.layout import laid_out
 from flawsmith.compositing.noise_matching import match_grain
 from flawsmith.compositing.replacing import as_bright, is_thick, with_tones, without_surface
 from flawsmith.compositing.roughness import grain
 from flawsmith.compositing.texture_transfer import Detail, choose_sigma
 from flawsmith.config.schema import Config
 from flawsmith.core.seeds import numpy_generator
-from flawsmith.dataset.dihedral import dihedral_poses
-from flawsmith.dataset.windows import cut
+from flawsmith.dataset.dihedral import apply_pose, dihedral_poses
+from flawsmith.dataset.windows import cut, grow
 from flawsmith.generation.attempt import DefectSite
 from flawsmith.generation.evenness import as_even
 from flawsmith.generation.strength import as_strong, of_hue, tone
+from flawsmith.images.filling import fill
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
+from flawsmith.quality.border import BLEED
 from flawsmith.quality.checks.edge import is_soft
 from flawsmith.quality.checks.structure import ends, goes_on
 from flawsmith.quality.view import Known
@@ -59,16 +62,19 @@ class Finishing:
 
         normal: (h, w, C) as stored, the window it is drawn into; picture: (H, W, C), the whole; None for one from noise.
         """
-        spec, task, mask = site.spec, site.task, self.mask_of(drawn, site)
+        spec, task, mask, laid = site.spec, site.task, self.mask_of(drawn, site), False
         if self._model.follows and task.normal is not None and self._levels is None:  # binarised pixels are one of two values
             drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
         replaced = self._replaced(site, mask, picture)
         if replaced is not None and task.normal is not None:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
         if normal is not None:
-            drawn = self._carried_on(self._of_hue(self._as_strong(drawn, site, mask), site, mask), site, mask)
+            even = self._of_hue(self._as_strong(drawn, site, mask), site, mask)
+            drawn = self._laid_out(even, site, mask, replaced is not None)
+            laid = drawn is not even
+            drawn = self._carried_on(drawn, site, mask)
             drawn = self._with_grain(drawn, normal, site, mask)
-        if spec.defect in self._details:
+        if spec.defect in self._details and not (laid and goes_on(self._known, spec.defect)):  # what is dark there is no lack of surface
             drawn = self._detailed(site, drawn, mask, replaced is not None)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, mask, adds=False)
@@ -115,6 +121,23 @@ class Finishing:
         example = self._exemplars[site.spec.defect][site.placement.number]
         real = shares(example.image, self._product.scale, colours)
         return of_hue(drawn, normal, mask, real, example.mask, example.others)
+
+    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, hides: bool) -> Drawn:
+        """Return what was drawn with the layout of the real defect whose shape it has, itself where it is no more even than that.
+
+        hides: nothing is seen of the surface. Lines and specks have no layout.
+        """
+        normal, severity = site.task.normal, site.spec.severity
+        if not self._config.generation.match_tones or normal is None or not site.follows or self._levels is not None:
+            return drawn
+        example = self._exemplars[site.spec.defect][site.placement.number]
+        hidden = grow(example.mask if example.others is None else example.mask | example.others, BLEED)
+        if not is_thick(mask) or not is_thick(example.mask) or hidden.all():
+            return drawn
+        real = shares(example.image, self._product.scale, self._product.shape.colours)
+        real, label, below = (apply_pose(x, *site.placement.pose) for x in (real, example.mask, fill(real, hidden)))
+        image = laid_out(drawn.image, normal, mask, real, label, below, severity, hides)
+        return drawn if image is drawn.image else replace(drawn, image=image)
 
     def _replaced(self, site: DefectSite, mask: np.ndarray, picture: np.ndarray | None) -> Exemplar | None:
         """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.

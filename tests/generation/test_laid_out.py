@@ -1,0 +1,67 @@
+"""On the way to a pair a drawn defect gets the layout of the real one that it follows, laid as its shape was."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from small_base import LENIENT, NETWORK
+
+from flawsmith.config.schema import Config
+from flawsmith.dataset.dihedral import apply_pose
+from flawsmith.generation import finishing
+from flawsmith.generation.attempt import DefectSite
+from flawsmith.generation.finishing import Finishing
+from flawsmith.synthesis.task import Drawn
+from flawsmith.workflows.generate import load_unfitted
+
+
+@pytest.mark.parametrize(
+    ("match_tones", "goes_on", "changes", "laid", "detailed"),
+    [(False, True, True, False, True), (True, True, True, True, False), (True, False, True, True, True), (True, True, False, True, True)],
+)
+def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
+    match_tones: bool,
+    goes_on: bool,
+    changes: bool,
+    laid: bool,
+    detailed: bool,
+    base: dict[str, torch.Tensor],
+    data8: Path,
+    tiny: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poses: list[tuple[int, bool]] = []
+    labels: list[np.ndarray] = []
+    seen: list[str] = []
+    own = Finishing._laid_out
+
+    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, hides: bool) -> Drawn:
+        known = len(labels)
+        result = own(self, drawn, site, mask, hides)
+        if len(labels) > known:
+            example = self._exemplars[site.spec.defect][site.placement.number]
+            np.testing.assert_array_equal(labels[-1], apply_pose(example.mask, *site.placement.pose))
+            poses.append(site.placement.pose)
+        return result
+
+    def laid_out(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, label: np.ndarray, *_: Any) -> np.ndarray:
+        labels.append(label)
+        return image + np.float32(0) if changes else image
+
+    def detail(self: Finishing, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool) -> Drawn:
+        seen.append(site.spec.defect)
+        return drawn
+
+    monkeypatch.setattr(Finishing, "_laid_out", lay)
+    monkeypatch.setattr(Finishing, "_detailed", detail)
+    monkeypatch.setattr(finishing, "laid_out", laid_out)
+    monkeypatch.setattr(finishing, "is_thick", lambda mask: True)
+    monkeypatch.setattr(finishing, "goes_on", lambda known, defect: goes_on)
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_tones": match_tones, "detail": 0.17})
+    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
+    assert bool(labels) is laid and bool(seen) is detailed
+    assert not laid or len(set(poses)) > 1, "turned and mirrored, as shapes are"
