@@ -19,11 +19,11 @@ from flawsmith.workflows.generate import load_unfitted
 
 
 @pytest.mark.parametrize(
-    ("match_tones", "goes_on", "changes", "laid", "detailed"),
+    ("match_layout", "goes_on", "changes", "laid", "detailed"),
     [(False, True, True, False, True), (True, True, True, True, False), (True, False, True, True, True), (True, True, False, True, True)],
 )
 def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
-    match_tones: bool,
+    match_layout: bool,
     goes_on: bool,
     changes: bool,
     laid: bool,
@@ -61,7 +61,7 @@ def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
     monkeypatch.setattr(finishing, "laid_out", laid_out)
     monkeypatch.setattr(finishing, "is_thick", lambda mask: True)
     monkeypatch.setattr(finishing, "goes_on", lambda known, defect: goes_on)
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_tones": match_tones, "detail": 0.17})
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_layout": match_layout, "detail": 0.17})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
     assert bool(labels) is laid and bool(seen) is detailed
     assert not laid or len(set(poses)) > 1, "turned and mirrored, as shapes are"

@@ -215,6 +215,10 @@ class GenerationConfig:
         "without a backbone: hue as of the real defect whose shape was taken; where the surface ends under real ones nothing of it is seen "
         "under drawn ones, and their tones are spread as in that one",
     )
+    match_layout: bool = key(
+        True,
+        "without a backbone: a defect that was drawn much more even than the real one whose shape was taken gets its dark and bright parts",
+    )
     free_shapes: float = key(
         0.0, "share of pairs whose shape the model invents inside the region, instead of rendering a proposed one", ge=0, le=1
     )

@@ -128,7 +128,7 @@ class Finishing:
         hides: nothing is seen of the surface. Lines and specks have no layout.
         """
         normal, severity = site.task.normal, site.spec.severity
-        if not self._config.generation.match_tones or normal is None or not site.follows or self._levels is not None:
+        if not self._config.generation.match_layout or normal is None or not site.follows or self._levels is not None:
             return drawn
         example = self._exemplars[site.spec.defect][site.placement.number]
         hidden = grow(example.mask if example.others is None else example.mask | example.others, BLEED)
