@@ -79,7 +79,16 @@ def test_a_set_is_brought_whole_or_not_at_all(page: Any, server: Server, home: P
     page.get_by_text("Nothing was kept of this upload.").wait_for()
     page.unroute("**/api/upload*")
     assert not (home / "tiles").exists() and not list((home / ".incoming").iterdir())
-    # left in the middle: nothing stays
+    # stopped before the studio has said where to: nothing stays either
+    asked: list[Any] = []
+    page.route("**/api/incoming", lambda route: asked.append(route))
+    page.get_by_role("button", name="Bring them").click()
+    page.get_by_role("button", name="Stop").click()
+    asked[0].continue_()
+    page.get_by_role("button", name="Stop").wait_for(state="hidden")
+    assert page.url.endswith("/new") and not (home / "tiles").exists() and not list((home / ".incoming").iterdir())
+    page.unroute("**/api/incoming")
+    # brought whole
     page.get_by_role("button", name="Bring them").click()
     page.wait_for_url("**/p/tiles/data*", timeout=LONG)
     page.get_by_text("Checked: nothing to mend.").wait_for(timeout=LONG)

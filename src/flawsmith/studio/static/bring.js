@@ -120,8 +120,7 @@ const send = (file, query, seen) => new Promise((done, failed) => {
 async function bring() {
   const files = chosen().flatMap((zone) => zone.files.map(([name, file]) => ({ name, file, place: zone.place, kind: zone.kind() })));
   const total = files.reduce((sum, { file }) => sum + file.size, 0);
-  const { id } = await post("/api/incoming", { files: files.length, bytes: total });
-  going = { id, stopped: false, requests: new Set() };
+  going = { id: "", stopped: false, requests: new Set() }; // may be stopped before the studio has answered
   const left = [], under = new Map(); // bytes of files on their way
   let done = 0, over = 0, told = 0;
   const far = () => {
@@ -143,16 +142,17 @@ async function bring() {
     }
   };
   try {
+    going.id = (await post("/api/incoming", { files: files.length, bytes: total })).id;
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     if (going.stopped) throw new Error("Stopped. Nothing was kept of this upload.");
-    const said = await post(`/api/incoming/${id}/finish`, { name: form.elements.name?.value ?? "", project: form.dataset.project });
+    const said = await post(`/api/incoming/${going.id}/finish`, { name: form.elements.name?.value ?? "", project: form.dataset.project });
     going = null;
     return { address: said.address, left };
   } catch (error) {
-    const stopped = going;
+    const { id, requests } = going;
     going = null;
-    for (const request of stopped?.requests ?? []) request.abort();
-    await post(`/api/incoming/${id}/cancel`).catch(() => {});
+    for (const request of requests) request.abort();
+    if (id) await post(`/api/incoming/${id}/cancel`).catch(() => {});
     if (left.length) showLeft(left, "");
     throw error;
   }
@@ -189,7 +189,7 @@ part("stop").addEventListener("click", () => {
   going.stopped = true;
   for (const request of [...going.requests]) request.abort();
 });
-addEventListener("pagehide", () => { if (going) navigator.sendBeacon(`/api/incoming/${going.id}/cancel`); });
+addEventListener("pagehide", () => { if (going?.id) navigator.sendBeacon(`/api/incoming/${going.id}/cancel`); });
 addEventListener("beforeunload", (event) => { if (going) event.preventDefault(); });
 addEventListener("dragover", (event) => event.preventDefault()); // what misses a zone opens no other page
 addEventListener("drop", (event) => event.preventDefault());
