@@ -39,9 +39,9 @@ def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
     seen: list[str] = []
     own = Finishing._laid_out
 
-    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, hides: bool) -> Drawn:
+    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
         known = len(labels)
-        result = own(self, drawn, site, mask, hides)
+        result = own(self, drawn, site, mask)
         if len(labels) > known:
             example = self._exemplars[site.spec.defect][site.placement.number]
             np.testing.assert_array_equal(labels[-1], apply_pose(example.mask, *site.placement.pose))

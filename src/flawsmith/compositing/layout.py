@@ -25,13 +25,12 @@ def laid_out(
     real_mask: np.ndarray,
     below: np.ndarray,
     severity: float = 1.0,
-    hides: bool = False,
 ) -> np.ndarray:
     """Return a drawn canvas (C, H, W) with the layout of a real defect inside its mask (H, W) bool; itself where its own is no more even.
 
     normal: (C, H, W), both in [-1, 1]; real, below: (h, w, C) in shares of the value range, a real defect and what would be there without
-    it; real_mask: (h, w) bool; severity: times its layout; hides: nothing is seen of what is below, else that is made darker and brighter.
-    Each colour's mean over the mask stays. On a unit of another hue all colours are changed alike.
+    it; real_mask: (h, w) bool; severity: times its layout. The surface is made darker and brighter; each colour's mean over the mask
+    stays. On a unit of another hue all colours are changed alike.
     """
     if not mask.any() or not real_mask.any():
         return image
@@ -45,7 +44,7 @@ def laid_out(
     found = _from_chart(_to_chart(wanted, real_mask), mask)  # (N, C)
     found *= spread / max(float(found.mean(-1).std()), 1e-6)  # a chart is a little blurred
     before = drawn[mask] + DARK
-    after = (before.mean(0) if hides else surface[mask] + DARK) * 2**found
+    after = (surface[mask] + DARK) * 2**found
     after *= before.mean(0) / after.mean(0)
     weight = (depth_inside(mask)[mask] / BEGINNING).clip(0, 1)[:, None]
     new = image.copy()

@@ -70,7 +70,7 @@ class Finishing:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
         if normal is not None:
             even = self._of_hue(self._as_strong(drawn, site, mask), site, mask)
-            drawn = self._laid_out(even, site, mask, replaced is not None)
+            drawn = even if replaced is not None else self._laid_out(even, site, mask)
             laid = drawn is not even
             drawn = self._carried_on(drawn, site, mask)
             drawn = self._with_grain(drawn, normal, site, mask)
@@ -122,10 +122,10 @@ class Finishing:
         real = shares(example.image, self._product.scale, colours)
         return of_hue(drawn, normal, mask, real, example.mask, example.others)
 
-    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, hides: bool) -> Drawn:
+    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
         """Return what was drawn with the layout of the real defect whose shape it has, itself where it is no more even than that.
 
-        hides: nothing is seen of the surface. Lines and specks have no layout.
+        Lines and specks have no layout.
         """
         normal, severity = site.task.normal, site.spec.severity
         if not self._config.generation.match_layout or normal is None or not site.follows or self._levels is not None:
@@ -136,7 +136,7 @@ class Finishing:
             return drawn
         real = shares(example.image, self._product.scale, self._product.shape.colours)
         real, label, below = (apply_pose(x, *site.placement.pose) for x in (real, example.mask, fill(real, hidden)))
-        image = laid_out(drawn.image, normal, mask, real, label, below, severity, hides)
+        image = laid_out(drawn.image, normal, mask, real, label, below, severity)
         return drawn if image is drawn.image else replace(drawn, image=image)
 
     def _replaced(self, site: DefectSite, mask: np.ndarray, picture: np.ndarray | None) -> Exemplar | None:
