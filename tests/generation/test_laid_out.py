@@ -13,7 +13,7 @@ from flawsmith.config.schema import Config
 from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.generation import finishing
 from flawsmith.generation.attempt import DefectSite
-from flawsmith.generation.finishing import Finishing
+from flawsmith.generation.finishing import Finishing, Followed
 from flawsmith.synthesis.task import Drawn
 from flawsmith.workflows.generate import load_unfitted
 
@@ -39,12 +39,11 @@ def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
     seen: list[str] = []
     own = Finishing._laid_out
 
-    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
+    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
         known = len(labels)
-        result = own(self, drawn, site, mask)
+        result = own(self, drawn, site, mask, real)
         if len(labels) > known:
-            example = self._exemplars[site.spec.defect][site.placement.number]
-            np.testing.assert_array_equal(labels[-1], apply_pose(example.mask, *site.placement.pose))
+            np.testing.assert_array_equal(labels[-1], apply_pose(real.example.mask, *site.placement.pose))
             poses.append(site.placement.pose)
         return result
 

@@ -15,7 +15,7 @@ from flawsmith.compositing.texture_transfer import Detail
 from flawsmith.config.schema import Config
 from flawsmith.formats.reading import read
 from flawsmith.generation import compositor, finishing
-from flawsmith.generation.finishing import Finishing
+from flawsmith.generation.finishing import Finishing, Followed
 from flawsmith.generation.strength import as_strong, of_hue, tone
 from flawsmith.images.pixel_range import PixelRange, shares
 from flawsmith.pairs.folder import PairFolder
@@ -246,7 +246,8 @@ def test_on_a_product_that_moves_the_real_one_is_taken_as_it_is(
     self: Any = SimpleNamespace(_product=SimpleNamespace(scale=SCALE, shape=SimpleNamespace(colours=1), background=background))
     site: Any = SimpleNamespace(task=SimpleNamespace(normal=normal[:1]), spec=SimpleNamespace(severity=1.0))
     brighter = np.full((SIDE, SIDE, 1), 204, np.uint8)
-    Finishing._toned(self, site, Drawn(one.image[:1], one.anomaly[:1], one.mask), MASK, brighter, example)
+    real = Followed(example, shares(own, SCALE, 1))
+    Finishing._toned(self, site, Drawn(one.image[:1], one.anomaly[:1], one.mask), MASK, brighter, real)
     assert given[0][MASK].mean() == pytest.approx(brightness, abs=0.02)
 
 

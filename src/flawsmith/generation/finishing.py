@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,6 +40,13 @@ COARSER = 2.0  # times the fine structure's sigma: what is laid on defects that 
 LACKING = 0.5  # of a real defect's, chosen by lot
 
 
+class Followed(NamedTuple):
+    """The real defect that a drawn one is to be like."""
+
+    example: Exemplar
+    picture: np.ndarray  # (S, S, C) its window in shares of the value range
+
+
 class Finishing:
     """What finishes drawn defects of one product."""
 
@@ -63,26 +71,37 @@ class Finishing:
         normal: (h, w, C) as stored, the window it is drawn into; picture: (H, W, C), the whole; None for one from noise.
         """
         spec, task, mask, laid = site.spec, site.task, self.mask_of(drawn, site), False
+        real = self._followed(site)
+        replaces = real is not None and picture is not None and self._replaces(real.example, mask)
         if self._model.follows and task.normal is not None and self._levels is None:  # binarised pixels are one of two values
             drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
-        replaced = self._replaced(site, mask, picture)
-        if replaced is not None and task.normal is not None:
+        if replaces and task.normal is not None:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
-        if normal is not None:
-            even = self._of_hue(self._as_strong(drawn, site, mask), site, mask)
-            drawn = even if replaced is not None else self._laid_out(even, site, mask)
+        if real is not None:
+            drawn = even = self._of_hue(self._as_strong(drawn, site, mask, real), site, mask, real)
+            drawn = even if replaces else self._laid_out(even, site, mask, real)
             laid = drawn is not even
-            drawn = self._carried_on(drawn, site, mask)
-            drawn = self._with_grain(drawn, normal, site, mask)
+        if normal is not None:
+            drawn = self._with_grain(self._carried_on(drawn, site, mask), normal, site, mask)
         if spec.defect in self._details and not (laid and goes_on(self._known, spec.defect)):  # what is dark there is no lack of surface
-            drawn = self._detailed(site, drawn, mask, replaced is not None)
+            drawn = self._detailed(site, drawn, mask, replaces)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, mask, adds=False)
-        if replaced is not None and picture is not None:
-            drawn = self._toned(site, drawn, mask, picture, replaced)
+        if replaces and real is not None and picture is not None:
+            drawn = self._toned(site, drawn, mask, picture, real)
         if task.normal is None or self._levels is not None or spec.defect not in self._fadings:  # two tones know no fading
             return drawn
         return replace(drawn, image=soften(drawn.image, task.normal, mask, self._fadings[spec.defect]))
+
+    def _followed(self, site: DefectSite) -> Followed | None:
+        """Return the real defect whose shape was taken, which the drawn one is to be like; None where it is as the model draws it.
+
+        That is where it follows no real one, is drawn from noise, and on binarised products, whose values are known.
+        """
+        if site.task.normal is None or not site.follows or self._levels is not None:
+            return None
+        example = self._exemplars[site.spec.defect][site.placement.number]
+        return Followed(example, shares(example.image, self._product.scale, self._product.shape.colours))
 
     def _detailed(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool) -> Drawn:
         """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
@@ -100,69 +119,57 @@ class Finishing:
                 return given
         return drawn
 
-    def _as_strong(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
-        """Return what was drawn as strong against its surroundings as the real defect whose shape it has: large ones may all be dark."""
-        spec, task, most = site.spec, site.task, self._config.generation.strengthen
-        if most == 1 or task.normal is None or not site.follows or self._levels is not None:  # binarised: its values are known
+    def _as_strong(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
+        """Return what was drawn as even, and as strong against its surroundings, as a real defect: large ones may all be dark."""
+        spec, normal, most, example = site.spec, site.task.normal, self._config.generation.strengthen, real.example
+        if most == 1 or normal is None:
             return drawn
-        example = self._exemplars[spec.defect][site.placement.number]
-        real = shares(example.image, self._product.scale, self._product.shape.colours)
-        drawn = as_even(drawn, task.normal, mask, real, example.mask, most, spec.defect in self._fadings)
-        wanted = tone(real, example.mask, example.others)
-        return as_strong(drawn, task.normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
+        drawn = as_even(drawn, normal, mask, real.picture, example.mask, most, spec.defect in self._fadings)
+        wanted = tone(real.picture, example.mask, example.others)
+        return as_strong(drawn, normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
 
-    def _of_hue(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
-        """Return what was drawn with the hue that the real defect whose shape it has has against its surroundings."""
-        normal, colours = site.task.normal, self._product.shape.colours
-        if not self._config.generation.match_tones or normal is None or not site.follows or self._levels is not None:
+    def _of_hue(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
+        """Return what was drawn with the hue that a real defect has against its surroundings."""
+        normal, example = site.task.normal, real.example
+        if not self._config.generation.match_tones or normal is None or self._product.shape.colours == 1 or not mask.any():
             return drawn
-        if colours == 1 or not mask.any():
-            return drawn
-        example = self._exemplars[site.spec.defect][site.placement.number]
-        real = shares(example.image, self._product.scale, colours)
-        return of_hue(drawn, normal, mask, real, example.mask, example.others)
+        return of_hue(drawn, normal, mask, real.picture, example.mask, example.others)
 
-    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray) -> Drawn:
-        """Return what was drawn with the layout of the real defect whose shape it has, itself where it is no more even than that.
+    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
+        """Return what was drawn with the layout of a real defect, itself where it is no more even than that.
 
         Lines and specks have no layout.
         """
-        normal, severity = site.task.normal, site.spec.severity
-        if not self._config.generation.match_layout or normal is None or not site.follows or self._levels is not None:
+        normal, example = site.task.normal, real.example
+        if not self._config.generation.match_layout or normal is None or not is_thick(mask) or not is_thick(example.mask):
             return drawn
-        example = self._exemplars[site.spec.defect][site.placement.number]
         hidden = grow(example.mask if example.others is None else example.mask | example.others, BLEED)
-        if not is_thick(mask) or not is_thick(example.mask) or hidden.all():
+        if hidden.all():
             return drawn
-        real = shares(example.image, self._product.scale, self._product.shape.colours)
-        real, label, below = (apply_pose(x, *site.placement.pose) for x in (real, example.mask, fill(real, hidden)))
-        image = laid_out(drawn.image, normal, mask, real, label, below, severity)
+        like, label, below = (apply_pose(x, *site.placement.pose) for x in (real.picture, example.mask, fill(real.picture, hidden)))
+        image = laid_out(drawn.image, normal, mask, like, label, below, site.spec.severity)
         return drawn if image is drawn.image else replace(drawn, image=image)
 
-    def _replaced(self, site: DefectSite, mask: np.ndarray, picture: np.ndarray | None) -> Exemplar | None:
-        """Return the real defect whose shape was taken, where such defects replace the surface; None where they may let it go on.
+    def _replaces(self, example: Exemplar, mask: np.ndarray) -> bool:
+        """Return whether a drawn defect of the kind of a real one replaces the surface, and is to have the tones of that one.
 
-        Also None for lines and specks, whose tones are mixed with the surface's.
+        Not so lines and specks, whose tones are mixed with the surface's.
         """
-        defect, config = site.spec.defect, self._config.generation
-        if not config.match_tones or not self._model.follows or picture is None or self._levels is not None or not site.follows:
-            return None
-        example = self._exemplars[defect][site.placement.number]
-        thick = is_thick(example.mask) and is_thick(mask)
-        return example if thick and ends(self._known, defect) else None
+        return self._config.generation.match_tones and is_thick(example.mask) and is_thick(mask) and ends(self._known, example.defect)
 
-    def _toned(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, picture: np.ndarray, example: Exemplar) -> Drawn:
+    def _toned(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, picture: np.ndarray, real: Followed) -> Drawn:
         """Return what was drawn with tones as those of a real defect, which is made as bright as this unit is where it was on its own.
 
         On a product that moves before a background another thing is seen there, and the defect is taken as it is.
         """
-        scale, colours, side, background = self._product.scale, self._product.shape.colours, len(example.mask), self._product.background
-        real, hues = shares(example.image, scale, colours), True
+        example, side, background = real.example, len(real.example.mask), self._product.background
+        like, hues = real.picture, True
         if background is None or background.fixed:
             top, left = (round(share * length) - side // 2 for share, length in zip(example.place, picture.shape[:2], strict=True))
-            real, hues = as_bright(real, shares(cut(picture, top, left, side), scale, colours), example.around)
+            unit = shares(cut(picture, top, left, side), self._product.scale, self._product.shape.colours)
+            like, hues = as_bright(like, unit, example.around)
         image = np.ascontiguousarray((drawn.image.transpose(1, 2, 0) + 1) / 2)
-        toned = 2 * with_tones(image, mask, real, example.mask, hues).transpose(2, 0, 1) - 1
+        toned = 2 * with_tones(image, mask, like, example.mask, hues).transpose(2, 0, 1) - 1
         normal, severity = site.task.normal, site.spec.severity
         assert normal is not None
         image = np.where(mask, normal + severity * (toned - normal), drawn.image)
