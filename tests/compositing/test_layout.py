@@ -56,6 +56,13 @@ def test_what_has_a_layout_of_its_own_stays() -> None:
     assert lay(drawn, mask=nothing) is drawn and lay(drawn, real_mask=nothing) is drawn
 
 
+def test_what_the_surface_shows_counts_as_its_own() -> None:
+    """Of a surface with bars the real one's layout has bars, too, and nobody can tell them from a defect's."""
+    bars = SURFACE * np.where(COLUMNS.astype(int) % 16 < 8, 0.4, 1.2)[..., None]
+    drawn = even(bars)
+    assert lay(drawn, bars) is drawn
+
+
 @pytest.mark.parametrize("turn", range(4))
 def test_directions_stay(turn: int) -> None:
     """Dark on one side is dark on that side."""

@@ -148,8 +148,10 @@ def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_doe
     striped = detail(example(80 + STRIPES * np.ones(SIDE)), goes_on=True)
     assert fine(striped.give(drawn(80 + bar), DISC, normal, 1.0, 0).image)[26:34, 16:32].std() > 20, "where nothing is to go on"
     covers = detail(example(np.full((SIDE, SIDE), 80.0))).give(drawn(80 + bar), DISC, normal, 1.0, 0)
-    kept = [abs(fine(picture)[19:22, 20:28]).mean() for picture in (normal, goes_on[None], covers.image)]
+    told = flat.give(drawn(80 + bar), DISC, normal, 1.0, 0, ends=True)
+    kept = [abs(fine(picture)[19:22, 20:28]).mean() for picture in (normal, goes_on[None], covers.image, told.image)]
     assert kept[1] > 0.8 * kept[0] and kept[2] < 0.4 * kept[0], "a kind that covers what is below"
+    assert kept[3] < 0.4 * kept[0], "one of which that is told"
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:

@@ -19,12 +19,19 @@ from flawsmith.workflows.generate import load_unfitted
 
 
 @pytest.mark.parametrize(
-    ("match_layout", "goes_on", "changes", "laid", "detailed"),
-    [(False, True, True, False, True), (True, True, True, True, False), (True, False, True, True, True), (True, True, False, True, True)],
+    ("match_layout", "soft", "ends", "changes", "laid", "detailed"),
+    [
+        (True, False, False, True, True, True),
+        (True, False, False, False, True, False),  # what is no more even than the real one stays as it is
+        (False, False, False, True, False, False),
+        (True, True, False, True, False, False),
+        (True, False, True, True, False, False),
+    ],
 )
-def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
+def test_a_kind_with_clear_borders_under_which_the_surface_may_go_on_is_laid_out(
     match_layout: bool,
-    goes_on: bool,
+    soft: bool,
+    ends: bool,
     changes: bool,
     laid: bool,
     detailed: bool,
@@ -36,7 +43,7 @@ def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
 ) -> None:
     poses: list[tuple[int, bool]] = []
     labels: list[np.ndarray] = []
-    seen: list[str] = []
+    seen: set[bool] = set()
     own = Finishing._laid_out
 
     def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
@@ -51,16 +58,17 @@ def test_what_is_laid_out_on_a_surface_that_goes_on_gets_no_other_structure(
         labels.append(label)
         return image + np.float32(0) if changes else image
 
-    def detail(self: Finishing, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool) -> Drawn:
-        seen.append(site.spec.defect)
+    def detail(self: Finishing, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool, laid: bool) -> Drawn:
+        seen.add(laid)
         return drawn
 
     monkeypatch.setattr(Finishing, "_laid_out", lay)
     monkeypatch.setattr(Finishing, "_detailed", detail)
     monkeypatch.setattr(finishing, "laid_out", laid_out)
     monkeypatch.setattr(finishing, "is_thick", lambda mask: True)
-    monkeypatch.setattr(finishing, "goes_on", lambda known, defect: goes_on)
+    monkeypatch.setattr(finishing, "is_soft", lambda known, defect: soft)
+    monkeypatch.setattr(finishing, "ends", lambda known, defect: ends)
     config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_layout": match_layout, "detail": 0.17})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
-    assert bool(labels) is laid and bool(seen) is detailed
+    assert bool(labels) is laid and seen == {detailed}, "the fine structure of the one that it follows"
     assert not laid or len(set(poses)) > 1, "turned and mirrored, as shapes are"

@@ -6,13 +6,14 @@ A drilled hole is dark in the middle, with bright chips around; the mean of what
 import cv2
 import numpy as np
 
+from flawsmith.compositing.margins import BLEED
 from flawsmith.compositing.replacing import DARK, of_one_hue
-from flawsmith.dataset.windows import depth_inside
+from flawsmith.dataset.windows import depth_inside, grow
 from flawsmith.images.filling import fill
 from flawsmith.images.smoothing import mean_inside
 
 COARSE = 0.06  # of a defect's side, the root of its area: sigma of the Gaussian through which its layout is seen
-LACKING = 0.5  # of the deviation of a real layout: a drawn one with less is replaced by it
+LACKING = 0.5  # of the deviation of a real layout: what was drawn with less gets that one
 CHART = 49  # pixels along a chart's side
 BEGINNING = 2.0  # pixels inside the border over which a layout begins
 
@@ -32,14 +33,16 @@ def laid_out(
     it; real_mask: (h, w) bool; severity: times its layout. The surface is made darker and brighter; each colour's mean over the mask
     stays. On a unit of another hue all colours are changed alike.
     """
-    if not mask.any() or not real_mask.any():
+    hidden = grow(mask, BLEED)
+    if not mask.any() or not real_mask.any() or hidden.all():
         return image
     drawn, surface = ((x.transpose(1, 2, 0) + 1) / 2 for x in (image, normal))
-    wanted, own = severity * _layout(real, below, real_mask), _layout(drawn, surface, mask)
+    smooth = fill(surface, hidden)
+    wanted, own = severity * _layout(real, below, real_mask), _layout(drawn, smooth, mask)
     if not of_one_hue(below[real_mask].mean(0), surface[mask].mean(0)):
         wanted = np.repeat(wanted.mean(-1, keepdims=True), wanted.shape[-1], axis=-1)
-    spread = float(wanted[real_mask].mean(-1).std())
-    if own[mask].mean(-1).std() >= LACKING * spread:
+    spread = _spread(wanted, real_mask)
+    if _spread(own, mask) >= LACKING * spread:
         return image
     found = _from_chart(_to_chart(wanted, real_mask), mask)  # (N, C)
     found *= spread / max(float(found.mean(-1).std()), 1e-6)  # a chart is a little blurred
@@ -57,6 +60,11 @@ def _layout(picture: np.ndarray, below: np.ndarray, mask: np.ndarray) -> np.ndar
     sigma = COARSE * np.sqrt(mask.sum())
     seen, under = (mean_inside(np.ascontiguousarray(x, np.float32), mask, sigma) for x in (picture, below))
     return np.asarray(np.log2((seen + DARK) / (under + DARK)))
+
+
+def _spread(layout: np.ndarray, mask: np.ndarray) -> float:
+    """Return the deviation of a layout (H, W, C) in a mask (H, W) bool, in log2."""
+    return float(layout[mask].mean(-1).std())
 
 
 def _places(mask: np.ndarray) -> np.ndarray:

@@ -85,12 +85,14 @@ class Detail:
         seed: int,
         lacking: float = np.inf,
         only: int | None = None,
+        ends: bool = False,
     ) -> Drawn:
         """Return the canvas with real fine structure inside a mask; as it is where that is empty, or with no real defect to learn from.
 
         mask: (H, W) bool, of what was drawn; normal: (C, H, W) in [-1, 1], None without one; severity: 1 as real ones, less fainter;
         lacking: only where what was drawn has less than this share of the fine structure of a real defect of the kind, chosen by lot;
-        only: number of the one real defect that it is compared with and gets blocks of, None = any of the kind.
+        only: number of the one real defect that it is compared with and gets blocks of, None = any of the kind; ends: nothing that is fine
+        in the surface goes on, whatever the kind.
         """
         if not mask.any() or not len(self._where):
             return drawn
@@ -100,7 +102,7 @@ class Detail:
         if normal is not None:
             surface = np.ascontiguousarray(normal.transpose(1, 2, 0))
             surface = surface - blurred(surface, self.sigma)
-            if self._goes_on:
+            if self._goes_on and not ends:
                 share = found_again(whole - coarse, surface, mask, WIDE * self.sigma)
         if severity > 0:
             one = int(numpy_generator(seed, "amount").integers(len(self._amounts))) if only is None else only

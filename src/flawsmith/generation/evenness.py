@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from flawsmith.compositing.margins import BLEED
 from flawsmith.compositing.replacing import is_thick
 from flawsmith.dataset.windows import grow
 from flawsmith.images.filling import fill
 from flawsmith.images.smoothing import mean_inside
-from flawsmith.quality.border import BLEED
 from flawsmith.synthesis.task import Drawn
 
 ALONG = 3.0  # sigma in pixels over which a line's strength at a place is taken; its neighbourhood's over four times that

@@ -12,6 +12,7 @@ from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.extract import extract, least_size
 from flawsmith.compositing.fading import Fading, soften
 from flawsmith.compositing.layout import laid_out
+from flawsmith.compositing.margins import BLEED
 from flawsmith.compositing.noise_matching import match_grain
 from flawsmith.compositing.replacing import as_bright, is_thick, with_tones, without_surface
 from flawsmith.compositing.roughness import grain
@@ -29,7 +30,6 @@ from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
 from flawsmith.product.halo import beyond, rim
 from flawsmith.product.product import Product
-from flawsmith.quality.border import BLEED
 from flawsmith.quality.checks.edge import is_soft
 from flawsmith.quality.checks.structure import ends, goes_on
 from flawsmith.quality.view import Known
@@ -79,12 +79,13 @@ class Finishing:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
         if real is not None:
             drawn = even = self._of_hue(self._as_strong(drawn, site, mask, real), site, mask, real)
-            drawn = even if replaces else self._laid_out(even, site, mask, real)
-            laid = drawn is not even
+            if not replaces and spec.defect not in self._fadings:
+                drawn = self._laid_out(even, site, mask, real)
+                laid = drawn is not even
         if normal is not None:
             drawn = self._with_grain(self._carried_on(drawn, site, mask), normal, site, mask)
-        if spec.defect in self._details and not (laid and goes_on(self._known, spec.defect)):  # what is dark there is no lack of surface
-            drawn = self._detailed(site, drawn, mask, replaces)
+        if spec.defect in self._details:
+            drawn = self._detailed(site, drawn, mask, replaces, laid)
             if normal is not None:
                 drawn = self._with_grain(drawn, normal, site, mask, adds=False)
         if replaces and real is not None and picture is not None:
@@ -103,18 +104,22 @@ class Finishing:
         example = self._exemplars[site.spec.defect][site.placement.number]
         return Followed(example, shares(example.image, self._product.scale, self._product.shape.colours))
 
-    def _detailed(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool) -> Drawn:
+    def _detailed(self, site: DefectSite, drawn: Drawn, mask: np.ndarray, replaces: bool, laid: bool) -> Drawn:
         """Return what was drawn with structure of real defects: all that is fine from noise, which leaves speckle; else what is missing.
 
         Where most of the coarser structure is missing that is laid with it; always where the defect replaces the surface, and then from the
-        real one whose shape it has, whose tones it gets: of one kind may be shards, films and fibres.
+        real one whose shape it has, whose tones it gets: of one kind may be shards, films and fibres. What was laid out as a real one is
+        gets all that is fine from that one: what is small and dark there would else be taken for a lack of surface.
         """
         task = site.task
+        coarser, fine = self._details[site.spec.defect]
+        one = site.placement.number if replaces or laid else None
+        if laid:
+            return fine.give(drawn, mask, task.normal, site.spec.severity, task.seed, only=one, ends=True)
         quiet = noise_of(self._model, task, self._config) == 0
         limits = (np.inf if replaces else LACKING, 1.0) if quiet else (0.0, np.inf)
-        for detail, lacking in zip(self._details[site.spec.defect], limits, strict=True):
-            only = site.placement.number if replaces else None
-            given = detail.give(drawn, mask, task.normal, site.spec.severity, task.seed, lacking, only)
+        for detail, lacking in zip((coarser, fine), limits, strict=True):
+            given = detail.give(drawn, mask, task.normal, site.spec.severity, task.seed, lacking, one)
             if given is not drawn:
                 return given
         return drawn
