@@ -80,6 +80,19 @@ def test_the_surface_is_seen_in_it() -> None:
     assert 1.35 < after[bright].mean() / after[dark].mean() < 1.65
 
 
+def test_what_hides_the_surface_shows_nothing_of_it_and_is_compared_in_its_own_tones() -> None:
+    bars = SURFACE * np.where(COLUMNS.astype(int) % 16 < 8, 0.4, 1.2)[..., None]
+    drawn = canvas(np.where(EGG[..., None], np.float32(0.5), bars))  # of one tone where the surface is not
+    after = shown(lay(drawn, bars, below=None))
+    middle, rim = EGG & (np.hypot(ROWS / 0.7, COLUMNS / 1.4) < 3.5), EGG & (np.hypot(ROWS / 0.7, COLUMNS / 1.4) > 9)
+    assert after[middle].mean() < 0.4 * after[rim].mean()
+    inner = rim & cv2.erode(EGG.astype(np.uint8), np.ones((7, 7))).astype(bool)
+    dark, bright = inner & (bars[..., 0] < 0.4), inner & (bars[..., 0] > 0.4)
+    assert after[bright].mean() == pytest.approx(after[dark].mean(), rel=0.1)
+    own = canvas(np.where(EGG[..., None], SURFACE * np.where(COLUMNS < 0, 0.3, 1.2)[..., None], bars))
+    assert lay(own, bars, below=None) is own
+
+
 def test_a_fainter_one_has_less_of_it() -> None:
     middle = HOLE & EGG
     tones = [shown(lay(even(), severity=severity))[middle].mean() for severity in (1.0, 0.5, 0.1)]

@@ -25,10 +25,10 @@ from flawsmith.workflows.generate import load_unfitted
         (True, False, False, False, True, False),  # what is no more even than the real one stays as it is
         (False, False, False, True, False, False),
         (True, True, False, True, False, False),
-        (True, False, True, True, False, False),
+        (True, False, True, True, True, False),  # its coarser structure is laid, as of all that hides the surface
     ],
 )
-def test_a_kind_with_clear_borders_under_which_the_surface_may_go_on_is_laid_out(
+def test_a_kind_with_clear_borders_is_laid_out(
     match_layout: bool,
     soft: bool,
     ends: bool,
@@ -46,15 +46,18 @@ def test_a_kind_with_clear_borders_under_which_the_surface_may_go_on_is_laid_out
     seen: set[bool] = set()
     own = Finishing._laid_out
 
-    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
+    def lay(self: Finishing, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed, hides: bool) -> Drawn:
         known = len(labels)
-        result = own(self, drawn, site, mask, real)
+        result = own(self, drawn, site, mask, real, hides)
         if len(labels) > known:
             np.testing.assert_array_equal(labels[-1], apply_pose(real.example.mask, *site.placement.pose))
             poses.append(site.placement.pose)
         return result
 
-    def laid_out(image: np.ndarray, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, label: np.ndarray, *_: Any) -> np.ndarray:
+    def laid_out(
+        image: np.ndarray, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, label: np.ndarray, below: np.ndarray | None, *_: Any
+    ) -> np.ndarray:
+        assert (below is None) is ends, "nothing is seen of a surface that ends"
         labels.append(label)
         return image + np.float32(0) if changes else image
 

@@ -24,22 +24,28 @@ def laid_out(
     mask: np.ndarray,
     real: np.ndarray,
     real_mask: np.ndarray,
-    below: np.ndarray,
+    below: np.ndarray | None,
     severity: float = 1.0,
 ) -> np.ndarray:
     """Return a drawn canvas (C, H, W) with the layout of a real defect inside its mask (H, W) bool; itself where its own is no more even.
 
     normal: (C, H, W), both in [-1, 1]; real, below: (h, w, C) in shares of the value range, a real defect and what would be there without
-    it; real_mask: (h, w) bool; severity: times its layout. The surface is made darker and brighter; each colour's mean over the mask
-    stays. On a unit of another hue all colours are changed alike.
+    it; real_mask: (h, w) bool; severity: times its layout. The surface is made darker and brighter, or, with no `below`, is not seen. Each
+    colour's mean over the mask stays. On a surface of another hue all colours are changed alike.
     """
     hidden = grow(mask, BLEED)
     if not mask.any() or not real_mask.any() or hidden.all():
         return image
     drawn, surface = ((x.transpose(1, 2, 0) + 1) / 2 for x in (image, normal))
-    smooth = fill(surface, hidden)
+    if below is None:
+        below = np.ones_like(real)
+        surface = smooth = np.broadcast_to(drawn[mask].mean(0), drawn.shape)
+        one_hue = True
+    else:
+        smooth = fill(surface, hidden)
+        one_hue = of_one_hue(below[real_mask].mean(0), surface[mask].mean(0))
     wanted, own = severity * _layout(real, below, real_mask), _layout(drawn, smooth, mask)
-    if not of_one_hue(below[real_mask].mean(0), surface[mask].mean(0)):
+    if not one_hue:
         wanted = np.repeat(wanted.mean(-1, keepdims=True), wanted.shape[-1], axis=-1)
     spread = _spread(wanted, real_mask)
     if _spread(own, mask) >= LACKING * spread:

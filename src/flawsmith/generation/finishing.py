@@ -79,9 +79,8 @@ class Finishing:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
         if real is not None:
             drawn = even = self._of_hue(self._as_strong(drawn, site, mask, real), site, mask, real)
-            if not replaces and spec.defect not in self._fadings:
-                drawn = self._laid_out(even, site, mask, real)
-                laid = drawn is not even
+            drawn = self._laid_out(even, site, mask, real, replaces)
+            laid = drawn is not even and not replaces
         if normal is not None:
             drawn = self._with_grain(self._carried_on(drawn, site, mask), normal, site, mask)
         if spec.defect in self._details:
@@ -140,19 +139,20 @@ class Finishing:
             return drawn
         return of_hue(drawn, normal, mask, real.picture, example.mask, example.others)
 
-    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed) -> Drawn:
+    def _laid_out(self, drawn: Drawn, site: DefectSite, mask: np.ndarray, real: Followed, hides: bool) -> Drawn:
         """Return what was drawn with the layout of a real defect, itself where it is no more even than that.
 
-        Lines and specks have no layout.
+        hides: nothing is seen of the surface. Lines, specks and what fades at its border have no layout.
         """
         normal, example = site.task.normal, real.example
-        if not self._config.generation.match_layout or normal is None or not is_thick(mask) or not is_thick(example.mask):
+        if not self._config.generation.match_layout or normal is None or site.spec.defect in self._fadings:
             return drawn
         hidden = grow(example.mask if example.others is None else example.mask | example.others, BLEED)
-        if hidden.all():
+        if not is_thick(mask) or not is_thick(example.mask) or hidden.all():
             return drawn
         like, label, below = (apply_pose(x, *site.placement.pose) for x in (real.picture, example.mask, fill(real.picture, hidden)))
-        image = laid_out(drawn.image, normal, mask, like, label, below, site.spec.severity)
+        severity = 1.0 if hides else site.spec.severity  # what hides the surface is made fainter as a whole, with its tones
+        image = laid_out(drawn.image, normal, mask, like, label, None if hides else below, severity)
         return drawn if image is drawn.image else replace(drawn, image=image)
 
     def _replaces(self, example: Exemplar, mask: np.ndarray) -> bool:
