@@ -100,10 +100,11 @@ def test_a_line_in_a_wide_label_is_not_made_an_area() -> None:
     assert np.array_equal(after.image[0, beside], before.image[0, beside])
 
 
-@pytest.mark.parametrize(("most", "soft"), [(3.0, False), (3.0, True), (1.0, False)])
+@pytest.mark.parametrize(("most", "soft", "shown"), [(3.0, False, False), (3.0, True, False), (3.0, False, True), (1.0, False, False)])
 def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
     most: float,
     soft: bool,
+    shown: bool,
     base: dict[str, torch.Tensor],
     data8: Path,
     tiny: Callable[..., Config],
@@ -112,12 +113,15 @@ def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
 ) -> None:
     calls: list[tuple[float, bool]] = []
 
-    def spy(one: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float, soft: bool) -> Drawn:
-        calls.append((most, soft))
+    def spy(
+        one: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float, lines_only: bool
+    ) -> Drawn:
+        calls.append((most, lines_only))
         return one
 
     monkeypatch.setattr(finishing, "as_even", spy)
     monkeypatch.setattr(finishing, "is_soft", lambda known, defect: soft)
+    monkeypatch.setattr(finishing, "goes_on", lambda known, defect: shown)
     config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"strengthen": most})
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
-    assert set(calls) == (set() if most == 1 else {(most, soft)})
+    assert set(calls) == (set() if most == 1 else {(most, soft or shown)})

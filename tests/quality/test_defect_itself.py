@@ -185,6 +185,20 @@ def test_structure_goes_on_or_ends() -> None:
     assert continuation(lines_across(np.full((SIDE, SIDE, 1), 0.5, np.float32), area, None)) == {}, "there is nothing to go on"
 
 
+@pytest.mark.parametrize("degrees", [0, 35, 50])
+def test_what_meets_the_border_at_a_slant_is_followed(degrees: int) -> None:
+    """Bars of 6 px under a film with slanted borders: straight across the border lies another part of the pattern."""
+    bars = (0.5 + 0.2 * np.sign(np.sin(np.arange(SIDE) * np.pi / 6)))[:, None].repeat(SIDE, 1).astype(np.float32)
+    bars = cv2.GaussianBlur(bars, (0, 0), 0.7)
+    rows, columns = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    area = np.abs(columns - np.tan(np.deg2rad(degrees)) * rows) < 14
+    film, wiped = np.where(area, 0.6 * bars, bars)[..., None], np.where(area, np.float32(0.3), bars)[..., None]
+    on, off = (continuation(lines_across(x, area, None, running=True))["continues"] for x in (film, wiped))
+    assert on == pytest.approx(np.log2(0.6), abs=0.25) and off < -2.5
+    if degrees:
+        assert continuation(lines_across(film, area, None))["continues"] < -1.5, "as it was measured before"
+
+
 def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
     bars = 130 + 50 * np.sign(np.sin(np.arange(SIDE) / 3))[:, None].repeat(SIDE, 1)
     area = np.zeros((SIDE, SIDE), bool)

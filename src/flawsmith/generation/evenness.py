@@ -21,11 +21,14 @@ FAINTEST = 0.1  # of the mean strength
 HALF = 0.5  # of a label changed by half of the mean change at least: an area
 
 
-def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float, soft: bool) -> Drawn:
-    """Return what was drawn no more uneven than a real one: a line along itself, then an area with a clear border all over.
+def as_even(
+    drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray, real_mask: np.ndarray, most: float, lines_only: bool
+) -> Drawn:
+    """Return what was drawn no more uneven than a real one: a line along itself, then an area all over.
 
-    normal: (C, H, W) in [-1, 1]; real: (h, w, C) in shares of the value range; real_mask: (h, w) bool; soft: whether the borders of such
-    defects fade, as `compositing.fading` sees to. What is too strong or too weak is made less so, `most` times stronger or weaker at most.
+    normal: (C, H, W) in [-1, 1]; real: (h, w, C) in shares of the value range; real_mask: (h, w) bool; lines_only: areas
+    stay, as of kinds that fade at their borders or show the surface, which are uneven by that. What is too strong or too weak is made less
+    so, `most` times stronger or weaker at most.
     """
     hidden = grow(real_mask, BLEED)
     if hidden.all() or not real_mask.any() or not mask.any():
@@ -34,7 +37,7 @@ def as_even(drawn: Drawn, normal: np.ndarray, mask: np.ndarray, real: np.ndarray
     if not is_thick(mask):
         drawn = _evened(drawn, normal, mask, _spread((real - below).mean(-1), real_mask, along=True), most, along=True)
     own = _evenness((drawn.image - normal).mean(0), mask, along=False)
-    if soft or own is None or (own[mask] >= np.log(HALF)).mean() < HALF:  # a line in a wide label is no area
+    if lines_only or own is None or (own[mask] >= np.log(HALF)).mean() < HALF:  # a line in a wide label is no area
         return drawn
     seen, hiding = (_spread((real - surface).mean(-1), real_mask, along=False) for surface in (below, below[real_mask].mean(0)))
     surface = normal[:, mask].mean(1)[:, None, None] if hiding < seen else normal  # what hides the surface is of one tone by itself

@@ -77,12 +77,14 @@ class Finishing:
             drawn = replace(drawn, image=without_grid(drawn.image, task.normal, mask, self._model.factor))
         if replaces and task.normal is not None:
             drawn = replace(drawn, image=without_surface(drawn.image, task.normal, mask))
+        if normal is not None:
+            drawn = self._carried_on(drawn, site, mask)
         if real is not None:
             drawn = even = self._of_hue(self._as_strong(drawn, site, mask, real), site, mask, real)
             drawn = self._laid_out(even, site, mask, real, replaces)
             laid = drawn is not even and not replaces
         if normal is not None:
-            drawn = self._with_grain(self._carried_on(drawn, site, mask), normal, site, mask)
+            drawn = self._with_grain(drawn, normal, site, mask)
         if spec.defect in self._details:
             drawn = self._detailed(site, drawn, mask, replaces, laid)
             if normal is not None:
@@ -128,7 +130,8 @@ class Finishing:
         spec, normal, most, example = site.spec, site.task.normal, self._config.generation.strengthen, real.example
         if most == 1 or normal is None:
             return drawn
-        drawn = as_even(drawn, normal, mask, real.picture, example.mask, most, spec.defect in self._fadings)
+        shown = spec.defect in self._fadings or goes_on(self._known, spec.defect)  # uneven as the surface is, or as it fades
+        drawn = as_even(drawn, normal, mask, real.picture, example.mask, most, shown)
         wanted = tone(real.picture, example.mask, example.others)
         return as_strong(drawn, normal, mask, wanted, spec.severity, most, self._product.halo(spec.defect))
 

@@ -13,6 +13,8 @@ MOST = 600  # lines at most, spread evenly along the border
 BESIDE = 4  # pixels outside the border where is looked which way things run
 RUNNING = 2.0  # sigma in pixels over which that is decided
 SMOOTH = 0.7  # sigma in pixels of the blur before lines are read: a noisy pixel is no edge
+CLEAR = 1.5  # pixels from the mask: nearer ones show the border itself
+SLANT = 0.5  # least cosine of the angle at which what runs across a border is followed
 DEEPEST = 20.0  # pixels: farther from the border the direction to it does not matter
 
 
@@ -59,10 +61,11 @@ def surroundings(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | Non
     return Surroundings(picture, mask, _depth(mask), ring)
 
 
-def lines_across(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None) -> Lines:
+def lines_across(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | None, running: bool = False) -> Lines:
     """Return lines of 2 REACH + 1 px across the border of a non-empty mask; picture: (H, W, C) in shares; mask, others: (H, W) bool.
 
-    The border of the picture is none of the defect.
+    running: lines follow what runs across the border outside, up to 60 degrees from straight across; offsets are distances from the border
+    all the same. The border of the picture is none of the defect.
     """
     rows, columns = around(mask, REACH + 4)
     picture, mask = np.ascontiguousarray(picture[rows, columns]), mask[rows, columns]
@@ -71,16 +74,20 @@ def lines_across(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | Non
     signed = cv2.GaussianBlur(signed.astype(np.float32), (0, 0), 1.0)
     ny, nx = np.gradient(signed)
     length = np.maximum(np.hypot(nx, ny), 1e-6)
+    ny, nx = ny / length, nx / length
     y, x = np.nonzero(mask & (depth <= 1.01) & (depth > 0))
     if len(y) > MOST:
         chosen = np.linspace(0, len(y) - 1, MOST).round().astype(int)
         y, x = y[chosen], x[chosen]
     offsets = np.arange(-REACH, REACH + 1)
-    columns_at = x[:, None] + offsets * (nx / length)[y, x][:, None]  # (B, T)
-    rows_at = y[:, None] + offsets * (ny / length)[y, x][:, None]
     grey = cv2.GaussianBlur(picture.mean(-1, dtype=np.float32), (0, 0), SMOOTH)
     if not len(y):
         return Lines(np.zeros((0, len(offsets)), np.float32), np.zeros((0, len(offsets)), bool), offsets, np.zeros(0, np.float32))
+    down, right = ny[y, x], nx[y, x]  # (B,)
+    crossing, along = _what_runs(grey, distance_outside(mask) > CLEAR, y, x, down, right)
+    if running:
+        down, right = along
+    columns_at, rows_at = x[:, None] + offsets * right[:, None], y[:, None] + offsets * down[:, None]  # (B, T)
     values = cv2.remap(grey, columns_at.astype(np.float32), rows_at.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     i, j = (np.clip(at.round().astype(int), 0, size - 1) for at, size in ((rows_at, height), (columns_at, width)))
     valid = (rows_at >= 0) & (rows_at <= height - 1) & (columns_at >= 0) & (columns_at <= width - 1)
@@ -88,21 +95,31 @@ def lines_across(picture: np.ndarray, mask: np.ndarray, others: np.ndarray | Non
         valid &= ~grow(others[rows, columns], BLEED)[i, j]
     own = mask[i, j]
     inner = own & (depth[i, j] >= np.abs(offsets) - 1.5)  # beyond the middle of a thin defect is its other side
-    outside = REACH + BESIDE
-    crossing = _crossing(grey, i[:, outside], j[:, outside], (nx / length)[y, x], (ny / length)[y, x])
     return Lines(values, valid & np.where(offsets < 0, inner, (offsets < 2) | ~own), offsets, crossing)
 
 
-def _crossing(grey: np.ndarray, rows: np.ndarray, columns: np.ndarray, nx: np.ndarray, ny: np.ndarray) -> np.ndarray:
-    """Return the share (B,) of the structure tensor at pixels (rows, columns) that lies along the border with the normal (nx, ny).
+def _what_runs(
+    grey: np.ndarray, outside: np.ndarray, rows: np.ndarray, columns: np.ndarray, down: np.ndarray, right: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    """Return how far what is seen beside border pixels runs across the border, (B,) 0 to 1, and steps (down, right) along it, (B,) each.
 
-    What runs across a border changes along it. grey: (h, w); 0.5 where nothing is to be seen.
+    grey: (h, w); outside: (h, w) bool, what is looked at; rows, columns, down, right: (B,), border pixels and their normals outwards.
+    By the structure tensor BESIDE px outside: what runs across a border changes along it; 0.5 where nothing is to be seen. A step leads
+    one pixel away from the border: along what runs within SLANT, else along the normal.
     """
     gy, gx = np.gradient(grey)
-    xx, yy, xy = (cv2.GaussianBlur(product, (0, 0), RUNNING)[rows, columns] for product in (gx * gx, gy * gy, gx * gy))
+    there = zip((rows, columns), (down, right), grey.shape, strict=True)
+    beside = tuple(np.clip((at + BESIDE * step).round().astype(int), 0, size - 1) for at, step, size in there)
+    xx, yy, xy = (cv2.GaussianBlur(product * outside, (0, 0), RUNNING)[beside] for product in (gx * gx, gy * gy, gx * gy))
     energy = xx + yy
-    across = nx * nx * xx + ny * ny * yy + 2 * nx * ny * xy
-    return np.where(energy > 1e-8, (energy - across) / np.maximum(energy, 1e-8), 0.5).clip(0, 1).astype(np.float32)
+    seen = energy > 1e-8
+    across = right * right * xx + down * down * yy + 2 * right * down * xy
+    crossing = np.where(seen, (energy - across) / np.maximum(energy, 1e-8), 0.5).clip(0, 1).astype(np.float32)
+    angle = np.arctan2(2 * xy, xx - yy) / 2  # in which it changes most
+    run = np.stack([np.cos(angle), -np.sin(angle)])  # (2, B) down and right, along it
+    slant = run[0] * down + run[1] * right  # cosine of the angle to the normal
+    steps = np.where(seen & (np.abs(slant) >= SLANT), run / np.where(np.abs(slant) >= SLANT, slant, 1), np.stack([down, right]))
+    return crossing, (steps[0], steps[1])
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:

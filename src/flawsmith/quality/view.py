@@ -161,6 +161,11 @@ class View:
         return lines_across(self.picture, self.mask, self.others)
 
     @cached_property
+    def running(self) -> Lines:
+        """Lines of grey values that follow what runs across the border of the mask."""
+        return lines_across(self.picture, self.mask, self.others, running=True)
+
+    @cached_property
     def window(self) -> tuple[slice, slice]:
         """The rows and columns of the window around the middle of the mask, as large as those of the real defects."""
         side, box = self.known.product.shape.window, bounding_box(self.mask)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from flawsmith.compositing.margins import FEW
-from flawsmith.quality.border import Lines
+from flawsmith.quality.border import SLANT, Lines
 from flawsmith.quality.registry import Check, joint_rule
 from flawsmith.quality.view import Known, View
 
@@ -15,7 +15,7 @@ SHOWN = 0.03  # deviation along the border, in shares of the value range: with l
 FAINT = 0.005  # added to deviations, in shares of the value range
 LEAST = 0.03  # of the share that goes on: what is less, or goes on inverted, counts as this
 HALF = -1.0  # log2 of the share that goes on in kinds in which the surface is said to go on
-QUARTER = -2.0  # and in which it is said to end
+THIRD = -1.58  # and in which it is said to end
 SOFT = 2.0  # sigma in pixels of the fault's border
 
 
@@ -23,11 +23,11 @@ def continuation(lines: Lines) -> dict[str, float]:
     """Return how far what is seen along the border outside is seen inside, in log2; {} where there is nothing to be seen outside.
 
     continues: the slope of the inside values over the outside values of the same lines, 0 for all (1), LEAST for nothing; along: the
-    deviation along the border inside over that outside. Lines count by how far what is outside runs across the border.
+    deviation along the border inside over that outside. Lines follow what runs across the border, and count by how far it does.
     """
     outside, inside = lines.mean(*OUTSIDE), lines.mean(*INSIDE)
     both = np.isfinite(outside) & np.isfinite(inside)
-    outside, inside, weights = outside[both], inside[both], lines.crossing[both]
+    outside, inside, weights = outside[both], inside[both], np.where(lines.crossing >= SLANT**2, lines.crossing, 0)[both]
     if weights.sum() < FEW:
         return {}
     weights = weights / weights.sum()
@@ -53,19 +53,19 @@ def goes_on(known: Known, defect: str) -> bool:
 
 
 def ends(known: Known, defect: str) -> bool:
-    """Return whether in real defects of a kind, in the median, at most a quarter of what reaches their border is seen inside.
+    """Return whether in real defects of a kind, in the median, at most a third of what reaches their border is seen inside.
 
     At least a third of them must say something of it.
     """
     seen = _seen(known, defect)
-    return seen is not None and seen <= QUARTER
+    return seen is not None and seen <= THIRD
 
 
 def _seen(known: Known, defect: str) -> float | None:
     """Return the median `continues` of the real defects of a kind; None where less than a third of them say something of it."""
 
     def make() -> float | None:
-        scores = [continuation(View.of_real(example, known).lines) for example in known.some(defect)]
+        scores = [continuation(View.of_real(example, known).running) for example in known.some(defect)]
         found = [score["continues"] for score in scores if score]
         return float(np.median(found)) if 3 * len(found) >= len(scores) > 0 else None
 
@@ -75,7 +75,7 @@ def _seen(known: Known, defect: str) -> float | None:
 
 def measure(view: View) -> dict[str, float]:
     """Return the continuation across the border."""
-    return continuation(view.lines)
+    return continuation(view.running)
 
 
 def faults(view: View, normal: np.ndarray, _: np.random.Generator) -> Iterator[tuple[str, View]]:
