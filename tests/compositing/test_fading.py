@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flawsmith.compositing.fading import TAIL, Fading, soften
+from flawsmith.compositing.fading import TAIL, Fading, fill_out, soften
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.product.halo import INSIDE, MOST, rings
 
@@ -54,6 +54,39 @@ def test_what_real_ones_show_to_the_last_ring_ends_without_a_step() -> None:
     profile = rings((soft - normal).transpose(1, 2, 0), np.ones_like(mask), distance_outside(mask), np.array([-0.8]), MOST + 5)
     assert profile[:3] == pytest.approx(0.4, abs=0.05) and profile[MOST + 3 :].max() < 0.01
     assert np.diff(profile).min() > -0.08, "no contour of its own"
+
+
+def film(width: float, noise: float = 0.0, by: float = -0.74) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a canvas with a film over bars whose border rises over `width` pixels, the bars below it, and its mask."""
+    rows, columns = np.ogrid[:96, :96]
+    mask = (rows - 48) ** 2 + (columns - 48) ** 2 <= 24**2
+    below = np.where(np.arange(96) // 6 % 2, 0.3, 0.7)[:, None] * np.ones((96, 96))
+    share = (distance_outside(~mask) / width).clip(0, 1)
+    seen = below * 2 ** (by * share) + np.random.default_rng(0).normal(0, noise, below.shape)
+    return tuple(x[None].astype(np.float32) * 2 - 1 for x in (seen, below)) + (mask,)  # type: ignore[return-value]
+
+
+def test_a_border_that_was_drawn_soft_is_filled_out_as_far_as_real_ones_are() -> None:
+    def change(canvas: np.ndarray, normal: np.ndarray) -> np.ndarray:
+        return np.asarray(np.log2(((canvas + 1) / 2 + 0.02) / ((normal + 1) / 2 + 0.02))[0])
+
+    canvas, normal, mask = film(6.0)
+    ring = mask & (distance_outside(~mask) <= 2)
+    full, half = (fill_out(canvas, normal, mask, np.full(INSIDE, share)) for share in (1.0, 0.5))
+    deep = float(np.median(change(canvas, normal)[distance_outside(~mask) > 12]))
+    assert abs(change(canvas, normal)[ring].mean()) < 0.4 * abs(deep)
+    for filled, share in ((full, 1.0), (half, 0.5)):
+        assert change(filled, normal)[ring].mean() == pytest.approx(share * deep, abs=0.08)
+        assert np.array_equal(filled[:, ~mask], canvas[:, ~mask]) and filled.dtype == np.float32
+    dark = ring & (normal[0] < 0)
+    assert change(full, normal)[dark].mean() == pytest.approx(change(full, normal)[ring & ~dark].mean(), abs=0.06), "bars in proportion"
+    hard, normal, mask = film(0.5, noise=0.02)
+    assert abs((fill_out(hard, normal, mask, np.ones(INSIDE)) - hard)[0, ring].mean()) < 0.02, "what is noisy is not taken for too little"
+    canvas, normal, mask = film(6.0, by=-0.05)
+    assert fill_out(canvas, normal, mask, np.ones(INSIDE)) is canvas
+    thin = np.zeros_like(mask)
+    thin[40:44] = True
+    assert fill_out(canvas, normal, thin, np.ones(INSIDE)) is canvas
 
 
 def test_what_says_nothing_stays_as_it_was_drawn() -> None:

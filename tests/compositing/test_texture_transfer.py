@@ -154,6 +154,18 @@ def test_what_the_network_lets_go_on_of_the_surface_goes_on_and_nothing_else_doe
     assert kept[3] < 0.4 * kept[0], "one of which that is told"
 
 
+def test_what_the_surface_shows_is_no_structure_that_a_kind_has() -> None:
+    everywhere = np.ones((SIDE, SIDE), bool)
+    film = replace(example(0.6 * (128 + STRIPES * np.ones(SIDE))), image=(128 + STRIPES * np.ones(SIDE)).astype(np.uint8)[..., None])
+    image = np.where(DISC[..., None], 0.6 * film.image, film.image).astype(np.uint8)
+    film = replace(film, image=image, shown=everywhere)
+    smooth = drawn()
+    assert detail(film, goes_on=True).give(smooth, DISC, None, 1.0, 0, lacking=0.5) is smooth, "the stripes are those around it"
+    assert detail(film).give(smooth, DISC, None, 1.0, 0, lacking=0.5) is not smooth, "a kind under which nothing goes on has them itself"
+    rough = replace(film, image=example(80 + STRIPES * np.ones(SIDE)).image)
+    assert detail(rough, goes_on=True).give(smooth, DISC, None, 1.0, 0, lacking=0.5) is not smooth
+
+
 def test_the_same_seed_gives_the_same_bits_and_another_another_cut() -> None:
     noise = np.random.default_rng(0).normal(80, 20, (SIDE, SIDE))
     own, again = detail(example(noise)), detail(example(noise))

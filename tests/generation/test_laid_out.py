@@ -14,6 +14,7 @@ from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.generation import finishing
 from flawsmith.generation.attempt import DefectSite
 from flawsmith.generation.finishing import Finishing, Followed
+from flawsmith.product.halo import INSIDE
 from flawsmith.synthesis.task import Drawn
 from flawsmith.workflows.generate import load_unfitted
 
@@ -75,3 +76,40 @@ def test_a_kind_with_clear_borders_is_laid_out(
     load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
     assert bool(labels) is laid and seen == {detailed}, "the fine structure of the one that it follows"
     assert not laid or len(set(poses)) > 1, "turned and mirrored, as shapes are"
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "soft", "known", "filled"),
+    [(True, False, True, True), (False, False, True, False), (True, True, True, False), (True, False, False, False)],
+)
+def test_clear_borders_over_a_surface_that_goes_on_are_filled_out(
+    goes_on: bool,
+    soft: bool,
+    known: bool,
+    filled: bool,
+    base: dict[str, torch.Tensor],
+    data8: Path,
+    tiny: Callable[..., Config],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+
+    def spy(name: str) -> Callable[..., Any]:
+        own = getattr(finishing, name)
+
+        def call(*given: Any) -> Any:
+            order.append(name)
+            return own(*given)
+
+        return call
+
+    for name in ("carried_on", "fill_out", "as_strong"):
+        monkeypatch.setattr(finishing, name, spy(name))
+    monkeypatch.setattr(finishing, "is_soft", lambda *_: soft)
+    monkeypatch.setattr(finishing, "goes_on", lambda *_: goes_on)
+    monkeypatch.setattr(finishing, "seen_rim", lambda *_: np.ones(INSIDE) if known else None)
+    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT)
+    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
+    each = [*(["carried_on"] if goes_on else []), *(["fill_out"] if filled else []), "as_strong"]
+    assert order[: len(each)] == each and ("fill_out" in order) is filled, "before anything is made stronger"

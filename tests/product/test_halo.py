@@ -10,7 +10,7 @@ from flawsmith.dataset.sample import Sample
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.images.pixel_range import PixelRange
 from flawsmith.product.exemplars import Exemplar, collect_exemplars
-from flawsmith.product.halo import INSIDE, MOST, halo, rim
+from flawsmith.product.halo import INSIDE, MOST, halo, rim, seen_rim
 
 SIDE = 96
 EIGHT = PixelRange(0, 255, "uint8")
@@ -65,9 +65,12 @@ def test_the_rim_says_where_inside_a_defect_has_its_contrast(contrast: float) ->
     assert np.abs(soft - expected).max() < 0.1
     hard = rim([defect(0, seed, 20, contrast) for seed in range(3)], EIGHT, 1)
     assert hard.min() > 0.93
+    known = seen_rim([defect(0, seed, 20, contrast) for seed in range(3)], EIGHT, 1)
+    assert known is not None and np.array_equal(known, hard)
 
 
 def test_thin_defects_and_those_without_a_tone_of_their_own_have_no_rim() -> None:
+    assert seen_rim([], EIGHT, 1) is None and seen_rim([defect(0, 0, radius=4, soft=8)], EIGHT, 1) is None
     assert (rim([], EIGHT, 1) == 1).all() and (rim([defect(0, 0, radius=4, soft=8)], EIGHT, 1) == 1).all()
     ring = defect(0, 0, 24)
     image = ring.image.copy()

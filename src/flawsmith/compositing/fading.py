@@ -9,6 +9,9 @@ from flawsmith.images.smoothing import mean_inside
 from flawsmith.product.halo import FAINT, INSIDE, THICK, rings
 
 TAIL = 4.0  # pixels beyond the last ring until nothing is left outside, and nothing is changed inside
+DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
+NOISE = 1.0  # sigma in pixels through which is seen how much of its contrast a defect has at a place
+CLEAR = 0.1  # in log2: of a fainter contrast nothing is filled out
 SPREAD = 5.0  # pixels: sigma over which the change inside is carried outwards
 
 
@@ -43,6 +46,29 @@ def soften(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, fading: Fadi
     share = np.interp(outside, np.arange(reach) + 1.0, fading.beyond) * _ending(outside, reach)
     outer = np.where((outside < reach + TAIL)[..., None], carried * share[..., None], change)
     return (normal + np.where(mask[..., None], inner, outer).transpose(2, 0, 1)).astype(drawn.dtype)
+
+
+def fill_out(drawn: np.ndarray, normal: np.ndarray, mask: np.ndarray, rim: np.ndarray) -> np.ndarray:
+    """Return a drawn canvas (C, h, w) that has, up to the border of its mask, no less of its contrast than real defects have there.
+
+    A network that is not sure where a border lies draws one that rises over several pixels. normal: (C, h, w), both in [-1, 1]; mask:
+    (h, w) bool; rim: (INSIDE,), `product.halo.seen_rim`. In log2 of the brightness, so that what the surface shows stays in proportion.
+    All stays where the defect is thin or has no contrast.
+    """
+    within = distance_outside(~mask)
+    if within.max() < THICK:
+        return drawn
+    below = (normal.transpose(1, 2, 0) + 1) / 2 + DARK
+    change = np.log2(((drawn.transpose(1, 2, 0) + 1) / 2 + DARK) / below)  # (h, w, C)
+    contrast = np.median(change[within >= 0.5 * within.max()], axis=0)
+    strength = float(contrast @ contrast)
+    if strength < CLEAR**2:
+        return drawn
+    wanted = np.interp(within, [*(np.arange(INSIDE) + 1.0), INSIDE + TAIL], [*rim, 0.0])
+    own = mean_inside((change @ contrast / strength)[..., None], mask, NOISE)[..., 0]
+    lacking = np.where(mask, (wanted - own).clip(0), 0)
+    filled = below * 2 ** (change + lacking[..., None] * contrast) - DARK
+    return np.where(mask, 2 * filled.transpose(2, 0, 1) - 1, drawn).clip(-1, 1).astype(drawn.dtype)
 
 
 def _ending(outside: np.ndarray, reach: int) -> np.ndarray:

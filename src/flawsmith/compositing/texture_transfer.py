@@ -62,13 +62,16 @@ class Detail:
         self._turns = list(turns)
         self._fine: list[np.ndarray] = []  # (H, W, C) of every example, with room for half a block around
         self._seen: list[tuple[np.ndarray, np.ndarray]] = []  # what blocks of every example are compared by: blurred (H, W, C), and mask
-        self._amounts: list[float] = []  # how much fine structure is in the mask of every example
+        self._amounts: list[float] = []  # how much fine structure every example has in its mask
         for example in examples:
             picture = np.ascontiguousarray(scale.to_model(example.image, colours).transpose(1, 2, 0))
             fine = picture - blurred(picture, self.sigma)
             self._fine.append(self._padded(fine))
             self._seen.append((blurred(picture, ALIKE * self.sigma), example.mask))
-            self._amounts.append(_amount(picture, example.mask, self.sigma))
+            amount = _amount(picture, example.mask, self.sigma)
+            if goes_on:  # what the surface shows is none of the defect's
+                amount = max(0.0, amount**2 - _amount(picture, example.around & ~grow(example.mask, BORDER), self.sigma) ** 2) ** 0.5
+            self._amounts.append(amount)
         self._where = _kept(_places(examples, self._turns))
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 from flawsmith.compositing.carrying_on import carried_on, contrast
 from flawsmith.compositing.cell_grid import without_grid
 from flawsmith.compositing.extract import extract, least_size
-from flawsmith.compositing.fading import Fading, soften
+from flawsmith.compositing.fading import Fading, fill_out, soften
 from flawsmith.compositing.layout import laid_out
 from flawsmith.compositing.margins import BLEED
 from flawsmith.compositing.noise_matching import match_grain
@@ -28,7 +28,7 @@ from flawsmith.images.filling import fill
 from flawsmith.images.pixel_range import shares
 from flawsmith.models.dual_model import DualModel
 from flawsmith.product.exemplars import Exemplar
-from flawsmith.product.halo import beyond, rim
+from flawsmith.product.halo import beyond, rim, seen_rim
 from flawsmith.product.product import Product
 from flawsmith.quality.checks.edge import is_soft
 from flawsmith.quality.checks.structure import ends, goes_on
@@ -80,6 +80,8 @@ class Finishing:
         if normal is not None:
             drawn = self._carried_on(drawn, site, mask)
         if real is not None:
+            if task.normal is not None and (edge := self._rims.get(spec.defect)) is not None:
+                drawn = replace(drawn, image=fill_out(drawn.image, task.normal, mask, edge))
             drawn = even = self._of_hue(self._as_strong(drawn, site, mask, real), site, mask, real)
             drawn = self._laid_out(even, site, mask, real, replaces)
             laid = drawn is not even and not replaces
@@ -225,6 +227,13 @@ class Finishing:
         scale, colours = self._product.scale, self._product.shape.colours
         soft = {name: own for name, own in self._exemplars.items() if is_soft(self._known, name)}
         return {name: Fading(rim(own, scale, colours), beyond(own, scale, colours)) for name, own in soft.items()}
+
+    @cached_property
+    def _rims(self) -> dict[str, np.ndarray]:
+        """How far the real defects of each kind have their contrast up to their borders, where those are clear and the surface goes on."""
+        scale, colours = self._product.scale, self._product.shape.colours
+        clear = {name: own for name, own in self._exemplars.items() if goes_on(self._known, name) and not is_soft(self._known, name)}
+        return {name: found for name, own in clear.items() if (found := seen_rim(own, scale, colours)) is not None}
 
     @cached_property
     def _grains(self) -> dict[str, list[float]]:

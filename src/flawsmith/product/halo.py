@@ -46,14 +46,22 @@ def beyond(exemplars: Sequence[Exemplar], scale: PixelRange, colours: int) -> np
 def rim(exemplars: Sequence[Exemplar], scale: PixelRange, colours: int) -> np.ndarray:
     """Return what share of their contrast the defects of a kind have in each ring of 1 px inside their labels, from the border, (INSIDE,).
 
-    1 where they have all of it. Medians over the defects; no ring has less than the one before it. All 1 where no defect is thick enough
-    to say, and where they do not come to most of their contrast: what differs there is no tone.
+    1 where they have all of it, and all 1 where `seen_rim` does not know.
+    """
+    found = seen_rim(exemplars, scale, colours)
+    return np.ones(INSIDE) if found is None else found
+
+
+def seen_rim(exemplars: Sequence[Exemplar], scale: PixelRange, colours: int) -> np.ndarray | None:
+    """Return `rim` as it is seen, medians over the defects; no ring has less than the one before it.
+
+    None where no defect is thick enough to say, and where they do not come to most of their contrast: what differs there is no tone.
     """
     found = [profile for e in exemplars if (profile := _profile(e, scale, colours, inside=True)) is not None]
     if not found:
-        return np.ones(INSIDE)
+        return None
     left = np.maximum.accumulate(np.median(np.stack(found), axis=0)).clip(0.0, 1.0)
-    return left if left[-1] >= REACHED else np.ones(INSIDE)
+    return left if left[-1] >= REACHED else None
 
 
 def rings(change: np.ndarray, free: np.ndarray, distance: np.ndarray, contrast: np.ndarray, count: int) -> np.ndarray:
