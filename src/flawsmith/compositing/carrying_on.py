@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from flawsmith.compositing.margins import DARK
 from flawsmith.compositing.texture_transfer import WIDE, found_again
 from flawsmith.dataset.windows import depth_inside, distance_outside
 from flawsmith.images.smoothing import blurred
 
-DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 FINE = 4.0  # sigma in pixels of the structure by which `contrast` goes
 REACH = 8  # times FINE: how far around a defect it looks
 MANY = 200  # pixels: with fewer it says nothing

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flawsmith.compositing.margins import DARK
 from flawsmith.dataset.windows import distance_outside
 from flawsmith.images.smoothing import mean_inside
 from flawsmith.product.halo import FAINT, INSIDE, THICK, rings
 
 TAIL = 4.0  # pixels beyond the last ring until nothing is left outside, and nothing is changed inside
-DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 NOISE = 1.0  # sigma in pixels through which is seen how much of its contrast a defect has at a place
 CLEAR = 0.1  # in log2: of a fainter contrast nothing is filled out
 SPREAD = 5.0  # pixels: sigma over which the change inside is carried outwards

@@ -6,8 +6,8 @@ A drilled hole is dark in the middle, with bright chips around; the mean of what
 import cv2
 import numpy as np
 
-from flawsmith.compositing.margins import BLEED
-from flawsmith.compositing.replacing import DARK, of_one_hue
+from flawsmith.compositing.margins import BLEED, DARK
+from flawsmith.compositing.replacing import of_one_hue
 from flawsmith.dataset.windows import depth_inside, grow
 from flawsmith.images.filling import fill
 from flawsmith.images.smoothing import mean_inside

@@ -5,6 +5,7 @@ A network that is not sure draws the mean of what they may be: an even grey film
 
 import numpy as np
 
+from flawsmith.compositing.margins import DARK
 from flawsmith.dataset.windows import depth_inside
 from flawsmith.images.smoothing import mean_inside
 
@@ -13,7 +14,6 @@ PATCHES = (0.3, 0.15, 0.0)  # of a defect's side: Gaussians through which tones 
 EDGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 1)  # ranks between which pixels have one colour in the mean
 MIDDLES = np.add(EDGES[1:], EDGES[:-1]) / 2
 ALIKE = 1.5  # most by which colours of one hue differ in the ratio of one to the other
-DARK = 0.02  # added to the brightness, 0 to 1: of black nothing is a share
 
 
 def is_thick(mask: np.ndarray) -> bool:
