@@ -60,6 +60,14 @@ def test_a_second_writer_is_told_at_once_and_may_write_when_the_first_was_killed
     assert names(tmp_path / "out") == ["a"]
 
 
+def test_what_was_killed_before_it_said_who_it_is_leaves_nothing_either(tmp_path: Path) -> None:
+    (tmp_path / LOCK_FILE).touch()  # emptied as it was locked
+    (tmp_path / ".made.json.0123abcd.tmp").touch()  # of one that was killed before
+    with hold(tmp_path):
+        pass
+    assert names(tmp_path) == []
+
+
 def test_a_second_writer_in_the_same_process_is_told_too(tmp_path: Path) -> None:
     with hold(tmp_path):
         with pytest.raises(FolderBusyError), hold(tmp_path):

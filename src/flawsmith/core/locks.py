@@ -63,7 +63,7 @@ def hold(folder: Path) -> Iterator[None]:
         what = "is a file" if folder.exists() else f"cannot be made ({error.strerror})"
         raise OutputExistsError(f"{folder}: {what}; name a folder to write to.") from error
     path = folder / LOCK_FILE
-    lock, before = FileLock(path, timeout=0), _owner(path)
+    lock, left, before = FileLock(path, timeout=0), path.exists(), _owner(path)
     try:
         lock.acquire()
     except Timeout:
@@ -81,7 +81,7 @@ def hold(folder: Path) -> Iterator[None]:
             ) from None
     try:
         with full_disk_told(folder):
-            if before is not None:  # it was killed, else the file would have gone with it
+            if left:  # by one that was killed, else the file would have gone with it; empty if that was before it had said who it is
                 remove_temporaries(folder)
             with suppress(OSError):  # on Windows nobody writes to what is locked; then the lock alone tells
                 path.write_text(json.dumps(asdict(_this_process())), encoding="utf-8")
