@@ -1,18 +1,13 @@
 """Drawn defects are no more uneven than real ones."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from small_base import LENIENT, NETWORK
 
-from flawsmith.config.schema import Config
 from flawsmith.generation import finishing
 from flawsmith.generation.evenness import as_even
 from flawsmith.synthesis.task import Drawn
-from flawsmith.workflows.generate import load_unfitted
 
 SIDE = 48
 
@@ -105,10 +100,7 @@ def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
     most: float,
     soft: bool,
     shown: bool,
-    base: dict[str, torch.Tensor],
-    data8: Path,
-    tiny: Callable[..., Config],
-    tmp_path: Path,
+    made: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[tuple[float, bool]] = []
@@ -122,6 +114,5 @@ def test_drawn_defects_are_made_even_on_the_way_to_a_pair(
     monkeypatch.setattr(finishing, "as_even", spy)
     monkeypatch.setattr(finishing, "is_soft", lambda known, defect: soft)
     monkeypatch.setattr(finishing, "goes_on", lambda known, defect: shown)
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"strengthen": most})
-    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
+    made(2, strengthen=most)
     assert set(calls) == (set() if most == 1 else {(most, soft or shown)})

@@ -1,22 +1,17 @@
 """On the way to a pair a drawn defect gets the layout of the real one that it follows, laid as its shape was."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from small_base import LENIENT, NETWORK
 
-from flawsmith.config.schema import Config
 from flawsmith.dataset.dihedral import apply_pose
 from flawsmith.generation import finishing
 from flawsmith.generation.attempt import DefectSite
 from flawsmith.generation.finishing import Finishing, Followed
 from flawsmith.product.halo import INSIDE
 from flawsmith.synthesis.task import Drawn
-from flawsmith.workflows.generate import load_unfitted
 
 
 @pytest.mark.parametrize(
@@ -36,10 +31,7 @@ def test_a_kind_with_clear_borders_is_laid_out(
     changes: bool,
     laid: bool,
     detailed: bool,
-    base: dict[str, torch.Tensor],
-    data8: Path,
-    tiny: Callable[..., Config],
-    tmp_path: Path,
+    made: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     poses: list[tuple[int, bool]] = []
@@ -72,8 +64,7 @@ def test_a_kind_with_clear_borders_is_laid_out(
     monkeypatch.setattr(finishing, "is_thick", lambda mask: True)
     monkeypatch.setattr(finishing, "is_soft", lambda known, defect: soft)
     monkeypatch.setattr(finishing, "ends", lambda known, defect: ends)
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT, generation={"match_layout": match_layout, "detail": 0.17})
-    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 4, quiet=True)
+    made(4, match_layout=match_layout, detail=0.17)
     assert bool(labels) is laid and seen == {detailed}, "the fine structure of the one that it follows"
     assert not laid or len(set(poses)) > 1, "turned and mirrored, as shapes are"
 
@@ -87,10 +78,7 @@ def test_clear_borders_over_a_surface_that_goes_on_are_filled_out(
     soft: bool,
     known: bool,
     filled: bool,
-    base: dict[str, torch.Tensor],
-    data8: Path,
-    tiny: Callable[..., Config],
-    tmp_path: Path,
+    made: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order: list[str] = []
@@ -109,7 +97,6 @@ def test_clear_borders_over_a_surface_that_goes_on_are_filled_out(
     monkeypatch.setattr(finishing, "is_soft", lambda *_: soft)
     monkeypatch.setattr(finishing, "goes_on", lambda *_: goes_on)
     monkeypatch.setattr(finishing, "seen_rim", lambda *_: np.ones(INSIDE) if known else None)
-    config = tiny(model=NETWORK, training={"init": "base"}, quality=LENIENT)
-    load_unfitted(data8, config, "cpu", 1).generate(tmp_path / "out", 2, quiet=True)
+    made(2)
     each = [*(["carried_on"] if goes_on else []), *(["fill_out"] if filled else []), "as_strong"]
     assert order[: len(each)] == each and ("fill_out" in order) is filled, "before anything is made stronger"
