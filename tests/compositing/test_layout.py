@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from flawsmith.compositing.layout import laid_out
+from flawsmith.dataset.windows import depth_inside
 
 SIDE = 64
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE] - SIDE / 2 + 0.5
@@ -44,6 +45,8 @@ def test_a_hole_is_dark_in_the_middle_of_another_shape_and_as_bright_as_before_i
     grey = shown(after)
     assert grey[middle].mean() < 0.4 * grey[rim].mean() and np.median(grey[rim]) > SURFACE.mean()
     assert np.array_equal(after[:, ~EGG], before[:, ~EGG]) and after.dtype == np.float32
+    depth, change = depth_inside(EGG), np.abs(after - before).mean(0)
+    assert change[depth == 1].mean() < 0.75 * change[(depth >= 2) & (depth < 3)].mean(), "it begins inside the border"
     np.testing.assert_allclose(after[:, EGG].mean(1), before[:, EGG].mean(1), atol=0.06)
 
 

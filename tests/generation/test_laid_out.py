@@ -100,3 +100,10 @@ def test_clear_borders_over_a_surface_that_goes_on_are_filled_out(
     made(2)
     each = [*(["carried_on"] if goes_on else []), *(["fill_out"] if filled else []), "as_strong"]
     assert order[: len(each)] == each and ("fill_out" in order) is filled, "before anything is made stronger"
+
+
+def test_lines_and_specks_have_no_layout(made: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finishing, "is_soft", lambda *_: False)
+    monkeypatch.setattr(finishing, "is_thick", lambda mask: False)
+    monkeypatch.setattr(finishing, "laid_out", lambda *_: pytest.fail("a line was laid out"))
+    made(2)

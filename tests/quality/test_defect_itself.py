@@ -197,6 +197,9 @@ def test_what_meets_the_border_at_a_slant_is_followed(degrees: int) -> None:
     assert on == pytest.approx(np.log2(0.6), abs=0.25) and off < -2.5
     if degrees:
         assert continuation(lines_across(film, area, None))["continues"] < -1.5, "as it was measured before"
+    image = (255 * film).round().astype(np.uint8)
+    known = Known(PRODUCT, {"film": [Exemplar("film", image, area, area, (0.5, 0.5), int(area.sum()), "film.png")]}, QualityConfig(), 3, {})
+    assert goes_on(known, "film") and not ends(known, "film")
 
 
 def test_the_surface_goes_on_under_kinds_whose_real_defects_show_it() -> None:
