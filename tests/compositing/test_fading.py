@@ -80,7 +80,7 @@ def test_a_border_that_was_drawn_soft_is_filled_out_as_far_as_real_ones_are() ->
         assert np.array_equal(filled[:, ~mask], canvas[:, ~mask]) and filled.dtype == np.float32
     dark = ring & (normal[0] < 0)
     assert change(full, normal)[dark].mean() == pytest.approx(change(full, normal)[ring & ~dark].mean(), abs=0.06), "bars in proportion"
-    hard, normal, mask = film(0.5, noise=0.02)
+    hard, normal, mask = film(0.5, noise=0.05)
     assert abs((fill_out(hard, normal, mask, np.ones(INSIDE)) - hard)[0, ring].mean()) < 0.02, "what is noisy is not taken for too little"
     canvas, normal, mask = film(6.0, by=-0.05)
     assert fill_out(canvas, normal, mask, np.ones(INSIDE)) is canvas
